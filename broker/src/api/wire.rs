@@ -1,0 +1,1 @@
+//! Plain values to Kafka's wire types and back. (Being built.)

@@ -1,0 +1,147 @@
+//! What a person asks of a client machine, and what they get to hear.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::ids::{NodeId, Offset, TopicPartition};
+use crate::message::{ConfigResource, ElectionType, ErrorCode};
+
+/// A record to send.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProducerRecord {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition, if the caller chooses it.
+    pub partition: Option<i32>,
+    /// The key, which chooses the partition otherwise.
+    pub key: Option<Bytes>,
+    /// The value; none is a tombstone.
+    pub value: Option<Bytes>,
+}
+
+/// One call of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `Producer.send`: resolved when the record is acknowledged or given up.
+    Send(ProducerRecord),
+    /// `Producer.flush`: send everything now; resolved when nothing is left unsent.
+    Flush,
+    /// `Consumer.assign`: read these partitions.
+    Assign(Vec<TopicPartition>),
+    /// `Consumer.poll`: records, as soon as there are any, or none after the time given.
+    Poll {
+        /// How long to wait, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// `Consumer.seek`.
+    Seek {
+        /// Which partition.
+        partition: TopicPartition,
+        /// To which offset.
+        offset: Offset,
+    },
+    /// `Admin.createTopics`.
+    CreateTopic {
+        /// Its name.
+        name: String,
+        /// How many partitions, if `replicas` does not say.
+        partitions: i32,
+        /// How many replicas, if `replicas` does not say.
+        replication_factor: i16,
+        /// Replicas by partition; empty to let the controller place them.
+        replicas: Vec<Vec<NodeId>>,
+        /// Overrides.
+        configs: BTreeMap<String, String>,
+    },
+    /// `Admin.deleteTopics`.
+    DeleteTopic {
+        /// Its name.
+        name: String,
+    },
+    /// `Admin.createPartitions`.
+    CreatePartitions {
+        /// The topic's name.
+        topic: String,
+        /// How many partitions it shall have.
+        count: i32,
+        /// Replicas of the new partitions; empty to let the controller place them.
+        replicas: Vec<Vec<NodeId>>,
+    },
+    /// `Admin.incrementalAlterConfigs`.
+    AlterConfig {
+        /// Of what.
+        resource: ConfigResource,
+        /// Values to set; none removes an override.
+        values: Vec<(String, Option<String>)>,
+    },
+    /// `Admin.electLeaders`.
+    ElectLeaders {
+        /// How.
+        election_type: ElectionType,
+        /// Which partitions; none for all.
+        partitions: Option<Vec<TopicPartition>>,
+    },
+    /// `Admin.alterPartitionReassignments`.
+    Reassign {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Its new replicas; none cancels.
+        replicas: Option<Vec<NodeId>>,
+    },
+    /// `Admin.describeMetadataQuorum`.
+    DescribeQuorum,
+    /// Refresh the metadata now.
+    RefreshMetadata,
+    /// Learn everything that a long-running client of these topics would know: versions,
+    /// metadata, a connection to each leader, a producer id (see "warm client" in the docs).
+    Warm {
+        /// The topics.
+        topics: Vec<String>,
+    },
+    /// Close in order: flush, close connections.
+    Close,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum CallResult {
+    /// The record is in the log, as far as its acks promise.
+    Sent {
+        /// Where.
+        partition: TopicPartition,
+        /// Its offset; −1 with acks=0.
+        offset: Offset,
+    },
+    /// Records from one or more partitions.
+    Records {
+        /// In offset order within a partition.
+        records: Vec<ConsumedRecord>,
+    },
+    /// Done; there is nothing to say about it.
+    Done,
+    /// It failed.
+    Failed {
+        /// Why.
+        error: ErrorCode,
+        /// In words.
+        message: String,
+    },
+}
+
+/// One record as a consumer's application sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct ConsumedRecord {
+    /// Where from.
+    pub partition: TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+    /// Its timestamp, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// Its key.
+    pub key: Option<Bytes>,
+    /// Its value.
+    pub value: Option<Bytes>,
+}

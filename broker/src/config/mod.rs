@@ -1,0 +1,274 @@
+//! Settings: Kafka's names, Kafka 4.1's defaults, Kafka 4.1's ranges.
+//!
+//! Each group below is one struct whose fields are typed and whose table of names,
+//! defaults and ranges is what scenario files, `--help` texts and error messages are
+//! made from. `internal.*` names are Kafka's own: they exist for tests that need
+//! smaller values than Kafka lets an operator choose.
+//!
+//! Scopes, as in Kafka: a topic's override beats the cluster-wide dynamic default,
+//! which beats the static value in the broker's file, which beats Kafka's default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod groups;
+pub use groups::*;
+
+/// Values by name, as they stand in a properties file or a scenario.
+pub type Properties = BTreeMap<String, String>;
+
+/// A setting as documentation and error messages show it.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingDefinition {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// Kafka 4.1's default, as text.
+    pub default: &'static str,
+    /// The accepted values, as text.
+    pub range: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+/// Why a value was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The setting's name as given.
+    pub name: String,
+    /// The value as given.
+    pub value: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}: {}", self.name, self.value, self.reason)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A type that a setting's value can have.
+pub(crate) trait SettingValue: Sized {
+    /// What it is called in an error message.
+    const KIND: &'static str;
+    fn parse(text: &str) -> Option<Self>;
+    /// The number that a range is checked against.
+    fn magnitude(&self) -> i64;
+}
+
+/// A span given in whole milliseconds.
+impl SettingValue for Duration {
+    const KIND: &'static str = "milliseconds";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Duration::from_millis)
+    }
+
+    fn magnitude(&self) -> i64 {
+        i64::try_from(self.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A span in whole milliseconds, where −1 means "without limit".
+impl SettingValue for Option<Duration> {
+    const KIND: &'static str = "milliseconds, or -1";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.parse::<i64>().ok()? {
+            -1 => Some(None),
+            millis => Some(Some(Duration::from_millis(u64::try_from(millis).ok()?))),
+        }
+    }
+
+    fn magnitude(&self) -> i64 {
+        self.map_or(-1, |span| span.magnitude())
+    }
+}
+
+macro_rules! integer_setting {
+    ($($number:ty),*) => {$(
+        impl SettingValue for $number {
+            const KIND: &'static str = "a whole number";
+
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+
+            fn magnitude(&self) -> i64 {
+                i64::try_from(*self).unwrap_or(i64::MAX)
+            }
+        }
+    )*};
+}
+integer_setting!(i16, i32, i64, u64);
+
+impl SettingValue for bool {
+    const KIND: &'static str = "true or false";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn magnitude(&self) -> i64 {
+        i64::from(*self)
+    }
+}
+
+/// Reads one setting: the given value if there is one, else the default.
+fn read<T: SettingValue>(
+    properties: &Properties,
+    name: &str,
+    default: T,
+    low: i64,
+    high: i64,
+) -> Result<T, ConfigError> {
+    let Some(text) = properties.get(name) else { return Ok(default) };
+    let refuse = |reason: String| ConfigError { name: name.to_owned(), value: text.clone(), reason };
+    let value = T::parse(text.trim()).ok_or_else(|| refuse(format!("expected {}", T::KIND)))?;
+    if (low..=high).contains(&value.magnitude()) {
+        Ok(value)
+    } else if high == i64::MAX {
+        Err(refuse(format!("must be at least {low}")))
+    } else {
+        Err(refuse(format!("must lie between {low} and {high}")))
+    }
+}
+
+/// Declares a group of settings: a struct, its defaults, its reader and its table.
+///
+/// `field: Type = "kafka.name", default, low..high;` with the range inclusive.
+macro_rules! settings {
+    ($(#[$group_doc:meta])* $group:ident {
+        $($(#[doc = $doc:literal])* $field:ident: $kind:ty = $name:literal, $default:expr, $low:expr => $high:expr;)*
+    }) => {
+        $(#[$group_doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $group {
+            $($(#[doc = $doc])* #[doc = concat!("\n\nKafka's `", $name, "`, default `", stringify!($default), "`.")] pub $field: $kind,)*
+        }
+
+        impl $group {
+            /// The table of this group's settings.
+            pub const DEFINITIONS: &'static [SettingDefinition] = &[
+                $(SettingDefinition {
+                    name: $name,
+                    default: stringify!($default),
+                    range: concat!(stringify!($low), " to ", stringify!($high)),
+                    doc: concat!($($doc),*),
+                },)*
+            ];
+
+            /// Reads the group from properties; names of other groups are ignored.
+            ///
+            /// # Errors
+            /// A value of the wrong kind or outside its range.
+            pub fn from_properties(properties: &Properties) -> Result<Self, ConfigError> {
+                Ok($group { $($field: read(properties, $name, $default, $low, $high)?,)* })
+            }
+        }
+
+        impl Default for $group {
+            fn default() -> Self {
+                $group { $($field: $default,)* }
+            }
+        }
+    };
+}
+pub(crate) use settings;
+
+/// The roles of one process (`process.roles`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Serves clients; observes the metadata quorum.
+    Broker,
+    /// Votes in the metadata quorum.
+    Controller,
+    /// Both in one process.
+    Combined,
+}
+
+impl Role {
+    /// Whether the process serves clients.
+    pub fn is_broker(self) -> bool {
+        matches!(self, Role::Broker | Role::Combined)
+    }
+
+    /// Whether the process votes in the metadata quorum.
+    pub fn is_controller(self) -> bool {
+        matches!(self, Role::Controller | Role::Combined)
+    }
+}
+
+/// Which Kafka a machine behaves as: the profile, and switches that bring back known bugs.
+///
+/// Every departure from the 4.1 profile goes through this one door.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Behaviour {
+    /// Names of switches that are on (`kafka/museum` and planted bugs); see [`Switch`].
+    pub switches: std::collections::BTreeSet<Switch>,
+}
+
+impl Behaviour {
+    /// Whether a switch is on.
+    pub fn is(&self, switch: Switch) -> bool {
+        self.switches.contains(&switch)
+    }
+}
+
+/// A deliberate bug, off by default. Each proves that some check can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// The high watermark is the minimum over the committed ISR instead of the maximal one.
+    HighWatermarkFromCommittedIsr,
+    /// The high watermark advances below min.insync.replicas (before 3.7, KAFKA-15583).
+    HighWatermarkBelowMinIsr,
+    /// A follower with an unknown log end offset does not hold the high watermark back.
+    HighWatermarkIgnoresUnknown,
+    /// A follower enters the ISR without having reached the high watermark.
+    IsrExpandBelowHighWatermark,
+    /// Fetch responses are applied although they answer another offset or epoch.
+    ApplyStaleFetchResponse,
+    /// A follower truncates to its high watermark instead of the diverging epoch (before KIP-101).
+    TruncateToHighWatermark,
+    /// The leader ignores divergence of a follower's log.
+    IgnoreDivergence,
+    /// acks=all is answered as soon as the leader has appended.
+    AckBeforeReplication,
+    /// AlterPartition is accepted whatever the partition epoch.
+    AlterPartitionIgnoresPartitionEpoch,
+    /// A controller changes a leader without raising the leader epoch.
+    LeaderChangeKeepsEpoch,
+    /// A controller puts a leader outside of the ISR without saying so.
+    ElectAnyReplica,
+    /// The ELR is not purged of a replica that registers after an unclean stop (KIP-966).
+    ElrSurvivesUncleanShutdown,
+    /// A voter forgets its vote at restart.
+    VoteNotDurable,
+    /// A voter grants every vote it is asked for.
+    VoteTwice,
+    /// A quorum leader commits what a minority holds.
+    CommitWithoutMajority,
+    /// A voter fetches (acknowledges) before it has flushed.
+    FetchBeforeFlush,
+    /// A pre-vote is granted by a follower in contact with its leader (KIP-996).
+    PreVoteGrantedByFollower,
+    /// Brokers skip one metadata record in a hundred.
+    ImageSkipsRecords,
+    /// Sequence numbers of idempotent producers are not checked.
+    SequenceNotChecked,
+    /// Recovery keeps bytes behind a bad batch.
+    RecoveryKeepsTornTail,
+    /// Retention deletes beyond the high watermark.
+    RetentionIgnoresHighWatermark,
+    /// The high watermark checkpoint is ignored and the log end offset used instead.
+    HighWatermarkStartsAtLogEnd,
+    /// A fenced broker is never unfenced again.
+    NeverUnfence,
+}

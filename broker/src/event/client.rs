@@ -1,0 +1,165 @@
+//! Events of clients: what their applications would see or log.
+
+use serde::Serialize;
+
+use crate::ids::{LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Ticket, TopicPartition};
+use crate::message::{Acks, Api, ErrorCode};
+
+/// Something that happened in a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum ClientEvent {
+    /// The client connected to a node.
+    ConnectionOpened {
+        /// Which node; NONE for a bootstrap server.
+        node: NodeId,
+    },
+    /// A connection was lost or given up.
+    ConnectionLost {
+        /// To which node.
+        node: NodeId,
+        /// How many requests were unanswered.
+        in_flight: u32,
+        /// Why.
+        reason: ConnectionLoss,
+    },
+    /// A request failed without an answer.
+    RequestFailed {
+        /// Of which API.
+        api: Api,
+        /// To which node.
+        node: NodeId,
+    },
+    /// Metadata was refreshed.
+    MetadataUpdated {
+        /// The leaders known now: (partition, leader, epoch).
+        leaders: Vec<(TopicPartition, NodeId, LeaderEpoch)>,
+    },
+    /// A leader was learned from an error answer (KIP-951).
+    LeaderLearned {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The leader.
+        leader: NodeId,
+        /// Its epoch.
+        epoch: LeaderEpoch,
+    },
+    /// The producer got its id, or raised its epoch by itself.
+    ProducerIdAssigned {
+        /// The id.
+        producer_id: ProducerId,
+        /// The epoch.
+        producer_epoch: ProducerEpoch,
+    },
+    /// A record was handed to the producer and given a partition.
+    RecordQueued {
+        /// Which call.
+        ticket: Ticket,
+        /// Where it will go.
+        partition: TopicPartition,
+    },
+    /// A batch left, for the first time or again.
+    BatchSent {
+        /// Where to.
+        partition: TopicPartition,
+        /// The broker.
+        node: NodeId,
+        /// How many records.
+        records: i32,
+        /// Its first sequence number; −1 without idempotence.
+        first_sequence: i32,
+        /// How many times it was sent before.
+        attempt: i32,
+        /// What it waits for.
+        acks: Acks,
+    },
+    /// A batch was acknowledged.
+    BatchAcked {
+        /// Where.
+        partition: TopicPartition,
+        /// The first record's offset; −1 with acks=0.
+        base_offset: Offset,
+        /// How many records.
+        records: i32,
+        /// What it waited for.
+        acks: Acks,
+    },
+    /// A batch will be sent again.
+    BatchRetried {
+        /// Where to.
+        partition: TopicPartition,
+        /// Why.
+        error: ErrorCode,
+        /// Its first sequence number; −1 without idempotence.
+        first_sequence: i32,
+    },
+    /// A batch was given up: its records may or may not be in the log.
+    BatchFailed {
+        /// Where to.
+        partition: TopicPartition,
+        /// Why.
+        error: ErrorCode,
+        /// How many records.
+        records: i32,
+    },
+    /// The consumer's position in a partition is known or has changed by other means than reading.
+    PositionSet {
+        /// Which partition.
+        partition: TopicPartition,
+        /// The offset of the next record to read.
+        offset: Offset,
+        /// Why.
+        reason: PositionReason,
+    },
+    /// The consumer's application got records.
+    RecordsConsumed {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The first one's offset.
+        first_offset: Offset,
+        /// The position afterwards.
+        position: Offset,
+        /// How many.
+        records: i32,
+    },
+    /// A fetch was answered with an error.
+    FetchFailed {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Which.
+        error: ErrorCode,
+    },
+    /// The log was cut off below the consumer's position.
+    TruncationDetected {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Where the consumer was.
+        position: Offset,
+        /// Where the logs part.
+        divergent_offset: Offset,
+    },
+}
+
+/// Why a client lost a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionLoss {
+    /// A request was not answered in time.
+    RequestTimedOut,
+    /// The other side refused, closed or reset it.
+    Disconnected,
+    /// Nothing was said on it for too long.
+    Idle,
+}
+
+/// Why a consumer's position changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionReason {
+    /// auto.offset.reset said so.
+    Reset,
+    /// The application asked.
+    Seek,
+    /// The log diverged, and the consumer went to where the logs part.
+    Truncation,
+}
