@@ -1,0 +1,61 @@
+//! What a client process is started with.
+
+use std::sync::Arc;
+
+use crate::config::{ConsumerSettings, ProducerSettings};
+use crate::ids::{Endpoint, TopicPartition};
+use crate::message::{Acks, IsolationLevel};
+
+/// The configuration of one client process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientConfig {
+    /// `client.id`: also the machine's name.
+    pub client_id: Arc<str>,
+    /// `bootstrap.servers`.
+    pub bootstrap_servers: Vec<Endpoint>,
+    /// What kind of client it is.
+    pub kind: ClientKind,
+}
+
+/// The three kinds of client, each with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKind {
+    /// Sends records.
+    Producer {
+        /// `acks`.
+        acks: Acks,
+        /// The rest. `enable_idempotence` is already what it is in effect.
+        settings: ProducerSettings,
+    },
+    /// Reads records.
+    Consumer {
+        /// `isolation.level`.
+        isolation: IsolationLevel,
+        /// `auto.offset.reset`.
+        offset_reset: OffsetReset,
+        /// Partitions to read from the start.
+        assign: Vec<TopicPartition>,
+        /// Whether its application polls for ever by itself, as a consumer loop does.
+        polls_by_itself: bool,
+        /// The rest.
+        settings: ConsumerSettings,
+    },
+    /// Administers.
+    Admin {
+        /// The settings that producers and admins share (timeouts, back-offs).
+        settings: ProducerSettings,
+    },
+}
+
+/// Where a consumer starts that has no position (`auto.offset.reset`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OffsetReset {
+    /// At the end.
+    #[default]
+    Latest,
+    /// At the beginning.
+    Earliest,
+    /// Nowhere: the application gets an error.
+    None,
+}
