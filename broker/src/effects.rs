@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::Message;
 use crate::client::CallResult;
 use crate::event::Event;
+pub use crate::event::ExitReason;
 use crate::ids::{ConnectionId, Endpoint, Ticket};
 use crate::input::{Internal, Lane};
 use crate::storage::FileHandle;
@@ -78,22 +79,4 @@ pub enum Output {
         /// Why.
         reason: ExitReason,
     },
-}
-
-/// Why a process ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExitReason {
-    /// It was asked to stop and has done so in order.
-    Stopped,
-    /// Its last log directory failed.
-    AllLogDirectoriesFailed,
-    /// The disk with the metadata log failed.
-    MetadataLogFailed,
-    /// It could not register within initial.broker.registration.timeout.ms.
-    RegistrationTimedOut,
-    /// The controller did not acknowledge a failed directory in time.
-    DirectoryFailureNotAcknowledged,
-    /// The metadata on disk contradicts what the quorum committed.
-    FatalFault,
 }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::effects::ExitReason;
 use crate::ids::{BrokerEpoch, DirectoryId, Offset};
 use crate::message::{Api, ErrorCode};
 
@@ -77,4 +76,22 @@ pub enum BrokerState {
     PendingControlledShutdown,
     /// Closes its logs.
     ShuttingDown,
+}
+
+/// Why a process ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExitReason {
+    /// It was asked to stop and has done so in order.
+    Stopped,
+    /// Its last log directory failed.
+    AllLogDirectoriesFailed,
+    /// The disk with the metadata log failed.
+    MetadataLogFailed,
+    /// It could not register within initial.broker.registration.timeout.ms.
+    RegistrationTimedOut,
+    /// The controller did not acknowledge a failed directory in time.
+    DirectoryFailureNotAcknowledged,
+    /// The metadata on disk contradicts what the quorum committed.
+    FatalFault,
 }

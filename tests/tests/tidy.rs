@@ -1,0 +1,243 @@
+//! Tidiness as a test: what the design says about the source, checked in the source.
+//!
+//! A rule that is only written down is forgotten. These read the workspace's own files
+//! and say which line breaks which rule, and why the rule exists.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// All files below `folder` (relative to the root) with this extension, in order.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(folder).map(|dir| dir.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, extension, found);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), extension, &mut found);
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The lines of a source file that are not test code: everything before `#[cfg(test)]` modules, without comments.
+fn production_lines(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("a source file is readable");
+    let mut lines = Vec::new();
+    let mut previous_was_test_attribute = false;
+    for (index, line) in text.lines().enumerate() {
+        let code = line.split("//").next().unwrap_or("").to_owned();
+        if previous_was_test_attribute && code.trim_start().starts_with("mod ") {
+            break;
+        }
+        previous_was_test_attribute = code.trim() == "#[cfg(test)]";
+        lines.push((index + 1, code));
+    }
+    lines
+}
+
+fn assert_none(offences: &[String], rule: &str) {
+    assert!(offences.is_empty(), "{rule}\n{}", offences.join("\n"));
+}
+
+/// Which modules of `broker` each module may use. A module may always use itself.
+///
+/// ```text
+///   vocabulary ← record ← log ← partition
+///                          ↑
+///                         raft        controller → metadata
+///   client: vocabulary, record, api::wire      api, node: everything below
+/// ```
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("ids", &[]),
+    ("time", &[]),
+    ("choice", &[]),
+    ("storage", &["time"]),
+    ("message", &["ids"]),
+    ("config", &["ids", "message"]),
+    ("event", &["ids", "message", "storage"]),
+    ("record", &["ids", "time", "message"]),
+    ("metadata", &["ids", "message", "config", "record"]),
+    // The contract of a step names what travels between the parts, and nothing of their insides.
+    ("context", &["choice", "effects", "event", "storage", "time"]),
+    ("effects", &["api", "client", "event", "ids", "input", "storage"]),
+    ("input", &["api", "client", "ids", "metadata", "storage"]),
+    ("log", &["context", "config", "event", "ids", "message", "record", "storage", "time"]),
+    ("raft", &["choice", "config", "context", "event", "ids", "log", "message", "record", "storage", "time"]),
+    (
+        "partition",
+        &["choice", "config", "context", "event", "ids", "log", "message", "metadata", "record", "storage", "time"],
+    ),
+    ("controller", &["choice", "config", "context", "event", "ids", "message", "metadata", "time"]),
+    ("lifecycle", &["choice", "config", "context", "effects", "event", "ids", "message", "time"]),
+    (
+        "client",
+        &["api", "choice", "config", "context", "effects", "event", "ids", "input", "message", "record", "time"],
+    ),
+    (
+        "api",
+        &["choice", "config", "context", "effects", "event", "ids", "input", "message", "metadata", "record", "time"],
+    ),
+];
+
+#[test]
+fn broker_modules_depend_one_way() {
+    let mut offences = Vec::new();
+    for path in files("broker/src", "rs") {
+        let relative = path.strip_prefix(root().join("broker/src")).expect("below broker/src").to_owned();
+        let first = relative.components().next().expect("a file has a name").as_os_str().to_string_lossy().to_string();
+        let module = first.trim_end_matches(".rs").to_owned();
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else { continue };
+        for (number, line) in production_lines(&path) {
+            for used in line.split("crate::").skip(1) {
+                let name: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let is_module = MAY_USE.iter().any(|(known, _)| *known == name) || name == "node";
+                if is_module && name != module && !allowed.contains(&name.as_str()) {
+                    offences.push(format!("{}:{number}: `{module}` must not use `{name}`", shown(&path)));
+                }
+            }
+        }
+    }
+    assert_none(&offences, "The parts of a broker depend on each other in one direction only (docs: architecture).");
+}
+
+#[test]
+fn crates_depend_one_way() {
+    let mut offences = Vec::new();
+    for (krate, forbidden) in
+        [("broker", ["trial-sim", "madsim"].as_slice()), ("sim", &["ratatui", "crossterm", "clap"])]
+    {
+        let manifest = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("each crate has a manifest");
+        for name in forbidden {
+            if manifest.lines().any(|line| line.starts_with(name)) {
+                offences.push(format!("{krate}/Cargo.toml: must not depend on {name}"));
+            }
+        }
+    }
+    assert_none(&offences, "Dependencies point one way: tui → sim → broker.");
+}
+
+#[test]
+fn kafka_protocol_is_named_only_at_the_edge() {
+    let mut offences = Vec::new();
+    for path in files("broker/src", "rs") {
+        if shown(&path).starts_with("broker/src/api") {
+            continue;
+        }
+        for (number, line) in production_lines(&path) {
+            if line.contains("kafka_protocol") {
+                offences.push(format!("{}:{number}", shown(&path)));
+            }
+        }
+    }
+    assert_none(&offences, "Only broker/src/api may know the wire types: state must stay comparable and hashable.");
+}
+
+#[test]
+fn machines_name_nothing_that_breaks_determinism() {
+    const BANNED: &[(&str, &str)] = &[
+        ("HashMap", "its order differs from run to run"),
+        ("HashSet", "its order differs from run to run"),
+        ("std::time::Instant", "machines read no clock"),
+        ("SystemTime", "machines read no clock"),
+        ("std::thread", "machines start no thread"),
+        ("std::net", "machines open no socket"),
+        ("std::fs", "machines touch no file but through Storage"),
+        ("std::env", "machines are configured by values"),
+        ("static mut", "machines share no state"),
+        ("thread_local!", "machines share no state"),
+        ("OnceLock", "machines share no state"),
+        ("LazyLock", "machines share no state"),
+        ("Mutex", "machines share no state"),
+        ("Atomic", "machines share no state"),
+        ("async fn", "machines wait with values, not with tasks"),
+        ("madsim", "machines know no runtime"),
+        ("f32", "rounding is a poor foundation for equality"),
+        ("f64", "rounding is a poor foundation for equality"),
+    ];
+    let mut offences = Vec::new();
+    for path in files("broker/src", "rs") {
+        for (number, line) in production_lines(&path) {
+            if line.contains("cfg(not(madsim))") || line.contains("RUSTFLAGS") || line.contains("--cfg madsim") {
+                continue;
+            }
+            for (name, reason) in BANNED {
+                if line.contains(name) {
+                    offences.push(format!("{}:{number}: `{name}`: {reason}", shown(&path)));
+                }
+            }
+        }
+    }
+    assert_none(&offences, "A machine depends on its inputs and on nothing else.");
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    let mut offences = Vec::new();
+    for folder in ["broker/src", "sim/src", "tui/src", "tests"] {
+        for path in files(folder, "rs") {
+            let text = fs::read_to_string(&path).expect("a source file is readable");
+            if !text.starts_with("//! ") {
+                offences.push(shown(&path));
+            }
+        }
+    }
+    assert_none(&offences, "Every file opens with `//!`: what this is in Kafka, for somebody who reads it first.");
+}
+
+#[test]
+fn no_source_line_is_left_unfinished() {
+    // Written in two pieces, so that this file does not offend.
+    let marks =
+        [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("FIX", "ME"), concat!("(Being", " built")];
+    let mut offences = Vec::new();
+    for folder in ["broker/src", "sim/src", "tui/src", "tests"] {
+        for path in files(folder, "rs") {
+            let text = fs::read_to_string(&path).expect("a source file is readable");
+            for (index, line) in text.lines().enumerate() {
+                for mark in marks {
+                    if line.contains(mark) {
+                        offences.push(format!("{}:{}: {mark}", shown(&path), index + 1));
+                    }
+                }
+            }
+        }
+    }
+    assert_none(&offences, "What is on main is finished.");
+}
+
+#[test]
+fn links_in_the_book_lead_somewhere() {
+    let mut offences = Vec::new();
+    let mut pages = files("docs/src", "md");
+    pages.push(root().join("README.md"));
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page is readable");
+        for (index, line) in text.lines().enumerate() {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                let file = target.split('#').next().unwrap_or("");
+                if file.is_empty() || file.contains("://") {
+                    continue;
+                }
+                if !page.parent().expect("a page lies in a folder").join(file).exists() {
+                    offences.push(format!("{}:{}: {target}", shown(&page), index + 1));
+                }
+            }
+        }
+    }
+    assert_none(&offences, "A link that leads nowhere teaches nobody.");
+}
