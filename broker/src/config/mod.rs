@@ -14,6 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::Endpoint;
+use crate::message::ReplicaKey;
+
 mod groups;
 pub use groups::*;
 
@@ -203,6 +206,15 @@ impl Role {
     pub fn is_controller(self) -> bool {
         matches!(self, Role::Controller | Role::Combined)
     }
+}
+
+/// A voter of the metadata quorum, as the cluster was formatted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Voter {
+    /// Its id and metadata directory.
+    pub replica: ReplicaKey,
+    /// Its controller listener.
+    pub endpoint: Endpoint,
 }
 
 /// Which Kafka a machine behaves as: the profile, and switches that bring back known bugs.

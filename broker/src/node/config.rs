@@ -4,19 +4,9 @@ use std::sync::Arc;
 
 use crate::config::{
     Behaviour, ConfigError, ControllerSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
-    ReplicationSettings, Role,
+    ReplicationSettings, Role, Voter,
 };
-use crate::ids::{ClusterId, DirectoryId, Endpoint, NodeId};
-use crate::message::ReplicaKey;
-
-/// A voter of the metadata quorum, as the cluster was formatted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Voter {
-    /// Its id and metadata directory.
-    pub replica: ReplicaKey,
-    /// Its controller listener.
-    pub endpoint: Endpoint,
-}
+use crate::ids::{ClusterId, DirectoryId, NodeId};
 
 /// The configuration of one process. Everything in it is fixed while the process lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

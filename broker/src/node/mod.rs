@@ -2,4 +2,4 @@
 
 mod config;
 
-pub use config::{NodeConfig, Voter};
+pub use config::NodeConfig;
