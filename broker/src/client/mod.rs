@@ -2,6 +2,10 @@
 
 mod call;
 mod config;
+mod machine;
+mod view;
 
 pub use call::*;
 pub use config::*;
+pub use machine::Client;
+pub use view::*;
