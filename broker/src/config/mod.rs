@@ -173,6 +173,14 @@ macro_rules! settings {
             pub fn from_properties(properties: &Properties) -> Result<Self, ConfigError> {
                 Ok($group { $($field: read(properties, $name, $default, $low, $high)?,)* })
             }
+
+            /// These settings with some of them replaced; names of other groups are ignored.
+            ///
+            /// # Errors
+            /// A value of the wrong kind or outside its range.
+            pub fn overridden(&self, properties: &Properties) -> Result<Self, ConfigError> {
+                Ok($group { $($field: read(properties, $name, self.$field.clone(), $low, $high)?,)* })
+            }
         }
 
         impl Default for $group {
