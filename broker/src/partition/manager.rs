@@ -6,6 +6,7 @@ use crate::ids::{BrokerEpoch, DirectoryId, NodeId, RequestHandle};
 use crate::message::{
     AlterPartitionResponse, FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest, ProduceRequest, Response,
 };
+use crate::metadata::{MetadataImage, MetadataUpdate};
 use crate::storage::StorageResult;
 use crate::time::Time;
 
@@ -79,8 +80,15 @@ impl ReplicaManager {
         unimplemented!()
     }
 
-    // apply_metadata(&mut self, ctx, image: &MetadataImage /* with the update applied */, update: &MetadataUpdate)
-    // stands here as soon as the image does; the manager keeps its own (shared) copy, `image()`.
+    /// Applies committed metadata: `image` is the image with `update` already applied; the manager keeps a (shared) copy.
+    pub fn apply_metadata(&mut self, ctx: &mut Context, image: &MetadataImage, update: &MetadataUpdate) {
+        unimplemented!()
+    }
+
+    /// The metadata as last applied.
+    pub fn image(&self) -> &MetadataImage {
+        unimplemented!()
+    }
 
     /// A controlled shutdown has begun: partitions without a leader stop fetching.
     pub fn controlled_shutdown_started(&mut self) {
