@@ -126,6 +126,8 @@ pub enum FenceReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartitionChangeReason {
+    /// The partition is new.
+    Created,
     /// A replica's broker was fenced.
     BrokerFenced,
     /// A replica's broker was unfenced.

@@ -84,6 +84,8 @@ error_codes! {
     InvalidReplicaAssignment = 39, "INVALID_REPLICA_ASSIGNMENT";
     /// A configuration value is not legal.
     InvalidConfig = 40, "INVALID_CONFIG";
+    /// A limit that administrators set would be broken.
+    PolicyViolation = 44, "POLICY_VIOLATION";
     /// This controller is not the active one.
     NotController = 41, "NOT_CONTROLLER";
     /// The request contradicts itself or the protocol.
@@ -166,6 +168,8 @@ error_codes! {
     IneligibleReplica = 107, "INELIGIBLE_REPLICA";
     /// The change was made and brought a new leader with it.
     NewLeaderElected = 108, "NEW_LEADER_ELECTED";
+    /// A broker's registration contradicts itself or another one.
+    InvalidRegistration = 119, "INVALID_REGISTRATION";
     /// The transaction must be aborted.
     TransactionAbortable = 120, "TRANSACTION_ABORTABLE";
     /// The voter key is not this voter's.

@@ -389,6 +389,16 @@ impl MetadataImage {
         Ok(())
     }
 
+    /// The records behind `offset` turned out to lie `shift` further back than was expected.
+    pub(crate) fn shift_registrations_after(&mut self, offset: Offset, shift: Offset) {
+        for broker in Arc::make_mut(&mut self.brokers).values_mut() {
+            if broker.registration_offset > offset {
+                broker.registration_offset += shift;
+            }
+        }
+        self.last_offset += shift;
+    }
+
     fn topic_mut(&mut self, topic_id: TopicId) -> Result<&mut TopicImage, ApplyError> {
         // Looked up before the maps are copied: a contradiction must not cost a copy.
         if !self.topics.contains_key(&topic_id) {
