@@ -1,9 +1,17 @@
 //! The edge: the only place that knows the wire types of the `kafka-protocol` crate.
 //!
+//! ```text
+//!   Request / Response  ──wire──▶  Message (Kafka's own types)  ──to_bytes──▶  bytes
+//!    (plain values)     ◀─────     api, version, correlation id  ◀──────────
+//! ```
+//!
 //! [`Message`] is what travels between machines. [`wire`] turns the plain values of
-//! [`crate::message`] into it, at a negotiated version, and back.
+//! [`crate::message`] into it, at a negotiated version, and back. [`versions`] knows
+//! which versions each listener announces.
 
 mod message;
+pub mod versions;
 pub mod wire;
 
-pub use message::{Body, Message};
+pub use message::{Body, Direction, Message};
+pub use wire::WireError;

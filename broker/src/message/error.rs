@@ -60,6 +60,10 @@ error_codes! {
     MessageTooLarge = 10, "MESSAGE_TOO_LARGE";
     /// The connection broke before a response came.
     NetworkException = 13, "NETWORK_EXCEPTION";
+    /// The coordinator of the group or transactional id is not available.
+    CoordinatorNotAvailable = 15, "COORDINATOR_NOT_AVAILABLE";
+    /// This broker does not coordinate the group or transactional id.
+    NotCoordinator = 16, "NOT_COORDINATOR";
     /// The topic's name is not legal.
     InvalidTopicException = 17, "INVALID_TOPIC_EXCEPTION";
     /// The batches are larger than a segment.

@@ -40,6 +40,14 @@ macro_rules! messages {
             /// All of them, in the order of their keys' listing here.
             pub const ALL: &'static [Api] = &[$(Api::$name,)*];
 
+            /// The API with this key, if Trial speaks it.
+            pub fn from_key(key: i16) -> Option<Api> {
+                match key {
+                    $($key => Some(Api::$name),)*
+                    _ => None,
+                }
+            }
+
             /// Kafka's name of the API, as scenario files and traces write it.
             pub fn name(self) -> &'static str {
                 match self { $(Api::$name => stringify!($name),)* }

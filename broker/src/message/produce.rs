@@ -54,8 +54,10 @@ pub struct ProduceResponse {
 /// What became of one batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProducePartitionResponse {
-    /// The topic's id.
+    /// The topic's id (v13+).
     pub topic_id: TopicId,
+    /// The topic's name, as the request gave it: on the wire only up to v12.
+    pub topic: TopicName,
     /// The partition's index.
     pub partition: i32,
     /// Whether it was appended.

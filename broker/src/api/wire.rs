@@ -1,1 +1,0 @@
-//! Plain values to Kafka's wire types and back. (Being built.)

@@ -1,0 +1,253 @@
+//! Fetch (key 1, from version 13 on, where topics go by id).
+
+use kafka_protocol::messages::fetch_request::{
+    FetchPartition as WireFetchPartition, FetchTopic, ForgottenTopic, ReplicaState,
+};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction as WireAbortedTransaction, EpochEndOffset as WireEpochEndOffset, FetchableTopicResponse,
+    LeaderIdAndEpoch, NodeEndpoint as WireNodeEndpoint, PartitionData, SnapshotId as WireSnapshotId,
+};
+use kafka_protocol::messages::{
+    FetchRequest as WireFetchRequest, FetchResponse as WireFetchResponse, ProducerId as WireProducerId,
+};
+
+use super::WireError;
+use super::common::{broker, by_topic, cluster_id, read_broker, read_cluster_id, read_endpoint, text};
+use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerId, TopicId};
+use crate::message::{
+    AbortedTransaction, EpochEndOffset, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse,
+    IsolationLevel, LeaderHint, NodeEndpoint, SnapshotId,
+};
+
+/// The first version that names the fetching replica by id and broker epoch (KIP-903).
+const FIRST_WITH_REPLICA_STATE: i16 = 15;
+const FIRST_WITH_NODE_ENDPOINTS: i16 = 16;
+const FIRST_WITH_DIRECTORY_ID: i16 = 17;
+const FIRST_WITH_HIGH_WATERMARK: i16 = 18;
+/// The default of the high watermark field: "this replica does not say" (KIP-1166).
+const HIGH_WATERMARK_NOT_SAID: i64 = i64::MAX;
+
+pub(super) fn fetch_request(request: &FetchRequest, version: i16) -> WireFetchRequest {
+    let topics = by_topic(&request.partitions, |partition| partition.topic_id)
+        .map(|(id, run)| {
+            let partitions = run.iter().map(|partition| fetch_partition(partition, version)).collect();
+            FetchTopic::default().with_topic_id(id.0).with_partitions(partitions)
+        })
+        .collect();
+    let forgotten = by_topic(&request.forgotten, |(id, _)| *id)
+        .map(|(id, run)| {
+            let partitions = run.iter().map(|(_, partition)| *partition).collect();
+            ForgottenTopic::default().with_topic_id(id.0).with_partitions(partitions)
+        })
+        .collect();
+    let body = WireFetchRequest::default()
+        .with_cluster_id(request.cluster_id.map(cluster_id))
+        .with_max_wait_ms(request.max_wait_ms)
+        .with_min_bytes(request.min_bytes)
+        .with_max_bytes(request.max_bytes)
+        .with_isolation_level(isolation_level(request.isolation))
+        .with_session_id(request.session_id)
+        .with_session_epoch(request.session_epoch)
+        .with_topics(topics)
+        .with_forgotten_topics_data(forgotten)
+        .with_rack_id(text(&request.rack_id));
+    if version >= FIRST_WITH_REPLICA_STATE {
+        body.with_replica_state(
+            ReplicaState::default()
+                .with_replica_id(broker(request.replica_id))
+                .with_replica_epoch(request.replica_epoch.0),
+        )
+    } else {
+        body.with_replica_id(broker(request.replica_id))
+    }
+}
+
+fn fetch_partition(partition: &FetchPartition, version: i16) -> WireFetchPartition {
+    let mut body = WireFetchPartition::default()
+        .with_partition(partition.partition)
+        .with_current_leader_epoch(partition.current_leader_epoch.0)
+        .with_fetch_offset(partition.fetch_offset)
+        .with_last_fetched_epoch(partition.last_fetched_epoch.0)
+        .with_log_start_offset(partition.log_start_offset)
+        .with_partition_max_bytes(partition.max_bytes);
+    if version >= FIRST_WITH_DIRECTORY_ID {
+        body = body.with_replica_directory_id(partition.replica_directory_id.0);
+    }
+    if version >= FIRST_WITH_HIGH_WATERMARK {
+        body = body.with_high_watermark(partition.high_watermark.unwrap_or(HIGH_WATERMARK_NOT_SAID));
+    }
+    body
+}
+
+pub(super) fn isolation_level(isolation: IsolationLevel) -> i8 {
+    match isolation {
+        IsolationLevel::ReadUncommitted => 0,
+        IsolationLevel::ReadCommitted => 1,
+    }
+}
+
+pub(super) fn read_isolation_level(level: i8) -> Result<IsolationLevel, WireError> {
+    match level {
+        0 => Ok(IsolationLevel::ReadUncommitted),
+        1 => Ok(IsolationLevel::ReadCommitted),
+        other => Err(WireError::value("isolation level", other)),
+    }
+}
+
+pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Result<FetchRequest, WireError> {
+    let (replica_id, replica_epoch) = if version >= FIRST_WITH_REPLICA_STATE {
+        (body.replica_state.replica_id, body.replica_state.replica_epoch)
+    } else {
+        (body.replica_id, BrokerEpoch::NONE.0)
+    };
+    let partitions = body.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| FetchPartition {
+            topic_id: TopicId(topic.topic_id),
+            partition: partition.partition,
+            current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
+            fetch_offset: partition.fetch_offset,
+            last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
+            log_start_offset: partition.log_start_offset,
+            max_bytes: partition.partition_max_bytes,
+            replica_directory_id: DirectoryId(partition.replica_directory_id),
+            high_watermark: Some(partition.high_watermark).filter(|said| *said != HIGH_WATERMARK_NOT_SAID),
+        })
+    });
+    let forgotten = body
+        .forgotten_topics_data
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|partition| (TopicId(topic.topic_id), *partition)));
+    Ok(FetchRequest {
+        cluster_id: body.cluster_id.as_ref().map(read_cluster_id).transpose()?,
+        replica_id: read_broker(replica_id),
+        replica_epoch: BrokerEpoch(replica_epoch),
+        max_wait_ms: body.max_wait_ms,
+        min_bytes: body.min_bytes,
+        max_bytes: body.max_bytes,
+        isolation: read_isolation_level(body.isolation_level)?,
+        session_id: body.session_id,
+        session_epoch: body.session_epoch,
+        partitions: partitions.collect(),
+        forgotten: forgotten.collect(),
+        rack_id: body.rack_id.to_string(),
+    })
+}
+
+pub(super) fn fetch_response(response: &FetchResponse, version: i16) -> WireFetchResponse {
+    let topics = by_topic(&response.partitions, |partition| partition.topic_id)
+        .map(|(id, run)| {
+            FetchableTopicResponse::default()
+                .with_topic_id(id.0)
+                .with_partitions(run.iter().map(fetched_partition).collect())
+        })
+        .collect();
+    let node_endpoints = if version >= FIRST_WITH_NODE_ENDPOINTS { &response.node_endpoints[..] } else { &[] };
+    WireFetchResponse::default()
+        .with_error_code(response.error.code())
+        .with_session_id(response.session_id)
+        .with_responses(topics)
+        .with_node_endpoints(
+            node_endpoints
+                .iter()
+                .map(|node| {
+                    WireNodeEndpoint::default()
+                        .with_node_id(broker(node.node))
+                        .with_host(text(&node.endpoint.host))
+                        .with_port(i32::from(node.endpoint.port))
+                        .with_rack(node.rack.as_deref().map(text))
+                })
+                .collect(),
+        )
+}
+
+fn fetched_partition(partition: &FetchPartitionResponse) -> PartitionData {
+    // Kafka leaves the list of aborted transactions away (null) unless the reader asked
+    // for committed records only; to a reader an empty list means the same.
+    let aborted = (!partition.aborted_transactions.is_empty()).then(|| {
+        partition
+            .aborted_transactions
+            .iter()
+            .map(|aborted| {
+                WireAbortedTransaction::default()
+                    .with_producer_id(WireProducerId(aborted.producer_id.0))
+                    .with_first_offset(aborted.first_offset)
+            })
+            .collect()
+    });
+    let diverging = partition.diverging_epoch.map_or_else(WireEpochEndOffset::default, |diverging| {
+        WireEpochEndOffset::default().with_epoch(diverging.epoch.0).with_end_offset(diverging.end_offset)
+    });
+    let leader = partition.current_leader.map_or_else(LeaderIdAndEpoch::default, |hint| {
+        LeaderIdAndEpoch::default().with_leader_id(broker(hint.leader)).with_leader_epoch(hint.epoch.0)
+    });
+    let snapshot = partition.snapshot_id.map_or_else(WireSnapshotId::default, |snapshot| {
+        WireSnapshotId::default().with_end_offset(snapshot.end_offset).with_epoch(snapshot.epoch.0)
+    });
+    PartitionData::default()
+        .with_partition_index(partition.partition)
+        .with_error_code(partition.error.code())
+        .with_high_watermark(partition.high_watermark)
+        .with_last_stable_offset(partition.last_stable_offset)
+        .with_log_start_offset(partition.log_start_offset)
+        .with_diverging_epoch(diverging)
+        .with_current_leader(leader)
+        .with_snapshot_id(snapshot)
+        .with_aborted_transactions(aborted)
+        .with_preferred_read_replica(broker(partition.preferred_read_replica))
+        .with_records(Some(partition.records.clone()))
+}
+
+pub(super) fn read_fetch_response(body: &WireFetchResponse) -> Result<FetchResponse, WireError> {
+    let partitions = body.responses.iter().flat_map(|topic| {
+        let topic_id = TopicId(topic.topic_id);
+        topic.partitions.iter().map(move |partition| read_fetched_partition(topic_id, partition))
+    });
+    let node_endpoints = body
+        .node_endpoints
+        .iter()
+        .map(|node| {
+            Ok(NodeEndpoint {
+                node: read_broker(node.node_id),
+                endpoint: read_endpoint(&node.host, node.port)?,
+                rack: node.rack.as_ref().map(|rack| rack.to_string()),
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(FetchResponse {
+        error: ErrorCode::from_code(body.error_code),
+        session_id: body.session_id,
+        partitions: partitions.collect(),
+        node_endpoints,
+    })
+}
+
+fn read_fetched_partition(topic_id: TopicId, partition: &PartitionData) -> FetchPartitionResponse {
+    let diverging = &partition.diverging_epoch;
+    let leader = &partition.current_leader;
+    let snapshot = &partition.snapshot_id;
+    FetchPartitionResponse {
+        topic_id,
+        partition: partition.partition_index,
+        error: ErrorCode::from_code(partition.error_code),
+        high_watermark: partition.high_watermark,
+        last_stable_offset: partition.last_stable_offset,
+        log_start_offset: partition.log_start_offset,
+        diverging_epoch: (*diverging != WireEpochEndOffset::default())
+            .then(|| EpochEndOffset { epoch: LeaderEpoch(diverging.epoch), end_offset: diverging.end_offset }),
+        current_leader: (*leader != LeaderIdAndEpoch::default())
+            .then(|| LeaderHint { leader: read_broker(leader.leader_id), epoch: LeaderEpoch(leader.leader_epoch) }),
+        snapshot_id: (*snapshot != WireSnapshotId::default())
+            .then(|| SnapshotId { end_offset: snapshot.end_offset, epoch: LeaderEpoch(snapshot.epoch) }),
+        aborted_transactions: partition
+            .aborted_transactions
+            .iter()
+            .flatten()
+            .map(|aborted| AbortedTransaction {
+                producer_id: ProducerId(aborted.producer_id.0),
+                first_offset: aborted.first_offset,
+            })
+            .collect(),
+        preferred_read_replica: NodeId(partition.preferred_read_replica.0),
+        records: partition.records.clone().unwrap_or_default(),
+    }
+}

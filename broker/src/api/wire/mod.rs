@@ -1,0 +1,286 @@
+//! Plain values to Kafka's wire types and back, at a given version.
+//!
+//! One file per family of APIs, as in [`crate::message`]. Writing never fails: a value
+//! that a version cannot carry is left out, as Kafka's own serializers leave out fields
+//! that a version does not have. Reading checks everything that the other side could
+//! have got wrong, and answers [`WireError`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use kafka_protocol::messages::{RequestKind, ResponseKind};
+
+use super::message::{Body, Message};
+use super::versions::spoken;
+use crate::ids::CorrelationId;
+use crate::message::{Api, Request, Response};
+
+/// Why bytes or a wire value are no message of the kind expected.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WireError {
+    /// Not even an API key and a version.
+    TooShort {
+        /// How many bytes there are.
+        bytes: usize,
+    },
+    /// No API of this key is spoken here.
+    UnknownApi {
+        /// The key.
+        key: i16,
+    },
+    /// The API is not spoken at this version.
+    UnsupportedVersion {
+        /// Which API.
+        api: Api,
+        /// The version.
+        version: i16,
+    },
+    /// The bytes are no message of this API and version.
+    Malformed {
+        /// Which API.
+        api: Api,
+        /// The version.
+        version: i16,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// A response where a request is due, a request where a response is due, or the body
+    /// of another API than the header's.
+    WrongBody {
+        /// The API that the header names.
+        api: Api,
+    },
+    /// A field holds what no correct sender writes, or what Trial does not speak.
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+    },
+}
+
+impl WireError {
+    pub(super) fn malformed(api: Api, version: i16, reason: &str) -> WireError {
+        WireError::Malformed { api, version, reason: reason.to_owned() }
+    }
+
+    /// A field with a value that cannot be taken over.
+    fn value(field: &'static str, value: impl fmt::Debug) -> WireError {
+        WireError::Value { field, value: format!("{value:?}") }
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WireError::TooShort { bytes } => write!(f, "{bytes} bytes are no message"),
+            WireError::UnknownApi { key } => write!(f, "API {key} is not spoken here"),
+            WireError::UnsupportedVersion { api, version } => {
+                write!(f, "{} is not spoken at version {version}", api.name())
+            }
+            WireError::Malformed { api, version, reason } => {
+                write!(f, "these bytes are no {} v{version}: {reason}", api.name())
+            }
+            WireError::WrongBody { api } => write!(f, "the body does not belong to the header's {}", api.name()),
+            WireError::Value { field, value } => write!(f, "{field} holds {value}"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+mod admin;
+mod common;
+mod controller;
+mod fetch;
+mod metadata;
+mod offsets;
+mod produce;
+mod raft;
+
+/// A request as a message at this version.
+///
+/// # Panics
+/// If the version is not one that Trial speaks: whoever sends has negotiated it.
+pub fn encode_request(request: &Request, version: i16, correlation_id: CorrelationId, client_id: Arc<str>) -> Message {
+    let api = request.api();
+    assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
+    let body = match request {
+        Request::Produce(body) => RequestKind::Produce(produce::produce_request(body, version)),
+        Request::Fetch(body) => RequestKind::Fetch(fetch::fetch_request(body, version)),
+        Request::ListOffsets(body) => RequestKind::ListOffsets(offsets::list_offsets_request(body, version)),
+        Request::Metadata(body) => RequestKind::Metadata(metadata::metadata_request(body, version)),
+        Request::ApiVersions(body) => RequestKind::ApiVersions(metadata::api_versions_request(body, version)),
+        Request::CreateTopics(body) => RequestKind::CreateTopics(admin::create_topics_request(body)),
+        Request::DeleteTopics(body) => RequestKind::DeleteTopics(admin::delete_topics_request(body, version)),
+        Request::InitProducerId(body) => RequestKind::InitProducerId(produce::init_producer_id_request(body, version)),
+        Request::OffsetForLeaderEpoch(body) => {
+            RequestKind::OffsetForLeaderEpoch(offsets::offset_for_leader_epoch_request(body, version))
+        }
+        Request::CreatePartitions(body) => RequestKind::CreatePartitions(admin::create_partitions_request(body)),
+        Request::ElectLeaders(body) => RequestKind::ElectLeaders(admin::elect_leaders_request(body, version)),
+        Request::IncrementalAlterConfigs(body) => {
+            RequestKind::IncrementalAlterConfigs(admin::incremental_alter_configs_request(body))
+        }
+        Request::AlterPartitionReassignments(body) => {
+            RequestKind::AlterPartitionReassignments(admin::alter_partition_reassignments_request(body))
+        }
+        Request::Vote(body) => RequestKind::Vote(raft::vote_request(body, version)),
+        Request::BeginQuorumEpoch(body) => {
+            RequestKind::BeginQuorumEpoch(raft::begin_quorum_epoch_request(body, version))
+        }
+        Request::EndQuorumEpoch(body) => RequestKind::EndQuorumEpoch(raft::end_quorum_epoch_request(body, version)),
+        Request::DescribeQuorum(_) => RequestKind::DescribeQuorum(raft::describe_quorum_request()),
+        Request::AlterPartition(body) => {
+            RequestKind::AlterPartition(controller::alter_partition_request(body, version))
+        }
+        Request::FetchSnapshot(body) => RequestKind::FetchSnapshot(raft::fetch_snapshot_request(body, version)),
+        Request::BrokerRegistration(body) => {
+            RequestKind::BrokerRegistration(controller::broker_registration_request(body, version))
+        }
+        Request::BrokerHeartbeat(body) => {
+            RequestKind::BrokerHeartbeat(controller::broker_heartbeat_request(body, version))
+        }
+        Request::AllocateProducerIds(body) => {
+            RequestKind::AllocateProducerIds(controller::allocate_producer_ids_request(body))
+        }
+        Request::ControllerRegistration(body) => {
+            RequestKind::ControllerRegistration(controller::controller_registration_request(body))
+        }
+    };
+    Message { api, version, correlation_id, client_id, body: Body::Request(body) }
+}
+
+/// The request that a message carries.
+///
+/// # Errors
+/// A version that is not spoken, a response, or a field with a value that no correct
+/// sender writes.
+pub fn decode_request(message: &Message) -> Result<Request, WireError> {
+    let (api, version) = (message.api, message.version);
+    if !spoken(api).contains(version) {
+        return Err(WireError::UnsupportedVersion { api, version });
+    }
+    let Body::Request(body) = &message.body else { return Err(WireError::WrongBody { api }) };
+    let request: Request = match body {
+        RequestKind::Produce(body) => produce::read_produce_request(body)?.into(),
+        RequestKind::Fetch(body) => fetch::read_fetch_request(body, version)?.into(),
+        RequestKind::ListOffsets(body) => offsets::read_list_offsets_request(body)?.into(),
+        RequestKind::Metadata(body) => metadata::read_metadata_request(body, version)?.into(),
+        RequestKind::ApiVersions(body) => metadata::read_api_versions_request(body).into(),
+        RequestKind::CreateTopics(body) => admin::read_create_topics_request(body)?.into(),
+        RequestKind::DeleteTopics(body) => admin::read_delete_topics_request(body, version)?.into(),
+        RequestKind::InitProducerId(body) => produce::read_init_producer_id_request(body).into(),
+        RequestKind::OffsetForLeaderEpoch(body) => offsets::read_offset_for_leader_epoch_request(body).into(),
+        RequestKind::CreatePartitions(body) => admin::read_create_partitions_request(body).into(),
+        RequestKind::ElectLeaders(body) => admin::read_elect_leaders_request(body)?.into(),
+        RequestKind::IncrementalAlterConfigs(body) => admin::read_incremental_alter_configs_request(body)?.into(),
+        RequestKind::AlterPartitionReassignments(body) => {
+            admin::read_alter_partition_reassignments_request(body).into()
+        }
+        RequestKind::Vote(body) => raft::read_vote_request(body)?.into(),
+        RequestKind::BeginQuorumEpoch(body) => raft::read_begin_quorum_epoch_request(body)?.into(),
+        RequestKind::EndQuorumEpoch(body) => raft::read_end_quorum_epoch_request(body, version)?.into(),
+        RequestKind::DescribeQuorum(body) => raft::read_describe_quorum_request(body)?.into(),
+        RequestKind::AlterPartition(body) => controller::read_alter_partition_request(body, version)?.into(),
+        RequestKind::FetchSnapshot(body) => raft::read_fetch_snapshot_request(body)?.into(),
+        RequestKind::BrokerRegistration(body) => controller::read_broker_registration_request(body)?.into(),
+        RequestKind::BrokerHeartbeat(body) => controller::read_broker_heartbeat_request(body).into(),
+        RequestKind::AllocateProducerIds(body) => controller::read_allocate_producer_ids_request(body).into(),
+        RequestKind::ControllerRegistration(body) => controller::read_controller_registration_request(body).into(),
+        _ => return Err(WireError::WrongBody { api }),
+    };
+    if request.api() == api { Ok(request) } else { Err(WireError::WrongBody { api }) }
+}
+
+/// A response as a message, at the version of its request.
+///
+/// # Panics
+/// If the version is not one that Trial speaks: requests of other versions are refused
+/// before anything answers them.
+pub fn encode_response(response: &Response, version: i16, correlation_id: CorrelationId) -> Message {
+    let api = response.api();
+    assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
+    let body = match response {
+        Response::Produce(body) => ResponseKind::Produce(produce::produce_response(body, version)),
+        Response::Fetch(body) => ResponseKind::Fetch(fetch::fetch_response(body, version)),
+        Response::ListOffsets(body) => ResponseKind::ListOffsets(offsets::list_offsets_response(body, version)),
+        Response::Metadata(body) => ResponseKind::Metadata(metadata::metadata_response(body, version)),
+        Response::ApiVersions(body) => ResponseKind::ApiVersions(metadata::api_versions_response(body, version)),
+        Response::CreateTopics(body) => ResponseKind::CreateTopics(admin::create_topics_response(body, version)),
+        Response::DeleteTopics(body) => ResponseKind::DeleteTopics(admin::delete_topics_response(body, version)),
+        Response::InitProducerId(body) => ResponseKind::InitProducerId(produce::init_producer_id_response(body)),
+        Response::OffsetForLeaderEpoch(body) => {
+            ResponseKind::OffsetForLeaderEpoch(offsets::offset_for_leader_epoch_response(body))
+        }
+        Response::CreatePartitions(body) => ResponseKind::CreatePartitions(admin::create_partitions_response(body)),
+        Response::ElectLeaders(body) => ResponseKind::ElectLeaders(admin::elect_leaders_response(body, version)),
+        Response::IncrementalAlterConfigs(body) => {
+            ResponseKind::IncrementalAlterConfigs(admin::incremental_alter_configs_response(body))
+        }
+        Response::AlterPartitionReassignments(body) => {
+            ResponseKind::AlterPartitionReassignments(admin::alter_partition_reassignments_response(body))
+        }
+        Response::Vote(body) => ResponseKind::Vote(raft::vote_response(body, version)),
+        Response::BeginQuorumEpoch(body) => {
+            ResponseKind::BeginQuorumEpoch(raft::begin_quorum_epoch_response(body, version))
+        }
+        Response::EndQuorumEpoch(body) => ResponseKind::EndQuorumEpoch(raft::end_quorum_epoch_response(body, version)),
+        Response::DescribeQuorum(body) => ResponseKind::DescribeQuorum(raft::describe_quorum_response(body, version)),
+        Response::AlterPartition(body) => ResponseKind::AlterPartition(controller::alter_partition_response(body)),
+        Response::FetchSnapshot(body) => ResponseKind::FetchSnapshot(raft::fetch_snapshot_response(body, version)),
+        Response::BrokerRegistration(body) => {
+            ResponseKind::BrokerRegistration(controller::broker_registration_response(body))
+        }
+        Response::BrokerHeartbeat(body) => ResponseKind::BrokerHeartbeat(controller::broker_heartbeat_response(body)),
+        Response::AllocateProducerIds(body) => {
+            ResponseKind::AllocateProducerIds(controller::allocate_producer_ids_response(body))
+        }
+        Response::ControllerRegistration(body) => {
+            ResponseKind::ControllerRegistration(controller::controller_registration_response(body))
+        }
+    };
+    Message { api, version, correlation_id, client_id: Arc::from(""), body: Body::Response(body) }
+}
+
+/// The response that a message carries.
+///
+/// # Errors
+/// A version that is not spoken, a request, or a field with a value that no correct
+/// sender writes.
+pub fn decode_response(message: &Message) -> Result<Response, WireError> {
+    let (api, version) = (message.api, message.version);
+    if !spoken(api).contains(version) {
+        return Err(WireError::UnsupportedVersion { api, version });
+    }
+    let Body::Response(body) = &message.body else { return Err(WireError::WrongBody { api }) };
+    let response: Response = match body {
+        ResponseKind::Produce(body) => produce::read_produce_response(body)?.into(),
+        ResponseKind::Fetch(body) => fetch::read_fetch_response(body)?.into(),
+        ResponseKind::ListOffsets(body) => offsets::read_list_offsets_response(body).into(),
+        ResponseKind::Metadata(body) => metadata::read_metadata_response(body)?.into(),
+        ResponseKind::ApiVersions(body) => metadata::read_api_versions_response(body).into(),
+        ResponseKind::CreateTopics(body) => admin::read_create_topics_response(body).into(),
+        ResponseKind::DeleteTopics(body) => admin::read_delete_topics_response(body).into(),
+        ResponseKind::InitProducerId(body) => produce::read_init_producer_id_response(body).into(),
+        ResponseKind::OffsetForLeaderEpoch(body) => offsets::read_offset_for_leader_epoch_response(body).into(),
+        ResponseKind::CreatePartitions(body) => admin::read_create_partitions_response(body).into(),
+        ResponseKind::ElectLeaders(body) => admin::read_elect_leaders_response(body).into(),
+        ResponseKind::IncrementalAlterConfigs(body) => admin::read_incremental_alter_configs_response(body)?.into(),
+        ResponseKind::AlterPartitionReassignments(body) => {
+            admin::read_alter_partition_reassignments_response(body).into()
+        }
+        ResponseKind::Vote(body) => raft::read_vote_response(body)?.into(),
+        ResponseKind::BeginQuorumEpoch(body) => raft::read_begin_quorum_epoch_response(body)?.into(),
+        ResponseKind::EndQuorumEpoch(body) => raft::read_end_quorum_epoch_response(body)?.into(),
+        ResponseKind::DescribeQuorum(body) => raft::read_describe_quorum_response(body)?.into(),
+        ResponseKind::AlterPartition(body) => controller::read_alter_partition_response(body)?.into(),
+        ResponseKind::FetchSnapshot(body) => raft::read_fetch_snapshot_response(body)?.into(),
+        ResponseKind::BrokerRegistration(body) => controller::read_broker_registration_response(body).into(),
+        ResponseKind::BrokerHeartbeat(body) => controller::read_broker_heartbeat_response(body).into(),
+        ResponseKind::AllocateProducerIds(body) => controller::read_allocate_producer_ids_response(body).into(),
+        ResponseKind::ControllerRegistration(body) => controller::read_controller_registration_response(body).into(),
+        _ => return Err(WireError::WrongBody { api }),
+    };
+    if response.api() == api { Ok(response) } else { Err(WireError::WrongBody { api }) }
+}
