@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::ids::{NodeId, Offset, TopicPartition};
+use crate::context::Context;
+use crate::effects::Output;
+use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
 use crate::message::{ConfigResource, ElectionType, ErrorCode};
 
 /// A record to send.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProducerRecord {
     /// The topic's name.
     pub topic: String,
@@ -22,8 +24,7 @@ pub struct ProducerRecord {
 }
 
 /// One call of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// `Producer.send`: resolved when the record is acknowledged or given up.
     Send(ProducerRecord),
@@ -145,4 +146,16 @@ pub struct ConsumedRecord {
     pub key: Option<Bytes>,
     /// Its value.
     pub value: Option<Bytes>,
+}
+
+/// Tells whoever waits that a call failed.
+pub(crate) fn failed(ctx: &mut Context, ticket: Option<Ticket>, error: ErrorCode, message: &str) {
+    resolve(ctx, ticket, CallResult::Failed { error, message: message.to_owned() });
+}
+
+/// Tells whoever waits what became of a call.
+pub(crate) fn resolve(ctx: &mut Context, ticket: Option<Ticket>, result: CallResult) {
+    if let Some(ticket) = ticket {
+        ctx.output(Output::Resolve { ticket, result });
+    }
 }

@@ -1,70 +1,447 @@
-//! The client machine. (Being built.)
+//! The client machine: what happens to the process, and in which order its parts run.
+//!
+//! ```text
+//!   input ─▶ network ─▶ ┌ metadata request, if due ┐
+//!                       │ requests that ended      │ again until nothing moves ─▶ calls resolved
+//!                       └ producer/consumer/admin ─┘
+//! ```
+//!
+//! That is the order of one `NetworkClient.poll` with the thread around it: a metadata
+//! request that is due leaves before anything else.
 
-use crate::client::{BatchView, ClientConfig, InFlightView, KnownLeader, PositionView};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::admin::Admin;
+use super::cluster::Cluster;
+use super::consumer::Consumer;
+use super::metadata::{Metadata, MetadataSettings};
+use super::network::{Asker, Completion, Network, NetworkSettings};
+use super::producer::Producer;
+use super::retry::Backoff;
+use super::{
+    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, PositionView, failed, resolve,
+};
 use crate::context::Context;
-use crate::ids::{ProducerEpoch, ProducerId};
+use crate::effects::{ExitReason, Output};
+use crate::ids::{NodeId, ProducerEpoch, ProducerId, Ticket, TopicName};
 use crate::input::Input;
+use crate::message::ErrorCode;
 use crate::time::Time;
+
+/// The kind of client, with its state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Role {
+    Producer(Box<Producer>),
+    Consumer(Box<Consumer>),
+    Admin(Box<Admin>),
+}
+
+/// A client that sends what it has and then closes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Closing {
+    tickets: Vec<Ticket>,
+    /// Whether the process ends with it.
+    exit: bool,
+}
+
+/// How far the client's life is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Life {
+    Open,
+    Closing(Closing),
+    Closed,
+}
 
 /// One client process: a producer, a consumer or an admin.
 ///
-/// It runs in one lane, [`crate::input::Lane::Data`].
+/// It runs in one lane, [`crate::input::Lane::Data`]. It does nothing before its first
+/// timer, which is due at once: a producer then asks for metadata and a producer id by
+/// itself, as Kafka's does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     config: ClientConfig,
+    cluster: Cluster,
+    role: Role,
+    life: Life,
+    /// The topics of the last `Call::Warm`, and who waits for it.
+    warm_topics: BTreeSet<TopicName>,
+    warming: Vec<Ticket>,
+    /// Who waits for metadata newer than this version.
+    refreshing: Vec<(Ticket, u64)>,
+    deadline: Option<Time>,
 }
 
 impl Client {
-    /// A client as its process starts: it connects to nobody before it needs to.
-    pub fn new(config: ClientConfig, _ctx: &mut Context) -> Client {
-        Client { config }
+    /// A client as its process starts.
+    pub fn new(config: ClientConfig, ctx: &mut Context) -> Client {
+        let (network, metadata) = cluster_settings(&config);
+        let role = match &config.kind {
+            ClientKind::Producer { acks, settings } => Role::Producer(Box::new(Producer::new(*acks, settings.clone()))),
+            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind))),
+            ClientKind::Admin { settings } => Role::Admin(Box::new(Admin::new(settings.clone()))),
+        };
+        Client {
+            cluster: Cluster { network: Network::new(network), metadata: Metadata::new(metadata) },
+            role,
+            life: Life::Open,
+            warm_topics: BTreeSet::new(),
+            warming: Vec::new(),
+            refreshing: Vec::new(),
+            deadline: Some(ctx.now.monotonic),
+            config,
+        }
     }
 
     /// Takes an input to completion.
-    pub fn step(&mut self, _ctx: &mut Context, _input: Input) {}
+    pub fn step(&mut self, ctx: &mut Context, input: Input) {
+        if self.life == Life::Closed {
+            match input {
+                Input::Call { ticket, .. } => {
+                    failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "the client is closed");
+                }
+                Input::Stop => ctx.output(Output::Exit { reason: ExitReason::Stopped }),
+                _ => {}
+            }
+            return;
+        }
+        match input {
+            Input::Connected { connection } => self.cluster.network.on_connected(ctx, connection),
+            Input::Closed { connection, .. } => self.cluster.network.on_closed(ctx, connection),
+            Input::Received { connection, message } => self.cluster.network.on_received(ctx, connection, &message),
+            Input::Timers { .. } => {
+                self.cluster.network.on_timers(ctx);
+                self.cluster.maybe_rebootstrap(ctx);
+            }
+            Input::Call { ticket, call } => self.call(ctx, ticket, call),
+            Input::Abandon { ticket } => self.abandon(ticket),
+            Input::Stop => self.begin_close(ctx, None),
+            // A client listens on no port, has no other lane and no files.
+            Input::Accepted { .. } | Input::Internal { .. } | Input::Flushed { .. } => {}
+        }
+        self.run(ctx);
+        self.finish_calls(ctx);
+        self.deadline = self.earliest_deadline(ctx.now.monotonic);
+    }
 
     /// When the earliest timer is due, on the monotonic clock.
     pub fn next_deadline(&self) -> Option<Time> {
-        None
+        self.deadline
     }
+
+    fn earliest_deadline(&self, now: Time) -> Option<Time> {
+        if self.life == Life::Closed {
+            return None;
+        }
+        let role = match &self.role {
+            Role::Producer(producer) => producer.next_deadline(&self.cluster),
+            Role::Consumer(consumer) => consumer.next_deadline(&self.cluster),
+            Role::Admin(admin) => admin.next_deadline(&self.cluster),
+        };
+        // What was due by now has been tried and waits for an event, not for time.
+        [self.cluster.next_deadline(now), role].into_iter().flatten().filter(|deadline| *deadline > now).min()
+    }
+
+    // ---- Calls --------------------------------------------------------------------
+
+    fn call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
+        if self.life != Life::Open && call != Call::Close {
+            failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "the client is being closed");
+            return;
+        }
+        match (call, &mut self.role) {
+            (Call::RefreshMetadata, _) => {
+                self.refreshing.push((ticket, self.cluster.metadata.update_version()));
+                self.cluster.metadata.request_update();
+            }
+            (Call::Warm { topics }, _) => {
+                self.warm_topics = topics.iter().map(|topic| TopicName::new(topic)).collect();
+                self.warming.push(ticket);
+            }
+            (Call::Close, _) => self.begin_close(ctx, Some(ticket)),
+            (Call::Send(record), Role::Producer(producer)) => producer.send(ctx, &mut self.cluster, ticket, record),
+            (Call::Flush, Role::Producer(producer)) => producer.flush(ctx, Some(ticket)),
+            (Call::Assign(partitions), Role::Consumer(consumer)) => {
+                consumer.assign(ctx, &mut self.cluster, partitions);
+                resolve(ctx, Some(ticket), CallResult::Done);
+            }
+            (Call::Poll { timeout_ms }, Role::Consumer(consumer)) => {
+                consumer.poll(ctx, ticket, Duration::from_millis(timeout_ms));
+            }
+            (Call::Seek { partition, offset }, Role::Consumer(consumer)) => {
+                consumer.seek(ctx, &self.cluster, ticket, &partition, offset);
+            }
+            (call, Role::Admin(admin)) if Admin::understands(&call) => admin.call(ctx, ticket, call),
+            (call, _) => {
+                let message = format!("this client does not do {}", name_of(&call));
+                failed(ctx, Some(ticket), ErrorCode::InvalidRequest, &message);
+            }
+        }
+    }
+
+    fn abandon(&mut self, ticket: Ticket) {
+        self.warming.retain(|waiting| *waiting != ticket);
+        self.refreshing.retain(|(waiting, _)| *waiting != ticket);
+        if let Life::Closing(closing) = &mut self.life {
+            closing.tickets.retain(|waiting| *waiting != ticket);
+        }
+        match &mut self.role {
+            Role::Producer(producer) => producer.abandon(ticket),
+            Role::Consumer(consumer) => consumer.abandon(ticket),
+            Role::Admin(admin) => admin.abandon(ticket),
+        }
+    }
+
+    /// Sends what there is, then closes. Without a ticket it is the process that stops.
+    fn begin_close(&mut self, ctx: &mut Context, ticket: Option<Ticket>) {
+        if self.life == Life::Open {
+            self.life = Life::Closing(Closing::default());
+            match &mut self.role {
+                Role::Producer(producer) => producer.close(ctx),
+                Role::Consumer(consumer) => consumer.close(ctx),
+                Role::Admin(admin) => admin.close(ctx),
+            }
+        }
+        if let Life::Closing(closing) = &mut self.life {
+            closing.tickets.extend(ticket);
+            closing.exit |= ticket.is_none();
+        }
+    }
+
+    fn finish_calls(&mut self, ctx: &mut Context) {
+        let version = self.cluster.metadata.update_version();
+        let done = self.refreshing.extract_if(.., |(_, asked_at)| *asked_at < version);
+        for (ticket, _) in done.collect::<Vec<_>>() {
+            resolve(ctx, Some(ticket), CallResult::Done);
+        }
+        if !self.warming.is_empty() && self.is_warm() && self.is_quiet() {
+            for ticket in std::mem::take(&mut self.warming) {
+                resolve(ctx, Some(ticket), CallResult::Done);
+            }
+        }
+        self.finish_close(ctx);
+    }
+
+    fn finish_close(&mut self, ctx: &mut Context) {
+        let drained = match &self.role {
+            Role::Producer(producer) => producer.is_drained(),
+            Role::Consumer(_) | Role::Admin(_) => true,
+        };
+        let Life::Closing(closing) = &self.life else { return };
+        if !drained {
+            return;
+        }
+        let closing = closing.clone();
+        self.life = Life::Closed;
+        self.cluster.network.close_all(ctx);
+        let waiting = std::mem::take(&mut self.warming).into_iter();
+        let waiting = waiting.chain(std::mem::take(&mut self.refreshing).into_iter().map(|(ticket, _)| ticket));
+        for ticket in waiting.collect::<Vec<_>>() {
+            failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "the client was closed");
+        }
+        for ticket in closing.tickets {
+            resolve(ctx, Some(ticket), CallResult::Done);
+        }
+        if closing.exit {
+            ctx.output(Output::Exit { reason: ExitReason::Stopped });
+        }
+    }
+
+    // ---- Running ------------------------------------------------------------------
+
+    fn run(&mut self, ctx: &mut Context) {
+        for turn in 0.. {
+            assert!(turn < 100_000, "the client {} does not come to rest", self.config.client_id);
+            let mut moved = self.cluster.maybe_update(ctx);
+            moved |= self.cluster.network.has_news();
+            while let Some(completion) = self.cluster.next_completion(ctx) {
+                self.complete(ctx, &completion);
+            }
+            moved |= match &mut self.role {
+                Role::Producer(producer) => producer.run(ctx, &mut self.cluster),
+                Role::Consumer(consumer) => consumer.run(ctx, &mut self.cluster),
+                Role::Admin(admin) => admin.run(ctx, &mut self.cluster),
+            };
+            self.warm_up(ctx);
+            if !moved && !self.cluster.network.has_news() {
+                return;
+            }
+        }
+    }
+
+    fn complete(&mut self, ctx: &mut Context, completion: &Completion) {
+        match (&mut self.role, completion.asker) {
+            (Role::Producer(producer), Asker::Produce) => producer.on_produce(ctx, &mut self.cluster, completion),
+            (Role::Producer(producer), Asker::ProducerId) => producer.on_id(ctx, completion),
+            (Role::Consumer(consumer), _) => consumer.on_completion(ctx, &mut self.cluster, completion),
+            (Role::Admin(admin), _) => admin.on_completion(ctx, &mut self.cluster, completion),
+            (Role::Producer(_), asker) => unreachable!("a producer asks nothing as {asker:?}"),
+        }
+    }
+
+    /// Learns what a long-running client of the warm topics would know.
+    fn warm_up(&mut self, ctx: &mut Context) {
+        if self.warming.is_empty() {
+            return;
+        }
+        let now = ctx.now.monotonic;
+        for topic in &self.warm_topics {
+            self.cluster.metadata.add_topic(topic, now);
+        }
+        for node in self.warm_leaders() {
+            self.cluster.ready(ctx, node);
+        }
+    }
+
+    fn warm_leaders(&self) -> BTreeSet<NodeId> {
+        let metadata = &self.cluster.metadata;
+        let partitions = self.warm_topics.iter().flat_map(|topic| metadata.partitions_of(topic));
+        partitions.filter_map(|partition| metadata.leader(&partition)).collect()
+    }
+
+    // ---- Views --------------------------------------------------------------------
 
     /// What it was started with.
     pub fn config(&self) -> &ClientConfig {
         &self.config
     }
 
-    /// Whether no request is in flight except fetches, which a broker may have parked.
+    /// Whether no request is in flight except fetches, which a broker may have parked, and
+    /// no connection is being made.
     pub fn is_quiet(&self) -> bool {
-        true
+        self.cluster.network.is_quiet()
     }
 
-    /// Whether it knows all that the last `Call::Warm` asked it to learn.
+    /// Whether it knows all that a long-running client of the topics of the last
+    /// `Call::Warm` would: metadata and a connection to each leader; a producer its id, a
+    /// consumer the end of each of its partitions, with its next fetches under way.
     pub fn is_warm(&self) -> bool {
-        false
+        let metadata = &self.cluster.metadata;
+        let known = |topic: &TopicName| {
+            metadata.partition_count(topic).is_some()
+                && metadata.partitions_of(topic).all(|partition| metadata.leader(&partition).is_some())
+        };
+        let connected = || self.warm_leaders().into_iter().all(|node| self.cluster.network.is_ready(node));
+        let role = match &self.role {
+            Role::Producer(producer) => producer.has_id(),
+            Role::Consumer(consumer) => consumer.is_parked(&self.cluster),
+            Role::Admin(_) => true,
+        };
+        !metadata.is_bootstrapped_only()
+            && !metadata.is_wanted()
+            && role
+            && self.warm_topics.iter().all(known)
+            && connected()
     }
 
     /// Requests without an answer, oldest first on each connection.
     pub fn in_flight(&self) -> Vec<InFlightView> {
-        Vec::new()
+        self.cluster.network.in_flight()
     }
 
     /// The producer's batches that are not acknowledged, in order within a partition.
     pub fn batches(&self) -> Vec<BatchView> {
-        Vec::new()
+        match &self.role {
+            Role::Producer(producer) => producer.views(),
+            Role::Consumer(_) | Role::Admin(_) => Vec::new(),
+        }
     }
 
     /// The leaders that the client knows.
     pub fn known_leaders(&self) -> Vec<KnownLeader> {
-        Vec::new()
+        self.cluster.metadata.known_leaders()
     }
 
     /// Where a consumer stands, by partition.
     pub fn positions(&self) -> Vec<PositionView> {
-        Vec::new()
+        match &self.role {
+            Role::Consumer(consumer) => consumer.views(),
+            Role::Producer(_) | Role::Admin(_) => Vec::new(),
+        }
     }
 
     /// The idempotent producer's id and epoch, once it has them.
     pub fn producer_id(&self) -> Option<(ProducerId, ProducerEpoch)> {
-        None
+        match &self.role {
+            Role::Producer(producer) => producer.producer_id(),
+            Role::Consumer(_) | Role::Admin(_) => None,
+        }
+    }
+}
+
+/// How Kafka names a call's method.
+fn name_of(call: &Call) -> &'static str {
+    match call {
+        Call::Send(_) => "send",
+        Call::Flush => "flush",
+        Call::Assign(_) => "assign",
+        Call::Poll { .. } => "poll",
+        Call::Seek { .. } => "seek",
+        Call::CreateTopic { .. } => "createTopics",
+        Call::DeleteTopic { .. } => "deleteTopics",
+        Call::CreatePartitions { .. } => "createPartitions",
+        Call::AlterConfig { .. } => "incrementalAlterConfigs",
+        Call::ElectLeaders { .. } => "electLeaders",
+        Call::Reassign { .. } => "alterPartitionReassignments",
+        Call::DescribeQuorum => "describeMetadataQuorum",
+        Call::RefreshMetadata => "refresh-metadata",
+        Call::Warm { .. } => "warm",
+        Call::Close => "close",
+    }
+}
+
+/// `max.in.flight.requests.per.connection` of a consumer, which is fixed.
+const CONSUMER_MAX_IN_FLIGHT: usize = 100;
+/// The same of an admin client.
+const ADMIN_MAX_IN_FLIGHT: usize = 1;
+
+fn cluster_settings(config: &ClientConfig) -> (NetworkSettings, MetadataSettings) {
+    let bootstrap = config.bootstrap_servers.clone();
+    match &config.kind {
+        ClientKind::Producer { settings, .. } | ClientKind::Admin { settings } => {
+            let is_producer = matches!(config.kind, ClientKind::Producer { .. });
+            let jitter = settings.backoff_jitter;
+            let network = NetworkSettings {
+                client_id: config.client_id.clone(),
+                request_timeout: settings.request_timeout,
+                reconnect_backoff: Backoff {
+                    initial: settings.reconnect_backoff,
+                    max: settings.reconnect_backoff_max,
+                    jitter,
+                },
+                max_in_flight: if is_producer { settings.max_in_flight as usize } else { ADMIN_MAX_IN_FLIGHT },
+            };
+            let metadata = MetadataSettings {
+                max_age: settings.metadata_max_age,
+                retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
+                rebootstrap_trigger: settings.metadata_recovery_rebootstrap_trigger,
+                bootstrap,
+                forgets_idle_topics: is_producer,
+                creates_topics: is_producer,
+            };
+            (network, metadata)
+        }
+        ClientKind::Consumer { settings, .. } => {
+            let jitter = settings.backoff_jitter;
+            let network = NetworkSettings {
+                client_id: config.client_id.clone(),
+                request_timeout: settings.request_timeout,
+                reconnect_backoff: Backoff {
+                    initial: settings.reconnect_backoff,
+                    max: settings.reconnect_backoff_max,
+                    jitter,
+                },
+                max_in_flight: CONSUMER_MAX_IN_FLIGHT,
+            };
+            let metadata = MetadataSettings {
+                max_age: settings.metadata_max_age,
+                retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
+                rebootstrap_trigger: Duration::from_secs(300),
+                bootstrap,
+                forgets_idle_topics: false,
+                creates_topics: true,
+            };
+            (network, metadata)
+        }
     }
 }
