@@ -1,1 +1,16 @@
-//! x
+//! A seeded world for Kafka's machines: time, network, disks, crashes, people.
+
+pub mod clock;
+pub mod disk;
+pub mod fault;
+pub mod machine;
+pub mod network;
+mod queue;
+pub mod step;
+pub mod stream;
+pub mod world;
+
+pub use fault::{Entry, Fault, MachineId};
+pub use machine::{Machine, MachineConfig, ProgramConfig};
+pub use step::Step;
+pub use world::{World, WorldSettings};
