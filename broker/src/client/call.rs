@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::effects::Output;
@@ -11,7 +11,7 @@ use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
 use crate::message::{ConfigResource, ElectionType, ErrorCode};
 
 /// A record to send.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProducerRecord {
     /// The topic's name.
     pub topic: String,
@@ -24,7 +24,8 @@ pub struct ProducerRecord {
 }
 
 /// One call of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Call {
     /// `Producer.send`: resolved when the record is acknowledged or given up.
     Send(ProducerRecord),
