@@ -6,6 +6,7 @@ pub mod fault;
 pub mod machine;
 pub mod network;
 mod queue;
+pub mod scenario;
 pub mod step;
 pub mod stream;
 pub mod world;

@@ -1,2 +1,9 @@
-//! x
-fn main() {}
+//! `trial`: put Kafka on trial from the command line.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

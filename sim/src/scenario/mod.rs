@@ -1,0 +1,78 @@
+//! Scenario files: a cluster, its clients, what happens to them, and what must be true.
+//!
+//! ```text
+//!   text ──parse──▶ format::File ──check──▶ Scenario ──run──▶ Report
+//!                        │                      │                │
+//!                    Diagnostic             Diagnostic        lanes, JSON
+//! ```
+//!
+//! One format serves `trial run`, the terminal UI, `cargo test` and the book. A lesson is a
+//! scenario with questions; a museum piece is a scenario with a switch; a regression is a
+//! scenario that a shrinker wrote.
+
+pub mod diagnostic;
+pub mod format;
+
+mod parse;
+mod report;
+mod validate;
+pub mod vocabulary;
+
+use std::ops::Range;
+
+pub use diagnostic::{Diagnostic, Invalid};
+pub use format::{Action, Seed, Span};
+pub use report::{Report, Verdict};
+pub use validate::{Machine, PlannedStep, Start};
+
+/// The topic that clients have used before time zero: one partition led by each broker.
+pub const WARMUP_TOPIC: &str = "warmup";
+
+/// A scenario that makes sense and can be run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The path it was read from, as it was given.
+    pub path: String,
+    /// Its text: expectations that do not hold are shown in it.
+    pub source: String,
+    /// Its sections.
+    pub file: format::File,
+    /// Its steps, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, shown where it stands.
+    pub fn parse(path: &str, source: &str) -> Result<Scenario, Invalid> {
+        let invalid = |mistakes| Invalid { path: path.to_owned(), source: source.to_owned(), mistakes };
+        let file = parse::parse(source).map_err(|mistake| invalid(vec![mistake]))?;
+        let steps = validate::validate(&file).map_err(invalid)?;
+        Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps })
+    }
+
+    /// Where a place of the file is: `path:line`.
+    pub fn place(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.path, diagnostic::line_of(&self.source, span.start))
+    }
+
+    /// The ids of the brokers, in order.
+    pub fn brokers(&self) -> Vec<i32> {
+        validate::brokers(&self.file.cluster)
+    }
+
+    /// The ids of the controllers, in order; those of the brokers in a combined cluster.
+    pub fn controllers(&self) -> Vec<i32> {
+        validate::controllers(&self.file.cluster)
+    }
+}
+
+/// The JSON Schema (draft-07) of scenario files, as it is checked in.
+pub fn schema() -> String {
+    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<format::File>();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,449 @@
+//! The steps: one action each, in an order that time allows.
+
+use std::ops::Range;
+
+use trial_broker::config::LogSettings;
+use trial_broker::message::Api;
+
+use super::super::diagnostic::{Diagnostic, listed, suggestion};
+use super::super::format::step::{CreateTopic, Messages, Produce};
+use super::super::format::{Action, Condition, EventPattern, File, Names, Span, Spanned, Spans, Step};
+use super::{Kind, Scope, cluster};
+
+/// A step that makes sense: when it starts, and what it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedStep {
+    /// Its number in the file, from 1.
+    pub number: usize,
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// When it starts.
+    pub start: Start,
+    /// How long it may take to hold.
+    pub within: Option<Spanned<Spans>>,
+    /// Words for the reader.
+    pub note: Option<String>,
+    /// What it does.
+    pub action: Spanned<Action>,
+}
+
+/// When a step starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Start {
+    /// At this time after time zero.
+    At(Span),
+    /// This long after the step before it ran; at once if the time is zero.
+    After(Span),
+    /// As soon as this holds.
+    When(Spanned<Condition>),
+    /// As soon as this happens.
+    WhenEvent(Spanned<EventPattern>),
+}
+
+/// Checks all steps.
+pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
+    let mut steps = Vec::new();
+    let mut clock = Clock { earliest: Span::default(), said: None };
+    for (index, step) in file.steps.iter().enumerate() {
+        clock.check(step, scope);
+        let start = start_of(step, scope);
+        check_starts(step, scope);
+        let Some(action) = action_of(step, scope) else { continue };
+        check_within(step, &action, scope);
+        scope.action(&action);
+        steps.push(PlannedStep {
+            number: index + 1,
+            span: step.span.clone(),
+            start,
+            within: step.within.clone(),
+            note: step.note.clone(),
+            action,
+        });
+    }
+    if let Some(until) = &file.until
+        && until.value < clock.earliest
+    {
+        let mut mistake = Diagnostic::new(
+            "the run would end before its last step",
+            until.span.clone(),
+            format!("the end is at {}", until.value),
+        );
+        if let Some(said) = clock.said {
+            mistake = mistake.with_context(said, format!("this step cannot run before {}", clock.earliest));
+        }
+        scope.mistake(mistake);
+    }
+    steps
+}
+
+/// The earliest time at which the next step can run.
+struct Clock {
+    earliest: Span,
+    /// Where that time is said.
+    said: Option<Range<usize>>,
+}
+
+impl Clock {
+    fn check(&mut self, step: &Step, scope: &mut Scope) {
+        if let Some(after) = &step.after {
+            if after.value.micros < 0 {
+                let label = "a step follows the one before it";
+                scope.mistake(Diagnostic::new("this lies in the past", after.span.clone(), label));
+            }
+            self.earliest.micros += after.value.micros.max(0);
+            self.said = Some(after.span.clone());
+        }
+        let Some(at) = &step.at else { return };
+        if at.value.micros < 0 {
+            let label = "time zero is the first instant that a step can have";
+            scope.mistake(Diagnostic::new("this step lies in the past", at.span.clone(), label));
+        } else if at.value < self.earliest {
+            let label = format!("this step is at {}", at.value);
+            let mut mistake = Diagnostic::new("this step lies in the past", at.span.clone(), label)
+                .with_help("steps stand in the order in which they run");
+            if let Some(said) = &self.said {
+                let label = format!("the step before it does not run before {}", self.earliest);
+                mistake = mistake.with_context(said.clone(), label);
+            }
+            scope.mistake(mistake);
+        } else {
+            self.earliest = at.value;
+            self.said = Some(at.span.clone());
+        }
+    }
+}
+
+fn start_of(step: &Step, _scope: &mut Scope) -> Start {
+    if let Some(at) = &step.at {
+        Start::At(at.value)
+    } else if let Some(when) = &step.when {
+        Start::When(when.clone())
+    } else if let Some(pattern) = &step.when_event {
+        Start::WhenEvent(pattern.clone())
+    } else {
+        Start::After(step.after.as_ref().map_or(Span::default(), |after| after.value))
+    }
+}
+
+/// At most one of the ways to say when; what is waited for must exist.
+fn check_starts(step: &Spanned<Step>, scope: &mut Scope) {
+    let starts: Vec<(&str, Range<usize>)> = [
+        ("at", step.at.as_ref().map(|at| at.span.clone())),
+        ("after", step.after.as_ref().map(|after| after.span.clone())),
+        ("when", step.when.as_ref().map(|when| when.span.clone())),
+        ("when-event", step.when_event.as_ref().map(|when| when.span.clone())),
+    ]
+    .into_iter()
+    .filter_map(|(name, span)| Some((name, span?)))
+    .collect();
+    if let [(first, first_span), (second, second_span), ..] = starts.as_slice() {
+        let title = format!("a step starts in one way: `{first}` or `{second}`");
+        scope.mistake(
+            Diagnostic::new(title, second_span.clone(), "and here").with_context(first_span.clone(), "said here"),
+        );
+    }
+    if let Some(when) = &step.when {
+        scope.condition(&when.value, &when.span);
+    }
+    if let Some(pattern) = &step.when_event {
+        scope.pattern(&pattern.value);
+    }
+}
+
+/// The one action of a step.
+fn action_of(step: &Spanned<Step>, scope: &mut Scope) -> Option<Spanned<Action>> {
+    let mut actions = step.actions();
+    match actions.len() {
+        0 if step.note.is_some() => Some(Spanned { value: Action::Note, span: step.span.clone() }),
+        0 => {
+            let label = "this step does nothing";
+            scope.mistake(
+                Diagnostic::new("a step without an action", step.span.clone(), label)
+                    .with_help(format!("the actions are {}", listed(Action::NAMES))),
+            );
+            None
+        }
+        1 => actions.pop(),
+        _ => {
+            let (first, second) = (&actions[0], &actions[1]);
+            let title = format!("a step does one thing: `{}` or `{}`", first.name(), second.name());
+            scope.mistake(
+                Diagnostic::new(title, second.span.clone(), "the second thing")
+                    .with_context(first.span.clone(), "the first thing")
+                    .with_help("write two steps; the second may say `after = \"0s\"`"),
+            );
+            None
+        }
+    }
+}
+
+/// Only what can be waited for takes `within`.
+fn check_within(step: &Step, action: &Spanned<Action>, scope: &mut Scope) {
+    let Some(within) = &step.within else { return };
+    let waits = step.when.is_some()
+        || step.when_event.is_some()
+        || matches!(
+            action.value,
+            Action::Expect(_)
+                | Action::ExpectError(_)
+                | Action::ExpectEvent(_)
+                | Action::Never(_)
+                | Action::NeverEvent(_)
+        );
+    if !waits {
+        let title = format!("`{}` happens at once", action.name());
+        let label = "only expectations, `when` and `when-event` can take a while";
+        scope.mistake(Diagnostic::new(title, within.span.clone(), label));
+    }
+}
+
+impl Scope {
+    /// Complains about whatever an action names that does not exist or is not possible.
+    fn action(&mut self, action: &Spanned<Action>) {
+        let span = &action.span;
+        match &action.value {
+            Action::Kill(target)
+            | Action::Stop(target)
+            | Action::Resume(target)
+            | Action::Start(target)
+            | Action::Restart(target)
+            | Action::Replace(target)
+            | Action::SyncNow(target) => self.target(target, span),
+            Action::PowerCut(cut) => self.target(&cut.target(), span),
+            Action::Pause(pause) => self.target(&pause.target(), span),
+            Action::Skew(skew) => {
+                self.target(&skew.target(), span);
+                self.field("by", "how far", skew.by.is_some(), span);
+            }
+            Action::Slow(slow) => {
+                self.target(&slow.target(), span);
+                self.field("sync", "how long a sync takes", slow.sync.is_some(), span);
+            }
+            Action::Stall(stall) => {
+                self.target(&stall.target(), span);
+                self.field("length", "how long", stall.length.is_some(), span);
+            }
+            Action::Fail(fail) => {
+                self.target(&fail.target(), span);
+                self.field("error", "with which error", fail.error.is_some(), span);
+            }
+            Action::Partition(partition) => self.network_partition(partition, span),
+            Action::Heal(heal) => self.names([&heal.from, &heal.to]),
+            Action::Clog(messages)
+            | Action::Unclog(messages)
+            | Action::Drop(messages)
+            | Action::Hold(messages)
+            | Action::Release(messages) => self.messages(messages),
+            Action::Delay(delay) => {
+                self.names([&delay.from, &delay.to]);
+                self.api(&delay.api);
+            }
+            Action::SetLatency(latency) => self.names([&latency.from, &latency.to]),
+            Action::Produce(produce) => self.produce(produce),
+            Action::Poll(poll) => {
+                self.client(&poll.client, Some(Kind::Consumer));
+            }
+            Action::Seek(seek) => {
+                self.client(&seek.client, Some(Kind::Consumer));
+                self.partition(&seek.partition.value, &seek.partition.span);
+            }
+            Action::RefreshMetadata(one) | Action::Crash(one) => {
+                self.client(&one.client, None);
+            }
+            Action::CreateTopic(_)
+            | Action::DeleteTopic(_)
+            | Action::CreatePartitions(_)
+            | Action::AlterConfig(_)
+            | Action::ElectLeader(_)
+            | Action::Reassign(_) => self.administration(&action.value),
+            Action::Expect(condition) | Action::Never(condition) => self.condition(condition, span),
+            Action::ExpectError(pattern) => {
+                self.client(&pattern.client, None);
+                self.error(&pattern.error);
+            }
+            Action::ExpectEvent(pattern) | Action::NeverEvent(pattern) => self.pattern(pattern),
+            Action::Predict(predict) => {
+                if !predict.choices.contains(&predict.answer.value) {
+                    let choices: Vec<&str> = predict.choices.iter().map(String::as_str).collect();
+                    let label = suggestion(&predict.answer.value, choices);
+                    let title = "the answer is none of the choices";
+                    self.mistake(Diagnostic::new(title, predict.answer.span.clone(), label));
+                }
+            }
+            Action::AlignTimers(_) | Action::SpreadTimers(_) | Action::PauseHere(_) | Action::Note => {}
+            Action::Upgrade(_)
+            | Action::Rot(_)
+            | Action::Begin(_)
+            | Action::Commit(_)
+            | Action::Abort(_)
+            | Action::CommitOffsets(_)
+            | Action::Join(_)
+            | Action::Leave(_) => self.not_yet(action),
+        }
+    }
+
+    /// The actions of later versions: known by name, so that nobody takes them for a typing mistake.
+    fn not_yet(&mut self, action: &Spanned<Action>) {
+        let needs = match action.value {
+            Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => "transactions",
+            Action::CommitOffsets(_) | Action::Join(_) | Action::Leave(_) => "consumer groups",
+            Action::Upgrade(_) => "older versions of Kafka",
+            _ => "decaying disks",
+        };
+        let title = format!("`{}` is part of the vocabulary, but not yet of Trial", action.name());
+        let label = format!("this needs {needs}, which come in a later version");
+        self.mistake(Diagnostic::new(title, action.span.clone(), label));
+    }
+
+    fn field(&mut self, name: &str, meaning: &str, given: bool, span: &Range<usize>) {
+        if !given {
+            let title = format!("`{name}` is missing");
+            self.mistake(Diagnostic::new(title, span.clone(), format!("this must say {meaning}: `{name} = …`")));
+        }
+    }
+
+    fn names<const N: usize>(&mut self, lists: [&Option<Spanned<Names>>; N]) {
+        for names in lists.into_iter().flatten() {
+            self.machines(&names.value.0, &names.span);
+        }
+    }
+
+    fn messages(&mut self, messages: &Messages) {
+        self.names([&messages.from, &messages.to]);
+        self.api(&messages.api);
+        if let Some(nth) = &messages.nth
+            && nth.value == 0
+        {
+            self.mistake(Diagnostic::new("messages are counted from 1", nth.span.clone(), "expected at least 1"));
+        }
+    }
+
+    fn api(&mut self, api: &Option<Spanned<String>>) {
+        if let Some(api) = api
+            && !Api::ALL.iter().any(|known| known.name() == api.value)
+        {
+            let label = suggestion(&api.value, Api::ALL.iter().map(|known| known.name()).collect::<Vec<_>>());
+            self.mistake(Diagnostic::new(format!("there is no API `{}`", api.value), api.span.clone(), label));
+        }
+    }
+
+    fn network_partition(&mut self, partition: &super::super::format::step::Partition, span: &Range<usize>) {
+        self.names([&partition.from, &partition.to]);
+        match (&partition.groups, &partition.from, &partition.to) {
+            (Some(groups), None, None) => {
+                let mut seen: Vec<(&String, &Range<usize>)> = Vec::new();
+                for group in &groups.value {
+                    self.machines(&group.value.0, &group.span);
+                    for name in &group.value.0 {
+                        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+                            let title = format!("`{name}` is in two groups");
+                            let first = (*first).clone();
+                            self.mistake(
+                                Diagnostic::new(title, group.span.clone(), "again here")
+                                    .with_context(first, "first here"),
+                            );
+                        }
+                        seen.push((name, &group.span));
+                    }
+                }
+                if groups.value.len() < 2 {
+                    let label = "expected at least two groups";
+                    self.mistake(Diagnostic::new("one group is not a partition", groups.span.clone(), label));
+                }
+            }
+            (None, Some(_), Some(_)) => {}
+            _ => {
+                let label = "expected `groups`, or `from` and `to`";
+                self.mistake(Diagnostic::new("this does not say what is cut", span.clone(), label).with_help(
+                    "{ groups = [[\"b1\"], [\"b2\", \"b3\", \"c1\"]] } cuts both ways, \
+                     { from = \"b3\", to = \"b1\" } one way",
+                ));
+            }
+        }
+    }
+
+    fn produce(&mut self, produce: &Produce) {
+        self.client(&produce.client, Some(Kind::Producer));
+        if self.topic(&produce.topic.value, &produce.topic.span)
+            && let Some(partition) = &produce.partition
+        {
+            self.partition(&format!("{}-{}", produce.topic.value, partition.value), &partition.span);
+        }
+        if let Some(every) = &produce.every
+            && every.value.micros <= 0
+        {
+            let label = "expected a time longer than 0";
+            self.mistake(Diagnostic::new("records cannot follow each other so fast", every.span.clone(), label));
+        }
+        if let (Some(true), Some(every)) = (produce.together, &produce.every) {
+            let label = "records of one batch are sent at the same time";
+            self.mistake(Diagnostic::new("`together` and `every` exclude each other", every.span.clone(), label));
+        }
+    }
+
+    fn administration(&mut self, action: &Action) {
+        let client = match action {
+            Action::CreateTopic(topic) => &topic.client,
+            Action::DeleteTopic(topic) => &topic.client,
+            Action::CreatePartitions(partitions) => &partitions.client,
+            Action::AlterConfig(config) => &config.client,
+            Action::ElectLeader(elect) => &elect.client,
+            Action::Reassign(reassign) => &reassign.client,
+            _ => &None,
+        };
+        if let Some(client) = client {
+            self.client(client, Some(Kind::Admin));
+        }
+        match action {
+            Action::CreateTopic(topic) => self.create_topic(topic),
+            Action::DeleteTopic(topic) => {
+                self.topic(&topic.name.value, &topic.name.span);
+            }
+            Action::CreatePartitions(more) => {
+                if self.topic(&more.topic.value, &more.topic.span) {
+                    let place = more.count.span.clone();
+                    self.topics.insert(more.topic.value.clone(), (more.count.value, place));
+                }
+                for (index, list) in more.replicas.iter().flat_map(|lists| lists.value.iter()).enumerate() {
+                    cluster::check_replica_list(list, index, self);
+                }
+            }
+            Action::AlterConfig(config) => {
+                if let Some(topic) = &config.topic {
+                    self.topic(&topic.value, &topic.span);
+                }
+                if let Some(broker) = &config.broker {
+                    self.broker(broker.value, &broker.span);
+                }
+                cluster::check_settings(&config.set, &[LogSettings::DEFINITIONS], &[], self);
+                cluster::check_values(&config.set, |given| LogSettings::from_properties(given).map(|_| ()), self);
+            }
+            Action::ElectLeader(elect) => {
+                if let Some(partition) = &elect.partition {
+                    self.partition(&partition.value, &partition.span);
+                }
+            }
+            Action::Reassign(reassign) => {
+                self.partition(&reassign.partition.value, &reassign.partition.span);
+                if let Some(replicas) = &reassign.replicas {
+                    cluster::check_replica_list(replicas, 0, self);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn create_topic(&mut self, topic: &CreateTopic) {
+        cluster::check_topic_name(&topic.name, self);
+        let partitions = cluster::check_placement(
+            topic.partitions.as_ref(),
+            topic.replication_factor.as_ref(),
+            topic.replicas.as_ref(),
+            &topic.name,
+            self,
+        );
+        cluster::check_settings(&topic.config, &[LogSettings::DEFINITIONS], &[], self);
+        cluster::check_values(&topic.config, |given| LogSettings::from_properties(given).map(|_| ()), self);
+        self.topics.insert(topic.name.value.clone(), (partitions, topic.name.span.clone()));
+    }
+}

@@ -1,0 +1,146 @@
+//! Scenario files: what is checked in beside the types that read it, and what bad input is answered with.
+
+use std::path::Path;
+
+use trial_sim::scenario::{Scenario, schema};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+}
+
+/// Editors complete and check scenario files by the schema that lies beside them: it must say what the parser takes.
+#[test]
+fn schema_checked_in_is_the_one_that_the_types_give() {
+    let path = root().join("scenarios/schema/scenario.json");
+    let checked_in = std::fs::read_to_string(&path).expect("the schema is checked in");
+    assert!(
+        checked_in == schema(),
+        "scenarios/schema/scenario.json is not what the types give: run `trial schema > scenarios/schema/scenario.json`"
+    );
+}
+
+/// A scenario with every section. The bad ones below differ from it in one place each.
+const GOOD: &str = r#"format = 1
+id = "example"
+title = "An example"
+seed = 0x5
+
+[cluster]
+brokers = 3
+controllers = 3
+latency = "10ms"
+config = { "replica.lag.time.max.ms" = 30000 }
+
+[[topic]]
+name = "orders"
+replicas = [[1, 2, 3]]
+config = { "min.insync.replicas" = 2 }
+
+[[client]]
+name = "p1"
+producer = { acks = "all", retries = 0, "linger.ms" = 0 }
+
+[[client]]
+name = "reader"
+consumer = { assign = ["orders-0"] }
+
+[[step]]
+at = "1s"
+produce = { client = "p1", topic = "orders", count = 10 }
+
+[[step]]
+at = "5s"
+note = "b2 can no longer fetch"
+clog = { from = "broker:2", api = "Fetch" }
+
+[[step]]
+after = "41.000123s"
+kill = { leader = "orders-0" }
+
+[[step]]
+within = { min = "7s", max = "10.2s" }
+expect-event = { event = "broker-fenced", broker = 1, reason = "session-expired" }
+
+[[step]]
+at = "60s"
+expect = { partition = "orders-0", leo = 13, hw = { min = 10 }, isr = [2, 3] }
+
+[[always]]
+check = "acked-record-not-lost"
+
+[allow]
+liveness = "b1 stays dead"
+
+[swarm]
+kill = [0.0, 0.2]
+"#;
+
+#[test]
+fn a_file_reads_back_as_it_was_written() {
+    let scenario = Scenario::parse("good.toml", GOOD).expect("the example makes sense");
+    let text = toml::to_string(&scenario.file).expect("a scenario can be written");
+    let again = Scenario::parse("again.toml", &text).unwrap_or_else(|invalid| panic!("{invalid}\n{text}"));
+    assert_eq!(scenario.file, again.file);
+    assert_eq!(scenario.steps.len(), 5);
+}
+
+/// What Trial says about the example with `from` replaced by `to`.
+fn complaint(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "the example does not contain {from:?}");
+    let source = GOOD.replacen(from, to, 1);
+    Scenario::parse("bad.toml", &source).expect_err("this must not be taken for a scenario").to_string()
+}
+
+macro_rules! bad {
+    ($($(#[$doc:meta])* $name:ident: $from:expr => $to:expr;)*) => {$(
+        $(#[$doc])*
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), complaint($from, $to));
+        }
+    )*};
+}
+
+bad! {
+    syntax_is_explained: "brokers = 3" => "brokers = ";
+    unknown_action_names_the_nearest: "kill = { leader" => "kil = { leader";
+    unknown_key_names_the_nearest: "latency = \"10ms\"" => "latnecy = \"10ms\"";
+    unknown_fact_names_the_nearest: "leo = 13" => "loe = 13";
+    missing_key_is_named: "title = \"An example\"\n" => "";
+    wrong_type_says_what_was_expected: "count = 10" => "count = \"ten\"";
+    time_without_unit: "after = \"41.000123s\"" => "after = \"41\"";
+    time_finer_than_a_tick: "after = \"41.000123s\"" => "after = \"41.0001234s\"";
+    missing_broker_points_at_the_cluster: "broker:2" => "broker:4";
+    missing_machine_names_the_nearest: "\"broker:2\"" => "\"raeder\"";
+    missing_client_names_the_nearest: "produce = { client = \"p1\"" => "produce = { client = \"p2\"";
+    client_of_the_wrong_kind: "produce = { client = \"p1\"" => "produce = { client = \"reader\"";
+    missing_topic_names_the_nearest: "topic = \"orders\"" => "topic = \"order\"";
+    missing_partition_points_at_the_topic: "kill = { leader = \"orders-0\"" => "kill = { leader = \"orders-1\"";
+    not_a_partition: "kill = { leader = \"orders-0\"" => "kill = { leader = \"orders\"";
+    step_in_the_past: "at = \"60s\"" => "at = \"40s\"";
+    step_before_time_zero: "at = \"1s\"" => "at = \"-1s\"";
+    two_starts: "after = \"41.000123s\"" => "after = \"41s\"\nat = \"50s\"";
+    two_actions: "kill = { leader = \"orders-0\" }" => "kill = { leader = \"orders-0\" }\nstart = { broker = 1 }";
+    no_action: "kill = { leader = \"orders-0\" }" => "";
+    target_named_twice: "kill = { leader = \"orders-0\" }" => "kill = { leader = \"orders-0\", broker = 1 }";
+    target_not_named: "kill = { leader = \"orders-0\" }" => "kill = {}";
+    replica_list_with_a_missing_broker: "replicas = [[1, 2, 3]]" => "replicas = [[1, 2, 5]]";
+    replica_list_with_a_broker_twice: "replicas = [[1, 2, 3]]" => "replicas = [[1, 2, 1]]";
+    replica_lists_of_two_lengths: "replicas = [[1, 2, 3]]" => "replicas = [[1, 2, 3], [1, 2]]";
+    more_replicas_than_brokers: "replicas = [[1, 2, 3]]" => "partitions = 1\nreplication-factor = 4";
+    unknown_setting_names_the_nearest: "\"min.insync.replicas\" = 2" => "\"min.insnyc.replicas\" = 2";
+    setting_out_of_range: "\"min.insync.replicas\" = 2" => "\"min.insync.replicas\" = 0";
+    setting_of_the_wrong_kind: "\"linger.ms\" = 0" => "\"linger.ms\" = \"soon\"";
+    acks_that_do_not_exist: "acks = \"all\"" => "acks = \"al\"";
+    unknown_api_names_the_nearest: "api = \"Fetch\"" => "api = \"Fecth\"";
+    unknown_event_names_the_nearest: "event = \"broker-fenced\"" => "event = \"broker-fnced\"";
+    unknown_event_field_names_the_nearest: "reason = \"session-expired\"" => "raeson = \"session-expired\"";
+    unknown_check_names_the_nearest: "check = \"acked-record-not-lost\"" => "check = \"acked-records-not-lost\"";
+    unknown_random_fault: "kill = [0.0, 0.2]" => "kil = [0.0, 0.2]";
+    empty_range: "hw = { min = 10 }" => "hw = { min = 10, max = 9 }";
+    fact_without_its_subject: "expect = { partition = \"orders-0\", leo" => "expect = { leo";
+    action_of_a_later_version: "kill = { leader = \"orders-0\" }" => "begin = { client = \"p1\" }";
+    unknown_format: "format = 1" => "format = 2";
+    cluster_of_two_kinds: "controllers = 3" => "combined = 3";
+    several_mistakes_are_shown_at_once: "[1, 2, 3]]\nconfig = { \"min.insync.replicas\" = 2 }" => "[1, 2, 7]]\nconfig = { \"min.insync.replica\" = 2 }";
+}

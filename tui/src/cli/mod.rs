@@ -1,0 +1,100 @@
+//! The command line: what can be asked for, and how answers leave the process.
+//!
+//! Exit codes: 0 pass, 1 a failed expectation or a safety violation, 2 wrong use or an
+//! invalid scenario, 3 liveness, 4 crash of a machine's assertion, 5 nondeterminism.
+
+mod output;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use trial_sim::scenario::{Seed, Span};
+
+/// Wrong use, or an invalid scenario.
+const WRONG_USE: u8 = 2;
+
+/// Put Kafka on trial: run, watch and reproduce seeded failure scenarios.
+#[derive(Debug, Parser)]
+#[command(name = "trial", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trial run scenarios/lessons/07-leader-loss.toml
+  trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
+
+Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism";
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and say what came of it.
+    Run(Run),
+    /// Print the JSON Schema of scenario files.
+    Schema,
+}
+
+/// A run's arguments.
+#[derive(Debug, Args)]
+struct Run {
+    /// The scenario file.
+    file: PathBuf,
+    /// The seed, instead of the file's: 5 or 0x5.
+    #[arg(long, value_parser = Seed::parse)]
+    seed: Option<Seed>,
+    /// When to end, counted from time zero, instead of the file's end: "60s".
+    #[arg(long, value_parser = Span::parse)]
+    until: Option<Span>,
+    /// What to print of the run.
+    #[arg(long, value_enum, default_value_t = Trace::Lanes)]
+    trace: Trace,
+    /// How to print what came of it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// A folder to leave trace and report in.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// What to print of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Trace {
+    /// One line per event, one lane per broker.
+    Lanes,
+    /// One JSON object per event.
+    Json,
+    /// Only the verdict.
+    None,
+}
+
+/// How to print a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command that was asked for.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to the standard output and is a success; a mistake goes to the standard error.
+            let code = if error.use_stderr() { WRONG_USE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let code = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),
+    };
+    ExitCode::from(code)
+}
