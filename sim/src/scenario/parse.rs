@@ -33,10 +33,12 @@ fn explain(message: &str, span: Option<Range<usize>>, source: &str) -> Diagnosti
     }
     if let Some(rest) = message.strip_prefix("invalid type: ") {
         let (found, expected) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+        let expected = in_words(expected);
         return Diagnostic::new("this has the wrong type", span, format!("expected {expected}, found {found}"));
     }
     if let Some(rest) = message.strip_prefix("invalid value: ") {
         let (found, expected) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+        let expected = in_words(expected);
         return Diagnostic::new("this value is not possible", span, format!("expected {expected}, found {found}"));
     }
     let mut lines = message.lines();
@@ -44,6 +46,20 @@ fn explain(message: &str, span: Option<Range<usize>>, source: &str) -> Diagnosti
     let label = lines.next().map_or_else(|| first.clone(), str::to_owned);
     let title = if label == first { "this cannot be read".to_owned() } else { first };
     Diagnostic::new(title, span, label)
+}
+
+/// Rust's names of types as a reader of scenario files would say them.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u32" | "u64" => "a whole number, not below 0",
+        "i16" | "i32" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    }
 }
 
 /// Splits serde's "kil`, expected one of `at`, `after`" into the name and the names that were possible.
