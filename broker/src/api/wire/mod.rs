@@ -97,6 +97,10 @@ mod metadata;
 mod offsets;
 mod produce;
 mod raft;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
 
 /// A request as a message at this version.
 ///
