@@ -23,6 +23,8 @@ pub enum LogEvent {
         bytes: u64,
         /// As leader, or as follower.
         as_leader: bool,
+        /// What was appended, batch by batch, in order: never empty.
+        batches: Vec<BatchFact>,
     },
     /// A batch was recognised as a duplicate and not appended again (KIP-98).
     DuplicateSequence {
@@ -102,6 +104,29 @@ pub enum LogEvent {
         /// How.
         error: StorageError,
     },
+}
+
+/// One appended batch, as its header says: enough to tell whether two logs hold the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct BatchFact {
+    /// The first record's offset.
+    pub base_offset: Offset,
+    /// The last record's offset.
+    pub last_offset: Offset,
+    /// The leader epoch stamped on it.
+    pub leader_epoch: LeaderEpoch,
+    /// Its CRC-32C, which covers everything but base offset, length and leader epoch.
+    pub crc: u32,
+    /// Who produced it; NONE without idempotence.
+    pub producer_id: ProducerId,
+    /// The producer's epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The first record's sequence number; −1 without idempotence.
+    pub base_sequence: i32,
+    /// Whether it is part of a transaction.
+    pub is_transactional: bool,
+    /// Whether it holds a control record.
+    pub is_control: bool,
 }
 
 /// Why a log's start moved.
