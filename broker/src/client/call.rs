@@ -29,6 +29,9 @@ pub struct ProducerRecord {
 pub enum Call {
     /// `Producer.send`: resolved when the record is acknowledged or given up.
     Send(ProducerRecord),
+    /// Several `Producer.send` before the sender's thread runs, so that they can share a batch. Record n is resolved
+    /// by the call's ticket + n, as if each had been sent by a call of its own.
+    SendAll(Vec<ProducerRecord>),
     /// `Producer.flush`: send everything now; resolved when nothing is left unsent.
     Flush,
     /// `Consumer.assign`: read these partitions.

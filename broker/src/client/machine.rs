@@ -160,6 +160,11 @@ impl Client {
             }
             (Call::Close, _) => self.begin_close(ctx, Some(ticket)),
             (Call::Send(record), Role::Producer(producer)) => producer.send(ctx, &mut self.cluster, ticket, record),
+            (Call::SendAll(records), Role::Producer(producer)) => {
+                for (number, record) in (ticket.0..).zip(records) {
+                    producer.send(ctx, &mut self.cluster, Ticket(number), record);
+                }
+            }
             (Call::Flush, Role::Producer(producer)) => producer.flush(ctx, Some(ticket)),
             (Call::Assign(partitions), Role::Consumer(consumer)) => {
                 consumer.assign(ctx, &mut self.cluster, partitions);
@@ -372,7 +377,7 @@ impl Client {
 /// How Kafka names a call's method.
 fn name_of(call: &Call) -> &'static str {
     match call {
-        Call::Send(_) => "send",
+        Call::Send(_) | Call::SendAll(_) => "send",
         Call::Flush => "flush",
         Call::Assign(_) => "assign",
         Call::Poll { .. } => "poll",
