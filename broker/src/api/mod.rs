@@ -7,9 +7,12 @@
 //!
 //! [`Message`] is what travels between machines. [`wire`] turns the plain values of
 //! [`crate::message`] into it, at a negotiated version, and back. [`versions`] knows
-//! which versions each listener announces.
+//! which versions each listener announces. [`connections`] is the server's side of
+//! connections, [`outgoing`] the client's side of those between processes.
 
+pub mod connections;
 mod message;
+pub mod outgoing;
 pub mod versions;
 pub mod wire;
 
