@@ -22,7 +22,9 @@ impl Controller {
         let mut partitions = Vec::new();
         for proposal in &request.partitions {
             let result = self.try_alter_partition(&image, &mut decision, request.broker, proposal);
+            // NEW_LEADER_ELECTED refuses nothing: the proposal is written, and more with it.
             if let Err(error) = result
+                && error != ErrorCode::NewLeaderElected
                 && let Some(topic) = image.topic_name(proposal.topic_id).cloned()
             {
                 let partition = TopicPartition { topic, partition: proposal.partition };

@@ -242,17 +242,15 @@ impl MetadataImage {
     ///
     /// A value that cannot be read is ignored, as Kafka's brokers log it and keep the old one.
     pub fn log_settings(&self, topic: &TopicName, static_settings: &LogSettings, broker: NodeId) -> LogSettings {
-        let mut merged = Properties::new();
-        for resource in [ConfigResource::Cluster, ConfigResource::Broker(broker)] {
-            for (name, value) in self.config(&resource).into_iter().flatten() {
-                merged.insert(topic_config_name(name).to_owned(), value.clone());
-            }
-        }
-        merged.extend(self.config(&ConfigResource::Topic(topic.clone())).into_iter().flatten().map(owned));
+        let topic = ConfigResource::Topic(topic.clone());
         let mut settings = static_settings.clone();
-        for (name, value) in merged {
-            if let Ok(changed) = settings.overridden(&Properties::from([(name, value)])) {
-                settings = changed;
+        // The later resource wins: each of its values replaces what the earlier ones left.
+        for resource in [&ConfigResource::Cluster, &ConfigResource::Broker(broker), &topic] {
+            for (name, value) in self.config(resource).into_iter().flatten() {
+                let one = Properties::from([(topic_config_name(name).to_owned(), value.clone())]);
+                if let Ok(changed) = settings.overridden(&one) {
+                    settings = changed;
+                }
             }
         }
         settings
@@ -486,10 +484,6 @@ impl MetadataImage {
         }
         records
     }
-}
-
-fn owned((name, value): (&String, &String)) -> (String, String) {
-    (name.clone(), value.clone())
 }
 
 fn controller_record(controller: &ControllerRegistration) -> MetadataRecord {

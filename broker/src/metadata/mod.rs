@@ -8,6 +8,9 @@ mod image;
 mod record;
 mod transactions;
 
+#[cfg(test)]
+mod tests;
+
 pub use codec::RecordDecodeError;
 pub use image::*;
 pub use record::*;
