@@ -1,27 +1,56 @@
-//! The log (`UnifiedLog`).
+//! The log as a value: what it holds, and what can be asked of it without touching the disk.
 
-use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::*;
-use crate::config::LogSettings;
+use super::epoch_cache::EpochCache;
+use super::producer_state::ProducerState;
+use super::segment::Segment;
+use super::{EpochEndOffset, EpochEntry, LoadOptions, loader};
+use crate::config::{Behaviour, LogSettings};
 use crate::context::Context;
-use crate::event::LogStartReason;
+use crate::event::LogEvent;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
-use crate::message;
-use crate::storage::StorageResult;
+use crate::storage::{FileHandle, StorageResult};
+use crate::time::Time;
 
 /// One partition's log.
+///
+/// `log_start_offset ≤ high_watermark ≤ log_end_offset`; `recovery_point ≤ log_end_offset`;
+/// the segments' base offsets rise and there is always at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log {
-    partition: TopicPartition,
+    pub(crate) partition: TopicPartition,
+    pub(crate) directory: Arc<str>,
+    pub(crate) settings: Arc<LogSettings>,
+    pub(crate) behaviour: Arc<Behaviour>,
+    /// In order of base offset; the last one is active.
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) log_start_offset: Offset,
+    pub(crate) log_end_offset: Offset,
+    pub(crate) high_watermark: Offset,
+    pub(crate) recovery_point: Offset,
+    pub(crate) epochs: EpochCache,
+    pub(crate) producers: ProducerState,
+    /// Files under their `.deleted` names, and when to remove them.
+    pub(crate) deletions: VecDeque<(Time, Vec<String>)>,
+    /// When the epoch file is to be written after a truncation: at the next opportunity.
+    pub(crate) epoch_write_due: Option<Time>,
+    /// A roll asked for a flush of everything below this.
+    pub(crate) flush_requested: Option<Offset>,
+    /// Producer snapshots that the next flush must sync.
+    pub(crate) snapshots_to_sync: Vec<FileHandle>,
+    /// The lowest truncation since the last flush was handed out: what lies beyond was written after it.
+    pub(crate) truncated_since_flush: Option<Offset>,
 }
 
-#[allow(unused_variables)]
 impl Log {
     /// Opens (and recovers) the log in `directory`; creates directory and first segment when absent.
     ///
+    /// The high watermark begins at the log start: the owner sets it from its checkpoint.
+    ///
     /// # Errors
-    /// The disk failed.
+    /// The disk failed, or `leader-epoch-checkpoint` is malformed (Kafka takes the directory offline for that too).
     pub fn load(
         ctx: &mut Context,
         partition: TopicPartition,
@@ -29,239 +58,217 @@ impl Log {
         settings: &LogSettings,
         options: LoadOptions,
     ) -> StorageResult<Log> {
-        unimplemented!()
+        let result = loader::load(ctx, partition, directory, settings, options);
+        if let Err(error) = &result {
+            ctx.emit(LogEvent::StorageFailed { path: directory.to_owned(), error: *error });
+        }
+        result
     }
+
     /// Whose log.
     pub fn partition(&self) -> &TopicPartition {
         &self.partition
     }
+
     /// Its directory's path.
     pub fn directory(&self) -> &str {
-        unimplemented!()
+        &self.directory
     }
+
     /// Its settings.
     pub fn settings(&self) -> &LogSettings {
-        unimplemented!()
+        &self.settings
     }
+
     /// Takes new settings (topic config changed).
     pub fn update_settings(&mut self, settings: &LogSettings) {
-        unimplemented!()
+        if *self.settings != *settings {
+            self.settings = Arc::new(settings.clone());
+        }
     }
-    /// Appends as the leader in `leader_epoch`.
-    ///
-    /// # Errors
-    /// See [`AppendError`].
-    pub fn append_as_leader(
-        &mut self,
-        ctx: &mut Context,
-        records: Bytes,
-        leader_epoch: LeaderEpoch,
-        origin: AppendOrigin,
-    ) -> Result<AppendInfo, AppendError> {
-        unimplemented!()
-    }
-    /// Appends what the leader of `leader_epoch` sent; batches from the first of a higher epoch on are dropped (KAFKA-18723).
-    ///
-    /// # Errors
-    /// See [`AppendError`].
-    pub fn append_as_follower(
-        &mut self,
-        ctx: &mut Context,
-        records: Bytes,
-        leader_epoch: LeaderEpoch,
-    ) -> Result<AppendInfo, AppendError> {
-        unimplemented!()
-    }
-    /// Whole batches from the one that holds `from`, below `bound`.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn read(
-        &self,
-        ctx: &mut Context,
-        from: Offset,
-        max_bytes: i32,
-        bound: Offset,
-        min_one_batch: bool,
-    ) -> Result<Bytes, ReadError> {
-        unimplemented!()
-    }
+
     /// The first offset that can be read.
     pub fn log_start_offset(&self) -> Offset {
-        unimplemented!()
+        self.log_start_offset
     }
+
     /// The offset that the next record gets.
     pub fn log_end_offset(&self) -> Offset {
-        unimplemented!()
+        self.log_end_offset
     }
+
     /// What is committed lies below.
     pub fn high_watermark(&self) -> Offset {
-        unimplemented!()
+        self.high_watermark
     }
+
     /// What read_committed consumers may see lies below.
     pub fn last_stable_offset(&self) -> Offset {
-        unimplemented!()
+        match self.first_unstable_offset() {
+            Some(first_unstable) if first_unstable < self.high_watermark => first_unstable,
+            _ => self.high_watermark,
+        }
     }
+
+    /// Where the first transaction begins that is open, or whose end is not replicated yet.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        self.producers.first_unstable_offset().map(|offset| offset.max(self.log_start_offset))
+    }
+
     /// What is certainly on disk lies below.
     pub fn recovery_point(&self) -> Offset {
-        unimplemented!()
+        self.recovery_point
     }
+
     /// The last epoch of the cache.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        unimplemented!()
+        self.epochs.latest().map(|entry| entry.leader_epoch)
     }
+
     /// The epoch cache.
     pub fn epoch_entries(&self) -> &[EpochEntry] {
-        unimplemented!()
+        self.epochs.entries()
     }
-    /// The base offset of the first segment.
-    pub fn first_segment_base_offset(&self) -> Offset {
-        unimplemented!()
+
+    /// Where `epoch` ends here; `None` is Kafka's (−1, −1).
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEndOffset> {
+        self.epochs.end_offset_for(epoch, self.log_end_offset)
     }
-    /// The base offset of the active segment.
-    pub fn active_segment_base_offset(&self) -> Offset {
-        unimplemented!()
+
+    /// The epoch of the record at `offset`, by the cache.
+    pub fn epoch_for_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.epoch_for_offset(offset)
     }
-    /// The size of all segments' .log files.
-    pub fn size_bytes(&self) -> u64 {
-        unimplemented!()
-    }
-    /// Raises the high watermark (leader), clamped into [log start, log end]; `Some((from, to))` if it rose.
-    pub fn update_high_watermark(&mut self, ctx: &mut Context, high_watermark: Offset) -> Option<(Offset, Offset)> {
-        unimplemented!()
-    }
-    /// Sets the high watermark (follower, load), clamped; may go down.
-    pub fn set_follower_high_watermark(
-        &mut self,
-        ctx: &mut Context,
-        high_watermark: Offset,
-    ) -> Option<(Offset, Offset)> {
-        unimplemented!()
-    }
-    /// Notes that `epoch` begins at `start_offset`.
+
+    /// Notes that `epoch` begins at `start_offset`; on disk, synced, when this returns.
     ///
     /// # Errors
     /// The disk failed.
     pub fn assign_epoch(&mut self, ctx: &mut Context, epoch: LeaderEpoch, start_offset: Offset) -> StorageResult<()> {
-        unimplemented!()
+        let result = self.epochs.assign(ctx, epoch, start_offset);
+        self.reported(ctx, result)
     }
-    /// Where `epoch` ends here; `None` is Kafka's (−1, −1).
-    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEndOffset> {
-        unimplemented!()
+
+    /// The base offset of the first segment.
+    pub fn first_segment_base_offset(&self) -> Offset {
+        self.segments[0].base_offset
     }
-    /// The epoch of the record at `offset`, by the cache.
-    pub fn epoch_for_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
-        unimplemented!()
+
+    /// The base offset of the active segment.
+    pub fn active_segment_base_offset(&self) -> Offset {
+        self.segments[self.segments.len() - 1].base_offset
     }
-    /// Cuts the end off: the log end offset becomes at most `offset`. `true` if anything was cut.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn truncate_to(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<bool> {
-        unimplemented!()
+
+    /// The base offsets and sizes of the segments, in order.
+    pub fn segments(&self) -> impl Iterator<Item = (Offset, u64)> + '_ {
+        self.segments.iter().map(|segment| (segment.base_offset, segment.size))
     }
-    /// Drops everything; the log starts and ends at `offset`.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn truncate_fully_and_start_at(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<()> {
-        unimplemented!()
+
+    /// The size of all segments' `.log` files in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size).sum()
     }
-    /// Gives up what lies before `offset`. `Ok(true)` if the start moved.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn increment_log_start_offset(
+
+    /// Producers and transactions.
+    pub fn producer_state(&self) -> &ProducerState {
+        &self.producers
+    }
+
+    /// Whether the log holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.log_start_offset == self.log_end_offset
+    }
+
+    /// Raises the high watermark (leader), clamped into [log start, log end]; `Some((from, to))` if it rose.
+    pub fn update_high_watermark(&mut self, ctx: &mut Context, high_watermark: Offset) -> Option<(Offset, Offset)> {
+        if high_watermark <= self.high_watermark {
+            return None;
+        }
+        self.set_follower_high_watermark(ctx, high_watermark)
+    }
+
+    /// Sets the high watermark (follower, load), clamped into [log start, log end]; may go down.
+    pub fn set_follower_high_watermark(
         &mut self,
-        ctx: &mut Context,
-        offset: Offset,
-        reason: LogStartReason,
-    ) -> StorageResult<bool> {
-        unimplemented!()
+        _ctx: &mut Context,
+        high_watermark: Offset,
+    ) -> Option<(Offset, Offset)> {
+        let from = self.high_watermark;
+        self.high_watermark = high_watermark.clamp(self.log_start_offset, self.log_end_offset);
+        self.producers.on_high_watermark(self.high_watermark);
+        (self.high_watermark != from).then_some((from, self.high_watermark))
     }
-    /// Where the batch that holds `offset` begins; at the log end offset: the end of the active segment.
-    pub fn position_of(&self, ctx: &mut Context, offset: Offset) -> Result<OffsetPosition, ReadError> {
-        unimplemented!()
-    }
-    /// The first record at or after the log start whose timestamp is at least `timestamp` (ListOffsets).
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn offset_for_timestamp(
-        &self,
-        ctx: &mut Context,
-        timestamp: i64,
-    ) -> Result<Option<TimestampOffset>, ReadError> {
-        unimplemented!()
-    }
-    /// The first record with the largest timestamp (ListOffsets −3).
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn max_timestamp_offset(&self, ctx: &mut Context) -> Result<Option<TimestampOffset>, ReadError> {
-        unimplemented!()
-    }
-    /// Retention: deletes old segments; how many.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn delete_old_segments(&mut self, ctx: &mut Context) -> StorageResult<usize> {
-        unimplemented!()
-    }
-    /// Removes `.deleted` files whose delay is over.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn remove_deleted_files(&mut self, ctx: &mut Context) -> StorageResult<()> {
-        unimplemented!()
-    }
-    /// When `remove_deleted_files` has something to do next.
-    pub fn next_deadline(&self) -> Option<crate::time::Time> {
-        unimplemented!()
-    }
-    /// The flush that a roll asked for, if any.
-    pub fn take_flush(&mut self) -> Option<FlushPlan> {
-        unimplemented!()
-    }
-    /// The flush up to here has succeeded: the recovery point advances.
-    pub fn flushed(&mut self, up_to: Offset) {
-        unimplemented!()
-    }
-    /// Syncs everything, the active segment included; the recovery point becomes the log end offset.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn flush(&mut self, ctx: &mut Context) -> StorageResult<()> {
-        unimplemented!()
-    }
-    /// A clean stop: producer snapshot, flush. The log must not be used afterwards.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn close(&mut self, ctx: &mut Context) -> StorageResult<()> {
-        unimplemented!()
-    }
-    /// The aborted transactions that matter to a read of [from, upper).
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn aborted_transactions(
-        &self,
-        ctx: &mut Context,
-        from: Offset,
-        upper: Offset,
-    ) -> Result<Vec<message::AbortedTransaction>, ReadError> {
-        unimplemented!()
-    }
-    /// The log's files with their lengths, for checks and the UI.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn files(&self, ctx: &mut Context) -> StorageResult<Vec<(String, u64)>> {
-        unimplemented!()
-    }
+
     /// The value for the log-start checkpoint: only logs whose start lies behind the first segment's base are listed.
     pub fn log_start_to_checkpoint(&self) -> Option<Offset> {
-        unimplemented!()
+        (self.log_start_offset > self.first_segment_base_offset()).then_some(self.log_start_offset)
     }
+
+    /// Checks what must hold between the fields.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn assert_invariants(&self) {
+        assert!(
+            self.log_start_offset <= self.high_watermark && self.high_watermark <= self.log_end_offset,
+            "{}: log start {} ≤ high watermark {} ≤ log end {}",
+            self.partition,
+            self.log_start_offset,
+            self.high_watermark,
+            self.log_end_offset
+        );
+        assert!(
+            self.recovery_point <= self.log_end_offset,
+            "{}: recovery point {} ≤ log end {}",
+            self.partition,
+            self.recovery_point,
+            self.log_end_offset
+        );
+        assert!(
+            self.segments.windows(2).all(|pair| pair[0].base_offset < pair[1].base_offset),
+            "{}: the segments' base offsets rise",
+            self.partition
+        );
+        assert!(
+            self.first_segment_base_offset() <= self.log_start_offset
+                && self.active_segment_base_offset() <= self.log_end_offset,
+            "{}: segments {}..={} lie around log {}..{}",
+            self.partition,
+            self.first_segment_base_offset(),
+            self.active_segment_base_offset(),
+            self.log_start_offset,
+            self.log_end_offset
+        );
+    }
+
+    pub(crate) fn active(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("a log always has a segment")
+    }
+
+    /// The index of the segment that holds `offset`, if the log reaches back that far.
+    pub(crate) fn floor_segment(&self, offset: Offset) -> Option<usize> {
+        floor_segment(&self.segments, offset)
+    }
+
+    /// internal.segment.bytes beats segment.bytes.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        let bytes = match self.settings.internal_segment_bytes {
+            0 => self.settings.segment_bytes,
+            internal => internal,
+        };
+        bytes as u64
+    }
+
+    /// Says so when the disk failed.
+    pub(crate) fn reported<T>(&self, ctx: &mut Context, result: StorageResult<T>) -> StorageResult<T> {
+        if let Err(error) = &result {
+            ctx.emit(LogEvent::StorageFailed { path: self.directory.to_string(), error: *error });
+        }
+        result
+    }
+}
+
+/// The index of the last segment that begins at or before `offset`.
+pub(crate) fn floor_segment(segments: &[Segment], offset: Offset) -> Option<usize> {
+    segments.partition_point(|segment| segment.base_offset <= offset).checked_sub(1)
 }

@@ -33,7 +33,6 @@ pub(crate) const LENGTH_OVERHEAD: usize = 12;
 /// Bytes of a batch before its records.
 pub(crate) const HEADER_SIZE: usize = 61;
 pub(crate) const LEADER_EPOCH_AT: usize = 12;
-pub(crate) const MAGIC_AT: usize = 16;
 pub(crate) const CRC_AT: usize = 17;
 pub(crate) const ATTRIBUTES_AT: usize = 21;
 pub(crate) const MAX_TIMESTAMP_AT: usize = 35;
