@@ -19,7 +19,7 @@ use super::transaction_index::AbortedTransactionEntry;
 use super::{AppendError, AppendInfo, AppendOrigin, Log, RefuseReason};
 use crate::config::Switch;
 use crate::context::Context;
-use crate::event::LogEvent;
+use crate::event::{BatchFact, LogEvent};
 use crate::ids::{LeaderEpoch, Offset, ProducerId};
 use crate::message::ErrorCode;
 use crate::record::{BatchProblem, BatchView, NO_TIMESTAMP, batches, stamp, validate_client_batch};
@@ -219,6 +219,7 @@ impl Log {
                     leader_epoch,
                     bytes: info.bytes,
                     as_leader: origin.is_some(),
+                    batches: prepared.batches.iter().map(batch_fact).collect(),
                 });
                 Ok(info)
             }
@@ -325,6 +326,20 @@ fn parse(records: &Bytes) -> Result<Vec<BatchView>, AppendError> {
         found.push(batch);
     }
     Ok(found)
+}
+
+fn batch_fact(batch: &BatchView) -> BatchFact {
+    BatchFact {
+        base_offset: batch.base_offset(),
+        last_offset: batch.last_offset(),
+        leader_epoch: batch.leader_epoch(),
+        crc: batch.checksum(),
+        producer_id: batch.producer_id(),
+        producer_epoch: batch.producer_epoch(),
+        base_sequence: batch.base_sequence(),
+        is_transactional: batch.is_transactional(),
+        is_control: batch.is_control(),
+    }
 }
 
 fn refuse_batch(problem: BatchProblem) -> AppendError {
