@@ -110,6 +110,8 @@ error_codes! {
     ConcurrentTransactions = 51, "CONCURRENT_TRANSACTIONS";
     /// A newer transaction coordinator exists.
     TransactionCoordinatorFenced = 52, "TRANSACTION_COORDINATOR_FENCED";
+    /// The broker did not even send the request on (never on the wire).
+    OperationNotAttempted = 55, "OPERATION_NOT_ATTEMPTED";
     /// The disk failed.
     KafkaStorageError = 56, "KAFKA_STORAGE_ERROR";
     /// The log directory does not exist.

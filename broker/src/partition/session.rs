@@ -1,0 +1,307 @@
+//! Fetch sessions on the answering side (KIP-227, `FetchSession`, `FetchManager`).
+//!
+//! A reader of many partitions does not list them in every fetch. It makes a session with
+//! its first, full fetch; from then on it lists only what changes, and is answered only
+//! with what has changed.
+//!
+//! ```text
+//!   session 0, epoch 0    full fetch; asks for a session          → answer names the session
+//!   session s, epoch 1    incremental fetch                       → answer holds what changed
+//!   session s, epoch 2    …
+//!   session s, epoch 0    full fetch; s is dropped, a new one made
+//!   session s, epoch −1   full fetch; s is dropped, none made
+//! ```
+//!
+//! The epoch counts requests, so that a lost or doubled one is noticed on both sides.
+//!
+//! Simplified: Kafka spreads its slots over eight shards, to spare a lock; here is one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::read::FetchParameters;
+use crate::choice::Purpose;
+use crate::context::Context;
+use crate::ids::{Offset, TopicId, UNKNOWN_OFFSET};
+use crate::message::{ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, NodeEndpoint};
+use crate::time::Time;
+
+/// A session that has not been used for this long may be evicted by any other; and one that exists for less may be
+/// evicted only by a follower's.
+pub(super) const EVICTION_AGE: Duration = Duration::from_secs(120);
+
+/// A partition of a session.
+type Key = (TopicId, i32);
+
+/// One fetch session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FetchSession {
+    /// Whether a follower made it.
+    pub from_follower: bool,
+    /// The epoch that the next request must carry.
+    pub epoch: i32,
+    /// When it was made.
+    pub created: Time,
+    /// When it was last used.
+    pub last_used: Time,
+    partitions: BTreeMap<Key, CachedPartition>,
+    /// The partitions in the order in which they are read: by rank.
+    order: BTreeMap<u64, Key>,
+    next_rank: u64,
+}
+
+/// One partition of a session: what was asked last, and what was answered last.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CachedPartition {
+    rank: u64,
+    request: FetchPartition,
+    high_watermark: Offset,
+    log_start_offset: Offset,
+}
+
+impl FetchSession {
+    fn new(from_follower: bool, now: Time) -> FetchSession {
+        FetchSession {
+            from_follower,
+            epoch: 1,
+            created: now,
+            last_used: now,
+            partitions: BTreeMap::new(),
+            order: BTreeMap::new(),
+            next_rank: 0,
+        }
+    }
+
+    /// What it reads, in order.
+    pub fn partitions(&self) -> impl Iterator<Item = &FetchPartition> {
+        self.order.values().filter_map(|key| self.partitions.get(key)).map(|cached| &cached.request)
+    }
+
+    /// How many partitions it reads.
+    pub fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Whether it reads nothing.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    fn insert(&mut self, request: &FetchPartition, high_watermark: Offset, log_start_offset: Offset) {
+        let key = (request.topic_id, request.partition);
+        let rank = self.next_rank;
+        self.next_rank += 1;
+        self.order.insert(rank, key);
+        self.partitions
+            .insert(key, CachedPartition { rank, request: request.clone(), high_watermark, log_start_offset });
+    }
+
+    fn remove(&mut self, key: Key) {
+        if let Some(cached) = self.partitions.remove(&key) {
+            self.order.remove(&cached.rank);
+        }
+    }
+
+    fn update(&mut self, request: &FetchRequest) {
+        for partition in &request.partitions {
+            match self.partitions.get_mut(&(partition.topic_id, partition.partition)) {
+                Some(cached) => cached.request = partition.clone(),
+                None => self.insert(partition, UNKNOWN_OFFSET, UNKNOWN_OFFSET),
+            }
+        }
+        for key in &request.forgotten {
+            self.remove(*key);
+        }
+    }
+
+    /// Whether a partition's answer must be sent; books it as sent if so. A partition that gave records goes to the
+    /// end of the order, so that a full answer does not starve those behind it.
+    fn must_send(&mut self, answer: &FetchPartitionResponse) -> bool {
+        let key = (answer.topic_id, answer.partition);
+        let Some(cached) = self.partitions.get_mut(&key) else { return true };
+        let failed = !answer.error.is_none();
+        let must = !answer.records.is_empty()
+            || cached.high_watermark != answer.high_watermark
+            || cached.log_start_offset != answer.log_start_offset
+            || answer.preferred_read_replica.is_some()
+            || answer.diverging_epoch.is_some()
+            || failed;
+        // After an error the cached value is none that can be answered, so that the recovery is sent whatever it is.
+        cached.high_watermark = if failed { UNKNOWN_OFFSET } else { answer.high_watermark };
+        cached.log_start_offset = answer.log_start_offset;
+        if !answer.records.is_empty() {
+            let rank = self.next_rank;
+            self.next_rank += 1;
+            self.order.remove(&cached.rank);
+            self.order.insert(rank, key);
+            cached.rank = rank;
+        }
+        must
+    }
+}
+
+/// The session epoch after this one; 0 and −1 have meanings of their own.
+fn next_epoch(epoch: i32) -> i32 {
+    if epoch < 0 {
+        -1
+    } else if epoch == i32::MAX {
+        1
+    } else {
+        epoch + 1
+    }
+}
+
+/// How a fetch's answer relates to sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FetchContext {
+    /// The request does not fit its session: nothing is read.
+    Refused(ErrorCode),
+    /// No session.
+    Sessionless,
+    /// A full fetch that asks for a session, which is made with the answer.
+    Full,
+    /// An incremental fetch.
+    Incremental {
+        /// The session.
+        session_id: i32,
+        /// The request's epoch there.
+        epoch: i32,
+    },
+}
+
+/// All fetch sessions of a broker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FetchSessions {
+    slots: usize,
+    sessions: BTreeMap<i32, FetchSession>,
+}
+
+impl FetchSessions {
+    /// No sessions yet, and room for so many.
+    pub(super) fn new(slots: i32) -> FetchSessions {
+        FetchSessions { slots: usize::try_from(slots).unwrap_or(0), sessions: BTreeMap::new() }
+    }
+
+    /// The sessions by id.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &FetchSession)> {
+        self.sessions.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// Takes a request into its session, and says what to read, in order.
+    pub(super) fn accept(&mut self, now: Time, request: &FetchRequest) -> (FetchContext, Vec<FetchPartition>) {
+        if request.session_epoch <= 0 {
+            self.sessions.remove(&request.session_id);
+            let context = if request.session_epoch == 0 { FetchContext::Full } else { FetchContext::Sessionless };
+            return (context, request.partitions.clone());
+        }
+        let Some(session) = self.sessions.get_mut(&request.session_id) else {
+            return (FetchContext::Refused(ErrorCode::FetchSessionIdNotFound), Vec::new());
+        };
+        if session.epoch != request.session_epoch {
+            return (FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch), Vec::new());
+        }
+        session.update(request);
+        if session.is_empty() {
+            self.sessions.remove(&request.session_id);
+            return (FetchContext::Sessionless, request.partitions.clone());
+        }
+        session.last_used = now;
+        session.epoch = next_epoch(session.epoch);
+        let context = FetchContext::Incremental { session_id: request.session_id, epoch: request.session_epoch };
+        (context, session.partitions().cloned().collect())
+    }
+
+    /// Makes the response from all partitions' answers: makes the session, or leaves out what has not changed.
+    /// `requests` are what was read, to be remembered by a new session.
+    pub(super) fn answer(
+        &mut self,
+        ctx: &mut Context,
+        context: &FetchContext,
+        parameters: &FetchParameters,
+        requests: &[FetchPartition],
+        mut partitions: Vec<FetchPartitionResponse>,
+        node_endpoints: Vec<NodeEndpoint>,
+    ) -> FetchResponse {
+        let (error, session_id) = match context {
+            FetchContext::Refused(error) => {
+                partitions.clear();
+                (*error, 0)
+            }
+            FetchContext::Sessionless => (ErrorCode::None, 0),
+            FetchContext::Full => {
+                (ErrorCode::None, self.create(ctx, parameters.is_from_follower(), requests, &partitions))
+            }
+            FetchContext::Incremental { session_id, epoch } => match self.sessions.get_mut(session_id) {
+                // A doubled request has overtaken this one while it was parked.
+                Some(session) if session.epoch != next_epoch(*epoch) => {
+                    partitions.clear();
+                    (ErrorCode::InvalidFetchSessionEpoch, *session_id)
+                }
+                Some(session) => {
+                    partitions.retain(|answer| session.must_send(answer));
+                    (ErrorCode::None, *session_id)
+                }
+                // Evicted or replaced while the request was parked: its object lives on in Kafka until it is answered.
+                None => (ErrorCode::None, *session_id),
+            },
+        };
+        FetchResponse { error, session_id, partitions, node_endpoints }
+    }
+
+    fn create(
+        &mut self,
+        ctx: &mut Context,
+        from_follower: bool,
+        requests: &[FetchPartition],
+        answers: &[FetchPartitionResponse],
+    ) -> i32 {
+        let now = ctx.now.monotonic;
+        if self.sessions.len() >= self.slots && !self.evict(now, from_follower, answers.len()) {
+            return 0;
+        }
+        let mut session = FetchSession::new(from_follower, now);
+        let by_key: BTreeMap<Key, &FetchPartition> =
+            requests.iter().map(|request| ((request.topic_id, request.partition), request)).collect();
+        for answer in answers {
+            if let Some(request) = by_key.get(&(answer.topic_id, answer.partition)) {
+                session.insert(request, answer.high_watermark, answer.log_start_offset);
+            }
+        }
+        let id = loop {
+            let id = ctx.choose(Purpose::FetchSessionId, 1, i32::MAX as u64) as i32;
+            // A choice that repeats itself for ever (a test that always answers the lowest) must still end.
+            if !self.sessions.contains_key(&id) {
+                break id;
+            }
+            if let Some(free) = (id..i32::MAX).find(|id| !self.sessions.contains_key(id)) {
+                break free;
+            }
+        };
+        self.sessions.insert(id, session);
+        id
+    }
+
+    /// Makes room for a newcomer, if it is worth more than some session that is there.
+    fn evict(&mut self, now: Time, from_follower: bool, size: usize) -> bool {
+        let stale = self
+            .sessions
+            .iter()
+            .min_by_key(|(id, session)| (session.last_used, **id))
+            .filter(|(_, session)| now.since(session.last_used) > EVICTION_AGE)
+            .map(|(id, _)| *id);
+        let rank = |id: i32, session: &FetchSession| (session.from_follower, session.len(), id);
+        let victim = stale.or_else(|| {
+            self.sessions
+                .iter()
+                .filter(|(_, session)| {
+                    let old = session.last_used.since(session.created) > EVICTION_AGE;
+                    old || (from_follower && !session.from_follower)
+                })
+                .map(|(id, session)| rank(*id, session))
+                .min()
+                .filter(|lowest| (from_follower, size, 0) >= *lowest)
+                .map(|(_, _, id)| id)
+        });
+        victim.is_some_and(|id| self.sessions.remove(&id).is_some())
+    }
+}
