@@ -257,6 +257,7 @@ impl Client {
     fn run(&mut self, ctx: &mut Context) {
         for turn in 0.. {
             assert!(turn < 100_000, "the client {} does not come to rest", self.config.client_id);
+            self.warm_up(ctx);
             let mut moved = self.cluster.maybe_update(ctx);
             moved |= self.cluster.network.has_news();
             while let Some(completion) = self.cluster.next_completion(ctx) {
@@ -267,8 +268,8 @@ impl Client {
                 Role::Consumer(consumer) => consumer.run(ctx, &mut self.cluster),
                 Role::Admin(admin) => admin.run(ctx, &mut self.cluster),
             };
-            self.warm_up(ctx);
-            if !moved && !self.cluster.network.has_news() {
+            // The turn itself may have found the metadata wanting.
+            if !moved && !self.cluster.network.has_news() && !self.cluster.maybe_update(ctx) {
                 return;
             }
         }

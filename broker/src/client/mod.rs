@@ -36,3 +36,6 @@ pub use config::*;
 pub use machine::Client;
 pub use producer::{murmur2, partition_for_key};
 pub use view::*;
+
+#[cfg(test)]
+mod tests;
