@@ -9,10 +9,14 @@
 //! [`crate::message`] into it, at a negotiated version, and back. [`versions`] knows
 //! which versions each listener announces. [`connections`] is the server's side of
 //! connections, [`outgoing`] the client's side of those between processes.
+//! [`metadata_answer`], [`producer_ids`] and [`forwarding`] answer what needs no partition.
 
 pub mod connections;
+pub mod forwarding;
 mod message;
+pub mod metadata_answer;
 pub mod outgoing;
+pub mod producer_ids;
 pub mod versions;
 pub mod wire;
 

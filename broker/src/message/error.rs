@@ -60,6 +60,8 @@ error_codes! {
     MessageTooLarge = 10, "MESSAGE_TOO_LARGE";
     /// The connection broke before a response came.
     NetworkException = 13, "NETWORK_EXCEPTION";
+    /// The coordinator is loading its state, or producer ids are on their way.
+    CoordinatorLoadInProgress = 14, "COORDINATOR_LOAD_IN_PROGRESS";
     /// The coordinator of the group or transactional id is not available.
     CoordinatorNotAvailable = 15, "COORDINATOR_NOT_AVAILABLE";
     /// This broker does not coordinate the group or transactional id.
