@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::heartbeat::Heartbeats;
-use super::{Active, Controller, ControllerOutput, Decision, PeriodicTask};
+use super::{Active, Controller, ControllerOutput, Decision};
 use crate::context::Context;
 use crate::event::ControllerEvent;
 use crate::ids::{LeaderEpoch, Offset};
@@ -45,17 +45,6 @@ impl Controller {
         let decision = self.activation_records();
         self.write(ctx, None, decision);
         self.start_tasks(ctx);
-    }
-
-    fn start_tasks(&mut self, ctx: &Context<'_>) {
-        use PeriodicTask::{ElectPreferred, ElectUnclean, FenceStaleBroker, WriteNoOp};
-        let periods = [FenceStaleBroker, ElectPreferred, ElectUnclean, WriteNoOp].map(|task| (task, self.period(task)));
-        let active = self.active.as_mut().expect("tasks run on the active controller");
-        for (task, period) in periods {
-            if let Some(period) = period {
-                active.tasks.insert(task, ctx.now.monotonic + period);
-            }
-        }
     }
 
     fn activation_records(&self) -> Decision {

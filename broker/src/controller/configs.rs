@@ -18,7 +18,10 @@ impl Controller {
         let mut decision = Decision::atomic();
         let mut resources = Vec::new();
         for (index, (resource, changes)) in request.resources.iter().enumerate() {
-            let is_duplicate = request.resources.iter().enumerate().any(|(i, (r, _))| i != index && r == resource);
+            if request.resources[..index].iter().any(|(earlier, _)| earlier == resource) {
+                continue;
+            }
+            let is_duplicate = request.resources[index + 1..].iter().any(|(later, _)| later == resource);
             let result = if is_duplicate {
                 refuse(ErrorCode::InvalidRequest, "Duplicate resource.")
             } else {

@@ -13,81 +13,38 @@
 //! last committed state and answers NOT_CONTROLLER to everybody who waits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 mod activation;
 mod alter_partition;
 mod answers;
 mod brokers;
 mod configs;
+mod contract;
+mod decision;
 mod elections;
 mod heartbeat;
 mod partition_change;
 mod placement;
 mod reassignment;
 mod registration;
+mod tasks;
 mod topics;
 
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Behaviour, ControllerSettings, LogManagerSettings, LogSettings, Switch};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ControllerEvent, PartitionChangeReason};
-use crate::ids::{ClusterId, LeaderEpoch, NodeId, Offset, RequestHandle, TopicPartition};
+use crate::ids::{LeaderEpoch, NodeId, Offset, RequestHandle, TopicPartition};
 use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::{ApplyError, MetadataImage, MetadataRecord};
 use crate::time::Time;
+use decision::{Decision, Fact, Refusal, refuse};
 use heartbeat::Heartbeats;
+use tasks::{MAX_ELECTIONS, PeriodicTask};
 
-/// What a controller is started with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ControllerConfig {
-    /// This node.
-    pub node: NodeId,
-    /// The cluster; registrations from another are refused.
-    pub cluster_id: ClusterId,
-    /// Sessions and periodic tasks.
-    pub settings: ControllerSettings,
-    /// Defaults of topics, from this process's static configuration.
-    pub log: LogSettings,
-    /// Defaults of new topics: partitions, replication factor.
-    pub log_manager: LogManagerSettings,
-    /// `metadata.max.idle.interval.ms`: how often a no-op record is written; zero for never.
-    pub max_idle_interval: Duration,
-    /// The level of `kraft.version`, which the quorum keeps and registrations are checked against.
-    pub kraft_version: i16,
-    /// What to write into an empty log: see [`crate::metadata::bootstrap_records`].
-    pub bootstrap_records: Vec<MetadataRecord>,
-    /// Which Kafka it behaves as.
-    pub behaviour: Behaviour,
-}
-
-/// What the controller wants from its surroundings.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ControllerOutput {
-    /// Append these records to the metadata log and call [`Controller::appended`], in the same step.
-    Append {
-        /// Which write.
-        write_id: u64,
-        /// The records, at least one.
-        records: Vec<MetadataRecord>,
-        /// Whether they must lie in one batch.
-        atomic: bool,
-    },
-    /// Answer a request.
-    Reply {
-        /// Which.
-        handle: RequestHandle,
-        /// The answer.
-        response: Response,
-    },
-    /// End the process: what the quorum committed contradicts itself (Kafka's fatal fault handler).
-    FatalFault {
-        /// What does not fit.
-        reason: String,
-    },
-}
+pub use contract::{ControllerConfig, ControllerOutput};
 
 /// A state made by replaying records, and the state to go back to if an open transaction is aborted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -154,85 +111,6 @@ struct Answer {
     response: Response,
     /// What is answered instead if this controller is deposed meanwhile.
     if_deposed: Response,
-}
-
-/// What the active controller does from time to time (`PeriodicTaskControlManager`), in the order
-/// in which simultaneous ones run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum PeriodicTask {
-    /// Fences one broker whose session is over; again 10 ms later if it found one.
-    FenceStaleBroker,
-    /// Gives leaderships back to preferred replicas.
-    ElectPreferred,
-    /// Elects uncleanly where that is allowed and nobody leads.
-    ElectUnclean,
-    /// Writes a no-op record, so that offsets move and followers know that the quorum lives.
-    WriteNoOp,
-}
-
-/// Kafka's delay for a task that has more to do at once.
-const IMMEDIATE_DELAY: Duration = Duration::from_millis(10);
-/// The most elections of one periodic run (`MAX_ELECTIONS_PER_IMBALANCE`).
-const MAX_ELECTIONS: usize = 1_000;
-
-/// What a request or a timer leads to: records, and an answer to give once they are committed.
-#[derive(Clone, Debug, Default)]
-struct Decision {
-    records: Vec<MetadataRecord>,
-    /// What to tell when the records are committed.
-    facts: Vec<Fact>,
-    atomic: bool,
-    response: Option<Response>,
-    /// A broker whose controlled shutdown is under way: this write is where it began, if none was before.
-    controlled_shutdown: Option<NodeId>,
-}
-
-/// Something that is true once the decision is committed.
-#[derive(Clone, Debug)]
-enum Fact {
-    Event(ControllerEvent),
-    /// The record of this index changes a partition.
-    PartitionChanged {
-        record: usize,
-        reason: PartitionChangeReason,
-        unclean: bool,
-    },
-}
-
-impl Decision {
-    /// Records that may be split into several batches.
-    fn new() -> Decision {
-        Decision::default()
-    }
-
-    /// Records that count all together or not at all.
-    fn atomic() -> Decision {
-        Decision { atomic: true, ..Decision::default() }
-    }
-
-    fn answer(mut self, response: impl Into<Response>) -> Decision {
-        self.response = Some(response.into());
-        self
-    }
-
-    fn fact(&mut self, event: ControllerEvent) {
-        self.facts.push(Fact::Event(event));
-    }
-
-    /// Only to see whether it would work: nothing is written.
-    fn without_records(mut self) -> Decision {
-        self.records.clear();
-        self.facts.clear();
-        self
-    }
-}
-
-/// Why something that was asked for is not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Refusal(ErrorCode, String);
-
-fn refuse<T>(error: ErrorCode, reason: &str) -> Result<T, Refusal> {
-    Err(Refusal(error, reason.to_owned()))
 }
 
 /// The controller of one node; active on the node that leads the metadata quorum.
@@ -421,6 +299,10 @@ impl Controller {
         last_offset: Offset,
         records: &[(Offset, MetadataRecord)],
     ) {
+        if self.active.is_none() {
+            // The two states are one here; letting go of the second saves copying what they share.
+            self.newest = Replayed::default();
+        }
         for (offset, record) in records {
             if let Err(error) = self.committed.replay(*offset, record) {
                 let reason = format!("{record:?} at {offset}: {error}");
@@ -469,58 +351,6 @@ impl Controller {
         }
         self.committed.image.set_last_offset(last_offset);
         self.newest = self.committed.clone();
-    }
-
-    /// When the earliest timer is due.
-    pub fn next_deadline(&self) -> Option<Time> {
-        self.active.as_ref()?.tasks.values().min().copied()
-    }
-
-    /// Does everything that is due: one run of each periodic task.
-    pub fn on_timers(&mut self, ctx: &mut Context<'_>) {
-        let Some(active) = &self.active else { return };
-        let now = ctx.now.monotonic;
-        let mut due: Vec<(Time, PeriodicTask)> =
-            active.tasks.iter().filter(|(_, at)| **at <= now).map(|(task, at)| (*at, *task)).collect();
-        due.sort();
-        for (_, task) in due {
-            let (decision, again) = self.run_task(ctx, task);
-            let delay = if again { IMMEDIATE_DELAY } else { self.period(task).expect("a task that ran has a period") };
-            if let Some(active) = &mut self.active {
-                active.tasks.insert(task, now + delay);
-            }
-            self.write(ctx, None, decision);
-        }
-    }
-
-    /// Returns the decision, and whether the task wants to run again at once.
-    fn run_task(&mut self, ctx: &mut Context<'_>, task: PeriodicTask) -> (Decision, bool) {
-        match task {
-            PeriodicTask::FenceStaleBroker => self.fence_stale_broker(ctx),
-            PeriodicTask::ElectPreferred => self.balance_leaders(),
-            PeriodicTask::ElectUnclean => self.elect_unclean_leaders(),
-            PeriodicTask::WriteNoOp => {
-                let mut decision = Decision::new();
-                decision.records.push(MetadataRecord::NoOp);
-                (decision, false)
-            }
-        }
-    }
-
-    /// How often a task runs; none if it is switched off.
-    fn period(&self, task: PeriodicTask) -> Option<Duration> {
-        let settings = &self.config.settings;
-        let millisecond = Duration::from_millis(1);
-        match task {
-            PeriodicTask::FenceStaleBroker => Some((settings.broker_session_timeout / 8).max(millisecond)),
-            PeriodicTask::ElectPreferred if settings.auto_leader_rebalance_enable => {
-                Some(settings.leader_imbalance_check_interval.max(millisecond))
-            }
-            PeriodicTask::ElectPreferred => None,
-            PeriodicTask::ElectUnclean => Some(settings.unclean_leader_election_interval.max(millisecond)),
-            PeriodicTask::WriteNoOp if self.config.max_idle_interval.is_zero() => None,
-            PeriodicTask::WriteNoOp => Some(self.config.max_idle_interval),
-        }
     }
 
     /// What is wanted from the surroundings, in order; leaves nothing behind.

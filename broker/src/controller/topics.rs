@@ -24,7 +24,10 @@ impl Controller {
         let mut decision = Decision::atomic();
         let too_many = self.count_new_partitions(request) > MAX_PARTITIONS_PER_REQUEST;
         let mut topics = Vec::new();
-        for topic in &request.topics {
+        for (index, topic) in request.topics.iter().enumerate() {
+            if is_repeated(index, &request.topics, |topic| &topic.name) {
+                continue;
+            }
             let is_duplicate = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
             let result = if too_many {
                 refuse(ErrorCode::PolicyViolation, "Excessively large number of partitions per request.")
@@ -219,7 +222,10 @@ impl Controller {
         let image = self.image().clone();
         let mut decision = Decision::atomic();
         let mut topics = Vec::new();
-        for name in &request.topics {
+        for (index, name) in request.topics.iter().enumerate() {
+            if is_repeated(index, &request.topics, |name| name) {
+                continue;
+            }
             let is_duplicate = request.topics.iter().filter(|other| *other == name).count() > 1;
             let (topic_id, error) = match image.topic_id(name) {
                 _ if is_duplicate => (TopicId::ZERO, ErrorCode::InvalidRequest),
@@ -239,7 +245,10 @@ impl Controller {
         let image = self.image().clone();
         let mut decision = Decision::atomic();
         let mut topics = Vec::new();
-        for topic in &request.topics {
+        for (index, topic) in request.topics.iter().enumerate() {
+            if is_repeated(index, &request.topics, |topic| &topic.name) {
+                continue;
+            }
             let is_duplicate = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
             let result = if is_duplicate {
                 refuse(ErrorCode::InvalidRequest, "Duplicate topic name.")
@@ -299,6 +308,11 @@ impl Controller {
         push_partitions(decision, topic.topic_id, present as i32, registrations);
         Ok(())
     }
+}
+
+/// Whether the same name came before: what is named twice is refused, and answered once.
+fn is_repeated<T>(index: usize, topics: &[T], name: impl Fn(&T) -> &TopicName) -> bool {
+    topics[..index].iter().any(|earlier| name(earlier) == name(&topics[index]))
 }
 
 fn push_partitions(decision: &mut Decision, topic_id: TopicId, first: i32, registrations: Vec<PartitionRegistration>) {

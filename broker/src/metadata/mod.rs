@@ -4,16 +4,19 @@
 //! and none of them owns it.
 
 mod codec;
+mod flexible;
 mod image;
 mod record;
+mod registration;
 mod transactions;
 
 #[cfg(test)]
 mod tests;
 
-pub use codec::RecordDecodeError;
+pub use flexible::RecordDecodeError;
 pub use image::*;
 pub use record::*;
+pub use registration::*;
 pub use transactions::TransactionFilter;
 
 use crate::ids::{LeaderEpoch, Offset};

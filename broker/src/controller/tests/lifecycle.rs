@@ -1,6 +1,6 @@
 //! Brokers come, go and come back.
 
-use super::{Bench, Options, clock};
+use super::{Bench, Options, clock, directory};
 use crate::config::Switch;
 use crate::context::Context;
 use crate::ids::*;
@@ -284,14 +284,26 @@ fn leadership_goes_home_at_the_next_check_every_three_hundred_seconds() {
 }
 
 #[test]
-fn failed_directory_takes_its_replicas_out() {
-    let mut bench = with_orders(Options::default());
-    bench.heartbeat(1, |request| request.offline_log_directories = vec![super::directory(1)]);
+fn failed_directory_takes_its_replicas_out_and_no_others() {
+    let mut bench = with_orders(Options { two_directories: true, ..Options::default() });
+    bench.create("second", &[1, 2, 3], &[]);
+    assert_eq!(bench.partition("orders").directories, [1, 2, 3].map(|broker| directory(broker, 0)));
+    assert_eq!(bench.partition("second").directories, [1, 2, 3].map(|broker| directory(broker, 1)));
+    bench.take();
+    bench.heartbeat(1, |request| request.offline_log_directories = vec![directory(1, 0)]);
     insta::assert_snapshot!(bench.take(), @"
     orders-0: leader 2 in epoch 1, ISR [2, 3], ELR [], version 1 (DirectoryFailed)
     < NONE caught up true fenced false stop false
     ");
-    assert_eq!(bench.controller.image().broker(NodeId(1)).expect("registered").directories, []);
+    let directories =
+        |bench: &Bench| bench.controller.image().broker(NodeId(1)).expect("registered").directories.clone();
+    assert_eq!(directories(&bench), [directory(1, 1)]);
+    // The broker goes on to name it; the controller knows already.
+    bench.heartbeat(1, |request| request.offline_log_directories = vec![directory(1, 0)]);
+    assert_eq!(bench.take(), "< NONE caught up true fenced false stop false\n");
+    // An empty list of directories cannot be written: the last one stays in the books (the broker stops anyway).
+    bench.heartbeat(1, |request| request.offline_log_directories = vec![directory(1, 1)]);
+    assert_eq!(directories(&bench), [directory(1, 1)]);
 }
 
 #[test]
@@ -400,4 +412,20 @@ fn standby_follows_the_log_and_says_when_it_contradicts_itself() {
     bench.controller.replay_committed(&mut ctx, 8, &[(8, gone)]);
     let outputs = bench.controller.take_outputs();
     assert!(matches!(outputs[..], [super::ControllerOutput::FatalFault { .. }]), "{outputs:?}");
+}
+
+#[test]
+fn no_op_record_is_written_every_half_second() {
+    let mut config = Bench::new(Options::default()).controller.config().clone();
+    config.max_idle_interval = std::time::Duration::from_millis(500);
+    let mut bench = Bench::new(Options::default());
+    bench.controller = super::Controller::new(config);
+    bench.log_end_offset = 1;
+    bench.run(|controller, ctx| controller.activate(ctx, LeaderEpoch(1), 1));
+    let activated = bench.log_end_offset;
+    bench.advance_to(1_499);
+    assert_eq!(bench.log_end_offset, activated + 2);
+    bench.advance_to(1_500);
+    assert_eq!(bench.log_end_offset, activated + 3);
+    assert_eq!(bench.controller.committed_image().last_offset(), activated + 2);
 }

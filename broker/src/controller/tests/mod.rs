@@ -32,9 +32,9 @@ fn nodes(ids: &[i32]) -> Vec<NodeId> {
     ids.iter().map(|id| NodeId(*id)).collect()
 }
 
-/// The only directory of a broker in these tests.
-fn directory(broker: i32) -> DirectoryId {
-    DirectoryId(Uuid::from_u128(1000 + broker as u128))
+/// A log directory of a broker; most brokers here have only the first.
+fn directory(broker: i32, index: u128) -> DirectoryId {
+    DirectoryId(Uuid::from_u128(1000 * (index + 1) + broker as u128))
 }
 
 /// Ids that differ, and otherwise the lowest answer.
@@ -57,6 +57,7 @@ struct Options {
     without_elr: bool,
     switches: Vec<Switch>,
     min_insync_replicas: Option<i32>,
+    two_directories: bool,
 }
 
 struct Bench {
@@ -68,6 +69,7 @@ struct Bench {
     uncommitted: VecDeque<(Offset, MetadataRecord)>,
     log_end_offset: Offset,
     hold_commits: bool,
+    two_directories: bool,
     next_request: i32,
     transcript: String,
 }
@@ -98,6 +100,7 @@ impl Bench {
             // Offset 0 holds the quorum's LeaderChange record.
             log_end_offset: 1,
             hold_commits: false,
+            two_directories: options.two_directories,
             next_request: 0,
             transcript: String::new(),
         };
@@ -191,7 +194,7 @@ impl Bench {
             listeners: vec![Endpoint::new(&format!("b{broker}"), BROKER_PORT)],
             features: supported_features(),
             rack: None,
-            log_directories: vec![directory(broker)],
+            log_directories: (0..=u128::from(self.two_directories)).map(|index| directory(broker, index)).collect(),
             previous_broker_epoch,
         });
     }

@@ -82,7 +82,7 @@ fn topic_that_cannot_be_is_refused() {
         assert_eq!(said, format!("< {name} {error}\n"));
     }
     let twice = vec![create("twice", 1, 1), create("twice", 1, 1)];
-    assert_eq!(ask_to_create(&mut bench, twice, false), "< twice INVALID_REQUEST, twice INVALID_REQUEST\n");
+    assert_eq!(ask_to_create(&mut bench, twice, false), "< twice INVALID_REQUEST\n");
     let mut by_hand = create("hand", -1, 3);
     by_hand.assignments = vec![nodes(&[1, 2])];
     assert_eq!(ask_to_create(&mut bench, vec![by_hand.clone()], false), "< hand INVALID_REQUEST\n");
