@@ -1,5 +1,158 @@
-//! One machine: a broker, a controller, or both in one process. (Being built.)
+//! One process: a broker, a controller, or both (`kafka.server.KafkaRaftServer`).
+//!
+//! A node owns the parts and carries what one says to the other; it decides nothing
+//! about Kafka itself. Its work is divided into three lanes, each with its own
+//! connections, timers and files, which reach each other only by [`Internal`] inputs:
+//!
+//! ```text
+//!    controller listener                broker listener
+//!          │                                  │
+//!   ┌──────▼───────┐  Metadata,        ┌──────▼────────────┐
+//!   │ QuorumLane   │  ControllerChanged│ DataLane          │
+//!   │ raft         ├──────────────────▶│ replica manager   │
+//!   │ controller   │                   │ fetchers, clients │
+//!   │ loader       │◀──── LeaveQuorum  └──▲────────────┬───┘
+//!   └──────┬───────┘            │ Registered, Serve,   │ MetadataApplied,
+//!          │ ControllerChanged  │ ShutDown             │ LogsLoaded, LogsClosed
+//!          │               ┌────┴─────────┴──┐         │
+//!          └──────────────▶│ LifecycleLane   │◀────────┘
+//!                          └─────────────────┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 mod config;
+mod data;
+mod format;
+mod lifecycle;
+mod loader;
+mod quorum;
 
 pub use config::NodeConfig;
+use data::DataLane;
+use lifecycle::LifecycleLane;
+use quorum::QuorumLane;
+
+use crate::context::Context;
+use crate::event::LifecycleEvent;
+use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId};
+use crate::input::{Input, Internal, Lane};
+use crate::storage::StorageResult;
+use crate::time::Time;
+
+/// One process. See the module's documentation for what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    config: Arc<NodeConfig>,
+    quorum: QuorumLane,
+    /// Present exactly when the process has the broker role.
+    broker: Option<BrokerLanes>,
+    /// The lane of each connection that was accepted. Those that were opened here carry it in their number.
+    accepted: BTreeMap<ConnectionId, Lane>,
+}
+
+/// The two lanes that only a broker has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct BrokerLanes {
+    lifecycle: LifecycleLane,
+    data: DataLane,
+}
+
+/// How far apart the numbers of two connections opened by one lane lie: one for each lane, so
+/// that a number tells its lane.
+const CONNECTION_STRIDE: u64 = Lane::ALL.len() as u64;
+
+/// The lane whose channels opened this connection.
+fn lane_of_opened(connection: ConnectionId) -> Lane {
+    Lane::ALL[(connection.0 % CONNECTION_STRIDE) as usize]
+}
+
+/// The first number of a lane's own connections.
+fn first_connection(lane: Lane) -> ConnectionId {
+    let index = Lane::ALL.iter().position(|one| *one == lane).expect("every lane is listed") as u64;
+    ConnectionId(CONNECTION_STRIDE + index)
+}
+
+impl Node {
+    /// Starts the process: reads what its storage still holds and begins to take part.
+    ///
+    /// Data logs are not loaded here: they are loaded one a step once the broker has caught
+    /// up with the metadata, as Kafka does.
+    ///
+    /// # Errors
+    /// The metadata directory cannot be read; such a process does not start.
+    pub fn recover(config: NodeConfig, ctx: &mut Context) -> StorageResult<Node> {
+        let config = Arc::new(config);
+        ctx.emit(LifecycleEvent::ProcessStarted);
+        let quorum = QuorumLane::recover(&config, ctx)?;
+        let broker = match config.role.is_broker() {
+            true => Some(BrokerLanes {
+                lifecycle: LifecycleLane::new(&config, ctx)?,
+                data: DataLane::new(&config, ctx)?,
+            }),
+            false => None,
+        };
+        Ok(Node { config, quorum, broker, accepted: BTreeMap::new() })
+    }
+
+    /// What the process was started with.
+    pub fn config(&self) -> &NodeConfig {
+        &self.config
+    }
+
+    /// The lane in which this input has to be handled.
+    pub fn lane_of(&self, input: &Input) -> Lane {
+        match input {
+            Input::Accepted { port, .. } => match *port {
+                CONTROLLER_PORT => Lane::Quorum,
+                _ => Lane::Data,
+            },
+            Input::Connected { connection } | Input::Closed { connection, .. } | Input::Received { connection, .. } => {
+                match connection.is_accepted() {
+                    true => self.accepted.get(connection).copied().unwrap_or(Lane::Data),
+                    false => lane_of_opened(*connection),
+                }
+            }
+            Input::Timers { lane } | Input::Internal { lane, .. } => *lane,
+            Input::Flushed { .. } | Input::Call { .. } | Input::Abandon { .. } => Lane::Data,
+            // A broker asks the controller for leave first; a controller by itself just leaves.
+            Input::Stop => match self.broker {
+                Some(_) => Lane::Lifecycle,
+                None => Lane::Quorum,
+            },
+        }
+    }
+
+    /// Handles one input to completion.
+    pub fn step(&mut self, ctx: &mut Context, input: Input) {
+        let lane = self.lane_of(&input);
+        match &input {
+            Input::Accepted { connection, port } => {
+                debug_assert!(matches!(*port, BROKER_PORT | CONTROLLER_PORT));
+                self.accepted.insert(*connection, lane);
+            }
+            Input::Closed { connection, .. } => {
+                self.accepted.remove(connection);
+            }
+            _ => {}
+        }
+        match (lane, &mut self.broker) {
+            (Lane::Quorum, _) => self.quorum.step(ctx, input),
+            (Lane::Lifecycle, Some(broker)) => broker.lifecycle.step(ctx, input),
+            (Lane::Data, Some(broker)) => broker.data.step(ctx, input),
+            // Only a broker's lanes send to these; people call client machines, not nodes.
+            (Lane::Lifecycle | Lane::Data, None) => {}
+        }
+    }
+
+    /// When the earliest timer of a lane is due.
+    pub fn next_deadline(&self, lane: Lane) -> Option<Time> {
+        match (lane, &self.broker) {
+            (Lane::Quorum, _) => self.quorum.next_deadline(),
+            (Lane::Lifecycle, Some(broker)) => broker.lifecycle.next_deadline(),
+            (Lane::Data, Some(broker)) => broker.data.next_deadline(),
+            (Lane::Lifecycle | Lane::Data, None) => None,
+        }
+    }
+}
