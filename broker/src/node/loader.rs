@@ -1,0 +1,146 @@
+//! The metadata loader: from committed batches to updates of an image (`MetadataLoader`).
+//!
+//! Records inside a metadata transaction (KIP-868) are held back until the transaction ends,
+//! and dropped if it is aborted: nobody below sees half of it.
+
+use std::sync::Arc;
+
+use crate::config::{Behaviour, Switch};
+use crate::ids::{LeaderEpoch, Offset};
+use crate::message::SnapshotId;
+use crate::metadata::{MetadataImage, MetadataRecord, MetadataUpdate};
+use crate::raft::CommittedBatch;
+use bytes::Bytes;
+
+/// Decodes committed metadata and keeps the image that it adds up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Loader {
+    image: MetadataImage,
+    /// The last offset that the image contains; −1 before the first.
+    last_offset: Offset,
+    last_epoch: LeaderEpochOrNone,
+    /// When the last record of the image was appended, by the leader's wall clock, milliseconds.
+    last_timestamp: i64,
+    /// Records of a transaction that has begun and not ended.
+    transaction: Option<Vec<(Offset, MetadataRecord)>>,
+    /// Bytes of records since the last snapshot.
+    bytes_since_snapshot: i64,
+    behaviour: Behaviour,
+}
+
+/// An epoch that starts out unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct LeaderEpochOrNone(LeaderEpoch);
+
+impl Default for LeaderEpochOrNone {
+    fn default() -> Self {
+        LeaderEpochOrNone(LeaderEpoch::NONE)
+    }
+}
+
+/// A record of the committed log that cannot be read: the process cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UnreadableMetadata {
+    pub offset: Offset,
+}
+
+impl Loader {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        Loader { last_offset: -1, behaviour, ..Loader::default() }
+    }
+
+    /// Takes committed batches; answers what is to be published, if anything.
+    pub(super) fn load_batches(
+        &mut self,
+        batches: &[CommittedBatch],
+    ) -> Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata> {
+        let mut visible = Vec::new();
+        for batch in batches {
+            for (record, offset) in batch.records.iter().zip(batch.base_offset..) {
+                self.bytes_since_snapshot += record.len() as i64;
+                let decoded = MetadataRecord::decode(record).map_err(|_| UnreadableMetadata { offset })?;
+                self.take(offset, decoded, &mut visible);
+            }
+            self.last_offset = batch.last_offset;
+            self.last_epoch = LeaderEpochOrNone(batch.epoch);
+            self.last_timestamp = batch.append_timestamp;
+        }
+        Ok(self.publish(false, visible))
+    }
+
+    /// Takes a snapshot, which replaces everything.
+    pub(super) fn load_snapshot(
+        &mut self,
+        id: SnapshotId,
+        records: &[Bytes],
+    ) -> Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata> {
+        let offset = id.end_offset - 1;
+        let mut visible = Vec::new();
+        for record in records {
+            visible.push((offset, MetadataRecord::decode(record).map_err(|_| UnreadableMetadata { offset })?));
+        }
+        self.image = MetadataImage::default();
+        self.transaction = None;
+        self.bytes_since_snapshot = 0;
+        self.last_offset = offset;
+        self.last_epoch = LeaderEpochOrNone(id.epoch);
+        Ok(self.publish(true, visible))
+    }
+
+    fn take(&mut self, offset: Offset, record: MetadataRecord, visible: &mut Vec<(Offset, MetadataRecord)>) {
+        match record {
+            MetadataRecord::BeginTransaction { .. } => self.transaction = Some(Vec::new()),
+            MetadataRecord::EndTransaction => visible.extend(self.transaction.take().unwrap_or_default()),
+            MetadataRecord::AbortTransaction { .. } => self.transaction = None,
+            record => match &mut self.transaction {
+                Some(held) => held.push((offset, record)),
+                None => visible.push((offset, record)),
+            },
+        }
+    }
+
+    /// Applies what became visible. Nothing is published in the middle of a transaction, so
+    /// that a published offset never promises records that are still held back.
+    fn publish(&mut self, is_snapshot: bool, mut records: Vec<(Offset, MetadataRecord)>) -> Option<Arc<MetadataUpdate>> {
+        if self.behaviour.is(Switch::ImageSkipsRecords) {
+            records.retain(|(offset, record)| {
+                offset % 100 != 0 || !matches!(record, MetadataRecord::PartitionChange { .. })
+            });
+        }
+        for (offset, record) in &records {
+            self.image.apply(*offset, record);
+        }
+        if self.transaction.is_some() {
+            return None;
+        }
+        Some(Arc::new(MetadataUpdate {
+            is_snapshot,
+            last_offset: self.last_offset,
+            last_epoch: self.last_epoch.0,
+            records,
+        }))
+    }
+
+    /// The committed image.
+    pub(super) fn image(&self) -> &MetadataImage {
+        &self.image
+    }
+
+    /// The last offset in the image; −1 before the first.
+    pub(super) fn last_offset(&self) -> Offset {
+        self.last_offset
+    }
+
+    /// The snapshot that would hold the image, its last record's timestamp, and how many bytes of records it would save.
+    pub(super) fn snapshot_candidate(&self) -> Option<(SnapshotId, i64, i64)> {
+        (self.last_offset >= 0 && self.transaction.is_none()).then(|| {
+            let id = SnapshotId { end_offset: self.last_offset + 1, epoch: self.last_epoch.0 };
+            (id, self.last_timestamp, self.bytes_since_snapshot)
+        })
+    }
+
+    /// Says that a snapshot was written.
+    pub(super) fn snapshot_written(&mut self) {
+        self.bytes_since_snapshot = 0;
+    }
+}
