@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::config::{Behaviour, Switch};
 use crate::ids::{LeaderEpoch, Offset};
 use crate::message::SnapshotId;
-use crate::metadata::{MetadataImage, MetadataRecord, MetadataUpdate};
+use crate::metadata::{MetadataImage, MetadataRecord, MetadataUpdate, TransactionFilter};
 use crate::raft::CommittedBatch;
 use bytes::Bytes;
 
@@ -21,8 +21,7 @@ pub(super) struct Loader {
     last_epoch: LeaderEpochOrNone,
     /// When the last record of the image was appended, by the leader's wall clock, milliseconds.
     last_timestamp: i64,
-    /// Records of a transaction that has begun and not ended.
-    transaction: Option<Vec<(Offset, MetadataRecord)>>,
+    transaction: TransactionFilter,
     /// Bytes of records since the last snapshot.
     bytes_since_snapshot: i64,
     behaviour: Behaviour,
@@ -59,7 +58,7 @@ impl Loader {
             for (record, offset) in batch.records.iter().zip(batch.base_offset..) {
                 self.bytes_since_snapshot += record.len() as i64;
                 let decoded = MetadataRecord::decode(record).map_err(|_| UnreadableMetadata { offset })?;
-                self.take(offset, decoded, &mut visible);
+                visible.extend(self.transaction.admit(offset, decoded));
             }
             self.last_offset = batch.last_offset;
             self.last_epoch = LeaderEpochOrNone(batch.epoch);
@@ -80,23 +79,11 @@ impl Loader {
             visible.push((offset, MetadataRecord::decode(record).map_err(|_| UnreadableMetadata { offset })?));
         }
         self.image = MetadataImage::default();
-        self.transaction = None;
+        self.transaction.clear();
         self.bytes_since_snapshot = 0;
         self.last_offset = offset;
         self.last_epoch = LeaderEpochOrNone(id.epoch);
         Ok(self.publish(true, visible))
-    }
-
-    fn take(&mut self, offset: Offset, record: MetadataRecord, visible: &mut Vec<(Offset, MetadataRecord)>) {
-        match record {
-            MetadataRecord::BeginTransaction { .. } => self.transaction = Some(Vec::new()),
-            MetadataRecord::EndTransaction => visible.extend(self.transaction.take().unwrap_or_default()),
-            MetadataRecord::AbortTransaction { .. } => self.transaction = None,
-            record => match &mut self.transaction {
-                Some(held) => held.push((offset, record)),
-                None => visible.push((offset, record)),
-            },
-        }
     }
 
     /// Applies what became visible. Nothing is published in the middle of a transaction, so
@@ -110,7 +97,7 @@ impl Loader {
         for (offset, record) in &records {
             self.image.apply(*offset, record);
         }
-        if self.transaction.is_some() {
+        if self.transaction.open_since().is_some() {
             return None;
         }
         Some(Arc::new(MetadataUpdate {
@@ -133,7 +120,7 @@ impl Loader {
 
     /// The snapshot that would hold the image, its last record's timestamp, and how many bytes of records it would save.
     pub(super) fn snapshot_candidate(&self) -> Option<(SnapshotId, i64, i64)> {
-        (self.last_offset >= 0 && self.transaction.is_none()).then(|| {
+        (self.last_offset >= 0 && self.transaction.open_since().is_none()).then(|| {
             let id = SnapshotId { end_offset: self.last_offset + 1, epoch: self.last_epoch.0 };
             (id, self.last_timestamp, self.bytes_since_snapshot)
         })

@@ -1,0 +1,359 @@
+//! The data lane: partitions, replica fetchers and the clients' connections (`BrokerServer`, `KafkaApis`).
+
+use std::sync::Arc;
+
+use super::config::NodeConfig;
+use super::format::data_directory;
+use super::quorum::exit;
+use super::{CONNECTION_STRIDE, first_connection};
+use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use crate::api::connections::{RequestInfo, ServerConnections};
+use crate::api::forwarding::{Forwarder, ForwarderOutput, is_forwarded};
+use crate::api::metadata_answer;
+use crate::api::producer_ids::{ProducerIdManager, ProducerIdOutput};
+use crate::context::Context;
+use crate::effects::Output;
+use crate::event::{ExitReason, LifecycleEvent};
+use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint, NodeId, RequestHandle};
+use crate::input::{Input, Internal, Lane};
+use crate::message::{Request, Response};
+use crate::metadata::{MetadataImage, MetadataUpdate};
+use crate::partition::{LogDirectory, PartitionOutput, ReplicaManager, ReplicaManagerConfig};
+use crate::time::Time;
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DataLane {
+    config: Arc<NodeConfig>,
+    manager: ReplicaManager,
+    /// The broker's own view of the cluster: what it answers Metadata requests from.
+    image: MetadataImage,
+    /// Who talks to this broker's listener.
+    connections: ServerConnections,
+    /// This broker's connections to leaders and to the active controller.
+    channels: Channels,
+    forwarder: Forwarder,
+    producer_ids: ProducerIdManager,
+    /// Where the active controller listens; none while unknown.
+    controller: Option<Endpoint>,
+    broker_epoch: BrokerEpoch,
+}
+
+/// The token of the one AlterPartition request that may be in flight.
+const ALTER_PARTITION_TOKEN: u64 = 0;
+/// The token of the one AllocateProducerIds request that may be in flight.
+const PRODUCER_IDS_TOKEN: u64 = 1;
+
+impl DataLane {
+    pub(super) fn new(config: &Arc<NodeConfig>, ctx: &mut Context) -> DataLane {
+        let directories = config
+            .data_directories
+            .iter()
+            .enumerate()
+            .map(|(index, id)| LogDirectory { path: data_directory(index), id: *id })
+            .collect();
+        let manager = ReplicaManager::new(
+            ReplicaManagerConfig {
+                node: config.node,
+                directories,
+                replication: config.replication.clone(),
+                log: config.log.clone(),
+                log_manager: config.log_manager.clone(),
+                behaviour: config.behaviour.clone(),
+            },
+            ctx,
+        );
+        DataLane {
+            config: config.clone(),
+            manager,
+            image: MetadataImage::default(),
+            connections: ServerConnections::default(),
+            channels: Channels::new(
+                first_connection(Lane::Data),
+                CONNECTION_STRIDE,
+                config.host.clone(),
+                config.controller.request_timeout,
+            ),
+            forwarder: Forwarder::new(config.controller.request_timeout),
+            producer_ids: ProducerIdManager::new(config.node),
+            controller: None,
+            broker_epoch: BrokerEpoch::NONE,
+        }
+    }
+
+    /// The registration that the last clean stop belonged to; NONE after any other stop.
+    pub(super) fn previous_broker_epoch(&mut self, ctx: &mut Context) -> BrokerEpoch {
+        self.manager.previous_broker_epoch(ctx)
+    }
+
+    pub(super) fn step(&mut self, ctx: &mut Context, input: Input) {
+        match input {
+            Input::Accepted { connection, .. } => self.connections.accepted(connection),
+            Input::Connected { connection } => self.channels.connected(ctx, connection),
+            Input::Closed { connection, reason } if connection.is_accepted() => {
+                self.connections.closed(connection, reason);
+            }
+            Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
+            Input::Received { connection, message } if connection.is_accepted() => {
+                if let Some((handle, request, info)) = self.connections.received(ctx, connection, &message) {
+                    self.handle_request(ctx, handle, request, info);
+                }
+            }
+            Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
+            Input::Timers { .. } => self.on_timers(ctx),
+            Input::Flushed { token, result } => self.manager.flushed(ctx, token, result),
+            Input::Internal { input, .. } => self.on_internal(ctx, input),
+            Input::Call { .. } | Input::Abandon { .. } | Input::Stop => {}
+        }
+        self.settle(ctx);
+    }
+
+    fn on_timers(&mut self, ctx: &mut Context) {
+        self.channels.on_timers(ctx);
+        self.forwarder.on_timers(ctx);
+        self.producer_ids.on_timers(ctx);
+        self.manager.on_timers(ctx);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [
+            self.manager.next_deadline(),
+            self.channels.next_deadline(),
+            self.forwarder.next_deadline(),
+            self.producer_ids.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_internal(&mut self, ctx: &mut Context, input: Internal) {
+        match input {
+            Internal::Metadata(update) => self.apply_metadata(ctx, &update),
+            Internal::ControllerChanged { endpoint, .. } => {
+                self.controller = endpoint;
+                self.forwarder.controller_changed(self.controller.clone());
+            }
+            Internal::Registered { broker_epoch } => {
+                self.broker_epoch = broker_epoch;
+                self.manager.registered(broker_epoch);
+                self.producer_ids.registered(broker_epoch);
+            }
+            Internal::LoadLogs => {
+                self.manager.start_loading(ctx);
+                again(ctx);
+            }
+            Internal::LoadNextLog => {
+                if self.manager.load_next_log(ctx) {
+                    again(ctx);
+                }
+            }
+            Internal::Serve => ctx.output(Output::Listen { port: BROKER_PORT }),
+            Internal::ControlledShutdownStarted => self.manager.controlled_shutdown_started(),
+            Internal::ShutDown => {
+                ctx.output(Output::StopListening { port: BROKER_PORT });
+                self.manager.shut_down(ctx, self.broker_epoch);
+            }
+            // These are said to other lanes.
+            Internal::MetadataApplied { .. }
+            | Internal::LogsLoaded
+            | Internal::LogsClosed
+            | Internal::DirectoryFailed { .. }
+            | Internal::LeaveQuorum => {}
+        }
+    }
+
+    fn apply_metadata(&mut self, ctx: &mut Context, update: &MetadataUpdate) {
+        if update.is_snapshot {
+            self.image = MetadataImage::default();
+        }
+        for (offset, record) in &update.records {
+            self.image.apply(*offset, record);
+        }
+        self.image.set_last_offset(update.last_offset);
+        self.manager.apply_metadata(ctx, &self.image, update);
+        let offset = update.last_offset;
+        if !update.records.is_empty() {
+            ctx.emit(LifecycleEvent::MetadataApplied { offset });
+        }
+        ctx.output(Output::Internal { to: Lane::Lifecycle, input: Internal::MetadataApplied { offset } });
+    }
+
+    fn handle_request(&mut self, ctx: &mut Context, handle: RequestHandle, request: Request, info: RequestInfo) {
+        match request {
+            Request::Produce(request) => self.manager.produce(ctx, handle, request),
+            Request::Fetch(request) => self.manager.fetch(ctx, handle, request),
+            Request::ListOffsets(request) => self.manager.list_offsets(ctx, handle, request),
+            Request::OffsetForLeaderEpoch(request) => self.manager.offset_for_leader_epoch(ctx, handle, request),
+            Request::Metadata(request) => {
+                let response = metadata_answer::metadata(&self.image, self.config.node, &request);
+                self.connections.respond(ctx, handle, response.into());
+            }
+            Request::ApiVersions(_) => {
+                let response = metadata_answer::broker_api_versions(&self.image);
+                self.connections.respond(ctx, handle, response.into());
+            }
+            Request::InitProducerId(request) => self.producer_ids.init_producer_id(ctx, handle, &request),
+            request if is_forwarded(request.api()) => self.forwarder.forward(ctx, handle, request, &info),
+            _ => self.connections.close(ctx, handle.connection),
+        }
+    }
+
+    /// Carries what one part wants to the other, until nobody wants anything.
+    fn settle(&mut self, ctx: &mut Context) {
+        loop {
+            let partition_outputs = self.manager.take_outputs();
+            let channel_outputs = self.channels.take_outputs();
+            let forwarder_outputs = self.forwarder.take_outputs();
+            let producer_id_outputs = self.producer_ids.take_outputs();
+            let ready = self.connections.take_ready();
+            if partition_outputs.is_empty()
+                && channel_outputs.is_empty()
+                && forwarder_outputs.is_empty()
+                && producer_id_outputs.is_empty()
+                && ready.is_none()
+            {
+                break;
+            }
+            for output in partition_outputs {
+                self.on_partition_output(ctx, output);
+            }
+            for output in channel_outputs {
+                self.on_channel_output(ctx, output);
+            }
+            for output in forwarder_outputs {
+                self.on_forwarder_output(ctx, output);
+            }
+            for output in producer_id_outputs {
+                self.on_producer_id_output(ctx, output);
+            }
+            if let Some((handle, request, info)) = ready {
+                self.handle_request(ctx, handle, request, info);
+            }
+        }
+    }
+
+    fn on_partition_output(&mut self, ctx: &mut Context, output: PartitionOutput) {
+        match output {
+            PartitionOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            PartitionOutput::NoReply { handle } => self.connections.no_response(handle),
+            PartitionOutput::CloseConnection { handle } => self.connections.close(ctx, handle.connection),
+            PartitionOutput::SendToLeader { leader, token, request } => {
+                self.send_to_leader(ctx, leader, token, request);
+            }
+            PartitionOutput::CloseLeaderConnection { leader } => {
+                if let Some(endpoint) = self.endpoint_of(leader) {
+                    self.channels.close(ctx, &fetcher_channel(endpoint));
+                }
+            }
+            PartitionOutput::SendAlterPartition { request } => {
+                self.send_to_controller(ctx, ChannelPurpose::AlterPartition, ALTER_PARTITION_TOKEN, request.into());
+            }
+            PartitionOutput::Flush { token, plan } => {
+                ctx.output(Output::Flush { token, files: plan.files, directories: plan.directories });
+            }
+            PartitionOutput::DirectoryFailed { directory } => {
+                ctx.emit(LifecycleEvent::LogDirectoryFailed { directory });
+                let input = Internal::DirectoryFailed { directory };
+                ctx.output(Output::Internal { to: Lane::Lifecycle, input });
+            }
+            PartitionOutput::AllDirectoriesFailed => exit(ctx, ExitReason::AllLogDirectoriesFailed),
+            PartitionOutput::LogsLoaded => {
+                ctx.output(Output::Internal { to: Lane::Lifecycle, input: Internal::LogsLoaded });
+            }
+            PartitionOutput::LogsClosed => {
+                ctx.output(Output::Internal { to: Lane::Lifecycle, input: Internal::LogsClosed });
+            }
+        }
+    }
+
+    fn endpoint_of(&self, broker: NodeId) -> Option<Endpoint> {
+        self.image.broker(broker).and_then(|registration| registration.endpoint()).cloned()
+    }
+
+    fn send_to_leader(&mut self, ctx: &mut Context, leader: NodeId, token: u64, request: Request) {
+        match self.endpoint_of(leader) {
+            Some(endpoint) => self.channels.send(ctx, fetcher_channel(endpoint), token, request),
+            None => self.manager.handle_leader_response(ctx, leader, token, Err(())),
+        }
+    }
+
+    /// Sends to the active controller, if it is known; a request that cannot leave has failed.
+    fn send_to_controller(&mut self, ctx: &mut Context, purpose: ChannelPurpose, token: u64, request: Request) {
+        match self.controller.clone() {
+            Some(to) => self.channels.send(ctx, ChannelKey { purpose, to }, token, request),
+            None => self.on_controller_answer(ctx, purpose, token, Err(())),
+        }
+    }
+
+    fn on_channel_output(&mut self, ctx: &mut Context, output: ChannelOutput) {
+        let (key, token, result) = match output {
+            ChannelOutput::Response { key, token, response } => (key, token, Ok(response)),
+            ChannelOutput::Failed { key, token, .. } => (key, token, Err(())),
+        };
+        match key.purpose {
+            ChannelPurpose::Fetcher => {
+                let leader = self.leader_at(&key.to);
+                self.manager.handle_leader_response(ctx, leader, token, result);
+            }
+            purpose => self.on_controller_answer(ctx, purpose, token, result),
+        }
+    }
+
+    /// The broker that listens at this endpoint, as far as the metadata knows.
+    fn leader_at(&self, endpoint: &Endpoint) -> NodeId {
+        self.image
+            .brokers()
+            .iter()
+            .find(|(_, registration)| registration.endpoint() == Some(endpoint))
+            .map_or(NodeId::NONE, |(node, _)| *node)
+    }
+
+    fn on_controller_answer(
+        &mut self,
+        ctx: &mut Context,
+        purpose: ChannelPurpose,
+        token: u64,
+        result: Result<Response, ()>,
+    ) {
+        match (purpose, result) {
+            (ChannelPurpose::AlterPartition, Ok(Response::AlterPartition(response))) => {
+                self.manager.handle_alter_partition_response(ctx, Ok(response));
+            }
+            (ChannelPurpose::AlterPartition, _) => self.manager.handle_alter_partition_response(ctx, Err(())),
+            (ChannelPurpose::Forwarding, result) if token == PRODUCER_IDS_TOKEN => {
+                self.producer_ids.handle_response(ctx, result);
+            }
+            (ChannelPurpose::Forwarding, result) => self.forwarder.handle_response(ctx, token, result),
+            (ChannelPurpose::Fetcher | ChannelPurpose::Raft | ChannelPurpose::Heartbeat, _) => {}
+        }
+    }
+
+    fn on_forwarder_output(&mut self, ctx: &mut Context, output: ForwarderOutput) {
+        match output {
+            ForwarderOutput::Send { to, token, request } => {
+                let key = ChannelKey { purpose: ChannelPurpose::Forwarding, to };
+                self.channels.send(ctx, key, token, request);
+            }
+            ForwarderOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+        }
+    }
+
+    fn on_producer_id_output(&mut self, ctx: &mut Context, output: ProducerIdOutput) {
+        match output {
+            ProducerIdOutput::Send { request } => {
+                self.send_to_controller(ctx, ChannelPurpose::Forwarding, PRODUCER_IDS_TOKEN, request);
+            }
+            ProducerIdOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+        }
+    }
+}
+
+fn fetcher_channel(to: Endpoint) -> ChannelKey {
+    ChannelKey { purpose: ChannelPurpose::Fetcher, to }
+}
+
+/// Asks for another step of this lane, so that a crash can fall between two logs.
+fn again(ctx: &mut Context) {
+    ctx.output(Output::Internal { to: Lane::Data, input: Internal::LoadNextLog });
+}

@@ -1,0 +1,312 @@
+//! The quorum lane: the metadata log's member, the controller above it, and the loader
+//! that turns what is committed into updates for the broker (`SharedServer`, `ControllerServer`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::config::NodeConfig;
+use super::loader::{Loader, UnreadableMetadata};
+use super::{CONNECTION_STRIDE, first_connection};
+use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use crate::api::connections::ServerConnections;
+use crate::api::metadata_answer;
+use crate::context::Context;
+use crate::controller::{Controller, ControllerConfig, ControllerOutput};
+use crate::effects::Output;
+use crate::event::{ExitReason, LifecycleEvent};
+use crate::ids::{CONTROLLER_PORT, ConnectionId, Endpoint, LeaderEpoch, NodeId, RequestHandle};
+use crate::input::{Input, Internal, Lane};
+use crate::message::{ErrorCode, Request, Response};
+use crate::metadata::{MetadataRecord, MetadataUpdate, bootstrap_records};
+use crate::raft::{CommittedBatch, Raft, RaftConfig, RaftOutput};
+use crate::storage::StorageResult;
+use crate::time::Time;
+
+/// The directory of the metadata log on every machine.
+pub(super) const METADATA_DIRECTORY: &str = "metadata";
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct QuorumLane {
+    config: Arc<NodeConfig>,
+    raft: Raft,
+    loader: Loader,
+    /// Present exactly when the process has the controller role.
+    controller: Option<Controller>,
+    /// Who talks to this controller's listener.
+    connections: ServerConnections,
+    /// This member's connections to the others.
+    channels: Channels,
+    /// When the next snapshot is due by time, if anything new was committed.
+    snapshot_due: Time,
+    /// What was last said of the leader, so that it is said only when it changes.
+    announced: (NodeId, Option<Endpoint>),
+}
+
+impl QuorumLane {
+    pub(super) fn recover(config: &Arc<NodeConfig>, ctx: &mut Context) -> StorageResult<QuorumLane> {
+        let is_controller = config.role.is_controller();
+        let raft = Raft::recover(
+            ctx,
+            RaftConfig {
+                settings: config.raft.clone(),
+                node: config.node,
+                endpoint: is_controller.then(|| Endpoint { host: config.host.clone(), port: CONTROLLER_PORT }),
+                directory_id: config.metadata_directory,
+                cluster_id: config.cluster_id,
+                bootstrap: config.voters.iter().map(|voter| voter.endpoint.clone()).collect(),
+                directory: METADATA_DIRECTORY.to_owned(),
+                behaviour: config.behaviour.clone(),
+            },
+        )?;
+        let controller = is_controller.then(|| {
+            Controller::new(ControllerConfig {
+                node: config.node,
+                cluster_id: config.cluster_id,
+                settings: config.controller.clone(),
+                log: config.log.clone(),
+                log_manager: config.log_manager.clone(),
+                max_idle_interval: config.raft.max_idle_interval,
+                kraft_version: 1,
+                bootstrap_records: bootstrap_records(&[]),
+                behaviour: config.behaviour.clone(),
+            })
+        });
+        if is_controller {
+            ctx.output(Output::Listen { port: CONTROLLER_PORT });
+        }
+        let mut lane = QuorumLane {
+            config: config.clone(),
+            raft,
+            loader: Loader::new(config.behaviour.clone()),
+            controller,
+            connections: ServerConnections::default(),
+            channels: Channels::new(
+                first_connection(Lane::Quorum),
+                CONNECTION_STRIDE,
+                config.host.clone(),
+                config.raft.request_timeout,
+            ),
+            snapshot_due: ctx.now.monotonic + config.raft.snapshot_interval,
+            announced: (NodeId::NONE, None),
+        };
+        lane.settle(ctx);
+        Ok(lane)
+    }
+
+    /// Handles one input, and then everything that the parts want of each other.
+    pub(super) fn step(&mut self, ctx: &mut Context, input: Input) {
+        match input {
+            Input::Accepted { connection, .. } => self.connections.accepted(connection),
+            Input::Connected { connection } => self.channels.connected(ctx, connection),
+            Input::Closed { connection, reason } if connection.is_accepted() => {
+                self.connections.closed(connection, reason);
+            }
+            Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
+            Input::Received { connection, message } if connection.is_accepted() => {
+                if let Some((handle, request, _)) = self.connections.received(ctx, connection, &message) {
+                    self.handle_request(ctx, handle, request);
+                }
+            }
+            Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
+            Input::Timers { .. } => self.on_timers(ctx),
+            Input::Internal { input: Internal::LeaveQuorum, .. } | Input::Stop => self.raft.shut_down(ctx),
+            Input::Internal { .. } | Input::Flushed { .. } | Input::Call { .. } | Input::Abandon { .. } => {}
+        }
+        self.settle(ctx);
+    }
+
+    fn on_timers(&mut self, ctx: &mut Context) {
+        self.channels.on_timers(ctx);
+        self.raft.on_timers(ctx);
+        if let Some(controller) = &mut self.controller {
+            controller.on_timers(ctx);
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [
+            self.raft.next_deadline(),
+            self.controller.as_ref().and_then(Controller::next_deadline),
+            self.channels.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn handle_request(&mut self, ctx: &mut Context, handle: RequestHandle, request: Request) {
+        match request {
+            Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::Fetch(_)
+            | Request::FetchSnapshot(_)
+            | Request::DescribeQuorum(_) => self.raft.handle_request(ctx, handle, request),
+            Request::ApiVersions(_) => {
+                let response = metadata_answer::controller_api_versions(self.loader.image());
+                self.connections.respond(ctx, handle, response.into());
+            }
+            request => match &mut self.controller {
+                Some(controller) if Controller::handles(&request) => controller.handle_request(ctx, handle, request),
+                _ => self.connections.close(ctx, handle.connection),
+            },
+        }
+    }
+
+    /// Carries what one part wants to the other, until nobody wants anything.
+    fn settle(&mut self, ctx: &mut Context) {
+        loop {
+            let raft_outputs = self.raft.take_outputs();
+            let controller_outputs = self.controller.as_mut().map(Controller::take_outputs).unwrap_or_default();
+            let channel_outputs = self.channels.take_outputs();
+            let ready = self.connections.take_ready();
+            if raft_outputs.is_empty()
+                && controller_outputs.is_empty()
+                && channel_outputs.is_empty()
+                && ready.is_none()
+            {
+                break;
+            }
+            for output in raft_outputs {
+                self.on_raft_output(ctx, output);
+            }
+            for output in controller_outputs {
+                self.on_controller_output(ctx, output);
+            }
+            for output in channel_outputs {
+                self.on_channel_output(ctx, output);
+            }
+            if let Some((handle, request, _)) = ready {
+                self.handle_request(ctx, handle, request);
+            }
+        }
+    }
+
+    fn on_raft_output(&mut self, ctx: &mut Context, output: RaftOutput) {
+        match output {
+            RaftOutput::Send { to, token, request } => {
+                let key = ChannelKey { purpose: ChannelPurpose::Raft, to: to.endpoint };
+                self.channels.send(ctx, key, token, request);
+            }
+            RaftOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            RaftOutput::Committed { batches } => self.on_committed(ctx, &batches),
+            RaftOutput::SnapshotLoaded { id, records } => {
+                let loaded = self.loader.load_snapshot(id, &records);
+                self.publish(ctx, loaded);
+            }
+            RaftOutput::LeaderChanged { leader, endpoint, epoch } => {
+                self.on_leader_changed(ctx, leader, endpoint, epoch);
+            }
+            RaftOutput::ActiveLeader { epoch } => {
+                let log_end_offset = self.raft.log_end_offset();
+                if let Some(controller) = &mut self.controller {
+                    controller.activate(ctx, epoch, log_end_offset);
+                }
+            }
+            RaftOutput::Exited => exit(ctx, ExitReason::Stopped),
+        }
+    }
+
+    fn on_committed(&mut self, ctx: &mut Context, batches: &[CommittedBatch]) {
+        let loaded = self.loader.load_batches(batches);
+        self.publish(ctx, loaded);
+        self.maybe_snapshot(ctx);
+    }
+
+    /// Gives an update to the controller and to the broker beside it.
+    fn publish(&mut self, ctx: &mut Context, loaded: Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata>) {
+        let update = match loaded {
+            Ok(Some(update)) => update,
+            Ok(None) => return,
+            Err(UnreadableMetadata { .. }) => return exit(ctx, ExitReason::FatalFault),
+        };
+        if let Some(controller) = &mut self.controller {
+            match update.is_snapshot {
+                true => {
+                    let records: Vec<MetadataRecord> =
+                        update.records.iter().map(|(_, record)| record.clone()).collect();
+                    controller.load_snapshot(ctx, update.last_offset, &records);
+                }
+                false => controller.replay_committed(ctx, update.last_offset, &update.records),
+            }
+        }
+        if self.config.role.is_broker() {
+            ctx.output(Output::Internal { to: Lane::Data, input: Internal::Metadata(update) });
+        }
+    }
+
+    /// Writes a snapshot when enough was committed since the last one, or enough time has passed.
+    fn maybe_snapshot(&mut self, ctx: &mut Context) {
+        let Some((id, last_timestamp, bytes)) = self.loader.snapshot_candidate() else { return };
+        let by_size = bytes >= self.config.raft.snapshot_max_new_record_bytes;
+        let by_time = self.config.raft.snapshot_interval.as_millis() > 0 && ctx.now.monotonic >= self.snapshot_due;
+        if !by_size && !by_time {
+            return;
+        }
+        let records = self.loader.image().to_records().iter().map(MetadataRecord::encode).collect();
+        self.snapshot_due = ctx.now.monotonic + self.config.raft.snapshot_interval;
+        match self.raft.create_snapshot(ctx, id, last_timestamp, records) {
+            Ok(_) => self.loader.snapshot_written(),
+            Err(_) => exit(ctx, ExitReason::MetadataLogFailed),
+        }
+    }
+
+    fn on_leader_changed(
+        &mut self,
+        ctx: &mut Context,
+        leader: NodeId,
+        endpoint: Option<Endpoint>,
+        _epoch: LeaderEpoch,
+    ) {
+        if let Some(controller) = &mut self.controller
+            && controller.active_epoch().is_some()
+            && leader != self.config.node
+        {
+            controller.deactivate(ctx);
+        }
+        let announcement = (leader, endpoint);
+        if self.announced != announcement && self.config.role.is_broker() {
+            for to in [Lane::Lifecycle, Lane::Data] {
+                let (leader, endpoint) = announcement.clone();
+                ctx.output(Output::Internal { to, input: Internal::ControllerChanged { leader, endpoint } });
+            }
+        }
+        self.announced = announcement;
+    }
+
+    fn on_controller_output(&mut self, ctx: &mut Context, output: ControllerOutput) {
+        match output {
+            ControllerOutput::Append { write_id, records, atomic } => self.append(ctx, write_id, &records, atomic),
+            ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            ControllerOutput::Resign => {
+                let (_, epoch) = self.raft.leader_and_epoch();
+                self.raft.resign(ctx, epoch);
+            }
+        }
+    }
+
+    fn append(&mut self, ctx: &mut Context, write_id: u64, records: &[MetadataRecord], atomic: bool) {
+        let Some(controller) = &mut self.controller else { return };
+        let Some(epoch) = controller.active_epoch() else { return };
+        let encoded = records.iter().map(MetadataRecord::encode).collect();
+        match self.raft.prepare_append(ctx, epoch, encoded, atomic) {
+            Ok(last_offset) => controller.appended(ctx, write_id, last_offset),
+            // The quorum has moved on; its `LeaderChanged` deactivates the controller.
+            Err(_) => controller.deactivate(ctx),
+        }
+    }
+
+    fn on_channel_output(&mut self, ctx: &mut Context, output: ChannelOutput) {
+        match output {
+            ChannelOutput::Response { token, response, .. } => self.raft.handle_response(ctx, token, Ok(response)),
+            ChannelOutput::Failed { token, .. } => self.raft.handle_response(ctx, token, Err(())),
+        }
+    }
+}
+
+/// Ends the process, and says why.
+pub(super) fn exit(ctx: &mut Context, reason: ExitReason) {
+    ctx.emit(LifecycleEvent::ProcessExited { reason });
+    ctx.output(Output::Exit { reason });
+}
