@@ -7,7 +7,7 @@ use super::format::data_directory;
 use super::quorum::exit;
 use super::{CONNECTION_STRIDE, first_connection};
 use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
-use crate::api::connections::{RequestInfo, ServerConnections};
+use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::forwarding::{Forwarder, ForwarderOutput, is_forwarded};
 use crate::api::metadata_answer;
 use crate::api::producer_ids::{ProducerIdManager, ProducerIdOutput};
@@ -67,7 +67,7 @@ impl DataLane {
             config: config.clone(),
             manager,
             image: MetadataImage::default(),
-            connections: ServerConnections::default(),
+            connections: ServerConnections::new(Listener::Broker),
             channels: Channels::new(
                 first_connection(Lane::Data),
                 CONNECTION_STRIDE,
@@ -95,8 +95,8 @@ impl DataLane {
             }
             Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
             Input::Received { connection, message } if connection.is_accepted() => {
-                if let Some((handle, request, info)) = self.connections.received(ctx, connection, &message) {
-                    self.handle_request(ctx, handle, request, info);
+                if let Some(incoming) = self.connections.received(ctx, connection, &message) {
+                    self.handle_request(ctx, incoming);
                 }
             }
             Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
@@ -125,6 +125,14 @@ impl DataLane {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    pub(super) fn replicas(&self) -> &ReplicaManager {
+        &self.manager
+    }
+
+    pub(super) fn image(&self) -> &MetadataImage {
+        &self.image
     }
 
     fn on_internal(&mut self, ctx: &mut Context, input: Internal) {
@@ -179,7 +187,8 @@ impl DataLane {
         ctx.output(Output::Internal { to: Lane::Lifecycle, input: Internal::MetadataApplied { offset } });
     }
 
-    fn handle_request(&mut self, ctx: &mut Context, handle: RequestHandle, request: Request, info: RequestInfo) {
+    fn handle_request(&mut self, ctx: &mut Context, incoming: Incoming) {
+        let Incoming { handle, request, info } = incoming;
         match request {
             Request::Produce(request) => self.manager.produce(ctx, handle, request),
             Request::Fetch(request) => self.manager.fetch(ctx, handle, request),
@@ -187,11 +196,11 @@ impl DataLane {
             Request::OffsetForLeaderEpoch(request) => self.manager.offset_for_leader_epoch(ctx, handle, request),
             Request::Metadata(request) => {
                 let response = metadata_answer::metadata(&self.image, self.config.node, &request);
-                self.connections.respond(ctx, handle, response.into());
+                self.connections.respond(ctx, handle, &response.into());
             }
             Request::ApiVersions(_) => {
                 let response = metadata_answer::broker_api_versions(&self.image);
-                self.connections.respond(ctx, handle, response.into());
+                self.connections.respond(ctx, handle, &response.into());
             }
             Request::InitProducerId(request) => self.producer_ids.init_producer_id(ctx, handle, &request),
             request if is_forwarded(request.api()) => self.forwarder.forward(ctx, handle, request, &info),
@@ -227,16 +236,16 @@ impl DataLane {
             for output in producer_id_outputs {
                 self.on_producer_id_output(ctx, output);
             }
-            if let Some((handle, request, info)) = ready {
-                self.handle_request(ctx, handle, request, info);
+            if let Some(incoming) = ready {
+                self.handle_request(ctx, incoming);
             }
         }
     }
 
     fn on_partition_output(&mut self, ctx: &mut Context, output: PartitionOutput) {
         match output {
-            PartitionOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
-            PartitionOutput::NoReply { handle } => self.connections.no_response(handle),
+            PartitionOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+            PartitionOutput::NoReply { handle } => self.connections.no_response(ctx, handle),
             PartitionOutput::CloseConnection { handle } => self.connections.close(ctx, handle.connection),
             PartitionOutput::SendToLeader { leader, token, request } => {
                 self.send_to_leader(ctx, leader, token, request);
@@ -335,7 +344,7 @@ impl DataLane {
                 let key = ChannelKey { purpose: ChannelPurpose::Forwarding, to };
                 self.channels.send(ctx, key, token, request);
             }
-            ForwarderOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            ForwarderOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
         }
     }
 
@@ -344,7 +353,7 @@ impl DataLane {
             ProducerIdOutput::Send { request } => {
                 self.send_to_controller(ctx, ChannelPurpose::Forwarding, PRODUCER_IDS_TOKEN, request);
             }
-            ProducerIdOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            ProducerIdOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
         }
     }
 }

@@ -30,8 +30,8 @@ impl Node {
         }
         for (directory, directory_id) in directories {
             ctx.storage.create_directory(&directory)?;
-            let properties = MetaProperties { cluster_id: config.cluster_id, node: config.node, directory_id };
-            meta_properties::write(ctx.storage, &directory, &properties)?;
+            let properties = MetaProperties { cluster_id: config.cluster_id, node_id: config.node, directory_id };
+            meta_properties::write(ctx, &directory, &properties)?;
         }
         if config.role.is_controller() {
             Raft::format(ctx, METADATA_DIRECTORY, &config.voters, Vec::new())?;

@@ -11,7 +11,7 @@ use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::config::Role;
 use crate::context::Context;
 use crate::effects::Output;
-use crate::event::ExitReason;
+use crate::event::{BrokerState, ExitReason};
 use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint, IncarnationId};
 use crate::input::{Input, Internal, Lane};
 use crate::lifecycle::{Lifecycle, LifecycleConfig, LifecycleOutput};
@@ -73,6 +73,10 @@ impl LifecycleLane {
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
         [self.lifecycle.next_deadline(), self.channels.next_deadline()].into_iter().flatten().min()
+    }
+
+    pub(super) fn state(&self) -> BrokerState {
+        self.lifecycle.state()
     }
 
     fn on_internal(&mut self, ctx: &mut Context, input: Internal) {

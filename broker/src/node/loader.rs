@@ -37,6 +37,16 @@ impl Default for LeaderEpochOrNone {
     }
 }
 
+/// What came out of committed batches or a snapshot.
+pub(super) struct Loaded {
+    /// Every record, in order: what a controller replays.
+    pub records: Vec<(Offset, MetadataRecord)>,
+    /// The last offset they reach to.
+    pub last_offset: Offset,
+    /// What a broker may see of them; none inside a metadata transaction.
+    pub update: Option<Arc<MetadataUpdate>>,
+}
+
 /// A record of the committed log that cannot be read: the process cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UnreadableMetadata {
@@ -48,23 +58,23 @@ impl Loader {
         Loader { last_offset: -1, behaviour, ..Loader::default() }
     }
 
-    /// Takes committed batches; answers what is to be published, if anything.
-    pub(super) fn load_batches(
-        &mut self,
-        batches: &[CommittedBatch],
-    ) -> Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata> {
+    /// Takes committed batches.
+    pub(super) fn load_batches(&mut self, batches: &[CommittedBatch]) -> Result<Loaded, UnreadableMetadata> {
+        let mut records = Vec::new();
         let mut visible = Vec::new();
         for batch in batches {
             for (record, offset) in batch.records.iter().zip(batch.base_offset..) {
                 self.bytes_since_snapshot += record.len() as i64;
                 let decoded = MetadataRecord::decode(record).map_err(|_| UnreadableMetadata { offset })?;
-                visible.extend(self.transaction.admit(offset, decoded));
+                visible.extend(self.transaction.admit(offset, decoded.clone()));
+                records.push((offset, decoded));
             }
             self.last_offset = batch.last_offset;
             self.last_epoch = LeaderEpochOrNone(batch.epoch);
             self.last_timestamp = batch.append_timestamp;
         }
-        Ok(self.publish(false, visible))
+        let update = self.publish(false, visible);
+        Ok(Loaded { records, last_offset: self.last_offset, update })
     }
 
     /// Takes a snapshot, which replaces everything.
@@ -72,7 +82,7 @@ impl Loader {
         &mut self,
         id: SnapshotId,
         records: &[Bytes],
-    ) -> Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata> {
+    ) -> Result<Loaded, UnreadableMetadata> {
         let offset = id.end_offset - 1;
         let mut visible = Vec::new();
         for record in records {
@@ -83,7 +93,8 @@ impl Loader {
         self.bytes_since_snapshot = 0;
         self.last_offset = offset;
         self.last_epoch = LeaderEpochOrNone(id.epoch);
-        Ok(self.publish(true, visible))
+        let update = self.publish(true, visible.clone());
+        Ok(Loaded { records: visible, last_offset: offset, update })
     }
 
     /// Applies what became visible. Nothing is published in the middle of a transaction, so

@@ -35,9 +35,13 @@ use lifecycle::LifecycleLane;
 use quorum::QuorumLane;
 
 use crate::context::Context;
-use crate::event::LifecycleEvent;
+use crate::controller::Controller;
+use crate::event::{BrokerState, LifecycleEvent};
 use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId};
-use crate::input::{Input, Internal, Lane};
+use crate::input::{Input, Lane};
+use crate::metadata::MetadataImage;
+use crate::partition::ReplicaManager;
+use crate::raft::Raft;
 use crate::storage::StorageResult;
 use crate::time::Time;
 
@@ -86,13 +90,11 @@ impl Node {
         let config = Arc::new(config);
         ctx.emit(LifecycleEvent::ProcessStarted);
         let quorum = QuorumLane::recover(&config, ctx)?;
-        let broker = match config.role.is_broker() {
-            true => Some(BrokerLanes {
-                lifecycle: LifecycleLane::new(&config, ctx)?,
-                data: DataLane::new(&config, ctx)?,
-            }),
-            false => None,
-        };
+        let broker = config.role.is_broker().then(|| {
+            let mut data = DataLane::new(&config, ctx);
+            let previous_broker_epoch = data.previous_broker_epoch(ctx);
+            BrokerLanes { lifecycle: LifecycleLane::new(&config, previous_broker_epoch, ctx), data }
+        });
         Ok(Node { config, quorum, broker, accepted: BTreeMap::new() })
     }
 
@@ -154,5 +156,38 @@ impl Node {
             (Lane::Data, Some(broker)) => broker.data.next_deadline(),
             (Lane::Lifecycle | Lane::Data, None) => None,
         }
+    }
+}
+
+/// What screens, expectations and checks may see of a process.
+impl Node {
+    /// The member of the metadata quorum.
+    pub fn raft(&self) -> &Raft {
+        self.quorum.raft()
+    }
+
+    /// The controller, where the process has that role.
+    pub fn controller(&self) -> Option<&Controller> {
+        self.quorum.controller()
+    }
+
+    /// The metadata that this process knows to be committed.
+    pub fn committed_metadata(&self) -> &MetadataImage {
+        self.quorum.committed_metadata()
+    }
+
+    /// The replicas, where the process has the broker role.
+    pub fn replicas(&self) -> Option<&ReplicaManager> {
+        self.broker.as_ref().map(|broker| broker.data.replicas())
+    }
+
+    /// The metadata that the broker has applied: what it answers clients from.
+    pub fn broker_metadata(&self) -> Option<&MetadataImage> {
+        self.broker.as_ref().map(|broker| broker.data.image())
+    }
+
+    /// The broker's state, where the process has that role.
+    pub fn broker_state(&self) -> Option<BrokerState> {
+        self.broker.as_ref().map(|broker| broker.lifecycle.state())
     }
 }

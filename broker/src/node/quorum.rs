@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::NodeConfig;
-use super::loader::{Loader, UnreadableMetadata};
+use super::loader::{Loaded, Loader, UnreadableMetadata};
 use super::{CONNECTION_STRIDE, first_connection};
 use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
-use crate::api::connections::ServerConnections;
+use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::metadata_answer;
 use crate::context::Context;
 use crate::controller::{Controller, ControllerConfig, ControllerOutput};
@@ -17,7 +17,7 @@ use crate::event::{ExitReason, LifecycleEvent};
 use crate::ids::{CONTROLLER_PORT, ConnectionId, Endpoint, LeaderEpoch, NodeId, RequestHandle};
 use crate::input::{Input, Internal, Lane};
 use crate::message::{ErrorCode, Request, Response};
-use crate::metadata::{MetadataRecord, MetadataUpdate, bootstrap_records};
+use crate::metadata::{MetadataImage, MetadataRecord, bootstrap_records};
 use crate::raft::{CommittedBatch, Raft, RaftConfig, RaftOutput};
 use crate::storage::StorageResult;
 use crate::time::Time;
@@ -80,7 +80,7 @@ impl QuorumLane {
             raft,
             loader: Loader::new(config.behaviour.clone()),
             controller,
-            connections: ServerConnections::default(),
+            connections: ServerConnections::new(Listener::Controller),
             channels: Channels::new(
                 first_connection(Lane::Quorum),
                 CONNECTION_STRIDE,
@@ -104,8 +104,8 @@ impl QuorumLane {
             }
             Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
             Input::Received { connection, message } if connection.is_accepted() => {
-                if let Some((handle, request, _)) = self.connections.received(ctx, connection, &message) {
-                    self.handle_request(ctx, handle, request);
+                if let Some(incoming) = self.connections.received(ctx, connection, &message) {
+                    self.handle_request(ctx, incoming);
                 }
             }
             Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
@@ -135,7 +135,20 @@ impl QuorumLane {
         .min()
     }
 
-    fn handle_request(&mut self, ctx: &mut Context, handle: RequestHandle, request: Request) {
+    pub(super) fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    pub(super) fn controller(&self) -> Option<&Controller> {
+        self.controller.as_ref()
+    }
+
+    pub(super) fn committed_metadata(&self) -> &MetadataImage {
+        self.loader.image()
+    }
+
+    fn handle_request(&mut self, ctx: &mut Context, incoming: Incoming) {
+        let Incoming { handle, request, .. } = incoming;
         match request {
             Request::Vote(_)
             | Request::BeginQuorumEpoch(_)
@@ -145,7 +158,7 @@ impl QuorumLane {
             | Request::DescribeQuorum(_) => self.raft.handle_request(ctx, handle, request),
             Request::ApiVersions(_) => {
                 let response = metadata_answer::controller_api_versions(self.loader.image());
-                self.connections.respond(ctx, handle, response.into());
+                self.connections.respond(ctx, handle, &response.into());
             }
             request => match &mut self.controller {
                 Some(controller) if Controller::handles(&request) => controller.handle_request(ctx, handle, request),
@@ -177,8 +190,8 @@ impl QuorumLane {
             for output in channel_outputs {
                 self.on_channel_output(ctx, output);
             }
-            if let Some((handle, request, _)) = ready {
-                self.handle_request(ctx, handle, request);
+            if let Some(incoming) = ready {
+                self.handle_request(ctx, incoming);
             }
         }
     }
@@ -189,11 +202,11 @@ impl QuorumLane {
                 let key = ChannelKey { purpose: ChannelPurpose::Raft, to: to.endpoint };
                 self.channels.send(ctx, key, token, request);
             }
-            RaftOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            RaftOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
             RaftOutput::Committed { batches } => self.on_committed(ctx, &batches),
             RaftOutput::SnapshotLoaded { id, records } => {
                 let loaded = self.loader.load_snapshot(id, &records);
-                self.publish(ctx, loaded);
+                self.publish(ctx, loaded, true);
             }
             RaftOutput::LeaderChanged { leader, endpoint, epoch } => {
                 self.on_leader_changed(ctx, leader, endpoint, epoch);
@@ -210,28 +223,25 @@ impl QuorumLane {
 
     fn on_committed(&mut self, ctx: &mut Context, batches: &[CommittedBatch]) {
         let loaded = self.loader.load_batches(batches);
-        self.publish(ctx, loaded);
+        self.publish(ctx, loaded, false);
         self.maybe_snapshot(ctx);
     }
 
-    /// Gives an update to the controller and to the broker beside it.
-    fn publish(&mut self, ctx: &mut Context, loaded: Result<Option<Arc<MetadataUpdate>>, UnreadableMetadata>) {
-        let update = match loaded {
-            Ok(Some(update)) => update,
-            Ok(None) => return,
-            Err(UnreadableMetadata { .. }) => return exit(ctx, ExitReason::FatalFault),
+    /// Gives what was loaded to the controller and to the broker beside it.
+    fn publish(&mut self, ctx: &mut Context, loaded: Result<Loaded, UnreadableMetadata>, is_snapshot: bool) {
+        let Ok(Loaded { records, last_offset, update }) = loaded else {
+            return exit(ctx, ExitReason::FatalFault);
         };
         if let Some(controller) = &mut self.controller {
-            match update.is_snapshot {
+            match is_snapshot {
                 true => {
-                    let records: Vec<MetadataRecord> =
-                        update.records.iter().map(|(_, record)| record.clone()).collect();
-                    controller.load_snapshot(ctx, update.last_offset, &records);
+                    let records: Vec<MetadataRecord> = records.into_iter().map(|(_, record)| record).collect();
+                    controller.load_snapshot(ctx, last_offset, &records);
                 }
-                false => controller.replay_committed(ctx, update.last_offset, &update.records),
+                false => controller.replay_committed(ctx, last_offset, &records),
             }
         }
-        if self.config.role.is_broker() {
+        if let (Some(update), true) = (update, self.config.role.is_broker()) {
             ctx.output(Output::Internal { to: Lane::Data, input: Internal::Metadata(update) });
         }
     }
@@ -278,7 +288,8 @@ impl QuorumLane {
     fn on_controller_output(&mut self, ctx: &mut Context, output: ControllerOutput) {
         match output {
             ControllerOutput::Append { write_id, records, atomic } => self.append(ctx, write_id, &records, atomic),
-            ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
+            ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+            ControllerOutput::FatalFault { .. } => exit(ctx, ExitReason::FatalFault),
             ControllerOutput::Resign => {
                 let (_, epoch) = self.raft.leader_and_epoch();
                 self.raft.resign(ctx, epoch);
