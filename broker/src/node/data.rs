@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::config::NodeConfig;
 use super::format::data_directory;
 use super::quorum::exit;
-use super::{CONNECTION_STRIDE, first_connection};
-use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use super::channels_config;
+use crate::api::outgoing::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::forwarding::{Forwarder, ForwarderOutput, is_forwarded};
 use crate::api::metadata_answer;
@@ -34,8 +34,6 @@ pub(super) struct DataLane {
     channels: Channels,
     forwarder: Forwarder,
     producer_ids: ProducerIdManager,
-    /// Where the active controller listens; none while unknown.
-    controller: Option<Endpoint>,
     broker_epoch: BrokerEpoch,
 }
 
@@ -68,15 +66,9 @@ impl DataLane {
             manager,
             image: MetadataImage::default(),
             connections: ServerConnections::new(Listener::Broker),
-            channels: Channels::new(
-                first_connection(Lane::Data),
-                CONNECTION_STRIDE,
-                config.host.clone(),
-                config.controller.request_timeout,
-            ),
+            channels: Channels::new(channels_config(Lane::Data, config)),
             forwarder: Forwarder::new(config.controller.request_timeout),
             producer_ids: ProducerIdManager::new(config.node),
-            controller: None,
             broker_epoch: BrokerEpoch::NONE,
         }
     }
@@ -93,7 +85,7 @@ impl DataLane {
             Input::Closed { connection, reason } if connection.is_accepted() => {
                 self.connections.closed(connection, reason);
             }
-            Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
+            Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
             Input::Received { connection, message } if connection.is_accepted() => {
                 if let Some(incoming) = self.connections.received(ctx, connection, &message) {
                     self.handle_request(ctx, incoming);
@@ -139,8 +131,7 @@ impl DataLane {
         match input {
             Internal::Metadata(update) => self.apply_metadata(ctx, &update),
             Internal::ControllerChanged { endpoint, .. } => {
-                self.controller = endpoint;
-                self.forwarder.controller_changed(self.controller.clone());
+                self.channels.controller_changed(ctx, endpoint);
             }
             Internal::Registered { broker_epoch } => {
                 self.broker_epoch = broker_epoch;
@@ -256,7 +247,8 @@ impl DataLane {
                 }
             }
             PartitionOutput::SendAlterPartition { request } => {
-                self.send_to_controller(ctx, ChannelPurpose::AlterPartition, ALTER_PARTITION_TOKEN, request.into());
+                let purpose = ChannelPurpose::AlterPartition;
+                self.channels.send_to_controller(ctx, purpose, ALTER_PARTITION_TOKEN, request.into());
             }
             PartitionOutput::Flush { token, plan } => {
                 ctx.output(Output::Flush { token, files: plan.files, directories: plan.directories });
@@ -287,25 +279,22 @@ impl DataLane {
         }
     }
 
-    /// Sends to the active controller, if it is known; a request that cannot leave has failed.
-    fn send_to_controller(&mut self, ctx: &mut Context, purpose: ChannelPurpose, token: u64, request: Request) {
-        match self.controller.clone() {
-            Some(to) => self.channels.send(ctx, ChannelKey { purpose, to }, token, request),
-            None => self.on_controller_answer(ctx, purpose, token, Err(())),
-        }
-    }
-
     fn on_channel_output(&mut self, ctx: &mut Context, output: ChannelOutput) {
-        let (key, token, result) = match output {
-            ChannelOutput::Response { key, token, response } => (key, token, Ok(response)),
-            ChannelOutput::Failed { key, token, .. } => (key, token, Err(())),
-        };
-        match key.purpose {
-            ChannelPurpose::Fetcher => {
+        match output {
+            ChannelOutput::Response { key, token, response } => {
                 let leader = self.leader_at(&key.to);
-                self.manager.handle_leader_response(ctx, leader, token, result);
+                self.manager.handle_leader_response(ctx, leader, token, Ok(response));
             }
-            purpose => self.on_controller_answer(ctx, purpose, token, result),
+            ChannelOutput::Failed { key, token, .. } => {
+                let leader = self.leader_at(&key.to);
+                self.manager.handle_leader_response(ctx, leader, token, Err(()));
+            }
+            ChannelOutput::FromController { purpose, token, response } => {
+                self.on_controller_answer(ctx, purpose, token, Ok(response));
+            }
+            ChannelOutput::ControllerFailed { purpose, token, .. } => {
+                self.on_controller_answer(ctx, purpose, token, Err(()));
+            }
         }
     }
 

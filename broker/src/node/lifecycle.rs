@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::config::NodeConfig;
 use super::quorum::exit;
-use super::{CONNECTION_STRIDE, first_connection};
-use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use super::channels_config;
+use crate::api::outgoing::{ChannelOutput, ChannelPurpose, Channels};
 use crate::config::Role;
 use crate::context::Context;
 use crate::effects::Output;
@@ -25,8 +25,6 @@ pub(super) struct LifecycleLane {
     lifecycle: Lifecycle,
     /// This broker's connection to the active controller for registration and heartbeats.
     channels: Channels,
-    /// Where the active controller listens; none while unknown.
-    controller: Option<Endpoint>,
 }
 
 impl LifecycleLane {
@@ -46,19 +44,14 @@ impl LifecycleLane {
             },
             ctx,
         );
-        let channels = Channels::new(
-            first_connection(Lane::Lifecycle),
-            CONNECTION_STRIDE,
-            config.host.clone(),
-            config.controller.request_timeout,
-        );
-        LifecycleLane { role: config.role, lifecycle, channels, controller: None }
+        let channels = Channels::new(channels_config(Lane::Lifecycle, config));
+        LifecycleLane { role: config.role, lifecycle, channels }
     }
 
     pub(super) fn step(&mut self, ctx: &mut Context, input: Input) {
         match input {
             Input::Connected { connection } => self.channels.connected(ctx, connection),
-            Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
+            Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
             Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
             Input::Timers { .. } => {
                 self.channels.on_timers(ctx);
@@ -82,8 +75,7 @@ impl LifecycleLane {
     fn on_internal(&mut self, ctx: &mut Context, input: Internal) {
         match input {
             Internal::ControllerChanged { endpoint, .. } => {
-                self.controller = endpoint;
-                self.lifecycle.controller_changed(ctx, self.controller.is_some());
+                self.channels.controller_changed(ctx, endpoint);
             }
             Internal::MetadataApplied { offset } => self.lifecycle.metadata_applied(offset),
             Internal::LogsLoaded => self.lifecycle.logs_loaded(ctx),
@@ -123,10 +115,14 @@ impl LifecycleLane {
             }
             for output in channel_outputs {
                 match output {
-                    ChannelOutput::Response { token, response, .. } => {
+                    ChannelOutput::FromController { token, response, .. } => {
                         self.lifecycle.handle_response(ctx, token, Ok(response));
                     }
-                    ChannelOutput::Failed { token, .. } => self.lifecycle.handle_response(ctx, token, Err(())),
+                    ChannelOutput::ControllerFailed { token, .. } => {
+                        self.lifecycle.handle_response(ctx, token, Err(()));
+                    }
+                    // This lane speaks to nobody but the active controller.
+                    ChannelOutput::Response { .. } | ChannelOutput::Failed { .. } => {}
                 }
             }
         }
@@ -135,13 +131,9 @@ impl LifecycleLane {
     fn on_lifecycle_output(&mut self, ctx: &mut Context, output: LifecycleOutput) {
         let mut tell_data = |input| ctx.output(Output::Internal { to: Lane::Data, input });
         match output {
-            LifecycleOutput::Send { token, request } => match self.controller.clone() {
-                Some(to) => {
-                    let key = ChannelKey { purpose: ChannelPurpose::Heartbeat, to };
-                    self.channels.send(ctx, key, token, request);
-                }
-                None => self.lifecycle.handle_response(ctx, token, Err(())),
-            },
+            LifecycleOutput::Send { token, request } => {
+                self.channels.send_to_controller(ctx, ChannelPurpose::Heartbeat, token, request);
+            }
             LifecycleOutput::Registered { broker_epoch } => tell_data(Internal::Registered { broker_epoch }),
             LifecycleOutput::CaughtUp => tell_data(Internal::LoadLogs),
             LifecycleOutput::Unfenced => tell_data(Internal::Serve),

@@ -34,6 +34,7 @@ use data::DataLane;
 use lifecycle::LifecycleLane;
 use quorum::QuorumLane;
 
+use crate::api::outgoing::ChannelsConfig;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::event::{BrokerState, LifecycleEvent};
@@ -72,10 +73,17 @@ fn lane_of_opened(connection: ConnectionId) -> Lane {
     Lane::ALL[(connection.0 % CONNECTION_STRIDE) as usize]
 }
 
-/// The first number of a lane's own connections.
-fn first_connection(lane: Lane) -> ConnectionId {
+/// How a lane's own connections are numbered and timed.
+fn channels_config(lane: Lane, config: &NodeConfig) -> ChannelsConfig {
     let index = Lane::ALL.iter().position(|one| *one == lane).expect("every lane is listed") as u64;
-    ConnectionId(CONNECTION_STRIDE + index)
+    ChannelsConfig {
+        node: config.node,
+        first_connection: CONNECTION_STRIDE + index,
+        connection_stride: CONNECTION_STRIDE,
+        raft_request_timeout: config.raft.request_timeout,
+        heartbeat_interval: config.controller.broker_heartbeat_interval,
+        request_timeout: config.controller.request_timeout,
+    }
 }
 
 impl Node {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::config::NodeConfig;
 use super::loader::{Loaded, Loader, UnreadableMetadata};
-use super::{CONNECTION_STRIDE, first_connection};
-use crate::api::channels::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use super::channels_config;
+use crate::api::outgoing::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::metadata_answer;
 use crate::context::Context;
@@ -81,12 +81,7 @@ impl QuorumLane {
             loader: Loader::new(config.behaviour.clone()),
             controller,
             connections: ServerConnections::new(Listener::Controller),
-            channels: Channels::new(
-                first_connection(Lane::Quorum),
-                CONNECTION_STRIDE,
-                config.host.clone(),
-                config.raft.request_timeout,
-            ),
+            channels: Channels::new(channels_config(Lane::Quorum, config)),
             snapshot_due: ctx.now.monotonic + config.raft.snapshot_interval,
             announced: (NodeId::NONE, None),
         };
@@ -102,7 +97,7 @@ impl QuorumLane {
             Input::Closed { connection, reason } if connection.is_accepted() => {
                 self.connections.closed(connection, reason);
             }
-            Input::Closed { connection, reason } => self.channels.closed(ctx, connection, reason),
+            Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
             Input::Received { connection, message } if connection.is_accepted() => {
                 if let Some(incoming) = self.connections.received(ctx, connection, &message) {
                     self.handle_request(ctx, incoming);
@@ -312,6 +307,8 @@ impl QuorumLane {
         match output {
             ChannelOutput::Response { token, response, .. } => self.raft.handle_response(ctx, token, Ok(response)),
             ChannelOutput::Failed { token, .. } => self.raft.handle_response(ctx, token, Err(())),
+            // The quorum's members speak to each other, not to "the active controller".
+            ChannelOutput::FromController { .. } | ChannelOutput::ControllerFailed { .. } => {}
         }
     }
 }
