@@ -27,6 +27,8 @@ pub struct NodeConfig {
     pub metadata_directory: DirectoryId,
     /// The ids of the data directories on this machine's disk: `data-0`, `data-1`, …
     pub data_directories: Vec<DirectoryId>,
+    /// Feature levels that the cluster was formatted with instead of 4.1's (`kafka-storage.sh format --feature`).
+    pub features: Vec<(String, i16)>,
     /// The properties as written, from which the groups below were read.
     pub properties: Properties,
     /// Replication settings.

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
+use super::channels_config;
 use super::config::NodeConfig;
 use super::format::data_directory;
 use super::quorum::exit;
-use super::channels_config;
-use crate::api::outgoing::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::api::connections::{Incoming, Listener, ServerConnections};
-use crate::api::forwarding::{Forwarder, ForwarderOutput, is_forwarded};
-use crate::api::metadata_answer;
-use crate::api::producer_ids::{ProducerIdManager, ProducerIdOutput};
+use crate::api::forwarding::{Forwarded, Forwarding, PRODUCER_IDS_TOKEN, is_forwarded};
+use crate::api::metadata_answer::{answer_api_versions, answer_metadata, complete_topics};
+use crate::api::outgoing::{ChannelFailure, ChannelKey, ChannelOutput, ChannelPurpose, Channels};
+use crate::api::producer_ids::ProducerIdManager;
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{ExitReason, LifecycleEvent};
 use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint, NodeId, RequestHandle};
 use crate::input::{Input, Internal, Lane};
-use crate::message::{Request, Response};
+use crate::message::{InitProducerIdRequest, Request, Response};
 use crate::metadata::{MetadataImage, MetadataUpdate};
 use crate::partition::{LogDirectory, PartitionOutput, ReplicaManager, ReplicaManagerConfig};
 use crate::time::Time;
@@ -32,15 +32,13 @@ pub(super) struct DataLane {
     connections: ServerConnections,
     /// This broker's connections to leaders and to the active controller.
     channels: Channels,
-    forwarder: Forwarder,
+    forwarding: Forwarding,
     producer_ids: ProducerIdManager,
     broker_epoch: BrokerEpoch,
 }
 
 /// The token of the one AlterPartition request that may be in flight.
 const ALTER_PARTITION_TOKEN: u64 = 0;
-/// The token of the one AllocateProducerIds request that may be in flight.
-const PRODUCER_IDS_TOKEN: u64 = 1;
 
 impl DataLane {
     pub(super) fn new(config: &Arc<NodeConfig>, ctx: &mut Context) -> DataLane {
@@ -67,7 +65,7 @@ impl DataLane {
             image: MetadataImage::default(),
             connections: ServerConnections::new(Listener::Broker),
             channels: Channels::new(channels_config(Lane::Data, config)),
-            forwarder: Forwarder::new(config.controller.request_timeout),
+            forwarding: Forwarding::default(),
             producer_ids: ProducerIdManager::new(config.node),
             broker_epoch: BrokerEpoch::NONE,
         }
@@ -102,21 +100,11 @@ impl DataLane {
 
     fn on_timers(&mut self, ctx: &mut Context) {
         self.channels.on_timers(ctx);
-        self.forwarder.on_timers(ctx);
-        self.producer_ids.on_timers(ctx);
         self.manager.on_timers(ctx);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [
-            self.manager.next_deadline(),
-            self.channels.next_deadline(),
-            self.forwarder.next_deadline(),
-            self.producer_ids.next_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.manager.next_deadline(), self.channels.next_deadline()].into_iter().flatten().min()
     }
 
     pub(super) fn replicas(&self) -> &ReplicaManager {
@@ -136,7 +124,6 @@ impl DataLane {
             Internal::Registered { broker_epoch } => {
                 self.broker_epoch = broker_epoch;
                 self.manager.registered(broker_epoch);
-                self.producer_ids.registered(broker_epoch);
             }
             Internal::LoadLogs => {
                 self.manager.start_loading(ctx);
@@ -179,22 +166,27 @@ impl DataLane {
     }
 
     fn handle_request(&mut self, ctx: &mut Context, incoming: Incoming) {
-        let Incoming { handle, request, info } = incoming;
+        let Incoming { handle, request, .. } = incoming;
         match request {
-            Request::Produce(request) => self.manager.produce(ctx, handle, request),
+            Request::Produce(mut request) => {
+                complete_topics(&self.image, &mut request);
+                self.manager.produce(ctx, handle, request);
+            }
             Request::Fetch(request) => self.manager.fetch(ctx, handle, request),
             Request::ListOffsets(request) => self.manager.list_offsets(ctx, handle, request),
             Request::OffsetForLeaderEpoch(request) => self.manager.offset_for_leader_epoch(ctx, handle, request),
             Request::Metadata(request) => {
-                let response = metadata_answer::metadata(&self.image, self.config.node, &request);
+                let response = answer_metadata(&self.image, &request);
                 self.connections.respond(ctx, handle, &response.into());
             }
             Request::ApiVersions(_) => {
-                let response = metadata_answer::broker_api_versions(&self.image);
+                let response = answer_api_versions(&self.image, Listener::Broker);
                 self.connections.respond(ctx, handle, &response.into());
             }
-            Request::InitProducerId(request) => self.producer_ids.init_producer_id(ctx, handle, &request),
-            request if is_forwarded(request.api()) => self.forwarder.forward(ctx, handle, request, &info),
+            Request::InitProducerId(request) => self.init_producer_id(ctx, handle, &request),
+            request if is_forwarded(request.api()) => {
+                self.forwarding.forward(ctx, &mut self.channels, handle, request);
+            }
             _ => self.connections.close(ctx, handle.connection),
         }
     }
@@ -204,15 +196,8 @@ impl DataLane {
         loop {
             let partition_outputs = self.manager.take_outputs();
             let channel_outputs = self.channels.take_outputs();
-            let forwarder_outputs = self.forwarder.take_outputs();
-            let producer_id_outputs = self.producer_ids.take_outputs();
             let ready = self.connections.take_ready();
-            if partition_outputs.is_empty()
-                && channel_outputs.is_empty()
-                && forwarder_outputs.is_empty()
-                && producer_id_outputs.is_empty()
-                && ready.is_none()
-            {
+            if partition_outputs.is_empty() && channel_outputs.is_empty() && ready.is_none() {
                 break;
             }
             for output in partition_outputs {
@@ -220,12 +205,6 @@ impl DataLane {
             }
             for output in channel_outputs {
                 self.on_channel_output(ctx, output);
-            }
-            for output in forwarder_outputs {
-                self.on_forwarder_output(ctx, output);
-            }
-            for output in producer_id_outputs {
-                self.on_producer_id_output(ctx, output);
             }
             if let Some(incoming) = ready {
                 self.handle_request(ctx, incoming);
@@ -292,8 +271,8 @@ impl DataLane {
             ChannelOutput::FromController { purpose, token, response } => {
                 self.on_controller_answer(ctx, purpose, token, Ok(response));
             }
-            ChannelOutput::ControllerFailed { purpose, token, .. } => {
-                self.on_controller_answer(ctx, purpose, token, Err(()));
+            ChannelOutput::ControllerFailed { purpose, token, reason } => {
+                self.on_controller_answer(ctx, purpose, token, Err(reason));
             }
         }
     }
@@ -312,7 +291,7 @@ impl DataLane {
         ctx: &mut Context,
         purpose: ChannelPurpose,
         token: u64,
-        result: Result<Response, ()>,
+        result: Result<Response, ChannelFailure>,
     ) {
         match (purpose, result) {
             (ChannelPurpose::AlterPartition, Ok(Response::AlterPartition(response))) => {
@@ -320,29 +299,39 @@ impl DataLane {
             }
             (ChannelPurpose::AlterPartition, _) => self.manager.handle_alter_partition_response(ctx, Err(())),
             (ChannelPurpose::Forwarding, result) if token == PRODUCER_IDS_TOKEN => {
-                self.producer_ids.handle_response(ctx, result);
+                let response = match result {
+                    Ok(Response::AllocateProducerIds(response)) => Some(response),
+                    Ok(_) | Err(_) => None,
+                };
+                self.producer_ids.handle_response(ctx, response);
+                self.ask_for_producer_ids(ctx);
             }
-            (ChannelPurpose::Forwarding, result) => self.forwarder.handle_response(ctx, token, result),
-            (ChannelPurpose::Fetcher | ChannelPurpose::Raft | ChannelPurpose::Heartbeat, _) => {}
+            (ChannelPurpose::Forwarding, result) => match self.forwarding.completed(token, result) {
+                Some(Forwarded::Reply { handle, response }) => self.connections.respond(ctx, handle, &response),
+                Some(Forwarded::CloseConnection { handle }) => self.connections.close(ctx, handle.connection),
+                None => {}
+            },
+            // Other lanes' purposes.
+            (
+                ChannelPurpose::Fetcher
+                | ChannelPurpose::Raft
+                | ChannelPurpose::Heartbeat
+                | ChannelPurpose::Registration,
+                _,
+            ) => {}
         }
     }
 
-    fn on_forwarder_output(&mut self, ctx: &mut Context, output: ForwarderOutput) {
-        match output {
-            ForwarderOutput::Send { to, token, request } => {
-                let key = ChannelKey { purpose: ChannelPurpose::Forwarding, to };
-                self.channels.send(ctx, key, token, request);
-            }
-            ForwarderOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
-        }
+    fn init_producer_id(&mut self, ctx: &mut Context, handle: RequestHandle, request: &InitProducerIdRequest) {
+        let response = self.producer_ids.init_producer_id(ctx, request, self.broker_epoch);
+        self.connections.respond(ctx, handle, &response.into());
+        self.ask_for_producer_ids(ctx);
     }
 
-    fn on_producer_id_output(&mut self, ctx: &mut Context, output: ProducerIdOutput) {
-        match output {
-            ProducerIdOutput::Send { request } => {
-                self.send_to_controller(ctx, ChannelPurpose::Forwarding, PRODUCER_IDS_TOKEN, request);
-            }
-            ProducerIdOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+    fn ask_for_producer_ids(&mut self, ctx: &mut Context) {
+        if let Some(request) = self.producer_ids.take_request() {
+            let purpose = ChannelPurpose::Forwarding;
+            self.channels.send_to_controller(ctx, purpose, PRODUCER_IDS_TOKEN, request.into());
         }
     }
 }

@@ -24,9 +24,8 @@ impl Node {
         let mut directories: Vec<(String, DirectoryId)> =
             vec![(METADATA_DIRECTORY.to_owned(), config.metadata_directory)];
         if config.role.is_broker() {
-            directories.extend(
-                config.data_directories.iter().enumerate().map(|(index, id)| (data_directory(index), *id)),
-            );
+            directories
+                .extend(config.data_directories.iter().enumerate().map(|(index, id)| (data_directory(index), *id)));
         }
         for (directory, directory_id) in directories {
             ctx.storage.create_directory(&directory)?;

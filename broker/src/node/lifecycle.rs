@@ -4,17 +4,17 @@
 
 use std::sync::Arc;
 
+use super::channels_config;
 use super::config::NodeConfig;
 use super::quorum::exit;
-use super::channels_config;
 use crate::api::outgoing::{ChannelOutput, ChannelPurpose, Channels};
 use crate::config::Role;
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{BrokerState, ExitReason};
-use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint, IncarnationId};
+use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint};
 use crate::input::{Input, Internal, Lane};
-use crate::lifecycle::{Lifecycle, LifecycleConfig, LifecycleOutput};
+use crate::lifecycle::{BrokerLifecycle, LifecycleConfig, LifecycleOutput};
 use crate::metadata::supported_features;
 use crate::time::Time;
 
@@ -22,19 +22,17 @@ use crate::time::Time;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LifecycleLane {
     role: Role,
-    lifecycle: Lifecycle,
+    lifecycle: BrokerLifecycle,
     /// This broker's connection to the active controller for registration and heartbeats.
     channels: Channels,
 }
 
 impl LifecycleLane {
     pub(super) fn new(config: &Arc<NodeConfig>, previous_broker_epoch: BrokerEpoch, ctx: &mut Context) -> Self {
-        let incarnation_id = IncarnationId(ctx.choose_uuid());
-        let lifecycle = Lifecycle::new(
+        let mut lifecycle = BrokerLifecycle::new(
             LifecycleConfig {
                 node: config.node,
                 cluster_id: config.cluster_id,
-                incarnation_id,
                 listeners: vec![Endpoint { host: config.host.clone(), port: BROKER_PORT }],
                 features: supported_features(),
                 rack: config.rack.clone(),
@@ -44,8 +42,11 @@ impl LifecycleLane {
             },
             ctx,
         );
+        lifecycle.start(ctx);
         let channels = Channels::new(channels_config(Lane::Lifecycle, config));
-        LifecycleLane { role: config.role, lifecycle, channels }
+        let mut lane = LifecycleLane { role: config.role, lifecycle, channels };
+        lane.settle(ctx);
+        lane
     }
 
     pub(super) fn step(&mut self, ctx: &mut Context, input: Input) {
@@ -57,7 +58,7 @@ impl LifecycleLane {
                 self.channels.on_timers(ctx);
                 self.lifecycle.on_timers(ctx);
             }
-            Input::Stop => self.lifecycle.begin_controlled_shutdown(ctx),
+            Input::Stop => self.stop(ctx),
             Input::Internal { input, .. } => self.on_internal(ctx, input),
             Input::Accepted { .. } | Input::Flushed { .. } | Input::Call { .. } | Input::Abandon { .. } => {}
         }
@@ -78,7 +79,7 @@ impl LifecycleLane {
                 self.channels.controller_changed(ctx, endpoint);
             }
             Internal::MetadataApplied { offset } => self.lifecycle.metadata_applied(offset),
-            Internal::LogsLoaded => self.lifecycle.logs_loaded(ctx),
+            Internal::LogsLoaded => self.lifecycle.set_ready_to_unfence(ctx),
             Internal::LogsClosed => self.leave(ctx),
             Internal::DirectoryFailed { directory } => self.lifecycle.directory_failed(ctx, directory),
             // These are said to other lanes.
@@ -90,6 +91,14 @@ impl LifecycleLane {
             | Internal::ControlledShutdownStarted
             | Internal::ShutDown
             | Internal::LeaveQuorum => {}
+        }
+    }
+
+    /// Asked to stop: the controller is asked for leave first, where it still can be.
+    fn stop(&mut self, ctx: &mut Context) {
+        self.lifecycle.begin_controlled_shutdown(ctx);
+        if self.lifecycle.state() == BrokerState::PendingControlledShutdown {
+            ctx.output(Output::Internal { to: Lane::Data, input: Internal::ControlledShutdownStarted });
         }
     }
 
@@ -137,9 +146,8 @@ impl LifecycleLane {
             LifecycleOutput::Registered { broker_epoch } => tell_data(Internal::Registered { broker_epoch }),
             LifecycleOutput::CaughtUp => tell_data(Internal::LoadLogs),
             LifecycleOutput::Unfenced => tell_data(Internal::Serve),
-            LifecycleOutput::ControlledShutdownStarted => tell_data(Internal::ControlledShutdownStarted),
             LifecycleOutput::ShutDownGranted => tell_data(Internal::ShutDown),
-            LifecycleOutput::Exit { reason } => exit(ctx, reason),
+            LifecycleOutput::Exit(reason) => exit(ctx, reason),
         }
     }
 }

@@ -6,35 +6,25 @@
 use std::sync::Arc;
 
 use crate::config::{Behaviour, Switch};
-use crate::ids::{LeaderEpoch, Offset};
+use crate::ids::{LeaderEpoch, Offset, UNKNOWN_OFFSET};
 use crate::message::SnapshotId;
 use crate::metadata::{MetadataImage, MetadataRecord, MetadataUpdate, TransactionFilter};
 use crate::raft::CommittedBatch;
 use bytes::Bytes;
 
 /// Decodes committed metadata and keeps the image that it adds up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Loader {
     image: MetadataImage,
     /// The last offset that the image contains; −1 before the first.
     last_offset: Offset,
-    last_epoch: LeaderEpochOrNone,
+    last_epoch: LeaderEpoch,
     /// When the last record of the image was appended, by the leader's wall clock, milliseconds.
     last_timestamp: i64,
     transaction: TransactionFilter,
     /// Bytes of records since the last snapshot.
     bytes_since_snapshot: i64,
     behaviour: Behaviour,
-}
-
-/// An epoch that starts out unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct LeaderEpochOrNone(LeaderEpoch);
-
-impl Default for LeaderEpochOrNone {
-    fn default() -> Self {
-        LeaderEpochOrNone(LeaderEpoch::NONE)
-    }
 }
 
 /// What came out of committed batches or a snapshot.
@@ -55,7 +45,15 @@ pub(super) struct UnreadableMetadata {
 
 impl Loader {
     pub(super) fn new(behaviour: Behaviour) -> Self {
-        Loader { last_offset: -1, behaviour, ..Loader::default() }
+        Loader {
+            image: MetadataImage::default(),
+            last_offset: UNKNOWN_OFFSET,
+            last_epoch: LeaderEpoch::NONE,
+            last_timestamp: -1,
+            transaction: TransactionFilter::default(),
+            bytes_since_snapshot: 0,
+            behaviour,
+        }
     }
 
     /// Takes committed batches.
@@ -70,7 +68,7 @@ impl Loader {
                 records.push((offset, decoded));
             }
             self.last_offset = batch.last_offset;
-            self.last_epoch = LeaderEpochOrNone(batch.epoch);
+            self.last_epoch = batch.epoch;
             self.last_timestamp = batch.append_timestamp;
         }
         let update = self.publish(false, visible);
@@ -78,11 +76,7 @@ impl Loader {
     }
 
     /// Takes a snapshot, which replaces everything.
-    pub(super) fn load_snapshot(
-        &mut self,
-        id: SnapshotId,
-        records: &[Bytes],
-    ) -> Result<Loaded, UnreadableMetadata> {
+    pub(super) fn load_snapshot(&mut self, id: SnapshotId, records: &[Bytes]) -> Result<Loaded, UnreadableMetadata> {
         let offset = id.end_offset - 1;
         let mut visible = Vec::new();
         for record in records {
@@ -92,14 +86,18 @@ impl Loader {
         self.transaction.clear();
         self.bytes_since_snapshot = 0;
         self.last_offset = offset;
-        self.last_epoch = LeaderEpochOrNone(id.epoch);
+        self.last_epoch = id.epoch;
         let update = self.publish(true, visible.clone());
         Ok(Loaded { records: visible, last_offset: offset, update })
     }
 
     /// Applies what became visible. Nothing is published in the middle of a transaction, so
     /// that a published offset never promises records that are still held back.
-    fn publish(&mut self, is_snapshot: bool, mut records: Vec<(Offset, MetadataRecord)>) -> Option<Arc<MetadataUpdate>> {
+    fn publish(
+        &mut self,
+        is_snapshot: bool,
+        mut records: Vec<(Offset, MetadataRecord)>,
+    ) -> Option<Arc<MetadataUpdate>> {
         if self.behaviour.is(Switch::ImageSkipsRecords) {
             records.retain(|(offset, record)| {
                 offset % 100 != 0 || !matches!(record, MetadataRecord::PartitionChange { .. })
@@ -111,10 +109,11 @@ impl Loader {
         if self.transaction.open_since().is_some() {
             return None;
         }
+        self.image.set_last_offset(self.last_offset);
         Some(Arc::new(MetadataUpdate {
             is_snapshot,
             last_offset: self.last_offset,
-            last_epoch: self.last_epoch.0,
+            last_epoch: self.last_epoch,
             records,
         }))
     }
@@ -124,15 +123,10 @@ impl Loader {
         &self.image
     }
 
-    /// The last offset in the image; −1 before the first.
-    pub(super) fn last_offset(&self) -> Offset {
-        self.last_offset
-    }
-
     /// The snapshot that would hold the image, its last record's timestamp, and how many bytes of records it would save.
     pub(super) fn snapshot_candidate(&self) -> Option<(SnapshotId, i64, i64)> {
         (self.last_offset >= 0 && self.transaction.open_since().is_none()).then(|| {
-            let id = SnapshotId { end_offset: self.last_offset + 1, epoch: self.last_epoch.0 };
+            let id = SnapshotId { end_offset: self.last_offset + 1, epoch: self.last_epoch };
             (id, self.last_timestamp, self.bytes_since_snapshot)
         })
     }

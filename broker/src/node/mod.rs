@@ -167,6 +167,22 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Panics if parts of the node contradict themselves or each other: called after every step in tests and exploration.
+    pub fn assert_invariants(&self) {
+        if let Some(replicas) = self.replicas() {
+            replicas.assert_invariants();
+        }
+        if let Some(controller) = self.controller()
+            && controller.active_epoch().is_some()
+        {
+            let (leader, epoch) = self.raft().leader_and_epoch();
+            assert_eq!(leader, self.config.node, "an active controller leads the quorum");
+            assert_eq!(controller.active_epoch(), Some(epoch), "a controller is active in its own quorum epoch");
+        }
+    }
+}
+
 /// What screens, expectations and checks may see of a process.
 impl Node {
     /// The member of the metadata quorum.

@@ -1,22 +1,21 @@
 //! The quorum lane: the metadata log's member, the controller above it, and the loader
 //! that turns what is committed into updates for the broker (`SharedServer`, `ControllerServer`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::channels_config;
 use super::config::NodeConfig;
 use super::loader::{Loaded, Loader, UnreadableMetadata};
-use super::channels_config;
-use crate::api::outgoing::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::api::connections::{Incoming, Listener, ServerConnections};
-use crate::api::metadata_answer;
+use crate::api::metadata_answer::answer_api_versions;
+use crate::api::outgoing::{ChannelKey, ChannelOutput, ChannelPurpose, Channels};
 use crate::context::Context;
 use crate::controller::{Controller, ControllerConfig, ControllerOutput};
 use crate::effects::Output;
 use crate::event::{ExitReason, LifecycleEvent};
-use crate::ids::{CONTROLLER_PORT, ConnectionId, Endpoint, LeaderEpoch, NodeId, RequestHandle};
+use crate::ids::{CONTROLLER_PORT, Endpoint, LeaderEpoch, NodeId};
 use crate::input::{Input, Internal, Lane};
-use crate::message::{ErrorCode, Request, Response};
+use crate::message::Request;
 use crate::metadata::{MetadataImage, MetadataRecord, bootstrap_records};
 use crate::raft::{CommittedBatch, Raft, RaftConfig, RaftOutput};
 use crate::storage::StorageResult;
@@ -59,6 +58,7 @@ impl QuorumLane {
                 behaviour: config.behaviour.clone(),
             },
         )?;
+        let features: Vec<(&str, i16)> = config.features.iter().map(|(name, level)| (name.as_str(), *level)).collect();
         let controller = is_controller.then(|| {
             Controller::new(ControllerConfig {
                 node: config.node,
@@ -68,7 +68,7 @@ impl QuorumLane {
                 log_manager: config.log_manager.clone(),
                 max_idle_interval: config.raft.max_idle_interval,
                 kraft_version: 1,
-                bootstrap_records: bootstrap_records(&[]),
+                bootstrap_records: bootstrap_records(&features),
                 behaviour: config.behaviour.clone(),
             })
         });
@@ -152,7 +152,7 @@ impl QuorumLane {
             | Request::FetchSnapshot(_)
             | Request::DescribeQuorum(_) => self.raft.handle_request(ctx, handle, request),
             Request::ApiVersions(_) => {
-                let response = metadata_answer::controller_api_versions(self.loader.image());
+                let response = answer_api_versions(self.loader.image(), Listener::Controller);
                 self.connections.respond(ctx, handle, &response.into());
             }
             request => match &mut self.controller {
@@ -169,10 +169,7 @@ impl QuorumLane {
             let controller_outputs = self.controller.as_mut().map(Controller::take_outputs).unwrap_or_default();
             let channel_outputs = self.channels.take_outputs();
             let ready = self.connections.take_ready();
-            if raft_outputs.is_empty()
-                && controller_outputs.is_empty()
-                && channel_outputs.is_empty()
-                && ready.is_none()
+            if raft_outputs.is_empty() && controller_outputs.is_empty() && channel_outputs.is_empty() && ready.is_none()
             {
                 break;
             }
@@ -213,6 +210,7 @@ impl QuorumLane {
                 }
             }
             RaftOutput::Exited => exit(ctx, ExitReason::Stopped),
+            RaftOutput::Failed { .. } => exit(ctx, ExitReason::MetadataLogFailed),
         }
     }
 
@@ -285,10 +283,6 @@ impl QuorumLane {
             ControllerOutput::Append { write_id, records, atomic } => self.append(ctx, write_id, &records, atomic),
             ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
             ControllerOutput::FatalFault { .. } => exit(ctx, ExitReason::FatalFault),
-            ControllerOutput::Resign => {
-                let (_, epoch) = self.raft.leader_and_epoch();
-                self.raft.resign(ctx, epoch);
-            }
         }
     }
 
