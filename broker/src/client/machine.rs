@@ -203,7 +203,7 @@ impl Client {
             self.life = Life::Closing(Closing::default());
             match &mut self.role {
                 Role::Producer(producer) => producer.close(ctx),
-                Role::Consumer(consumer) => consumer.close(ctx),
+                Role::Consumer(consumer) => consumer.close(ctx, &mut self.cluster),
                 Role::Admin(admin) => admin.close(ctx),
             }
         }
@@ -287,6 +287,9 @@ impl Client {
 
     /// Learns what a long-running client of the warm topics would know.
     fn warm_up(&mut self, ctx: &mut Context) {
+        if let Role::Consumer(consumer) = &mut self.role {
+            consumer.set_warming(!self.warming.is_empty());
+        }
         if self.warming.is_empty() {
             return;
         }
@@ -363,6 +366,14 @@ impl Client {
         match &self.role {
             Role::Consumer(consumer) => consumer.views(),
             Role::Producer(_) | Role::Admin(_) => Vec::new(),
+        }
+    }
+
+    /// The error that ended the application's loop of a consumer that polls by itself.
+    pub fn application_error(&self) -> Option<ErrorCode> {
+        match &self.role {
+            Role::Consumer(consumer) => consumer.ended(),
+            Role::Producer(_) | Role::Admin(_) => None,
         }
     }
 

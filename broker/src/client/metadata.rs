@@ -242,6 +242,13 @@ impl Metadata {
         self.need_full = true;
     }
 
+    /// Asks for everything again, whether or not the last answers told anything new.
+    pub fn request_update_at_once(&mut self) {
+        self.need_full = true;
+        self.equivalent_answers = 0;
+        self.equivalent_backoff = Duration::ZERO;
+    }
+
     /// Wants this topic known, and not forgotten for a while.
     pub fn add_topic(&mut self, name: &TopicName, now: Time) {
         if self.wanted.insert(name.clone(), now + MAX_IDLE).is_none() {

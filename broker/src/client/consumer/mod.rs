@@ -1,0 +1,395 @@
+//! The consumer with assigned partitions: Kafka's `KafkaConsumer`, `Fetcher`,
+//! `FetchCollector` and `OffsetFetcher` in one machine.
+//!
+//! ```text
+//!   poll ─▶ positions valid? ── no ──▶ ListOffsets / OffsetForLeaderEpoch to the leaders
+//!             │ yes
+//!             ▼
+//!   records buffered? ── yes ─▶ up to max.poll.records to the application, position moves
+//!             │ no                        │ before it returns: next fetches leave
+//!             ▼                           ▼
+//!   one fetch a node, for all its partitions without buffered records ─▶ parked at the broker
+//! ```
+//!
+//! With `polls_by_itself` the application is a loop that polls for ever and takes its
+//! records in no time; its next fetches are then always under way.
+//!
+//! Simplified: Kafka's classic consumer handles the network only inside `poll`. Here
+//! answers and time-outs are taken when they come, as the consumer of KIP-945 does in
+//! its own thread; but what an application's poll decides (fetch, validate, reset,
+//! return records) is done only while somebody polls. Groups, pausing and fetching from
+//! followers are missing.
+
+mod fetch;
+mod offsets;
+mod position;
+mod records;
+mod session;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use position::{FetchState, PartitionState, Position};
+use records::FetchedRecords;
+use session::FetchSession;
+
+use super::cluster::Cluster;
+use super::network::{Asker, Completion};
+use super::view::PositionView;
+use super::{CallResult, ClientKind, ConsumedRecord, OffsetReset, failed, resolve};
+use crate::config::ConsumerSettings;
+use crate::context::Context;
+use crate::event::{ClientEvent, PositionReason};
+use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
+use crate::message::{ErrorCode, FetchPartitionResponse, IsolationLevel};
+use crate::time::Time;
+
+/// A `poll` that waits for records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct DelayedPoll {
+    ticket: Ticket,
+    deadline: Time,
+}
+
+/// One partition's part of an answered fetch, as yet unread.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CompletedFetch {
+    partition: TopicPartition,
+    fetch_offset: Offset,
+    answer: FetchPartitionResponse,
+}
+
+/// An error that a poll raises.
+type Raised = (ErrorCode, String);
+
+/// The consumer's state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Consumer {
+    isolation: IsolationLevel,
+    offset_reset: OffsetReset,
+    polls_by_itself: bool,
+    settings: ConsumerSettings,
+    /// Partitions to assign at the first turn.
+    to_assign: Option<Vec<TopicPartition>>,
+    /// In the order in which they are fetched: what brought data goes to the end.
+    order: Vec<TopicPartition>,
+    partitions: BTreeMap<TopicPartition, PartitionState>,
+    /// The metadata's version at which the positions' leaders were last compared.
+    seen_version: Option<u64>,
+    sessions: BTreeMap<NodeId, FetchSession>,
+    /// The fetch in flight to each node.
+    fetching: BTreeMap<NodeId, u64>,
+    /// Look-ups in flight, with the policy each partition was asked for.
+    resetting: BTreeMap<u64, Vec<(TopicPartition, OffsetReset)>>,
+    /// Validations in flight, with the position that was asked about.
+    validating: BTreeMap<u64, Vec<(TopicPartition, Position)>>,
+    next_token: u64,
+    completed: VecDeque<CompletedFetch>,
+    reading: Option<FetchedRecords>,
+    polls: VecDeque<DelayedPoll>,
+    /// Raised by the next poll.
+    raised: Option<Raised>,
+    /// What ended the application's loop.
+    ended: Option<ErrorCode>,
+    warming: bool,
+}
+
+impl Consumer {
+    pub fn new(kind: &ClientKind) -> Consumer {
+        let ClientKind::Consumer { isolation, offset_reset, assign, polls_by_itself, settings } = kind else {
+            unreachable!("a consumer is made from a consumer's configuration");
+        };
+        Consumer {
+            isolation: *isolation,
+            offset_reset: *offset_reset,
+            polls_by_itself: *polls_by_itself,
+            settings: settings.clone(),
+            to_assign: Some(assign.clone()),
+            order: Vec::new(),
+            partitions: BTreeMap::new(),
+            seen_version: None,
+            sessions: BTreeMap::new(),
+            fetching: BTreeMap::new(),
+            resetting: BTreeMap::new(),
+            validating: BTreeMap::new(),
+            next_token: 1,
+            completed: VecDeque::new(),
+            reading: None,
+            polls: VecDeque::new(),
+            raised: None,
+            ended: None,
+            warming: false,
+        }
+    }
+
+    // ---- Calls --------------------------------------------------------------------
+
+    /// `Consumer.assign`: positions of partitions that stay are kept.
+    pub fn assign(&mut self, ctx: &mut Context, cluster: &mut Cluster, partitions: Vec<TopicPartition>) {
+        self.to_assign = None;
+        self.partitions.retain(|partition, _| partitions.contains(partition));
+        self.order.retain(|partition| partitions.contains(partition));
+        self.completed.retain(|fetch| partitions.contains(&fetch.partition));
+        if self.reading.as_ref().is_some_and(|reading| !partitions.contains(&reading.partition)) {
+            self.reading = None;
+        }
+        for partition in partitions {
+            if !self.partitions.contains_key(&partition) {
+                cluster.metadata.add_topic(&partition.topic, ctx.now.monotonic);
+                self.order.push(partition.clone());
+                self.partitions.insert(partition, PartitionState::new());
+            }
+        }
+    }
+
+    /// `Consumer.poll`.
+    pub fn poll(&mut self, ctx: &mut Context, ticket: Ticket, timeout: Duration) {
+        if self.polls_by_itself {
+            failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "this consumer's application polls by itself");
+            return;
+        }
+        self.polls.push_back(DelayedPoll { ticket, deadline: ctx.now.monotonic + timeout });
+    }
+
+    /// `Consumer.seek`.
+    pub fn seek(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &Cluster,
+        ticket: Ticket,
+        partition: &TopicPartition,
+        offset: Offset,
+    ) {
+        let leader = cluster.metadata.current_leader(partition);
+        match self.partitions.get_mut(partition) {
+            Some(state) if offset >= 0 => {
+                state.seek_unvalidated(Position { offset, offset_epoch: None, leader });
+                let reason = PositionReason::Seek;
+                ctx.emit(ClientEvent::PositionSet { partition: partition.clone(), offset, reason });
+                resolve(ctx, Some(ticket), CallResult::Done);
+            }
+            Some(_) => failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "an offset is never negative"),
+            None => {
+                let message = format!("No current assignment for partition {partition}");
+                failed(ctx, Some(ticket), ErrorCode::InvalidRequest, &message);
+            }
+        }
+    }
+
+    /// Nobody waits for this poll any more: what it would have returned stays for the next.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        self.polls.retain(|poll| poll.ticket != ticket);
+    }
+
+    /// Learns positions and keeps fetches parked even while nobody polls, to become warm.
+    pub fn set_warming(&mut self, warming: bool) {
+        self.warming = warming;
+    }
+
+    /// Ends the fetch sessions. The answers are not waited for.
+    pub fn close(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
+        for poll in std::mem::take(&mut self.polls) {
+            failed(ctx, Some(poll.ticket), ErrorCode::InvalidRequest, "the consumer was closed");
+        }
+        let ends: Vec<_> = self.sessions.iter().filter_map(|(node, session)| Some((*node, session.close()?))).collect();
+        for (node, end) in ends {
+            if cluster.network.can_send(node) {
+                self.send_fetch(ctx, cluster, node, &end);
+            }
+        }
+    }
+
+    // ---- Running ------------------------------------------------------------------
+
+    /// Whether somebody polls.
+    fn is_active(&self) -> bool {
+        self.ended.is_none() && (self.polls_by_itself || self.warming || !self.polls.is_empty())
+    }
+
+    /// One turn of `poll`. Gives whether anything was done.
+    pub fn run(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        if let Some(partitions) = self.to_assign.take() {
+            self.assign(ctx, cluster, partitions);
+        }
+        if !self.is_active() {
+            return false;
+        }
+        self.see_leaders(cluster);
+        let mut moved = self.validate_positions(ctx, cluster);
+        self.reset_initializing();
+        moved |= self.reset_positions(ctx, cluster);
+        moved |= self.return_records(ctx, cluster);
+        if self.warming {
+            self.drop_bare_answers(ctx, cluster);
+        }
+        moved |= self.send_fetches(ctx, cluster);
+        self.expire_polls(ctx);
+        moved
+    }
+
+    /// Compares the positions' leaders with the metadata, if that is new.
+    fn see_leaders(&mut self, cluster: &Cluster) {
+        let version = cluster.metadata.update_version();
+        if self.seen_version == Some(version) {
+            return;
+        }
+        self.seen_version = Some(version);
+        for (partition, state) in &mut self.partitions {
+            state.see_leader(cluster.metadata.current_leader(partition));
+        }
+    }
+
+    fn reset_initializing(&mut self) {
+        let policy = self.offset_reset;
+        let mut missing = Vec::new();
+        for (partition, state) in &mut self.partitions {
+            if state.state == FetchState::Initializing {
+                if policy == OffsetReset::None {
+                    missing.push(partition.to_string());
+                } else {
+                    state.reset(policy);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let message = format!("Undefined offset with no reset policy for partitions: [{}]", missing.join(", "));
+            self.raise(ErrorCode::OffsetOutOfRange, message);
+        }
+    }
+
+    fn raise(&mut self, error: ErrorCode, message: String) {
+        self.raised.get_or_insert((error, message));
+    }
+
+    /// Hands records, or an error, to whoever polls.
+    fn return_records(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        let mut returned = false;
+        while self.is_active() && (self.polls_by_itself || !self.polls.is_empty()) {
+            let outcome = match self.raised.take() {
+                Some(raised) => Err(raised),
+                None => self.collect(ctx, cluster),
+            };
+            match outcome {
+                Ok((_, false)) => return returned,
+                Ok((records, true)) => {
+                    if let Some(poll) = self.polls.pop_front() {
+                        resolve(ctx, Some(poll.ticket), CallResult::Records { records });
+                    }
+                }
+                Err((error, message)) => match self.polls.pop_front() {
+                    Some(poll) => failed(ctx, Some(poll.ticket), error, &message),
+                    // A loop ends with the exception that its poll raises.
+                    None => self.ended = Some(error),
+                },
+            }
+            returned = true;
+            if !self.polls_by_itself && self.polls.is_empty() {
+                // The next fetches leave as poll returns, while the application is at work.
+                self.send_fetches(ctx, cluster);
+            }
+        }
+        returned
+    }
+
+    /// Takes answers without records, as a poll would: what they say of the log's end is
+    /// what a warm consumer knows.
+    fn drop_bare_answers(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
+        while self.completed.front().is_some_and(|fetch| fetch.answer.records.is_empty()) {
+            if let Err((error, message)) = self.open(ctx, cluster) {
+                self.raise(error, message);
+            }
+            self.completed.pop_front();
+        }
+    }
+
+    fn expire_polls(&mut self, ctx: &mut Context) {
+        let now = ctx.now.monotonic;
+        self.polls.retain(|poll| {
+            let over = poll.deadline <= now;
+            if over {
+                resolve(ctx, Some(poll.ticket), CallResult::Records { records: Vec::new() });
+            }
+            !over
+        });
+    }
+
+    /// A request ended.
+    pub fn on_completion(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
+        match completion.asker {
+            Asker::Fetch => self.on_fetch(ctx, cluster, completion),
+            Asker::ListOffsets => self.on_offsets(ctx, cluster, completion),
+            Asker::Validate => self.on_validation(ctx, cluster, completion),
+            Asker::Versions | Asker::Metadata | Asker::Produce | Asker::ProducerId | Asker::Admin => {
+                unreachable!("a consumer does not ask as {:?}", completion.asker)
+            }
+        }
+    }
+
+    fn token(&mut self) -> u64 {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    // ---- Views --------------------------------------------------------------------
+
+    /// Where it stands, by partition.
+    pub fn views(&self) -> Vec<PositionView> {
+        let view = |(partition, state): (&TopicPartition, &PartitionState)| PositionView {
+            partition: partition.clone(),
+            offset: state.position().map(|position| position.offset),
+            state: state.name(),
+            high_watermark: state.high_watermark,
+        };
+        self.partitions.iter().map(view).collect()
+    }
+
+    /// The error that ended the application's loop.
+    pub fn ended(&self) -> Option<ErrorCode> {
+        self.ended
+    }
+
+    /// The end of the partition as this consumer sees it.
+    fn end_of(&self, state: &PartitionState) -> Option<Offset> {
+        match self.isolation {
+            IsolationLevel::ReadUncommitted => state.high_watermark,
+            IsolationLevel::ReadCommitted => state.last_stable_offset,
+        }
+    }
+
+    /// Whether each partition is either read to its end, with a fetch under way to its
+    /// leader, or has records that nobody polls for.
+    pub fn is_parked(&self, cluster: &Cluster) -> bool {
+        let parked = |(partition, state): (&TopicPartition, &PartitionState)| {
+            if !self.polls_by_itself && self.is_buffered(partition) {
+                return true;
+            }
+            let Some(position) = state.valid_position() else { return false };
+            let at_end = self.end_of(state).is_some_and(|end| position.offset >= end);
+            let node = position.leader.leader;
+            at_end && node.is_some_and(|node| cluster.network.has_in_flight(node, Asker::Fetch))
+        };
+        self.to_assign.is_none() && self.partitions.iter().all(parked)
+    }
+
+    /// When the next thing happens by itself.
+    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+        if !self.is_active() {
+            return None;
+        }
+        let polls = self.polls.iter().map(|poll| poll.deadline);
+        let retries = self.partitions.values().filter_map(|state| match state.state {
+            FetchState::AwaitingReset(_) | FetchState::AwaitingValidation(_) => state.next_retry,
+            FetchState::Initializing | FetchState::Fetching(_) => None,
+        });
+        let leaders = self.partitions.iter().filter_map(|(partition, state)| {
+            let leader = state.position().map(|position| position.leader.leader);
+            leader.unwrap_or_else(|| cluster.metadata.leader(partition))
+        });
+        let reconnects = leaders.filter_map(|leader| cluster.network.connectable_at(leader));
+        // What is due already waits for something else.
+        polls.chain(retries).chain(reconnects).min()
+    }
+}
+
+/// Whether any record or movement came of a poll.
+type Collected = (Vec<ConsumedRecord>, bool);

@@ -1,0 +1,185 @@
+//! Where a consumer stands in each partition: Kafka's `SubscriptionState` (KIP-320).
+//!
+//! ```text
+//!   Initializing ──▶ AwaitingReset ──── offset found ────▶ Fetching
+//!                        ▲    out of range, undefined epoch │   ▲
+//!                        └──────────────────────────────────┤   │ same log up to the position,
+//!                                                           ▼   │ or moved to where it parts
+//!              leader or its epoch changed ──────▶ AwaitingValidation
+//! ```
+//!
+//! A position is validated only if the epoch of the last record read is known.
+
+use crate::client::OffsetReset;
+use crate::client::metadata::LeaderAndEpoch;
+use crate::client::view::FetchStateName;
+use crate::ids::{LeaderEpoch, Offset};
+use crate::message::EpochEndOffset;
+use crate::time::Time;
+
+/// The next record to read, and what is known of the log up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Position {
+    pub offset: Offset,
+    /// The epoch of the last record read; none after a seek or a reset.
+    pub offset_epoch: Option<LeaderEpoch>,
+    pub leader: LeaderAndEpoch,
+}
+
+/// What is done about a partition. Only `Fetching` has a position that may be fetched from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum FetchState {
+    Initializing,
+    AwaitingReset(OffsetReset),
+    AwaitingValidation(Position),
+    Fetching(Position),
+}
+
+/// What a comparison with the leader's epochs says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Validation {
+    /// The log is the same up to the position.
+    Same,
+    /// The log was cut off below the position, here.
+    Diverged(EpochEndOffset),
+    /// The leader does not know the epoch: nothing can be said.
+    Undefined,
+}
+
+/// One assigned partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PartitionState {
+    pub state: FetchState,
+    pub high_watermark: Option<Offset>,
+    pub last_stable_offset: Option<Offset>,
+    /// Not before this instant is the reset or validation asked for again.
+    pub next_retry: Option<Time>,
+}
+
+impl PartitionState {
+    pub fn new() -> PartitionState {
+        PartitionState {
+            state: FetchState::Initializing,
+            high_watermark: None,
+            last_stable_offset: None,
+            next_retry: None,
+        }
+    }
+
+    pub fn name(&self) -> FetchStateName {
+        match self.state {
+            FetchState::Initializing => FetchStateName::Initializing,
+            FetchState::AwaitingReset(_) => FetchStateName::AwaitingReset,
+            FetchState::AwaitingValidation(_) => FetchStateName::AwaitingValidation,
+            FetchState::Fetching(_) => FetchStateName::Fetching,
+        }
+    }
+
+    /// The position, valid or not.
+    pub fn position(&self) -> Option<Position> {
+        match self.state {
+            FetchState::Initializing | FetchState::AwaitingReset(_) => None,
+            FetchState::AwaitingValidation(position) | FetchState::Fetching(position) => Some(position),
+        }
+    }
+
+    /// The position, if it may be fetched from.
+    pub fn valid_position(&self) -> Option<Position> {
+        match self.state {
+            FetchState::Fetching(position) => Some(position),
+            FetchState::Initializing | FetchState::AwaitingReset(_) | FetchState::AwaitingValidation(_) => None,
+        }
+    }
+
+    /// Whether a request about it may leave.
+    pub fn may_ask(&self, now: Time) -> bool {
+        self.next_retry.is_none_or(|retry| retry <= now)
+    }
+
+    /// Looks the position up by this policy.
+    pub fn reset(&mut self, policy: OffsetReset) {
+        self.state = FetchState::AwaitingReset(policy);
+        self.next_retry = None;
+    }
+
+    /// Goes to a position that has to be validated, if its epoch is known.
+    pub fn seek_unvalidated(&mut self, position: Position) {
+        let known = position.offset_epoch.is_some() && position.leader.epoch.is_some();
+        self.state = if known { FetchState::AwaitingValidation(position) } else { FetchState::Fetching(position) };
+        self.next_retry = None;
+    }
+
+    /// Goes to a position that is known to be right.
+    pub fn seek_validated(&mut self, position: Position) {
+        self.state = FetchState::Fetching(position);
+        self.next_retry = None;
+    }
+
+    /// Takes note of the partition's present leader: another one than the position's makes
+    /// the position wait for validation.
+    pub fn see_leader(&mut self, leader: LeaderAndEpoch) {
+        if leader.leader.is_none() {
+            return;
+        }
+        if let Some(position) = self.position()
+            && position.leader != leader
+        {
+            self.seek_unvalidated(Position { leader, ..position });
+        }
+    }
+
+    /// Compares the position with the leader's answer about the position's epoch; none if
+    /// the position is not the one that was asked about any more.
+    pub fn validate(&self, asked: Position, answer: EpochEndOffset) -> Option<Validation> {
+        let FetchState::AwaitingValidation(position) = self.state else { return None };
+        if position != asked {
+            return None;
+        }
+        Some(if answer.end_offset < 0 || !answer.epoch.is_some() {
+            Validation::Undefined
+        } else if answer.end_offset < position.offset {
+            Validation::Diverged(answer)
+        } else {
+            Validation::Same
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeId;
+
+    fn at(offset: Offset, epoch: i32, leader_epoch: i32) -> Position {
+        Position {
+            offset,
+            offset_epoch: Some(LeaderEpoch(epoch)),
+            leader: LeaderAndEpoch { leader: Some(NodeId(1)), epoch: Some(LeaderEpoch(leader_epoch)) },
+        }
+    }
+
+    fn answer(epoch: i32, end_offset: Offset) -> EpochEndOffset {
+        EpochEndOffset { epoch: LeaderEpoch(epoch), end_offset }
+    }
+
+    #[test]
+    fn a_position_above_the_end_of_its_epoch_has_been_truncated() {
+        // SubscriptionStateTest.testMaybeCompleteValidation and …TruncationDetection…: vectors 4.9.
+        let mut state = PartitionState::new();
+        let position = at(10, 5, 10);
+        state.seek_unvalidated(position);
+        assert_eq!(state.valid_position(), None, "it is not fetched from before it is validated");
+        assert_eq!(state.validate(position, answer(7, 5)), Some(Validation::Diverged(answer(7, 5))));
+        assert_eq!(state.validate(position, answer(-1, -1)), Some(Validation::Undefined));
+        assert_eq!(state.validate(position, answer(5, 15)), Some(Validation::Same));
+        assert_eq!(state.validate(at(11, 5, 10), answer(7, 5)), None, "the position has moved since");
+    }
+
+    #[test]
+    fn a_position_without_an_epoch_is_not_validated() {
+        let mut state = PartitionState::new();
+        let position = Position { offset_epoch: None, ..at(10, 5, 10) };
+        state.seek_unvalidated(position);
+        assert_eq!(state.valid_position(), Some(position));
+    }
+}
