@@ -9,7 +9,33 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use trial_broker::input::Lane;
 use trial_broker::time::Time;
+
+use crate::fault::MachineId;
+
+/// What can be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The head of one direction of a connection arrives.
+    Head { connection: u64, direction: u8, generation: u32 },
+    /// A segment of a handshake arrives, or is sent again.
+    Handshake { connection: u64 },
+    /// An acknowledgement may make room in a send buffer.
+    Room { connection: u64, direction: u8 },
+    /// A timer of a lane.
+    Timer { machine: MachineId, lane: Lane, generation: u32 },
+    /// Something waits for a lane that is free now.
+    Ready { machine: MachineId, lane: Lane, starts: u32 },
+    /// A lane has paid.
+    Paid { machine: MachineId, lane: Lane, step: u64 },
+    /// A sync lands.
+    Landing { machine: MachineId },
+    /// The next file of a background flush.
+    Flush { machine: MachineId, starts: u32 },
+    /// The kernel writes back.
+    Writeback { machine: MachineId },
+}
 
 /// Subjects with the time at which they are due; ties in the order in which they were pushed.
 #[derive(Clone, Debug)]

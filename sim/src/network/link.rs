@@ -1,0 +1,163 @@
+//! Links: what lies between two machines, one way, and what interventions do there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use trial_broker::api::Message;
+use trial_broker::time::Time;
+
+use super::connection::kind_of;
+use super::latency::LatencyModel;
+use crate::fault::{MachineId, MessageFilter};
+use crate::stream::{StreamPurpose, Streams};
+
+/// What lies between one machine and another, one way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Link {
+    latency: LatencyModel,
+    bytes_per_second: Option<u64>,
+    /// When the last message sent will have left the wire, on a link with a bandwidth.
+    busy_until: Time,
+}
+
+/// All links, partitions and clogs.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Links {
+    default_latency: LatencyModel,
+    links: BTreeMap<(MachineId, MachineId), Link>,
+    /// What entries said about links, in order: a link that is used for the first time obeys them all.
+    rules: Vec<LinkRule>,
+    blocked: BTreeSet<(MachineId, MachineId)>,
+    clogs: Vec<MessageFilter>,
+}
+
+#[derive(Clone, Debug, Hash)]
+struct LinkRule {
+    from: BTreeSet<MachineId>,
+    to: BTreeSet<MachineId>,
+    what: LinkSetting,
+}
+
+/// What an entry can say about links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum LinkSetting {
+    Latency(LatencyModel),
+    Bandwidth(Option<u64>),
+}
+
+fn is_among(machine: MachineId, set: &BTreeSet<MachineId>) -> bool {
+    set.is_empty() || set.contains(&machine)
+}
+
+impl Link {
+    fn set(&mut self, what: LinkSetting) {
+        match what {
+            LinkSetting::Latency(latency) => self.latency = latency,
+            LinkSetting::Bandwidth(bytes_per_second) => self.bytes_per_second = bytes_per_second,
+        }
+    }
+}
+
+impl Links {
+    pub(crate) fn new(default_latency: LatencyModel) -> Self {
+        Links { default_latency, ..Links::default() }
+    }
+
+    fn link(&mut self, route: (MachineId, MachineId)) -> &mut Link {
+        let (default, rules) = (self.default_latency, &self.rules);
+        self.links.entry(route).or_insert_with(|| {
+            let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO };
+            for rule in rules.iter().filter(|rule| is_among(route.0, &rule.from) && is_among(route.1, &rule.to)) {
+                link.set(rule.what);
+            }
+            link
+        })
+    }
+
+    /// Links from these to those machines obey this from now on.
+    pub(crate) fn set(&mut self, from: BTreeSet<MachineId>, to: BTreeSet<MachineId>, what: LinkSetting) {
+        for (route, link) in &mut self.links {
+            if is_among(route.0, &from) && is_among(route.1, &to) {
+                link.set(what);
+            }
+        }
+        self.rules.push(LinkRule { from, to, what });
+    }
+
+    /// When something of this size arrives that is sent now.
+    pub(crate) fn arrival(
+        &mut self,
+        route: (MachineId, MachineId),
+        bytes: u32,
+        now: Time,
+        streams: &mut Streams,
+    ) -> Time {
+        let link = self.link(route);
+        let mut sent = now;
+        if let Some(bytes_per_second) = link.bytes_per_second {
+            let micros = u64::from(bytes) * 1_000_000 / bytes_per_second.max(1);
+            sent = link.busy_until.max(now) + Duration::from_micros(micros);
+            link.busy_until = sent;
+        }
+        let latency = match link.latency.constant() {
+            Some(latency) => latency,
+            None => {
+                let subject = (u64::from(route.0.0), u64::from(route.1.0));
+                link.latency.draw(streams.get(StreamPurpose::Latency, subject))
+            }
+        };
+        sent + latency
+    }
+
+    /// What a segment usually takes that nobody sees: an acknowledgement, a retransmission.
+    pub(crate) fn typical(&mut self, route: (MachineId, MachineId)) -> Duration {
+        self.link(route).latency.typical()
+    }
+
+    pub(crate) fn partition(&mut self, pairs: &[(MachineId, MachineId)]) {
+        self.blocked.extend(pairs.iter().copied());
+    }
+
+    pub(crate) fn clog(&mut self, filter: MessageFilter) {
+        self.clogs.push(filter);
+    }
+
+    pub(crate) fn unclog(&mut self, filter: &MessageFilter) {
+        if *filter == MessageFilter::default() {
+            self.clogs.clear();
+        } else {
+            self.clogs.retain(|clog| clog != filter);
+        }
+    }
+
+    /// Ends partitions and clogs between these machines; all of them when both sets are empty.
+    pub(crate) fn heal(&mut self, from: &BTreeSet<MachineId>, to: &BTreeSet<MachineId>) {
+        self.blocked.retain(|route| !(is_among(route.0, from) && is_among(route.1, to)));
+        let is_within = |named: &BTreeSet<MachineId>, healed: &BTreeSet<MachineId>| {
+            healed.is_empty() || (!named.is_empty() && named.is_subset(healed))
+        };
+        self.clogs.retain(|clog| !(is_within(&clog.from, from) && is_within(&clog.to, to)));
+    }
+
+    pub(crate) fn is_blocked(&self, route: (MachineId, MachineId)) -> bool {
+        !self.blocked.is_empty() && self.blocked.contains(&route)
+    }
+
+    /// Whether a clog holds this message; with none, whether one holds a bare segment.
+    pub(crate) fn is_clogged(&self, route: (MachineId, MachineId), message: Option<&Message>) -> bool {
+        !self.clogs.is_empty() && self.clogs.iter().any(|clog| matches(clog, route, message))
+    }
+
+    /// Whether any partition is in force.
+    pub(crate) fn blocked(&self) -> &BTreeSet<(MachineId, MachineId)> {
+        &self.blocked
+    }
+}
+
+/// Whether a filter means this message. A segment without a message is meant only by filters that name no kind of message.
+pub(crate) fn matches(filter: &MessageFilter, route: (MachineId, MachineId), message: Option<&Message>) -> bool {
+    is_among(route.0, &filter.from)
+        && is_among(route.1, &filter.to)
+        && filter.api.is_none_or(|api| message.is_some_and(|message| message.api == api))
+        && filter.kind.is_none_or(|kind| message.is_some_and(|message| kind_of(message) == kind))
+}
