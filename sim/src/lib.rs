@@ -6,9 +6,12 @@ pub mod fault;
 pub mod machine;
 pub mod network;
 mod queue;
+pub mod record;
 pub mod scenario;
 pub mod step;
 pub mod stream;
+#[cfg(test)]
+mod toy;
 pub mod world;
 
 pub use fault::{Entry, Fault, MachineId};
