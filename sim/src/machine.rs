@@ -20,8 +20,8 @@ use trial_broker::effects::Output;
 use trial_broker::event::Event;
 use trial_broker::ids::ConnectionId;
 use trial_broker::input::{Input, Lane};
-use trial_broker::node::NodeConfig;
-use trial_broker::storage::{FileHandle, StorageError, StorageResult};
+use trial_broker::node::{Node, NodeConfig};
+use trial_broker::storage::{FileHandle, StorageResult};
 use trial_broker::time::{Now, Time};
 
 use crate::clock::Clock;
@@ -55,6 +55,8 @@ pub enum ProgramConfig {
 /// A running program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
+    /// A broker, a controller, or both.
+    Node(Box<Node>),
     /// A client.
     Client(Box<Client>),
     /// A program of the world's own tests.
@@ -66,43 +68,45 @@ impl Program {
     /// Starts a program with what its disk still holds.
     pub(crate) fn start(config: &ProgramConfig, ctx: &mut Context) -> StorageResult<Program> {
         match config {
-            ProgramConfig::Node(_) => Err(StorageError::NotFound),
-            ProgramConfig::Client(config) => {
-                Ok(Program::Client(Box::new(Client::new(config.as_ref().clone(), ctx))))
-            }
+            ProgramConfig::Node(config) => Ok(Program::Node(Box::new(Node::recover(config.as_ref().clone(), ctx)?))),
+            ProgramConfig::Client(config) => Ok(Program::Client(Box::new(Client::new(config.as_ref().clone(), ctx)))),
             #[cfg(test)]
             ProgramConfig::Toy(config) => Ok(Program::Toy(Box::new(Toy::new(*config, ctx)))),
         }
     }
 
     /// Writes what must be on a disk before a program can start for the first time.
-    pub(crate) fn format(config: &ProgramConfig, _ctx: &mut Context) -> StorageResult<()> {
+    pub(crate) fn format(config: &ProgramConfig, ctx: &mut Context) -> StorageResult<()> {
         match config {
-            ProgramConfig::Node(_) | ProgramConfig::Client(_) => Ok(()),
+            ProgramConfig::Node(config) => Node::format(config, ctx),
+            ProgramConfig::Client(_) => Ok(()),
             #[cfg(test)]
-            ProgramConfig::Toy(_) => Toy::format(_ctx),
+            ProgramConfig::Toy(_) => Toy::format(ctx),
         }
     }
 
     pub(crate) fn step(&mut self, ctx: &mut Context, input: Input) {
         match self {
+            Program::Node(node) => node.step(ctx, input),
             Program::Client(client) => client.step(ctx, input),
             #[cfg(test)]
             Program::Toy(toy) => toy.step(ctx, input),
         }
     }
 
-    pub(crate) fn lane_of(&self, _input: &Input) -> Lane {
+    pub(crate) fn lane_of(&self, input: &Input) -> Lane {
         match self {
+            Program::Node(node) => node.lane_of(input),
             Program::Client(_) => Lane::Data,
             #[cfg(test)]
-            Program::Toy(_) => Toy::lane_of(_input),
+            Program::Toy(_) => Toy::lane_of(input),
         }
     }
 
     /// When the earliest timer of a lane is due, by the machine's monotonic clock.
     pub(crate) fn next_deadline(&self, lane: Lane) -> Option<Time> {
         match self {
+            Program::Node(node) => node.next_deadline(lane),
             Program::Client(client) => (lane == Lane::Data).then(|| client.next_deadline()).flatten(),
             #[cfg(test)]
             Program::Toy(toy) => toy.next_deadline(lane),
@@ -208,15 +212,7 @@ pub(crate) struct Flush {
 
 impl Machine {
     pub(crate) fn new(config: MachineConfig, disk: Disk) -> Self {
-        Machine {
-            config,
-            is_powered: true,
-            is_paused: false,
-            process: None,
-            disk,
-            clock: Clock::default(),
-            starts: 0,
-        }
+        Machine { config, is_powered: true, is_paused: false, process: None, disk, clock: Clock::default(), starts: 0 }
     }
 
     /// Its name and program.
@@ -249,12 +245,32 @@ impl Machine {
         self.process.as_ref().is_some_and(|process| process.listening.contains(&port))
     }
 
+    /// The broker or controller that runs on it.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.process.as_ref()?.program {
+            Program::Node(node) => Some(node),
+            Program::Client(_) => None,
+            #[cfg(test)]
+            Program::Toy(_) => None,
+        }
+    }
+
     /// The client that runs on it.
     pub fn client(&self) -> Option<&Client> {
         match &self.process.as_ref()?.program {
             Program::Client(client) => Some(client),
+            Program::Node(_) => None,
             #[cfg(test)]
             Program::Toy(_) => None,
+        }
+    }
+
+    /// The toy that runs on it.
+    #[cfg(test)]
+    pub(crate) fn toy(&self) -> Option<&Toy> {
+        match &self.process.as_ref()?.program {
+            Program::Toy(toy) => Some(toy),
+            Program::Node(_) | Program::Client(_) => None,
         }
     }
 

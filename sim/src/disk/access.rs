@@ -167,8 +167,7 @@ impl<'a> DiskAccess<'a> {
         };
         let name: Arc<str> = Arc::from(name);
         let index = self.disk.inodes.len() as u32;
-        let inode =
-            Inode { parent, name: Arc::clone(&name), owner, cached_link: true, durable_links: 0, content };
+        let inode = Inode { parent, name: Arc::clone(&name), owner, cached_link: true, durable_links: 0, content };
         self.disk.inodes.push(Some(Arc::new(inode)));
         self.change(parent, Change::Set { name, inode: index });
         index

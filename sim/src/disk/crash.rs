@@ -150,9 +150,12 @@ impl Disk {
         let mut cached = vec![None; self.inodes.len()];
         let mut durable = vec![0; self.inodes.len()];
         let mut pending = vec![false; self.inodes.len()];
-        for (directory, names) in self.inodes.iter().enumerate().filter_map(|(index, inode)| {
-            Some((index as u32, inode.as_ref()?.directory()?))
-        }) {
+        for (directory, names) in self
+            .inodes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, inode)| Some((index as u32, inode.as_ref()?.directory()?)))
+        {
             for (name, inode) in &names.cached {
                 cached[*inode as usize] = Some((directory, name.clone()));
             }
@@ -298,4 +301,3 @@ fn differences(
         }
     }
 }
-

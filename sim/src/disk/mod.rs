@@ -62,7 +62,6 @@ pub struct Disk {
     journal: Vec<Undo>,
     conditions: Vec<Condition>,
     sync_cost: Duration,
-    next_sync: u64,
     next_change: u64,
 }
 
@@ -77,8 +76,14 @@ struct Undo {
 
 #[derive(Clone, Debug)]
 enum UndoKind {
-    File { before: FileUndo, from: u64 },
-    Names { cached: Names, first_change: u64 },
+    File {
+        before: FileUndo,
+        from: u64,
+    },
+    Names {
+        cached: Names,
+        first_change: u64,
+    },
     /// The inode lost its name; taking that back is the directory's affair, forgetting the inode is not.
     Unlinked,
 }
@@ -114,7 +119,6 @@ impl Disk {
             journal: Vec::new(),
             conditions: Vec::new(),
             sync_cost,
-            next_sync: 0,
             next_change: 0,
         }
     }

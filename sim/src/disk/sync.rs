@@ -14,7 +14,6 @@ use crate::stream::Stream;
 /// A sync that was issued and has not landed.
 #[derive(Clone, Debug)]
 pub(super) struct SyncInProgress {
-    pub(super) number: u64,
     pub(super) inode: u32,
     pub(super) issued: Time,
     pub(super) lands: Time,
@@ -46,9 +45,12 @@ impl Disk {
         // What is clean costs nothing, but a sync of the same file that is under way has to end first.
         let cost = if is_clean { Duration::ZERO } else { self.sync_cost + extra };
         let lands = (at + cost).max(in_front.unwrap_or(Time::ZERO));
-        let sync = SyncInProgress { number: self.next_sync, inode, issued: at, lands, what };
-        self.next_sync += 1;
-        if lands == at { self.land(sync) } else { self.syncs.push_back(sync) }
+        let sync = SyncInProgress { inode, issued: at, lands, what };
+        if lands == at {
+            self.land(sync)
+        } else {
+            self.syncs.push_back(sync)
+        }
         Ok(lands)
     }
 
@@ -124,7 +126,7 @@ impl Disk {
             for inode in removed.iter().flatten() {
                 self.inode_mut(*inode).durable_links -= 1;
             }
-            for inode in added {
+            if let Some(inode) = added {
                 self.inode_mut(*inode).durable_links += 1;
             }
         }

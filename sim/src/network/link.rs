@@ -147,11 +147,6 @@ impl Links {
     pub(crate) fn is_clogged(&self, route: (MachineId, MachineId), message: Option<&Message>) -> bool {
         !self.clogs.is_empty() && self.clogs.iter().any(|clog| matches(clog, route, message))
     }
-
-    /// Whether any partition is in force.
-    pub(crate) fn blocked(&self) -> &BTreeSet<(MachineId, MachineId)> {
-        &self.blocked
-    }
 }
 
 /// Whether a filter means this message. A segment without a message is meant only by filters that name no kind of message.

@@ -184,14 +184,7 @@ impl Network {
         !connection.is_local() && (self.links.is_blocked(route) || self.links.is_clogged(route, None))
     }
 
-    fn send_syn_again(
-        &mut self,
-        wire: &mut Wire,
-        number: u64,
-        connection: &mut Connection,
-        attempt: u32,
-        first: Time,
-    ) {
+    fn send_syn_again(&mut self, wire: &mut Wire, number: u64, connection: &mut Connection, attempt: u32, first: Time) {
         connection.phase = Phase::Syn { attempt, first };
         let sent = first + Duration::from_secs((1 << attempt) - 1);
         let due = sent.max(wire.now) + self.links.typical(connection.route(0));
@@ -226,8 +219,7 @@ impl Network {
         );
         if !connection.directions[direction].is_closed {
             let message_number = connection.directions[direction].next_number + 1;
-            let content =
-                Content::Message { number: message_number, message: Arc::clone(message), bytes, digest };
+            let content = Content::Message { number: message_number, message: Arc::clone(message), bytes, digest };
             let due = self.push_segment(wire, number, &mut connection, direction, content);
             let message_id = MessageId { connection: number, from_opener: direction == 0, number: message_number };
             let route = connection.route(direction);
@@ -422,7 +414,14 @@ impl Network {
 
     /// A process closes its socket, or the kernel does after its death. `has_unread` says
     /// whether it had not read all that arrived: then the other side gets a reset.
-    pub(crate) fn close(&mut self, wire: &mut Wire, number: u64, machine: MachineId, id: ConnectionId, has_unread: bool) {
+    pub(crate) fn close(
+        &mut self,
+        wire: &mut Wire,
+        number: u64,
+        machine: MachineId,
+        id: ConnectionId,
+        has_unread: bool,
+    ) {
         let Some(mut connection) = self.connections.remove(&number) else { return };
         let end = usize::from(!(connection.ends[0].machine == machine && connection.ends[0].id == Some(id)));
         if connection.phase != Phase::Open {
@@ -558,7 +557,8 @@ impl Network {
         let typical = self.links.typical(connection.route(direction));
         let way = &mut connection.directions[direction];
         let wanted = message.number;
-        let is_wanted = |segment: &Segment| matches!(segment.content, Content::Message { number, .. } if number == wanted);
+        let is_wanted =
+            |segment: &Segment| matches!(segment.content, Content::Message { number, .. } if number == wanted);
         let Some(index) = way.queue.iter().position(is_wanted) else { return false };
         match action {
             Action::Hold => {

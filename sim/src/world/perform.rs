@@ -76,14 +76,7 @@ impl World {
         }
     }
 
-    fn connect(
-        &mut self,
-        machine: MachineId,
-        lane: Lane,
-        id: ConnectionId,
-        to: &Endpoint,
-        outcome: &mut Outcome,
-    ) {
+    fn connect(&mut self, machine: MachineId, lane: Lane, id: ConnectionId, to: &Endpoint, outcome: &mut Outcome) {
         let starts = self.machines[&machine].starts;
         let Some(target) = self.names.get(&to.host).copied() else {
             let input = Input::Closed { connection: id, reason: CloseReason::Refused };
@@ -93,8 +86,7 @@ impl World {
             return;
         };
         let opener = End { machine, starts, id: Some(id), lane, is_alive: true };
-        let number =
-            self.with_wire(&mut outcome.facts, |network, wire| network.open(wire, opener, target, to.port));
+        let number = self.with_wire(&mut outcome.facts, |network, wire| network.open(wire, opener, target, to.port));
         let taken = self.process(machine).sockets.insert(id, number);
         assert!(taken.is_none(), "machine {machine} opens connection {} twice", id.0);
     }
@@ -109,8 +101,10 @@ impl World {
             lane.inbox.retain(|waiting| !is_received_on(waiting, id));
             has_unread |= lane.inbox.len() != before;
             // Whatever else waits about this connection is of no interest to who closed it.
-            lane.inbox.retain(|waiting| !matches!(&waiting.input,
-                Input::Connected { connection } | Input::Closed { connection, .. } if *connection == id));
+            lane.inbox.retain(|waiting| {
+                !matches!(&waiting.input,
+                Input::Connected { connection } | Input::Closed { connection, .. } if *connection == id)
+            });
         }
         self.with_wire(&mut outcome.facts, |network, wire| network.close(wire, number, machine, id, has_unread));
     }

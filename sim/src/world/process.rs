@@ -62,12 +62,8 @@ impl World {
         let clocks = host.clock.read(now);
         let process = host.process.as_mut().expect("a process that runs");
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, Some(lane));
-        let mut choices = StepChoices {
-            machine,
-            streams: &mut self.streams,
-            answers: &mut self.answers,
-            given: Vec::new(),
-        };
+        let mut choices =
+            StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given: Vec::new() };
         let mut ctx = Context::new(clocks, &mut access, &mut choices);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
@@ -244,12 +240,8 @@ impl World {
         host.is_paused = false;
         let clocks = host.clock.read(now);
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, None);
-        let mut choices = StepChoices {
-            machine,
-            streams: &mut self.streams,
-            answers: &mut self.answers,
-            given: Vec::new(),
-        };
+        let mut choices =
+            StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given: Vec::new() };
         let mut ctx = Context::new(clocks, &mut access, &mut choices);
         let started = Program::start(&host.config.program, &mut ctx);
         let effects = ctx.take_effects();
@@ -311,12 +303,8 @@ impl World {
         let host = self.machines.get_mut(&machine).expect("a machine of the world");
         let clocks = host.clock.read(now);
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, None);
-        let mut choices = StepChoices {
-            machine,
-            streams: &mut self.streams,
-            answers: &mut self.answers,
-            given: Vec::new(),
-        };
+        let mut choices =
+            StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given: Vec::new() };
         let mut ctx = Context::new(clocks, &mut access, &mut choices);
         let formatted = Program::format(&host.config.program, &mut ctx);
         assert!(formatted.is_ok(), "the disk of machine {machine} cannot be formatted: {formatted:?}");

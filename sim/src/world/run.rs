@@ -151,9 +151,8 @@ impl World {
             Arrival::Silent => Some(StepKind::Network),
             Arrival::Accepted { machine, port } => {
                 let process = self.machines.get_mut(&machine)?.process.as_mut()?;
-                let id = trial_broker::ids::ConnectionId(
-                    trial_broker::ids::ConnectionId::ACCEPTED | process.next_accepted,
-                );
+                let id =
+                    trial_broker::ids::ConnectionId(trial_broker::ids::ConnectionId::ACCEPTED | process.next_accepted);
                 process.next_accepted += 1;
                 process.sockets.insert(id, connection);
                 let input = Input::Accepted { connection: id, port };
@@ -161,9 +160,14 @@ impl World {
                 self.network.accept(connection, id, lane);
                 Some(self.offer(machine, lane, input, InputKind::Accepted, None, outcome))
             }
-            Arrival::Connected { machine, id, lane } => {
-                Some(self.offer(machine, lane, Input::Connected { connection: id }, InputKind::Connected, None, outcome))
-            }
+            Arrival::Connected { machine, id, lane } => Some(self.offer(
+                machine,
+                lane,
+                Input::Connected { connection: id },
+                InputKind::Connected,
+                None,
+                outcome,
+            )),
             Arrival::Received { machine, id, lane, number, message, bytes } => {
                 let message_id = MessageId { connection, from_opener, number };
                 let input = Input::Received { connection: id, message };
