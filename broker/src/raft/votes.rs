@@ -249,7 +249,9 @@ impl Raft {
             self.maybe_transition(ctx, leader, epoch, endpoint)?;
             return Ok(Some(true));
         }
-        if leader.is_some() && self.state.leader().is_none() {
+        // Departure: Kafka 4.1 asks only whether no leader is known. A member that has restarted, and knows
+        // the leader's id but not where it listens, then fails on the leader's own answer to its fetch.
+        if leader.is_some() && (self.state.leader().is_none() || matches!(self.state, State::Unattached(_))) {
             // An observer can learn of the leader and append what it sent with one answer.
             self.maybe_transition(ctx, leader, epoch, endpoint)?;
             return Ok(if error.is_none() { None } else { Some(true) });

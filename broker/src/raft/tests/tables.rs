@@ -364,7 +364,7 @@ fn the_accumulator_gives_offsets_at_once_and_batches_after_the_linger() {
     assert_eq!(accumulator.append(at(100), &[record.clone(), record.clone()]), 41);
     assert_eq!(accumulator.append(at(110), &[record]), 42);
     assert_eq!(accumulator.drain_deadline(), Some(Time::from_millis(125)), "from the first append on");
-    let large = Bytes::from(vec![0; 900]);
+    let large = Bytes::from(vec![0; 930]);
     assert_eq!(accumulator.append(at(111), &[large]), 43);
     assert_eq!(accumulator.drain_deadline(), Some(Time::ZERO), "a full batch waits for nobody");
     let bases: Vec<Offset> =
