@@ -137,3 +137,39 @@ fn alter_partition_with_the_planted_bug_takes_any_version() {
     let old = |r: &mut AlterPartitionRequest| r.partitions[0].partition_epoch = PartitionEpoch(-1);
     assert_eq!(error_of(&mut bench, old), "NONE ISR [1, 2] version 1");
 }
+
+#[test]
+fn elr_may_keep_a_replica_that_was_reassigned_away() {
+    // Kafka 4.1 does not take a removed replica out of the ELR (`maybePopulateTargetElr`). The stranger can
+    // never be elected, and while it is there the last known leader is not asked either: the partition stays
+    // without a leader until somebody orders an unclean election.
+    let mut bench = Bench::with_brokers(Options { min_insync_replicas: Some(2), ..Options::default() });
+    bench.start(4);
+    bench.create("orders", &[1, 2, 3], &[]);
+    let name = TopicPartition::new("orders", 0);
+    let reassign = |bench: &mut Bench, target: Option<&[i32]>| {
+        let partitions = vec![(name.clone(), target.map(super::nodes))];
+        bench.ask(AlterPartitionReassignmentsRequest { partitions, timeout_ms: 1_000 });
+    };
+    reassign(&mut bench, Some(&[1, 2, 4]));
+    bench.propose("orders", &[1, 4]);
+    bench.propose("orders", &[1]);
+    bench.take();
+    reassign(&mut bench, None);
+    bench.live_until(10_125, &[2, 3, 4]);
+    bench.register(1, 21, BrokerEpoch::NONE);
+    bench.heartbeat(1, |_| {});
+    insta::assert_snapshot!(bench.take(), @"
+    orders-0: leader 1 in epoch 1, ISR [1], ELR [4], version 4 (Reassignment)
+    < orders-0 NONE
+    BrokerFenced { broker: NodeId(1), reason: SessionExpired }
+    orders-0: leader -1 in epoch 2, ISR [], ELR [1, 4], version 5 (BrokerFenced)
+    > 10.125 s: register broker 1, process 21
+    orders-0: leader -1 in epoch 2, ISR [], ELR [4], version 6 (UncleanShutdown)
+    broker 1 registered, epoch 24, unclean
+    < NONE epoch 24
+    BrokerUnfenced { broker: NodeId(1) }
+    < NONE caught up true fenced false stop false
+    ");
+    assert_eq!(bench.partition("orders").replicas, super::nodes(&[1, 2, 3]));
+}

@@ -9,6 +9,7 @@ mod heartbeat;
 mod lifecycle;
 mod partition_change;
 mod placement;
+mod random;
 mod topics;
 
 use std::collections::VecDeque;
@@ -68,6 +69,8 @@ struct Bench {
     /// The metadata log: what lies in it behind the committed part.
     uncommitted: VecDeque<(Offset, MetadataRecord)>,
     log_end_offset: Offset,
+    /// What was committed, if a test wants to know.
+    log: Option<Vec<(Offset, MetadataRecord)>>,
     hold_commits: bool,
     two_directories: bool,
     next_request: i32,
@@ -99,6 +102,7 @@ impl Bench {
             uncommitted: VecDeque::new(),
             // Offset 0 holds the quorum's LeaderChange record.
             log_end_offset: 1,
+            log: None,
             hold_commits: false,
             two_directories: options.two_directories,
             next_request: 0,
@@ -161,6 +165,9 @@ impl Bench {
     fn commit(&mut self) {
         let records: Vec<(Offset, MetadataRecord)> = self.uncommitted.drain(..).collect();
         let last = self.log_end_offset - 1;
+        if let Some(log) = &mut self.log {
+            log.extend(records.iter().cloned());
+        }
         self.run(|controller, ctx| controller.replay_committed(ctx, last, &records));
     }
 
