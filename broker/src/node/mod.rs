@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod config;
+mod controller_registration;
 mod data;
 mod format;
 mod lifecycle;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::channels_config;
 use super::config::NodeConfig;
+use super::controller_registration::ControllerRegistration;
 use super::loader::{Loaded, Loader, UnreadableMetadata};
 use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::metadata_answer::answer_api_versions;
@@ -15,7 +16,7 @@ use crate::effects::Output;
 use crate::event::{ExitReason, LifecycleEvent};
 use crate::ids::{CONTROLLER_PORT, Endpoint, LeaderEpoch, NodeId};
 use crate::input::{Input, Internal, Lane};
-use crate::message::Request;
+use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::{MetadataImage, MetadataRecord, bootstrap_records};
 use crate::raft::{CommittedBatch, Raft, RaftConfig, RaftOutput};
 use crate::storage::StorageResult;
@@ -23,6 +24,9 @@ use crate::time::Time;
 
 /// The directory of the metadata log on every machine.
 pub(super) const METADATA_DIRECTORY: &str = "metadata";
+
+/// The token of the one registration that may be in flight; the quorum member counts its own up from below.
+const REGISTRATION_TOKEN: u64 = u64::MAX;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +36,7 @@ pub(super) struct QuorumLane {
     loader: Loader,
     /// Present exactly when the process has the controller role.
     controller: Option<Controller>,
+    registration: Option<ControllerRegistration>,
     /// Who talks to this controller's listener.
     connections: ServerConnections,
     /// This member's connections to the others.
@@ -80,6 +85,7 @@ impl QuorumLane {
             raft,
             loader: Loader::new(config.behaviour.clone()),
             controller,
+            registration: is_controller.then(|| ControllerRegistration::new(config, ctx)),
             connections: ServerConnections::new(Listener::Controller),
             channels: Channels::new(channels_config(Lane::Quorum, config)),
             snapshot_due: ctx.now.monotonic + config.raft.snapshot_interval,
@@ -114,6 +120,9 @@ impl QuorumLane {
     fn on_timers(&mut self, ctx: &mut Context) {
         self.channels.on_timers(ctx);
         self.raft.on_timers(ctx);
+        if let Some(registration) = &mut self.registration {
+            registration.on_timers(ctx);
+        }
         if let Some(controller) = &mut self.controller {
             controller.on_timers(ctx);
         }
@@ -124,6 +133,7 @@ impl QuorumLane {
             self.raft.next_deadline(),
             self.controller.as_ref().and_then(Controller::next_deadline),
             self.channels.next_deadline(),
+            self.registration.as_ref().and_then(ControllerRegistration::next_deadline),
         ]
         .into_iter()
         .flatten()
@@ -165,6 +175,7 @@ impl QuorumLane {
     /// Carries what one part wants to the other, until nobody wants anything.
     fn settle(&mut self, ctx: &mut Context) {
         loop {
+            self.maybe_register(ctx);
             let raft_outputs = self.raft.take_outputs();
             let controller_outputs = self.controller.as_mut().map(Controller::take_outputs).unwrap_or_default();
             let channel_outputs = self.channels.take_outputs();
@@ -268,6 +279,7 @@ impl QuorumLane {
         {
             controller.deactivate(ctx);
         }
+        self.channels.controller_changed(ctx, endpoint.clone());
         let announcement = (leader, endpoint);
         if self.announced != announcement && self.config.role.is_broker() {
             for to in [Lane::Lifecycle, Lane::Data] {
@@ -301,8 +313,30 @@ impl QuorumLane {
         match output {
             ChannelOutput::Response { token, response, .. } => self.raft.handle_response(ctx, token, Ok(response)),
             ChannelOutput::Failed { token, .. } => self.raft.handle_response(ctx, token, Err(())),
-            // The quorum's members speak to each other, not to "the active controller".
-            ChannelOutput::FromController { .. } | ChannelOutput::ControllerFailed { .. } => {}
+            ChannelOutput::FromController { response, .. } => {
+                let result = match response {
+                    Response::ControllerRegistration(response) => Ok(response.error),
+                    _ => Err(()),
+                };
+                self.on_registration_answer(ctx, result);
+            }
+            ChannelOutput::ControllerFailed { .. } => self.on_registration_answer(ctx, Err(())),
+        }
+    }
+}
+
+impl QuorumLane {
+    fn on_registration_answer(&mut self, ctx: &mut Context, result: Result<ErrorCode, ()>) {
+        if let Some(registration) = &mut self.registration {
+            registration.completed(ctx, result);
+        }
+    }
+
+    /// Registers this controller with the active one, if that is still to be done.
+    fn maybe_register(&mut self, ctx: &mut Context) {
+        let image = self.loader.image();
+        if let Some(request) = self.registration.as_mut().and_then(|registration| registration.request(image)) {
+            self.channels.send_to_controller(ctx, ChannelPurpose::Registration, REGISTRATION_TOKEN, request.into());
         }
     }
 }
