@@ -164,3 +164,51 @@ fn error_response(request: &Request, error: ErrorCode) -> Response {
         other => unreachable!("{} is not forwarded", other.api().name()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::outgoing::ChannelsConfig;
+    use crate::choice::LowestChoice;
+    use crate::ids::{ConnectionId, TopicName};
+    use crate::message::DeleteTopicsRequest;
+    use crate::storage::MemoryStorage;
+    use crate::time::Now;
+
+    fn handle(correlation_id: i32) -> RequestHandle {
+        RequestHandle { connection: ConnectionId(ConnectionId::ACCEPTED), correlation_id }
+    }
+
+    #[test]
+    fn an_answer_finds_the_client_that_asked_and_silence_is_a_time_out_of_all_it_asked_for() {
+        let (mut storage, mut choices) = (MemoryStorage::default(), LowestChoice);
+        let mut ctx = Context::new(Now::default(), &mut storage, &mut choices);
+        let mut channels = Channels::new(ChannelsConfig {
+            node: NodeId(1),
+            first_connection: 1,
+            connection_stride: 1,
+            raft_request_timeout: Duration::from_secs(2),
+            heartbeat_interval: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(30),
+        });
+        let mut forwarding = Forwarding::default();
+        let orders = TopicName::new("orders");
+        let delete = DeleteTopicsRequest { topics: vec![orders.clone()], timeout_ms: 1000 };
+        for correlation_id in 1..=3 {
+            forwarding.forward(&mut ctx, &mut channels, handle(correlation_id), delete.clone().into());
+        }
+        let done: Response =
+            DeleteTopicsResponse { topics: vec![(orders.clone(), TopicId::ZERO, ErrorCode::None)] }.into();
+        let reply = Forwarded::Reply { handle: handle(2), response: done.clone() };
+        assert_eq!(forwarding.completed(2, Ok(done.clone())), Some(reply));
+        let timed_out = DeleteTopicsResponse { topics: vec![(orders, TopicId::ZERO, ErrorCode::RequestTimedOut)] };
+        let reply = Forwarded::Reply { handle: handle(1), response: timed_out.into() };
+        assert_eq!(forwarding.completed(1, Err(ChannelFailure::TimedOut)), Some(reply));
+        let close = Forwarded::CloseConnection { handle: handle(3) };
+        assert_eq!(forwarding.completed(3, Err(ChannelFailure::UnsupportedVersion)), Some(close));
+        assert_eq!(forwarding.completed(PRODUCER_IDS_TOKEN, Ok(done)), None);
+        assert!(forwarding.is_empty());
+    }
+}

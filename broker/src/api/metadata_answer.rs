@@ -144,3 +144,111 @@ pub fn complete_topics(image: &MetadataImage, request: &mut ProduceRequest) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{BrokerEpoch, DirectoryId, Endpoint, IncarnationId, LeaderEpoch};
+    use crate::message::{Acks, ProducePartition};
+    use crate::metadata::MetadataRecord;
+    use uuid::Uuid;
+
+    const TOPIC: TopicId = TopicId(Uuid::from_u128(77));
+
+    fn broker(id: i32, fenced: bool) -> MetadataRecord {
+        MetadataRecord::RegisterBroker {
+            broker: NodeId(id),
+            broker_epoch: BrokerEpoch(10),
+            incarnation_id: IncarnationId(Uuid::from_u128(1)),
+            endpoints: vec![Endpoint::new(&format!("b{id}"), 9092)],
+            features: Vec::new(),
+            rack: None,
+            fenced,
+            in_controlled_shutdown: false,
+            log_directories: vec![DirectoryId(Uuid::from_u128(100))],
+        }
+    }
+
+    /// Brokers 2 and 3 live, 1 is fenced; `orders` has a led partition and a leaderless one.
+    fn image() -> MetadataImage {
+        let mut image = MetadataImage::default();
+        let orders = TopicName::new("orders");
+        let nodes = vec![NodeId(1), NodeId(2)];
+        let mut led = PartitionRegistration::new(nodes.clone(), vec![DirectoryId::UNASSIGNED; 2], vec![NodeId(2)]);
+        led.leader = NodeId(2);
+        led.leader_epoch = LeaderEpoch(4);
+        let leaderless = PartitionRegistration { leader: NodeId::NONE, ..led.clone() };
+        let records = [
+            broker(1, true),
+            broker(2, false),
+            broker(3, false),
+            MetadataRecord::Topic { name: orders, topic_id: TOPIC },
+            MetadataRecord::Partition { partition: 0, topic_id: TOPIC, registration: led },
+            MetadataRecord::Partition { partition: 1, topic_id: TOPIC, registration: leaderless },
+        ];
+        for (record, offset) in records.iter().zip(0..) {
+            image.try_apply(offset, record).expect("the records fit together");
+        }
+        image
+    }
+
+    #[test]
+    fn metadata_hides_fenced_brokers_and_says_which_partitions_have_no_leader() {
+        let answer = answer_metadata(&image(), &MetadataRequest { topics: None, allow_auto_topic_creation: true });
+        let brokers: Vec<i32> = answer.brokers.iter().map(|broker| broker.node.0).collect();
+        assert_eq!((brokers, answer.controller_id), (vec![2, 3], NodeId(2)));
+        let partitions: Vec<_> = answer.topics[0]
+            .partitions
+            .iter()
+            .map(|partition| {
+                (partition.error, partition.leader, partition.leader_epoch, &partition.offline_replicas[..])
+            })
+            .collect();
+        let fenced = [NodeId(1)];
+        let expected = vec![
+            (ErrorCode::None, NodeId(2), LeaderEpoch(4), &fenced[..]),
+            (ErrorCode::LeaderNotAvailable, NodeId::NONE, LeaderEpoch(4), &fenced[..]),
+        ];
+        assert_eq!(partitions, expected);
+    }
+
+    #[test]
+    fn metadata_of_topics_that_do_not_exist_says_whether_they_could() {
+        let names = ["orders", "absent", "no spaces", "orders"].map(TopicName::new).to_vec();
+        let request = MetadataRequest { topics: Some(names), allow_auto_topic_creation: false };
+        let answer = answer_metadata(&image(), &request);
+        let errors: Vec<ErrorCode> = answer.topics.iter().map(|topic| topic.error).collect();
+        let expected = [ErrorCode::None, ErrorCode::UnknownTopicOrPartition, ErrorCode::InvalidTopicException];
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn a_produce_request_is_completed_in_both_directions() {
+        let partition = |topic_id, topic| ProducePartition {
+            topic_id,
+            topic: TopicName::new(topic),
+            partition: 0,
+            records: bytes::Bytes::new(),
+        };
+        let mut request = ProduceRequest {
+            transactional_id: None,
+            acks: Acks::All,
+            timeout_ms: 0,
+            partitions: vec![partition(TOPIC, ""), partition(TopicId::ZERO, "orders"), partition(TopicId::ZERO, "no")],
+        };
+        complete_topics(&image(), &mut request);
+        let completed: Vec<_> = request.partitions.iter().map(|of| (of.topic_id, of.topic.as_str())).collect();
+        assert_eq!(completed, [(TOPIC, "orders"), (TOPIC, "orders"), (TopicId::ZERO, "no")]);
+    }
+
+    #[test]
+    fn api_versions_tell_the_finalized_features_and_as_of_when() {
+        let mut image = image();
+        let level = MetadataRecord::FeatureLevel { name: crate::metadata::METADATA_VERSION.to_owned(), level: 27 };
+        image.apply(9, &level);
+        let answer = answer_api_versions(&image, Listener::Broker);
+        let features: Vec<_> = answer.finalized_features.iter().map(|(name, level)| (name.as_str(), *level)).collect();
+        assert_eq!(features, [("kraft.version", 1), ("metadata.version", 27)]);
+        assert_eq!(answer.finalized_features_epoch, 9);
+    }
+}

@@ -146,3 +146,95 @@ impl ProducerIdManager {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choice::LowestChoice;
+    use crate::storage::MemoryStorage;
+    use crate::time::Now;
+
+    const EPOCH: BrokerEpoch = BrokerEpoch(3);
+
+    fn at<T>(millis: u64, step: impl FnOnce(&mut Context) -> T) -> T {
+        let (mut storage, mut choices) = (MemoryStorage::default(), LowestChoice);
+        let now = Now { monotonic: Time::from_millis(millis), ..Now::default() };
+        step(&mut Context::new(now, &mut storage, &mut choices))
+    }
+
+    fn plain() -> InitProducerIdRequest {
+        InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: 60_000,
+            producer_id: ProducerId::NONE,
+            producer_epoch: ProducerEpoch::NONE,
+        }
+    }
+
+    fn block(start: i64) -> Option<AllocateProducerIdsResponse> {
+        Some(AllocateProducerIdsResponse {
+            error: ErrorCode::None,
+            producer_id_start: ProducerId(start),
+            producer_id_len: 1000,
+        })
+    }
+
+    fn ask(manager: &mut ProducerIdManager, millis: u64) -> Result<i64, ErrorCode> {
+        let response = at(millis, |ctx| manager.init_producer_id(ctx, &plain(), EPOCH));
+        if response.error.is_none() { Ok(response.producer_id.0) } else { Err(response.error) }
+    }
+
+    /// `ProducerIdManagerTest.testGenerateProducerId` and `testContiguousIds` with blocks of 1000.
+    #[test]
+    fn the_next_block_is_asked_for_when_nine_tenths_are_used_and_no_id_is_given_twice() {
+        let mut manager = ProducerIdManager::new(NodeId(1));
+        assert_eq!(ask(&mut manager, 0), Err(ErrorCode::CoordinatorLoadInProgress));
+        let request = AllocateProducerIdsRequest { broker: NodeId(1), broker_epoch: EPOCH };
+        assert_eq!(manager.take_request(), Some(request.clone()));
+        // Nobody is asked twice at a time.
+        assert_eq!(ask(&mut manager, 1), Err(ErrorCode::CoordinatorLoadInProgress));
+        assert_eq!(manager.take_request(), None);
+
+        at(2, |ctx| manager.handle_response(ctx, block(5000)));
+        let mut given: Vec<i64> = (0..900).map(|_| ask(&mut manager, 3).expect("the block has ids")).collect();
+        assert_eq!(manager.take_request(), None);
+        given.push(ask(&mut manager, 3).expect("the block has ids"));
+        assert_eq!(manager.take_request(), Some(request));
+        at(4, |ctx| manager.handle_response(ctx, block(8000)));
+        given.extend((901..1002).map(|_| ask(&mut manager, 5).expect("two blocks have ids")));
+        let expected: Vec<i64> = (5000..6000).chain(8000..8002).collect();
+        assert_eq!(given, expected);
+    }
+
+    /// `ProducerIdManagerTest.testRetryBackoff`: 50 ms after an error, at once after silence.
+    #[test]
+    fn an_error_backs_off_and_silence_does_not() {
+        let mut manager = ProducerIdManager::new(NodeId(1));
+        let _ = ask(&mut manager, 0);
+        assert!(manager.take_request().is_some());
+        let refused = AllocateProducerIdsResponse {
+            error: ErrorCode::StaleBrokerEpoch,
+            producer_id_start: ProducerId(0),
+            producer_id_len: 0,
+        };
+        at(10, |ctx| manager.handle_response(ctx, Some(refused)));
+        let _ = ask(&mut manager, 59);
+        assert_eq!(manager.take_request(), None);
+        let _ = ask(&mut manager, 60);
+        assert!(manager.take_request().is_some());
+        at(61, |ctx| manager.handle_response(ctx, None));
+        let _ = ask(&mut manager, 61);
+        assert!(manager.take_request().is_some());
+    }
+
+    #[test]
+    fn transactional_producers_are_sent_away_and_half_an_identity_is_no_identity() {
+        let mut manager = ProducerIdManager::new(NodeId(1));
+        let mut error = |request| at(0, |ctx| manager.init_producer_id(ctx, &request, EPOCH)).error;
+        let transactional = |id: &str| InitProducerIdRequest { transactional_id: Some(id.to_owned()), ..plain() };
+        assert_eq!(error(transactional("t")), ErrorCode::NotCoordinator);
+        assert_eq!(error(transactional("")), ErrorCode::InvalidRequest);
+        let half = InitProducerIdRequest { producer_id: ProducerId(4), ..plain() };
+        assert_eq!(error(half), ErrorCode::InvalidRequest);
+    }
+}

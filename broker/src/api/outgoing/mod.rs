@@ -39,6 +39,8 @@ use crate::message::{Api, ApiVersionsRequest, Request, Response};
 use crate::time::Time;
 
 mod controller;
+#[cfg(test)]
+mod tests;
 
 use controller::ToController;
 
