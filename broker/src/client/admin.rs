@@ -1,28 +1,351 @@
-//! stub
-use super::Call;
+//! The administrator: Kafka's `KafkaAdminClient`.
+//!
+//! ```text
+//!   call ─▶ waits for a node ─▶ in flight ─▶ answered ─▶ resolved
+//!              ▲   (controller, the broker      │ lost, timed out, NOT_CONTROLLER:
+//!              │    named, or any broker)       │ retry back-off, another try
+//!              └────────────────────────────────┘ until default.api.timeout.ms
+//! ```
+//!
+//! Errors about the thing itself (a topic exists, a replica is unknown) are final at the
+//! first answer; brokers forward to the active controller, so NOT_CONTROLLER is rare.
+//!
+//! Simplified: one call names one topic, partition or resource; Kafka's take lists.
+
+use std::time::Duration;
+
 use super::cluster::Cluster;
-use super::network::Completion;
+use super::network::{Asker, Completion, Outcome};
+use super::retry::{Backoff, is_retriable};
+use super::{Call, CallResult, failed, resolve};
 use crate::config::ProducerSettings;
 use crate::context::Context;
-use crate::ids::Ticket;
+use crate::event::ConnectionLoss;
+use crate::ids::{NodeId, Ticket, TopicName};
+use crate::message::{
+    AlterPartitionReassignmentsRequest, ConfigResource, CreatableTopic, CreatePartitionsRequest, CreatePartitionsTopic,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest, ErrorCode,
+    IncrementalAlterConfigsRequest, Request, Response,
+};
 use crate::time::Time;
+
+/// `default.api.timeout.ms` of an admin client.
+const API_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who a call may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provider {
+    /// The node that the metadata names as controller.
+    Controller,
+    /// This broker.
+    Node(NodeId),
+    /// Any broker.
+    LeastLoaded,
+}
+
+/// How far a call is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Admin {}
+enum Progress {
+    /// It waits for its node; `target` is the one it waits for.
+    Waiting { not_before: Time, target: Option<NodeId> },
+    /// It was sent.
+    InFlight { node: NodeId, token: u64 },
+}
+
+/// A call that has not been answered for good.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct AdminCall {
+    /// Who waits; nobody once it was abandoned: the call goes on.
+    ticket: Option<Ticket>,
+    call: Call,
+    deadline: Time,
+    tries: u32,
+    progress: Progress,
+}
+
+/// What an answer means for its call.
+enum Verdict {
+    Done(CallResult),
+    Retry(ErrorCode),
+    Failed(ErrorCode, Option<String>),
+}
+
+/// The administrator's state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Admin {
+    settings: ProducerSettings,
+    calls: Vec<AdminCall>,
+    next_token: u64,
+}
+
 impl Admin {
-    pub fn new(_settings: ProducerSettings) -> Self {
-        Admin {}
+    pub fn new(settings: ProducerSettings) -> Admin {
+        Admin { settings, calls: Vec::new(), next_token: 1 }
     }
-    pub fn understands(_call: &Call) -> bool {
-        false
+
+    /// Whether this is an administrator's call.
+    pub fn understands(call: &Call) -> bool {
+        match call {
+            Call::CreateTopic { .. }
+            | Call::DeleteTopic { .. }
+            | Call::CreatePartitions { .. }
+            | Call::AlterConfig { .. }
+            | Call::ElectLeaders { .. }
+            | Call::Reassign { .. }
+            | Call::DescribeQuorum => true,
+            Call::Send(_)
+            | Call::SendAll(_)
+            | Call::Flush
+            | Call::Assign(_)
+            | Call::Poll { .. }
+            | Call::Seek { .. }
+            | Call::RefreshMetadata
+            | Call::Warm { .. }
+            | Call::Close => false,
+        }
     }
-    pub fn call(&mut self, _ctx: &mut Context, _ticket: Ticket, _call: Call) {}
-    pub fn abandon(&mut self, _ticket: Ticket) {}
-    pub fn close(&mut self, _ctx: &mut Context) {}
-    pub fn run(&mut self, _ctx: &mut Context, _cluster: &mut Cluster) -> bool {
-        false
+
+    /// Takes a call that it understands.
+    pub fn call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
+        let now = ctx.now.monotonic;
+        let progress = Progress::Waiting { not_before: now, target: None };
+        self.calls.push(AdminCall { ticket: Some(ticket), call, deadline: now + API_TIMEOUT, tries: 0, progress });
     }
-    pub fn on_completion(&mut self, _ctx: &mut Context, _cluster: &mut Cluster, _completion: &Completion) {}
-    pub fn next_deadline(&self, _cluster: &Cluster) -> Option<Time> {
-        None
+
+    /// Nobody waits for this call any more; what was asked for still happens.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        for call in &mut self.calls {
+            call.ticket = call.ticket.filter(|waiting| *waiting != ticket);
+        }
+    }
+
+    /// Gives up what is under way.
+    pub fn close(&mut self, ctx: &mut Context) {
+        for call in std::mem::take(&mut self.calls) {
+            failed(ctx, call.ticket, ErrorCode::RequestTimedOut, "The AdminClient thread has exited.");
+        }
+    }
+
+    /// One turn. Gives whether anything was done.
+    pub fn run(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        let mut moved = self.expire(ctx, cluster);
+        for index in 0..self.calls.len() {
+            moved |= self.try_send(ctx, cluster, index);
+        }
+        moved
+    }
+
+    /// Fails calls whose time is over. One in flight takes its connection with it.
+    fn expire(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        let now = ctx.now.monotonic;
+        let over: Vec<AdminCall> = self.calls.extract_if(.., |call| call.deadline <= now).collect();
+        for call in &over {
+            if let Progress::InFlight { node, .. } = call.progress {
+                cluster.network.close(ctx, node, ConnectionLoss::RequestTimedOut);
+            }
+            let message = format!("Timed out after {} attempt(s)", call.tries);
+            failed(ctx, call.ticket, ErrorCode::RequestTimedOut, &message);
+        }
+        !over.is_empty()
+    }
+
+    fn try_send(&mut self, ctx: &mut Context, cluster: &mut Cluster, index: usize) -> bool {
+        let now = ctx.now.monotonic;
+        let call = &mut self.calls[index];
+        let Progress::Waiting { not_before, target } = &mut call.progress else { return false };
+        // Until the first metadata comes only the bootstrap servers are known.
+        if *not_before > now || cluster.metadata.is_bootstrapped_only() {
+            return false;
+        }
+        let usable =
+            |node: &NodeId| cluster.metadata.endpoint(*node).is_some() && !cluster.network.is_backing_off(*node, now);
+        let node = match target.filter(usable) {
+            Some(node) => Some(node),
+            None => match provider(&call.call) {
+                Provider::Controller => cluster.metadata.controller(),
+                Provider::Node(node) => Some(node).filter(|node| cluster.metadata.endpoint(*node).is_some()),
+                Provider::LeastLoaded => cluster.least_loaded(ctx).node,
+            },
+        };
+        *target = node;
+        let Some(node) = node else {
+            cluster.metadata.request_update();
+            return false;
+        };
+        if !cluster.ready(ctx, node) {
+            return false;
+        }
+        let timeout = self.settings.request_timeout.min(call.deadline.since(now));
+        let request = request_of(&call.call, timeout.as_millis() as i32);
+        let token = self.next_token;
+        self.next_token += 1;
+        call.progress = Progress::InFlight { node, token };
+        cluster.network.send_for(ctx, node, Asker::Admin, token, &request, timeout);
+        true
+    }
+
+    /// A request ended.
+    pub fn on_completion(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
+        let asked =
+            |call: &AdminCall| matches!(call.progress, Progress::InFlight { token, .. } if token == completion.token);
+        // A call whose time was over is gone.
+        let Some(index) = self.calls.iter().position(asked) else { return };
+        let verdict = match &completion.outcome {
+            Outcome::Answered(response) => verdict_on(&self.calls[index].call, response),
+            Outcome::Disconnected | Outcome::Sent => Verdict::Retry(ErrorCode::NetworkException),
+            Outcome::TimedOut => Verdict::Retry(ErrorCode::RequestTimedOut),
+            Outcome::UnsupportedVersion => Verdict::Failed(ErrorCode::UnsupportedVersion, None),
+        };
+        match verdict {
+            Verdict::Done(result) => {
+                let call = self.calls.remove(index);
+                resolve(ctx, call.ticket, result);
+            }
+            Verdict::Failed(error, message) => {
+                let call = self.calls.remove(index);
+                failed(ctx, call.ticket, error, message.as_deref().unwrap_or(error.name()));
+            }
+            Verdict::Retry(error) => {
+                if error == ErrorCode::NotController {
+                    cluster.metadata.forget_controller();
+                }
+                let call = &mut self.calls[index];
+                let backoff = Backoff {
+                    initial: self.settings.retry_backoff,
+                    max: self.settings.retry_backoff_max,
+                    jitter: self.settings.backoff_jitter,
+                };
+                let not_before = ctx.now.monotonic + backoff.after(ctx, call.tries);
+                call.tries += 1;
+                call.progress = Progress::Waiting { not_before, target: None };
+            }
+        }
+    }
+
+    /// When the next thing happens by itself.
+    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+        let times = self.calls.iter().flat_map(|call| {
+            let waits = match call.progress {
+                Progress::Waiting { not_before, target } => {
+                    let connectable = target.and_then(|node| cluster.network.connectable_at(node));
+                    Some(connectable.unwrap_or(Time::ZERO).max(not_before))
+                }
+                Progress::InFlight { .. } => None,
+            };
+            [Some(call.deadline), waits]
+        });
+        times.flatten().min()
+    }
+}
+
+fn provider(call: &Call) -> Provider {
+    match call {
+        Call::AlterConfig { resource: ConfigResource::Broker(node), .. } => Provider::Node(*node),
+        Call::AlterConfig { .. } | Call::DescribeQuorum => Provider::LeastLoaded,
+        _ => Provider::Controller,
+    }
+}
+
+fn request_of(call: &Call, timeout_ms: i32) -> Request {
+    match call.clone() {
+        Call::CreateTopic { name, partitions, replication_factor, replicas, configs } => {
+            let assigned = !replicas.is_empty();
+            let topic = CreatableTopic {
+                name: TopicName::new(&name),
+                num_partitions: if assigned { -1 } else { partitions },
+                replication_factor: if assigned { -1 } else { replication_factor },
+                assignments: replicas,
+                configs: configs.into_iter().collect(),
+            };
+            CreateTopicsRequest { topics: vec![topic], timeout_ms, validate_only: false }.into()
+        }
+        Call::DeleteTopic { name } => DeleteTopicsRequest { topics: vec![TopicName::new(&name)], timeout_ms }.into(),
+        Call::CreatePartitions { topic, count, replicas } => {
+            let topic = CreatePartitionsTopic { name: TopicName::new(&topic), count, assignments: replicas };
+            CreatePartitionsRequest { topics: vec![topic], timeout_ms, validate_only: false }.into()
+        }
+        Call::AlterConfig { resource, values } => {
+            IncrementalAlterConfigsRequest { resources: vec![(resource, values)], validate_only: false }.into()
+        }
+        Call::ElectLeaders { election_type, partitions } => {
+            ElectLeadersRequest { election_type, partitions, timeout_ms }.into()
+        }
+        Call::Reassign { partition, replicas } => {
+            AlterPartitionReassignmentsRequest { partitions: vec![(partition, replicas)], timeout_ms }.into()
+        }
+        Call::DescribeQuorum => DescribeQuorumRequest.into(),
+        Call::Send(_)
+        | Call::SendAll(_)
+        | Call::Flush
+        | Call::Assign(_)
+        | Call::Poll { .. }
+        | Call::Seek { .. }
+        | Call::RefreshMetadata
+        | Call::Warm { .. }
+        | Call::Close => unreachable!("an administrator takes only calls that it understands"),
+    }
+}
+
+/// What an error means: NOT_CONTROLLER is tried again at the next controller, every other
+/// one is final.
+fn judge(error: ErrorCode, message: Option<String>) -> Verdict {
+    match error {
+        ErrorCode::None => Verdict::Done(CallResult::Done),
+        ErrorCode::NotController => Verdict::Retry(error),
+        other => Verdict::Failed(other, message),
+    }
+}
+
+fn verdict_on(call: &Call, response: &Response) -> Verdict {
+    let missing = || Verdict::Failed(ErrorCode::UnknownServerError, Some("The answer holds no result".to_owned()));
+    match response {
+        Response::CreateTopics(response) => match response.topics.first() {
+            Some(topic) => judge(topic.error, topic.error_message.clone()),
+            None => missing(),
+        },
+        Response::DeleteTopics(response) => match response.topics.first() {
+            Some((_, _, error)) => judge(*error, None),
+            None => missing(),
+        },
+        Response::CreatePartitions(response) => match response.topics.first() {
+            Some((_, error, message)) => judge(*error, message.clone()),
+            None => missing(),
+        },
+        Response::IncrementalAlterConfigs(response) => match response.resources.first() {
+            Some((_, error, message)) => judge(*error, message.clone()),
+            None => missing(),
+        },
+        Response::AlterPartitionReassignments(response) => match (response.error, response.partitions.first()) {
+            (ErrorCode::None, Some((_, error, message))) => judge(*error, message.clone()),
+            (ErrorCode::None, None) => missing(),
+            (error, _) => judge(error, None),
+        },
+        Response::ElectLeaders(response) => {
+            // That a partition needs no election is what was wanted; kafka-leader-election says so too.
+            let mut errors = response.partitions.iter().map(|(_, error)| *error);
+            let refused = errors.find(|error| !matches!(error, ErrorCode::None | ErrorCode::ElectionNotNeeded));
+            match refused {
+                _ if response.error != ErrorCode::None => Verdict::Failed(response.error, None),
+                Some(error) => Verdict::Failed(error, None),
+                None => Verdict::Done(CallResult::Done),
+            }
+        }
+        Response::DescribeQuorum(response) => match response.error {
+            ErrorCode::None => {
+                let progress = |replicas: &[crate::message::QuorumReplica]| {
+                    replicas.iter().map(|member| (member.replica.id, member.log_end_offset)).collect()
+                };
+                Verdict::Done(CallResult::Quorum {
+                    leader: response.leader,
+                    epoch: response.epoch,
+                    high_watermark: response.high_watermark,
+                    voters: progress(&response.voters),
+                    observers: progress(&response.observers),
+                })
+            }
+            error if is_retriable(error) => Verdict::Retry(error),
+            error => Verdict::Failed(error, None),
+        },
+        other => unreachable!("{:?} is no answer to {call:?}", other.api()),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::effects::Output;
-use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
+use crate::ids::{LeaderEpoch, NodeId, Offset, Ticket, TopicPartition};
 use crate::message::{ConfigResource, ElectionType, ErrorCode};
 
 /// A record to send.
@@ -128,6 +128,19 @@ pub enum CallResult {
     },
     /// Done; there is nothing to say about it.
     Done,
+    /// The metadata quorum as its leader sees it.
+    Quorum {
+        /// The leader.
+        leader: NodeId,
+        /// Its epoch.
+        epoch: LeaderEpoch,
+        /// The quorum's high watermark.
+        high_watermark: Offset,
+        /// The voters and their log end offsets; −1 if unknown.
+        voters: Vec<(NodeId, Offset)>,
+        /// The observers and their log end offsets; −1 if unknown.
+        observers: Vec<(NodeId, Offset)>,
+    },
     /// It failed.
     Failed {
         /// Why.

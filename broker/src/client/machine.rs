@@ -97,9 +97,7 @@ impl Client {
     pub fn step(&mut self, ctx: &mut Context, input: Input) {
         if self.life == Life::Closed {
             match input {
-                Input::Call { ticket, .. } => {
-                    failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "the client is closed");
-                }
+                Input::Call { ticket, call } => refuse(ctx, ticket, &call, "the client is closed"),
                 Input::Stop => ctx.output(Output::Exit { reason: ExitReason::Stopped }),
                 _ => {}
             }
@@ -146,7 +144,7 @@ impl Client {
 
     fn call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
         if self.life != Life::Open && call != Call::Close {
-            failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "the client is being closed");
+            refuse(ctx, ticket, &call, "the client is being closed");
             return;
         }
         match (call, &mut self.role) {
@@ -179,7 +177,7 @@ impl Client {
             (call, Role::Admin(admin)) if Admin::understands(&call) => admin.call(ctx, ticket, call),
             (call, _) => {
                 let message = format!("this client does not do {}", name_of(&call));
-                failed(ctx, Some(ticket), ErrorCode::InvalidRequest, &message);
+                refuse(ctx, ticket, &call, &message);
             }
         }
     }
@@ -383,6 +381,14 @@ impl Client {
             Role::Producer(producer) => producer.producer_id(),
             Role::Consumer(_) | Role::Admin(_) => None,
         }
+    }
+}
+
+/// Tells everybody who waits for a call that this client does not do it.
+fn refuse(ctx: &mut Context, ticket: Ticket, call: &Call, message: &str) {
+    let records = if let Call::SendAll(records) = call { records.len() as u64 } else { 1 };
+    for number in 0..records {
+        failed(ctx, Some(Ticket(ticket.0 + number)), ErrorCode::InvalidRequest, message);
     }
 }
 

@@ -160,6 +160,12 @@ impl Metadata {
         self.controller.filter(|node| self.nodes.contains_key(node))
     }
 
+    /// The controller named so far is not it: the next answer names another.
+    pub fn forget_controller(&mut self) {
+        self.controller = None;
+        self.request_update();
+    }
+
     /// Grows with each answer: tells whoever waits that there may be news.
     pub fn update_version(&self) -> u64 {
         self.update_version

@@ -348,6 +348,19 @@ impl Network {
         self.send_with_timeout(ctx, node, asker, token, request, timeout, true);
     }
 
+    /// Hands over a request that has less time than `request.timeout.ms`.
+    pub fn send_for(
+        &mut self,
+        ctx: &mut Context,
+        node: NodeId,
+        asker: Asker,
+        token: u64,
+        request: &Request,
+        timeout: Duration,
+    ) {
+        self.send_with_timeout(ctx, node, asker, token, request, timeout, true);
+    }
+
     /// Hands over a request that is never answered (acks=0): it is complete at once.
     pub fn send_without_answer(
         &mut self,

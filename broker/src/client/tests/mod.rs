@@ -25,6 +25,7 @@ use crate::record::{BatchBuilder, BatchView};
 use crate::storage::MemoryStorage;
 use crate::time::{Now, Time, WallTime};
 
+mod admin;
 mod consumer;
 mod producer;
 
@@ -195,6 +196,7 @@ impl Script {
                     CallResult::Sent { partition, offset } => format!("{partition} at {offset}"),
                     CallResult::Records { records } => format!("{} records", records.len()),
                     CallResult::Done => "done".to_owned(),
+                    CallResult::Quorum { leader, epoch, .. } => format!("quorum of {leader} in epoch {epoch}"),
                     CallResult::Failed { error, .. } => format!("failed: {}", error.name()),
                 };
                 self.line(&format!("call {} {result}", ticket.0));
