@@ -61,3 +61,6 @@ pub use read::{FetchBound, FetchParameters};
 pub use replica::{FollowerFetch, FollowerState};
 pub use session::{FetchContext, FetchSession, FetchSessions};
 pub use state::PartitionState;
+
+#[cfg(test)]
+mod tests;
