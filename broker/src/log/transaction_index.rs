@@ -87,15 +87,11 @@ impl TransactionIndex {
         &self.entries
     }
 
-    /// Adds an entry; its last offset must be above the last entry's.
+    /// Adds an entry. Entries that claim to lie at or behind its marker cannot be of this log (the file was
+    /// damaged while the broker was down) and go first; Kafka fails the append instead.
     pub(crate) fn append(&mut self, ctx: &mut Context, entry: AbortedTransactionEntry) -> StorageResult<()> {
-        if let Some(last) = self.entries.last() {
-            assert!(
-                entry.last_offset > last.last_offset,
-                "aborted transactions are indexed in the order of their markers: {} after {}",
-                entry.last_offset,
-                last.last_offset
-            );
+        if self.entries.iter().any(|known| known.last_offset >= entry.last_offset) {
+            self.truncate_to(ctx, entry.last_offset)?;
         }
         let file = match self.file {
             Some(file) => file,

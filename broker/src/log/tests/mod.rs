@@ -1,6 +1,9 @@
 //! Tests of the log as a whole. Each file says which of Kafka's tests its numbers come from.
 
 mod basics;
+mod epochs;
+mod indexes;
+mod producers;
 
 use bytes::Bytes;
 
