@@ -4,6 +4,8 @@ mod basics;
 mod epochs;
 mod indexes;
 mod producers;
+mod recovery;
+mod rules;
 
 use bytes::Bytes;
 
