@@ -39,19 +39,19 @@ impl Log {
         self.segments.push(segment);
         // The snapshot lies where the segment begins, so that recovery of the segment can start with it.
         self.producers.set_map_end_offset(base_offset);
-        if let Some(snapshot) = self.producers.take_snapshot(ctx, false)? {
-            self.snapshots_to_sync.push(snapshot);
-        }
+        self.producers.take_snapshot(ctx, false)?;
         self.flush_requested = Some(base_offset);
         ctx.emit(LogEvent::SegmentRolled { partition: self.partition.clone(), base_offset });
         Ok(())
     }
 
     /// The flush that a roll asked for, if any: to be answered with [`Log::flushed`] once all of it is synced.
+    ///
+    /// A file that is gone when its turn comes (`NotFound`) was deleted meanwhile: that is no failure.
     pub fn take_flush(&mut self) -> Option<FlushPlan> {
         let up_to = self.flush_requested.take()?;
         self.truncated_since_flush = None;
-        let mut plan = FlushPlan { files: std::mem::take(&mut self.snapshots_to_sync), up_to, ..FlushPlan::default() };
+        let mut plan = FlushPlan { files: self.producers.take_unsynced(), up_to, ..FlushPlan::default() };
         if up_to <= self.recovery_point {
             return Some(plan).filter(|plan| !plan.files.is_empty());
         }
@@ -84,7 +84,7 @@ impl Log {
     }
 
     fn flush_all(&mut self, ctx: &mut Context) -> StorageResult<()> {
-        for snapshot in std::mem::take(&mut self.snapshots_to_sync) {
+        for snapshot in self.producers.take_unsynced() {
             ctx.storage.sync(snapshot)?;
         }
         self.flush_requested = None;

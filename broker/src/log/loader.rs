@@ -101,7 +101,6 @@ pub(crate) fn load(
         deletions: VecDeque::new(),
         epoch_write_due: None,
         flush_requested: None,
-        snapshots_to_sync: Vec::new(),
         truncated_since_flush: None,
     };
     log.schedule_deletion(ctx, settings.file_delete_delay, deleted);

@@ -49,6 +49,8 @@ pub struct ProducerState {
     unreplicated: BTreeMap<Offset, TransactionSpan>,
     /// The offsets of the snapshot files.
     snapshots: BTreeSet<Offset>,
+    /// Those of them that were written and not synced: the next flush syncs them.
+    unsynced: BTreeMap<Offset, FileHandle>,
     /// The state covers the log below this.
     map_end_offset: Offset,
     /// The state was last written at this offset.
@@ -64,6 +66,7 @@ impl ProducerState {
             ongoing: BTreeMap::new(),
             unreplicated: BTreeMap::new(),
             snapshots: list_snapshots(ctx, directory)?,
+            unsynced: BTreeMap::new(),
             map_end_offset: 0,
             snapshot_offset: 0,
         })
@@ -233,10 +236,10 @@ impl ProducerState {
         Ok(())
     }
 
-    /// Writes the state at its end offset, if it has moved since the last time; the file, if one was written.
-    pub(crate) fn take_snapshot(&mut self, ctx: &mut Context, sync: bool) -> StorageResult<Option<FileHandle>> {
+    /// Writes the state at its end offset, if it has moved since the last time.
+    pub(crate) fn take_snapshot(&mut self, ctx: &mut Context, sync: bool) -> StorageResult<()> {
         if self.map_end_offset <= self.snapshot_offset {
-            return Ok(None);
+            return Ok(());
         }
         let offset = self.map_end_offset;
         let file = ctx.storage.create(&self.snapshot_path(offset))?;
@@ -244,14 +247,23 @@ impl ProducerState {
         ctx.storage.append(file, &encode_snapshot(&self.producers))?;
         if sync {
             ctx.storage.sync(file)?;
+            self.unsynced.remove(&offset);
+        } else {
+            self.unsynced.insert(offset, file);
         }
         self.snapshots.insert(offset);
         self.snapshot_offset = offset;
-        Ok(Some(file))
+        Ok(())
+    }
+
+    /// The snapshots that are to be synced; they are taken for synced from now on.
+    pub(crate) fn take_unsynced(&mut self) -> Vec<FileHandle> {
+        std::mem::take(&mut self.unsynced).into_values().collect()
     }
 
     /// Takes the snapshot at `offset` out of the books; its path, for a later removal.
     pub(crate) fn forget_snapshot(&mut self, offset: Offset) -> Option<String> {
+        self.unsynced.remove(&offset);
         self.snapshots.remove(&offset).then(|| self.snapshot_path(offset))
     }
 
@@ -275,6 +287,7 @@ impl ProducerState {
 
     fn remove_snapshot(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<()> {
         self.snapshots.remove(&offset);
+        self.unsynced.remove(&offset);
         files::remove_if_exists(ctx, &self.snapshot_path(offset))
     }
 

@@ -92,7 +92,6 @@ impl Log {
         }
         self.set_log_end_offset(offset);
         self.flush_requested = None;
-        self.snapshots_to_sync.clear();
         self.epochs.clear(ctx)?;
         self.producers.truncate_fully(ctx, offset)?;
         self.log_start_offset = offset;

@@ -11,7 +11,7 @@ use crate::config::{Behaviour, LogSettings};
 use crate::context::Context;
 use crate::event::LogEvent;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
-use crate::storage::{FileHandle, StorageResult};
+use crate::storage::StorageResult;
 use crate::time::Time;
 
 /// One partition's log.
@@ -38,8 +38,6 @@ pub struct Log {
     pub(crate) epoch_write_due: Option<Time>,
     /// A roll asked for a flush of everything below this.
     pub(crate) flush_requested: Option<Offset>,
-    /// Producer snapshots that the next flush must sync.
-    pub(crate) snapshots_to_sync: Vec<FileHandle>,
     /// The lowest truncation since the last flush was handed out: what lies beyond was written after it.
     pub(crate) truncated_since_flush: Option<Offset>,
 }

@@ -3,6 +3,7 @@
 mod basics;
 mod epochs;
 mod indexes;
+mod model;
 mod producers;
 mod recovery;
 mod rules;
