@@ -24,8 +24,8 @@
 //! UpdateRaftVoter) do not exist here; voter sets written by other means are followed. A
 //! member does not ask itself when it looks for a leader among the bootstrap servers.
 //!
-//! Reading order: [`state`] (the states, and who votes), `transitions`, `poll` (what each state
-//! does by itself), `votes`, `fetching` and `downloads` (the messages), [`leader`] (the high watermark),
+//! Reading order: `state` (the states, and who votes), `transitions`, `poll` (what each state
+//! does by itself), `votes`, `fetching` and `downloads` (the messages), `leader` (the high watermark),
 //! `delivery`; below them `metadata_log`, `snapshots`, `quorum_file`, `voters`, `control`.
 
 mod accumulator;
@@ -241,8 +241,8 @@ impl Raft {
         Ok(last_offset)
     }
 
-    /// Writes the snapshot `id` with these data records, and cleans up what it makes superfluous.
-    /// Answers false where the snapshot exists already, is not committed yet, or does not lie
+    /// Writes the snapshot `id` with these data records. What it makes superfluous goes later, by the
+    /// retention of `metadata.max.retention.*`, looked at once a minute. Answers false where the snapshot exists already, is not committed yet, or does not lie
     /// where a batch of this log ends. `last_timestamp` is the append time of the last record in
     /// it, in milliseconds.
     ///

@@ -76,6 +76,7 @@ impl Raft {
             .into_iter()
             .chain(self.connections.deadlines())
             .chain(self.parked.iter().map(|fetch: &ParkedFetch| fetch.deadline))
+            .chain(self.log.log.next_deadline())
             .chain([leaving, self.next_cleaning])
             .filter(|deadline| *deadline > self.polled_at && *deadline < Time::NEVER)
             .min()
@@ -364,6 +365,9 @@ impl Raft {
     }
 
     fn maybe_clean(&mut self, ctx: &mut Context) -> StorageResult<()> {
+        if self.log.log.next_deadline().is_some_and(|deadline| ctx.now.monotonic >= deadline) {
+            self.log.log.remove_deleted_files(ctx)?;
+        }
         if ctx.now.monotonic < self.next_cleaning {
             return Ok(());
         }

@@ -278,7 +278,7 @@ fn log_with(batches: &[(Offset, i32)], snapshot: Option<(usize, SnapshotId)>) ->
     let (mut disk, mut script) = (Disk::default(), Script::default());
     let mut ctx = Context::new(Now::default(), &mut disk, &mut script);
     let mut log = MetadataLog::load(&mut ctx, "metadata", &RaftSettings::default(), &Behaviour::default()).unwrap();
-    let mut take = |ctx: &mut Context, log: &mut MetadataLog, at: usize| {
+    let take = |ctx: &mut Context, log: &mut MetadataLog, at: usize| {
         if let Some((after, id)) = snapshot
             && after == at
         {
