@@ -233,11 +233,11 @@ fn read_fetched_partition(topic_id: TopicId, partition: &PartitionData) -> Fetch
         last_stable_offset: partition.last_stable_offset,
         log_start_offset: partition.log_start_offset,
         diverging_epoch: (*diverging != WireEpochEndOffset::default())
-            .then(|| EpochEndOffset { epoch: LeaderEpoch(diverging.epoch), end_offset: diverging.end_offset }),
+            .then_some(EpochEndOffset { epoch: LeaderEpoch(diverging.epoch), end_offset: diverging.end_offset }),
         current_leader: (*leader != LeaderIdAndEpoch::default())
             .then(|| LeaderHint { leader: read_broker(leader.leader_id), epoch: LeaderEpoch(leader.leader_epoch) }),
         snapshot_id: (*snapshot != WireSnapshotId::default())
-            .then(|| SnapshotId { end_offset: snapshot.end_offset, epoch: LeaderEpoch(snapshot.epoch) }),
+            .then_some(SnapshotId { end_offset: snapshot.end_offset, epoch: LeaderEpoch(snapshot.epoch) }),
         aborted_transactions: partition
             .aborted_transactions
             .iter()
