@@ -1,0 +1,81 @@
+//! Epochs only grow: a partition's two, a broker's, and the quorum's on each member.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{ControllerEvent, Event, PartitionEvent, RaftEvent};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
+
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(super) const PROPERTY: Property = Property {
+    name: "epochs-only-grow",
+    rule: "leader, partition, broker and quorum epochs never fall, and a change of leader raises the leader epoch",
+    source: "KIP-101, KIP-497, KIP-631, KIP-595",
+};
+
+/// The last epochs seen of everything that has one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    committed: BTreeMap<TopicPartition, (LeaderEpoch, PartitionEpoch, NodeId)>,
+    local: BTreeMap<(TopicPartition, MachineId), LeaderEpoch>,
+    brokers: BTreeMap<NodeId, BrokerEpoch>,
+    quorum: BTreeMap<MachineId, LeaderEpoch>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        match seen.event {
+            Event::Controller(ControllerEvent::PartitionChanged {
+                partition,
+                leader,
+                leader_epoch,
+                partition_epoch,
+                ..
+            }) => {
+                let now = (*leader_epoch, *partition_epoch, *leader);
+                let before = self.committed.insert(partition.clone(), now)?;
+                let fell = now.0 < before.0 || now.1 <= before.1;
+                let kept = now.2 != before.2 && now.0 == before.0;
+                (fell || kept).then(|| {
+                    let message = format!(
+                        "{partition}: leader {} in leader epoch {}, partition epoch {}, after leader {} in {}, {}",
+                        now.2, now.0, now.1, before.2, before.0, before.1
+                    );
+                    Finding { property: PROPERTY, partition: Some(partition.clone()), message }
+                })
+            }
+            Event::Partition(
+                PartitionEvent::BecameLeader { partition, leader_epoch, .. }
+                | PartitionEvent::BecameFollower { partition, leader_epoch, .. },
+            ) => {
+                let before = self.local.insert((partition.clone(), seen.machine), *leader_epoch)?;
+                (*leader_epoch < before && seen.model.running.contains(&seen.machine)).then(|| Finding {
+                    property: PROPERTY,
+                    partition: Some(partition.clone()),
+                    message: format!(
+                        "{partition} on machine {}: leader epoch {leader_epoch} after {before}",
+                        seen.machine
+                    ),
+                })
+            }
+            Event::Controller(ControllerEvent::BrokerRegistered { broker, broker_epoch, .. }) => {
+                let before = self.brokers.insert(*broker, *broker_epoch)?;
+                (*broker_epoch < before).then(|| Finding {
+                    property: PROPERTY,
+                    partition: None,
+                    message: format!("broker {broker}: broker epoch {broker_epoch} after {before}"),
+                })
+            }
+            Event::Raft(RaftEvent::StateChanged { epoch, .. }) => {
+                let before = self.quorum.insert(seen.machine, *epoch)?;
+                (*epoch < before).then(|| Finding {
+                    property: PROPERTY,
+                    partition: None,
+                    message: format!("quorum member {}: epoch {epoch} after {before}", seen.machine),
+                })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A leader's high watermark never falls while it leads.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(super) const PROPERTY: Property = Property {
+    name: "high-watermark-monotonic",
+    rule: "the high watermark that a leader has, and shows to consumers, never falls within its epoch",
+    source: "KIP-207; Partition.maybeIncrementLeaderHW",
+};
+
+/// The highest high watermark of each leader in its epoch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    highest: BTreeMap<(TopicPartition, MachineId), (LeaderEpoch, Offset)>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        let (partition, shown) = match seen.event {
+            Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, to, as_leader: true, .. }) => {
+                (partition, *to)
+            }
+            Event::Partition(PartitionEvent::FetchAnswered {
+                partition, replica: NodeId::NONE, high_watermark, ..
+            }) if *high_watermark >= 0 => (partition, *high_watermark),
+            _ => return None,
+        };
+        let epoch = seen.model.replica(partition, seen.machine)?.leads_in?;
+        let key = (partition.clone(), seen.machine);
+        let highest = self.highest.entry(key).or_insert((epoch, shown));
+        if highest.0 != epoch {
+            *highest = (epoch, shown);
+        }
+        if shown < highest.1 {
+            return Some(Finding {
+                property: PROPERTY,
+                partition: Some(partition.clone()),
+                message: format!(
+                    "{partition}, leader machine {} in epoch {epoch}: the high watermark fell from {} to {shown}",
+                    seen.machine, highest.1
+                ),
+            });
+        }
+        highest.1 = shown;
+        None
+    }
+}

@@ -1,0 +1,71 @@
+//! If two logs have a batch of the same offset and epoch, it is the same batch, and so is what precedes it.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{BatchFact, Event, LogEvent};
+use trial_broker::ids::{LeaderEpoch, Offset, TopicPartition};
+
+use super::{Finding, Property, Seen};
+
+pub(super) const PROPERTY: Property = Property {
+    name: "log-matching",
+    rule: "the same offset and leader epoch on two replicas means the same bytes there, and the same log before",
+    source: "Raft §5.3; KIP-101, KIP-595; KRaft specification MetadataLogMatching",
+};
+
+/// The topic of the metadata log.
+pub(super) const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// What was first seen at an offset and epoch.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    batch: BatchFact,
+    /// Offset and epoch of the batch before it, where the log had one.
+    previous: Option<(Offset, LeaderEpoch)>,
+}
+
+/// Every batch ever appended anywhere, once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    first: BTreeMap<TopicPartition, BTreeMap<(LeaderEpoch, Offset), First>>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        let Event::Log(LogEvent::RecordsAppended { partition, batches, .. }) = seen.event else { return None };
+        let replica = seen.model.replica(partition, seen.machine)?;
+        let mut at = replica.batches.len() - batches.len();
+        let known = match self.first.get_mut(partition) {
+            Some(known) => known,
+            None => self.first.entry(partition.clone()).or_default(),
+        };
+        for batch in batches {
+            let previous =
+                at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));
+            at += 1;
+            let first = known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
+            let differs = first.batch.crc != batch.crc || first.batch.last_offset != batch.last_offset;
+            let other_past = matches!((first.previous, previous), (Some(one), Some(other)) if one != other);
+            if differs || other_past {
+                return Some(Finding {
+                    property: PROPERTY,
+                    partition: Some(partition.clone()),
+                    message: format!(
+                        "{partition}, offset {}, epoch {}: machine {} has {} after {previous:?}, another has {} after {:?}",
+                        batch.base_offset,
+                        batch.leader_epoch,
+                        seen.machine,
+                        describe(batch),
+                        describe(&first.batch),
+                        first.previous,
+                    ),
+                });
+            }
+        }
+        None
+    }
+}
+
+fn describe(batch: &BatchFact) -> String {
+    format!("offsets {}..={} with CRC {}", batch.base_offset, batch.last_offset, batch.crc)
+}

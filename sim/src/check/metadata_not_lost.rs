@@ -1,0 +1,105 @@
+//! What the metadata quorum has committed stays: its leaders hold it, and its high watermark never falls.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{BatchFact, Event, QuorumStateName, RaftEvent};
+use trial_broker::ids::{Offset, TopicPartition};
+
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(super) const PROPERTY: Property = Property {
+    name: "metadata-not-lost",
+    rule: "every leader of the quorum holds all committed metadata, a majority of voters holds it, and no member's high watermark falls",
+    source: "Raft (leader completeness); RaftEventSimulationTest (MonotonicHighWatermark, MajorityReachedHighWatermark, ConsistentCommittedData)",
+};
+
+/// The committed part of the metadata log, as its leaders had it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    committed: Vec<BatchFact>,
+    high_watermarks: BTreeMap<MachineId, Offset>,
+    started: BTreeMap<MachineId, u32>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        match seen.event {
+            Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => {
+                let replica = seen.model.replica(&metadata_partition(), seen.machine)?;
+                let missing = replica.first_missing(&self.committed)?;
+                Some(finding(format!(
+                    "machine {} leads the quorum in epoch {epoch} without the committed offsets {}..={}",
+                    seen.machine, missing.base_offset, missing.last_offset
+                )))
+            }
+            Event::Raft(RaftEvent::QuorumHighWatermarkAdvanced { to, .. }) => self.advanced(seen, *to),
+            _ => None,
+        }
+    }
+
+    fn advanced(&mut self, seen: &Seen, high_watermark: Offset) -> Option<Finding> {
+        // A process that starts again does not know its high watermark until it is told.
+        let starts = seen.world.machine(seen.machine)?.starts();
+        let forgotten = self.started.insert(seen.machine, starts) != Some(starts);
+        let before = self.high_watermarks.insert(seen.machine, high_watermark);
+        if let Some(before) = before.filter(|before| !forgotten && *before > high_watermark) {
+            return Some(finding(format!(
+                "machine {}: the quorum's high watermark fell from {before} to {high_watermark}",
+                seen.machine
+            )));
+        }
+        let node = seen.world.machine(seen.machine)?.node()?;
+        let replica = seen.model.replica(&metadata_partition(), seen.machine)?;
+        if node.raft().state_name() == QuorumStateName::Leader {
+            self.commit(&replica.batches, high_watermark);
+            return self.majority(seen, high_watermark);
+        }
+        let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
+        replica.first_missing(&self.committed[..known]).map(|missing| {
+            finding(format!(
+                "machine {} takes {high_watermark} for committed, but lacks {}..={}",
+                seen.machine, missing.base_offset, missing.last_offset
+            ))
+        })
+    }
+
+    fn commit(&mut self, batches: &[BatchFact], high_watermark: Offset) {
+        let end = self.committed.last().map_or(0, |last| last.last_offset + 1);
+        let from = batches.partition_point(|batch| batch.base_offset < end);
+        self.committed.extend(batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark));
+    }
+
+    fn majority(&self, seen: &Seen, high_watermark: Offset) -> Option<Finding> {
+        let voters: Vec<MachineId> = seen
+            .world
+            .machines()
+            .filter(|(_, machine)| machine.is_voter())
+            .map(|(id, _)| id)
+            .collect();
+        let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
+        let holders = voters
+            .iter()
+            .filter(|voter| {
+                seen.model
+                    .replica(&metadata_partition(), **voter)
+                    .is_some_and(|replica| replica.first_missing(&self.committed[..known]).is_none())
+            })
+            .count();
+        (holders * 2 <= voters.len()).then(|| {
+            finding(format!(
+                "machine {} commits offset {high_watermark}, which {holders} of {} voters hold",
+                seen.machine,
+                voters.len()
+            ))
+        })
+    }
+}
+
+fn metadata_partition() -> TopicPartition {
+    TopicPartition::new(super::log_matching::METADATA_TOPIC, 0)
+}
+
+fn finding(message: String) -> Finding {
+    Finding { property: PROPERTY, partition: None, message }
+}

@@ -1,0 +1,258 @@
+//! Checks: what must never happen, looked at after every step.
+//!
+//! ```text
+//!   step ─▶ model (what an observer who sees everything knows) ─▶ each check ─▶ Violation
+//! ```
+//!
+//! One file a property, each with its source. Checks read published events and the
+//! [`model`] that these add up to; a sweep over the disks compares the model with the bytes.
+//! They change nothing: a run has the same fingerprint with and without them.
+
+mod acked_record_not_lost;
+mod broker_image_is_replay;
+mod epochs_only_grow;
+mod high_watermark_monotonic;
+mod isr_within_replicas;
+mod leader_completeness;
+mod log_matching;
+mod metadata_not_lost;
+pub mod model;
+mod one_leader_per_epoch;
+mod on_disk_truth;
+mod order_of_positions;
+mod producer_sequence;
+mod replication_quorum_superset;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+
+use serde::Serialize;
+use trial_broker::event::{Event, LogEvent, PartitionEvent};
+use trial_broker::ids::TopicPartition;
+use trial_broker::time::Time;
+
+use crate::fault::MachineId;
+use crate::step::Step;
+use crate::world::World;
+use model::Model;
+
+/// A property by its name, with the sentence that states it and where that is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Property {
+    /// Its name, as scenario files write it.
+    pub name: &'static str,
+    /// The rule in one sentence.
+    pub rule: &'static str,
+    /// Where it is documented.
+    pub source: &'static str,
+}
+
+/// Every property that is checked.
+pub const PROPERTIES: &[Property] = &[
+    order_of_positions::PROPERTY,
+    high_watermark_monotonic::PROPERTY,
+    log_matching::PROPERTY,
+    acked_record_not_lost::PROPERTY,
+    leader_completeness::PROPERTY,
+    one_leader_per_epoch::PROPERTY,
+    replication_quorum_superset::PROPERTY,
+    isr_within_replicas::PROPERTY,
+    epochs_only_grow::PROPERTY,
+    metadata_not_lost::PROPERTY,
+    broker_image_is_replay::PROPERTY,
+    producer_sequence::PROPERTY,
+    on_disk_truth::PROPERTY,
+];
+
+/// A property that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Which.
+    pub property: Property,
+    /// At which step it was seen.
+    pub step: u64,
+    /// When.
+    pub at: Time,
+    /// On which machine.
+    pub machine: Option<MachineId>,
+    /// What was seen, with the numbers.
+    pub message: String,
+    /// The events that prove it, oldest first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One event that belongs to a proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// At which step.
+    pub step: u64,
+    /// When.
+    pub at: Time,
+    /// On which machine.
+    pub machine: MachineId,
+    /// What it said.
+    pub event: Event,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.property.name, self.message)?;
+        writeln!(f, "  rule: {} ({})", self.property.rule, self.property.source)?;
+        for evidence in &self.evidence {
+            writeln!(f, "  step {} machine {}: {:?}", evidence.step, evidence.machine, evidence.event)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a check is shown of one event: the event itself, and the model with the event in it.
+pub(crate) struct Seen<'a> {
+    pub world: &'a World,
+    pub model: &'a Model,
+    pub machine: MachineId,
+    pub event: &'a Event,
+}
+
+/// What a check found, before step, time and evidence are added.
+pub(crate) struct Finding {
+    pub property: Property,
+    /// Whose events are the evidence; none for the metadata quorum's.
+    pub partition: Option<TopicPartition>,
+    pub message: String,
+}
+
+/// How many events are kept a partition, to prove a violation with.
+const EVIDENCE: usize = 6;
+
+/// How many steps lie between two sweeps over everything.
+const SWEEP_EVERY: u64 = 1_000;
+
+/// All checks of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    model: Model,
+    log_matching: log_matching::Check,
+    high_watermark_monotonic: high_watermark_monotonic::Check,
+    one_leader_per_epoch: one_leader_per_epoch::Check,
+    epochs_only_grow: epochs_only_grow::Check,
+    metadata_not_lost: metadata_not_lost::Check,
+    broker_image_is_replay: broker_image_is_replay::Check,
+    recent: BTreeMap<Option<TopicPartition>, VecDeque<Evidence>>,
+    allowed: BTreeSet<String>,
+    excused: BTreeMap<&'static str, u64>,
+    evaluated: u64,
+}
+
+impl Suite {
+    /// All checks, except that violations of these properties are counted instead of reported.
+    pub fn new(allowed: impl IntoIterator<Item = String>) -> Suite {
+        Suite { allowed: allowed.into_iter().collect(), ..Suite::default() }
+    }
+
+    /// What an observer knows.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// How many times a check has looked at something.
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated
+    }
+
+    /// How often each allowed property was violated.
+    pub fn excused(&self) -> &BTreeMap<&'static str, u64> {
+        &self.excused
+    }
+
+    /// Looks at a step that the world has just made.
+    pub fn observe(&mut self, world: &World, step: &Step) -> Option<Violation> {
+        self.model.observe_facts(step);
+        let mut found = None;
+        if let Some(machine) = step.machine() {
+            for event in &step.events {
+                self.remember(step, machine, event);
+                let finding = self.observe_event(world, machine, event);
+                found = found.or_else(|| finding.and_then(|finding| self.report(step, Some(machine), finding)));
+            }
+        }
+        if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || !step.facts.is_empty() {
+            let finding = self.sweep(world);
+            found = found.or_else(|| finding.and_then(|finding| self.report(step, None, finding)));
+        }
+        found
+    }
+
+    /// Looks at everything once more when a run ends.
+    pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
+        let finding = self.sweep(world).or_else(|| acked_record_not_lost::at_end(&self.model));
+        finding.and_then(|finding| self.report(last, None, finding))
+    }
+
+    fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
+        let min_insync = |partition: &TopicPartition| model::min_insync_replicas(world, partition);
+        self.model.observe(machine, event, min_insync);
+        let seen = Seen { world, model: &self.model, machine, event };
+        self.evaluated += 11;
+        order_of_positions::observe(&seen)
+            .or_else(|| self.high_watermark_monotonic.observe(&seen))
+            .or_else(|| self.log_matching.observe(&seen))
+            .or_else(|| self.one_leader_per_epoch.observe(&seen))
+            .or_else(|| self.epochs_only_grow.observe(&seen))
+            .or_else(|| isr_within_replicas::observe(&seen))
+            .or_else(|| replication_quorum_superset::observe(&seen))
+            .or_else(|| producer_sequence::observe(&seen))
+            .or_else(|| leader_completeness::observe(&seen))
+            .or_else(|| acked_record_not_lost::observe(&seen))
+            .or_else(|| self.metadata_not_lost.observe(&seen))
+    }
+
+    fn sweep(&mut self, world: &World) -> Option<Finding> {
+        self.evaluated += 2;
+        on_disk_truth::sweep(world, &self.model).or_else(|| self.broker_image_is_replay.sweep(world))
+    }
+
+    fn report(&mut self, step: &Step, machine: Option<MachineId>, finding: Finding) -> Option<Violation> {
+        if self.allowed.contains(finding.property.name) {
+            *self.excused.entry(finding.property.name).or_default() += 1;
+            return None;
+        }
+        let evidence = self.recent.get(&finding.partition).map(|recent| recent.iter().cloned().collect());
+        Some(Violation {
+            property: finding.property,
+            step: step.index,
+            at: step.at,
+            machine,
+            message: finding.message,
+            evidence: evidence.unwrap_or_default(),
+        })
+    }
+
+    /// Keeps the last events that could prove something: changes of leadership, ISR, log end by truncation, high watermark.
+    fn remember(&mut self, step: &Step, machine: MachineId, event: &Event) {
+        let Some(about) = subject_of_proof(event) else { return };
+        let recent = self.recent.entry(about).or_default();
+        if recent.len() == EVIDENCE {
+            recent.pop_front();
+        }
+        recent.push_back(Evidence { step: step.index, at: step.at, machine, event: event.clone() });
+    }
+}
+
+/// Whose proof an event may belong to; `None` if it proves nothing, `Some(None)` for the metadata quorum.
+fn subject_of_proof(event: &Event) -> Option<Option<TopicPartition>> {
+    match event {
+        Event::Log(LogEvent::LogTruncated { partition, .. } | LogEvent::LogLoaded { partition, .. })
+        | Event::Partition(
+            PartitionEvent::BecameLeader { partition, .. }
+            | PartitionEvent::BecameFollower { partition, .. }
+            | PartitionEvent::HighWatermarkAdvanced { partition, .. }
+            | PartitionEvent::IsrChanged { partition, .. }
+            | PartitionEvent::ProduceCompleted { partition, .. },
+        )
+        | Event::Controller(trial_broker::event::ControllerEvent::PartitionChanged { partition, .. }) => {
+            Some(Some(partition.clone()))
+        }
+        Event::Raft(_) => Some(None),
+        Event::Log(_) | Event::Partition(_) | Event::Controller(_) | Event::Lifecycle(_) | Event::Client(_) => None,
+    }
+}

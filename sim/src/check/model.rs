@@ -1,0 +1,348 @@
+//! What an observer knows who sees every published event: each replica's log as a list
+//! of batches, what is committed, and what the controllers have decided.
+//!
+//! Nothing here is asked of a machine. The checks compare this with what machines hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
+use trial_broker::message::ErrorCode;
+
+use crate::fault::MachineId;
+use crate::step::{Fact, Step};
+use crate::world::World;
+
+/// Everything an observer knows.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// Every replica that was ever loaded or written, by partition and machine.
+    pub replicas: BTreeMap<(TopicPartition, MachineId), Replica>,
+    /// Every partition that the controllers or a leader have spoken of.
+    pub partitions: BTreeMap<TopicPartition, Partition>,
+    /// The broker epoch under which each broker is registered.
+    pub registrations: BTreeMap<NodeId, BrokerEpoch>,
+    /// Machines whose process runs.
+    pub running: BTreeSet<MachineId>,
+}
+
+/// One replica's log and role.
+#[derive(Clone, Debug, Default)]
+pub struct Replica {
+    /// The batches from the log's start to its end.
+    pub batches: Vec<BatchFact>,
+    /// Where the log starts.
+    pub log_start_offset: Offset,
+    /// Where it ends.
+    pub log_end_offset: Offset,
+    /// Its high watermark.
+    pub high_watermark: Offset,
+    /// The epoch in which it leads; none while it does not.
+    pub leads_in: Option<LeaderEpoch>,
+    /// The in-sync set in force, and the proposed one, as far as a leader has said.
+    pub isr: BTreeSet<NodeId>,
+    /// Members whose addition the leader has proposed.
+    pub proposed: BTreeSet<NodeId>,
+    /// Whether a lossy stop has taken committed records from it, and it has not caught up since.
+    pub is_out: bool,
+}
+
+/// What is known of a partition as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Partition {
+    /// The controllers' last committed registration.
+    pub registration: Option<Registration>,
+    /// Every batch below the highest high watermark that a leader has had.
+    pub committed: Vec<BatchFact>,
+    /// That high watermark.
+    pub committed_end: Offset,
+    /// The end of what was acknowledged to producers with acks=all.
+    pub acked_end: Offset,
+    /// Why a loss would be nobody's fault; none while it would be a bug.
+    pub excuse: Option<&'static str>,
+}
+
+/// A partition's registration, as a controller said when it was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The leader; NONE if there is none.
+    pub leader: NodeId,
+    /// Its epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The in-sync replicas.
+    pub isr: Vec<NodeId>,
+    /// The eligible leader replicas.
+    pub elr: Vec<NodeId>,
+    /// The version.
+    pub partition_epoch: PartitionEpoch,
+}
+
+/// The machine on which a broker or controller runs: both have one number.
+pub fn machine_of(node: NodeId) -> MachineId {
+    MachineId(u32::try_from(node.0).unwrap_or(u32::MAX))
+}
+
+/// `min.insync.replicas` of a partition's topic, as the controllers have it.
+pub fn min_insync_replicas(world: &World, partition: &TopicPartition) -> usize {
+    let node = world.machines().find_map(|(_, machine)| machine.node().filter(|node| node.controller().is_some()));
+    let settings = node.map(|node| {
+        let config = node.config();
+        node.committed_metadata().log_settings(&partition.topic, &config.log, config.node)
+    });
+    settings.map_or(1, |settings| usize::try_from(settings.min_insync_replicas).unwrap_or(1))
+}
+
+impl Replica {
+    /// The batch that holds this offset.
+    pub fn batch_at(&self, offset: Offset) -> Option<&BatchFact> {
+        let index = self.batches.partition_point(|batch| batch.last_offset < offset);
+        self.batches.get(index).filter(|batch| batch.base_offset <= offset)
+    }
+
+    /// The first committed batch that this log lacks, if it lacks one.
+    pub fn first_missing<'a>(&self, committed: &'a [BatchFact]) -> Option<&'a BatchFact> {
+        let from = committed.partition_point(|batch| batch.last_offset < self.log_start_offset);
+        committed[from..].iter().find(|batch| !self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)))
+    }
+
+    fn truncate(&mut self, end: Offset) {
+        let keep = self.batches.partition_point(|batch| batch.last_offset < end);
+        self.batches.truncate(keep);
+        self.log_end_offset = end;
+        self.high_watermark = self.high_watermark.min(end);
+    }
+}
+
+/// Whether two batches are the same records, written by the same leader.
+pub fn same(one: &BatchFact, other: &BatchFact) -> bool {
+    (one.base_offset, one.last_offset, one.leader_epoch, one.crc)
+        == (other.base_offset, other.last_offset, other.leader_epoch, other.crc)
+}
+
+impl Model {
+    /// The replica of a partition on a machine.
+    pub fn replica(&self, partition: &TopicPartition, machine: MachineId) -> Option<&Replica> {
+        self.replicas.get(&(partition.clone(), machine))
+    }
+
+    fn replica_mut(&mut self, partition: &TopicPartition, machine: MachineId) -> &mut Replica {
+        self.replicas.entry((partition.clone(), machine)).or_default()
+    }
+
+    /// Takes in what the world did to machines.
+    pub(super) fn observe_facts(&mut self, step: &Step) {
+        for fact in &step.facts {
+            match fact {
+                Fact::Started { machine } => {
+                    self.running.insert(*machine);
+                }
+                Fact::Killed { machine } | Fact::Exited { machine, .. } | Fact::PowerCut { machine, .. } => {
+                    self.stopped(*machine);
+                }
+                Fact::Replaced { machine } => {
+                    self.stopped(*machine);
+                    self.lost_disk(*machine);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn stopped(&mut self, machine: MachineId) {
+        self.running.remove(&machine);
+        for ((_, on), replica) in &mut self.replicas {
+            if *on == machine {
+                replica.leads_in = None;
+            }
+        }
+    }
+
+    fn lost_disk(&mut self, machine: MachineId) {
+        let on_it: Vec<TopicPartition> =
+            self.replicas.keys().filter(|(_, on)| *on == machine).map(|(partition, _)| partition.clone()).collect();
+        for partition in on_it {
+            self.shortened(&partition, machine, 0, 1);
+            *self.replica_mut(&partition, machine) = Replica { is_out: true, ..Replica::default() };
+        }
+    }
+
+    /// Takes in one event.
+    pub(super) fn observe(
+        &mut self,
+        machine: MachineId,
+        event: &Event,
+        min_insync: impl Fn(&TopicPartition) -> usize,
+    ) {
+        match event {
+            Event::Log(event) => self.observe_log(machine, event, min_insync),
+            Event::Partition(event) => self.observe_partition(machine, event),
+            Event::Controller(event) => self.observe_controller(event),
+            Event::Raft(_) | Event::Lifecycle(_) | Event::Client(_) => {}
+        }
+    }
+
+    fn observe_log(
+        &mut self,
+        machine: MachineId,
+        event: &LogEvent,
+        min_insync: impl Fn(&TopicPartition) -> usize,
+    ) {
+        match event {
+            LogEvent::RecordsAppended { partition, log_end_offset, batches, .. } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.batches.extend(batches.iter().copied());
+                replica.log_end_offset = *log_end_offset;
+                self.caught_up(partition, machine);
+            }
+            LogEvent::LogTruncated { partition, to, .. } => self.replica_mut(partition, machine).truncate(*to),
+            LogEvent::LogStartedAnew { partition, offset } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.batches.clear();
+                replica.log_start_offset = *offset;
+                replica.log_end_offset = *offset;
+                replica.high_watermark = *offset;
+            }
+            LogEvent::LogStartOffsetMoved { partition, to, .. } => {
+                self.replica_mut(partition, machine).log_start_offset = *to;
+            }
+            LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
+                self.shortened(partition, machine, *log_end_offset, min_insync(partition));
+                let replica = self.replica_mut(partition, machine);
+                replica.truncate(*log_end_offset);
+                replica.log_start_offset = *log_start_offset;
+                replica.leads_in = None;
+            }
+            LogEvent::DuplicateSequence { .. }
+            | LogEvent::SequenceRefused { .. }
+            | LogEvent::SegmentRolled { .. }
+            | LogEvent::StorageFailed { .. } => {}
+        }
+    }
+
+    /// A lossy stop has cut a log to `end`: the replica is out if that took committed records, and enough
+    /// replicas out together excuse a loss.
+    fn shortened(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset, min_insync: usize) {
+        let Some(known) = self.partitions.get(partition) else { return };
+        if end >= known.committed_end {
+            return;
+        }
+        self.replica_mut(partition, machine).is_out = true;
+        let Some(known) = self.partitions.get_mut(partition) else { return };
+        let Some(registration) = &known.registration else { return };
+        let eligible = registration.isr.iter().chain(&registration.elr);
+        let out = eligible
+            .filter(|node| {
+                self.replicas.get(&(partition.clone(), machine_of(**node))).is_some_and(|replica| replica.is_out)
+            })
+            .count();
+        if out >= min_insync {
+            known.excuse = Some("min.insync.replicas members of ISR and ELR lost committed records together");
+        }
+    }
+
+    fn caught_up(&mut self, partition: &TopicPartition, machine: MachineId) {
+        let Some(known) = self.partitions.get(partition) else { return };
+        let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) else { return };
+        if replica.is_out && replica.log_end_offset >= known.committed_end {
+            replica.is_out = false;
+        }
+    }
+
+    fn observe_partition(&mut self, machine: MachineId, event: &PartitionEvent) {
+        match event {
+            PartitionEvent::BecameLeader { partition, leader_epoch, high_watermark, isr, .. } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.leads_in = Some(*leader_epoch);
+                replica.high_watermark = *high_watermark;
+                replica.isr = isr.iter().copied().collect();
+                replica.proposed.clear();
+                self.rebase_if_excused(partition, machine);
+            }
+            PartitionEvent::BecameFollower { partition, .. } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.leads_in = None;
+                replica.isr.clear();
+                replica.proposed.clear();
+            }
+            PartitionEvent::HighWatermarkAdvanced { partition, to, as_leader, .. } => {
+                self.replica_mut(partition, machine).high_watermark = *to;
+                if *as_leader {
+                    self.commit(partition, machine, *to);
+                }
+            }
+            PartitionEvent::IsrChangeProposed { partition, to, .. } => {
+                self.replica_mut(partition, machine).proposed = to.iter().copied().collect();
+            }
+            PartitionEvent::IsrChanged { partition, to, .. } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.isr = to.iter().copied().collect();
+                replica.proposed.clear();
+            }
+            PartitionEvent::ProduceCompleted { partition, required_offset, error: ErrorCode::None } => {
+                let known = self.partitions.entry(partition.clone()).or_default();
+                known.acked_end = known.acked_end.max(*required_offset);
+            }
+            PartitionEvent::ReplicaRemoved { partition } => {
+                self.replicas.remove(&(partition.clone(), machine));
+            }
+            _ => {}
+        }
+    }
+
+    /// What a leader has below its high watermark is committed, if nothing else is committed there already.
+    fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
+        let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
+        let known = self.partitions.entry(partition.clone()).or_default();
+        let from = replica.batches.partition_point(|batch| batch.last_offset < known.committed_end);
+        for batch in replica.batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark) {
+            known.committed.push(*batch);
+        }
+        known.committed_end = known.committed_end.max(high_watermark);
+    }
+
+    /// After an excused loss the new leader's log is the truth.
+    fn rebase_if_excused(&mut self, partition: &TopicPartition, machine: MachineId) {
+        let Some(known) = self.partitions.get_mut(partition) else { return };
+        if known.excuse.take().is_none() {
+            return;
+        }
+        let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
+        known.committed.retain(|batch| replica.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)));
+        known.committed_end = known.committed_end.min(replica.log_end_offset);
+        known.acked_end = known.acked_end.min(replica.log_end_offset);
+    }
+
+    fn observe_controller(&mut self, event: &ControllerEvent) {
+        match event {
+            ControllerEvent::BrokerRegistered { broker, broker_epoch, .. } => {
+                self.registrations.insert(*broker, *broker_epoch);
+            }
+            ControllerEvent::PartitionChanged {
+                partition,
+                leader,
+                leader_epoch,
+                isr,
+                elr,
+                partition_epoch,
+                unclean,
+                ..
+            } => {
+                let known = self.partitions.entry(partition.clone()).or_default();
+                if *unclean {
+                    known.excuse = Some("an unclean election");
+                }
+                known.registration = Some(Registration {
+                    leader: *leader,
+                    leader_epoch: *leader_epoch,
+                    isr: isr.clone(),
+                    elr: elr.clone(),
+                    partition_epoch: *partition_epoch,
+                });
+            }
+            ControllerEvent::TopicDeleted { topic, .. } => {
+                self.partitions.retain(|partition, _| partition.topic != *topic);
+            }
+            _ => {}
+        }
+    }
+}

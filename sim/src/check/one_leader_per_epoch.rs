@@ -1,0 +1,43 @@
+//! There is at most one leader in an epoch: of a partition, and of the metadata quorum.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{Event, PartitionEvent, QuorumStateName, RaftEvent};
+use trial_broker::ids::{LeaderEpoch, TopicPartition};
+
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(super) const PROPERTY: Property = Property {
+    name: "one-leader-per-epoch",
+    rule: "two machines never lead the same partition, or the quorum, in the same leader epoch",
+    source: "Raft (election safety); KRaft specification; KAFKA-10527",
+};
+
+/// Who led in each epoch. The quorum's key is `None`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    leaders: BTreeMap<(Option<TopicPartition>, LeaderEpoch), MachineId>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        let (partition, epoch) = match seen.event {
+            Event::Partition(PartitionEvent::BecameLeader { partition, leader_epoch, .. }) => {
+                (Some(partition.clone()), *leader_epoch)
+            }
+            Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => (None, *epoch),
+            _ => return None,
+        };
+        let first = *self.leaders.entry((partition.clone(), epoch)).or_insert(seen.machine);
+        (first != seen.machine).then(|| Finding {
+            property: PROPERTY,
+            message: format!(
+                "{}: machines {first} and {} both lead in epoch {epoch}",
+                partition.as_ref().map_or("the metadata quorum".to_owned(), TopicPartition::to_string),
+                seen.machine
+            ),
+            partition,
+        })
+    }
+}

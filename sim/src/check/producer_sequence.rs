@@ -1,0 +1,49 @@
+//! A producer's sequence numbers are contiguous in the log: nothing twice, nothing missing.
+
+use trial_broker::event::{BatchFact, Event, LogEvent};
+
+use super::{Finding, Property, Seen};
+
+pub(super) const PROPERTY: Property = Property {
+    name: "producer-sequence",
+    rule: "within a producer's epoch the sequence numbers of a partition's batches are contiguous, each once",
+    source: "KIP-98; ProducerAppendInfo",
+};
+
+pub(super) fn observe(seen: &Seen) -> Option<Finding> {
+    let Event::Log(LogEvent::RecordsAppended { partition, batches, .. }) = seen.event else { return None };
+    let replica = seen.model.replica(partition, seen.machine)?;
+    let first_new = replica.batches.len() - batches.len();
+    for (index, batch) in replica.batches.iter().enumerate().skip(first_new) {
+        if !batch.producer_id.is_some() || batch.is_control || batch.base_sequence < 0 {
+            continue;
+        }
+        let of_producer = |other: &&BatchFact| other.producer_id == batch.producer_id && !other.is_control;
+        let Some(previous) = replica.batches[..index].iter().rev().find(of_producer) else { continue };
+        let expected = match previous.producer_epoch == batch.producer_epoch {
+            true => after(previous),
+            false => 0,
+        };
+        if batch.producer_epoch < previous.producer_epoch || batch.base_sequence != expected {
+            return Some(Finding {
+                property: PROPERTY,
+                partition: Some(partition.clone()),
+                message: format!(
+                    "{partition} on machine {}: producer {} epoch {} has sequence {} at offset {}, expected {expected}",
+                    seen.machine,
+                    batch.producer_id.0,
+                    batch.producer_epoch,
+                    batch.base_sequence,
+                    batch.base_offset
+                ),
+            });
+        }
+    }
+    None
+}
+
+/// The sequence number that follows a batch; after 2147483647 comes 0.
+fn after(batch: &BatchFact) -> i32 {
+    let records = batch.last_offset - batch.base_offset + 1;
+    ((i64::from(batch.base_sequence) + records) % (i64::from(i32::MAX) + 1)) as i32
+}

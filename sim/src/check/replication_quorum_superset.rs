@@ -1,0 +1,43 @@
+//! The leader in force counts at least the replicas that the controllers count.
+
+use std::collections::BTreeSet;
+
+use trial_broker::event::{ControllerEvent, Event, PartitionEvent};
+use trial_broker::ids::NodeId;
+
+use super::model::machine_of;
+use super::{Finding, Property, Seen};
+
+pub(super) const PROPERTY: Property = Property {
+    name: "replication-quorum-superset",
+    rule: "the maximal ISR of the leader in force contains the ISR that the controllers have committed",
+    source: "KIP-497; Vanlightly, Kafka replication §6.5.2",
+};
+
+pub(super) fn observe(seen: &Seen) -> Option<Finding> {
+    let partition = match seen.event {
+        Event::Controller(ControllerEvent::PartitionChanged { partition, .. })
+        | Event::Partition(
+            PartitionEvent::IsrChanged { partition, .. }
+            | PartitionEvent::IsrChangeProposed { partition, .. }
+            | PartitionEvent::HighWatermarkAdvanced { partition, as_leader: true, .. },
+        ) => partition,
+        _ => return None,
+    };
+    let registration = seen.model.partitions.get(partition)?.registration.as_ref()?;
+    let leader = seen.model.replica(partition, machine_of(registration.leader))?;
+    // Until the leader has heard of its own epoch it cannot know the set that goes with it.
+    if leader.leads_in != Some(registration.leader_epoch) {
+        return None;
+    }
+    let maximal: BTreeSet<NodeId> = leader.isr.union(&leader.proposed).copied().collect();
+    let uncounted: Vec<NodeId> = registration.isr.iter().filter(|node| !maximal.contains(node)).copied().collect();
+    (!uncounted.is_empty()).then(|| Finding {
+        property: PROPERTY,
+        partition: Some(partition.clone()),
+        message: format!(
+            "{partition}: leader {} counts {maximal:?}, the controllers have committed {:?}: {uncounted:?} not counted",
+            registration.leader, registration.isr
+        ),
+    })
+}
