@@ -27,7 +27,10 @@ impl Check {
                 (partition, *to)
             }
             Event::Partition(PartitionEvent::FetchAnswered {
-                partition, replica: NodeId::NONE, high_watermark, ..
+                partition,
+                replica: NodeId::NONE,
+                high_watermark,
+                ..
             }) if *high_watermark >= 0 => (partition, *high_watermark),
             _ => return None,
         };

@@ -43,7 +43,8 @@ impl Check {
             let previous =
                 at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));
             at += 1;
-            let first = known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
+            let first =
+                known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
             let differs = first.batch.crc != batch.crc || first.batch.last_offset != batch.last_offset;
             let other_past = matches!((first.previous, previous), (Some(one), Some(other)) if one != other);
             if differs || other_past {

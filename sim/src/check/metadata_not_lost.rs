@@ -7,6 +7,7 @@ use trial_broker::ids::{Offset, TopicPartition};
 
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
+use crate::machine::{Machine, ProgramConfig};
 
 pub(super) const PROPERTY: Property = Property {
     name: "metadata-not-lost",
@@ -71,12 +72,8 @@ impl Check {
     }
 
     fn majority(&self, seen: &Seen, high_watermark: Offset) -> Option<Finding> {
-        let voters: Vec<MachineId> = seen
-            .world
-            .machines()
-            .filter(|(_, machine)| machine.is_voter())
-            .map(|(id, _)| id)
-            .collect();
+        let voters: Vec<MachineId> =
+            seen.world.machines().filter(|(_, machine)| is_voter(machine)).map(|(id, _)| id).collect();
         let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
         let holders = voters
             .iter()
@@ -93,6 +90,13 @@ impl Check {
                 voters.len()
             ))
         })
+    }
+}
+
+fn is_voter(machine: &Machine) -> bool {
+    match &machine.config().program {
+        ProgramConfig::Node(config) => config.role.is_controller(),
+        _ => false,
     }
 }
 

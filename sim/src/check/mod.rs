@@ -17,8 +17,8 @@ mod leader_completeness;
 mod log_matching;
 mod metadata_not_lost;
 pub mod model;
-mod one_leader_per_epoch;
 mod on_disk_truth;
+mod one_leader_per_epoch;
 mod order_of_positions;
 mod producer_sequence;
 mod replication_quorum_superset;
@@ -189,8 +189,7 @@ impl Suite {
     }
 
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
-        let min_insync = |partition: &TopicPartition| model::min_insync_replicas(world, partition);
-        self.model.observe(machine, event, min_insync);
+        self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
         self.evaluated += 11;
         order_of_positions::observe(&seen)

@@ -167,26 +167,17 @@ impl Model {
     }
 
     /// Takes in one event.
-    pub(super) fn observe(
-        &mut self,
-        machine: MachineId,
-        event: &Event,
-        min_insync: impl Fn(&TopicPartition) -> usize,
-    ) {
+    pub(super) fn observe(&mut self, world: &World, machine: MachineId, event: &Event) {
         match event {
-            Event::Log(event) => self.observe_log(machine, event, min_insync),
+            Event::Log(event) => self.observe_log(world, machine, event),
             Event::Partition(event) => self.observe_partition(machine, event),
+            Event::Controller(ControllerEvent::Activated { .. }) => self.refresh(world, machine),
             Event::Controller(event) => self.observe_controller(event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Client(_) => {}
         }
     }
 
-    fn observe_log(
-        &mut self,
-        machine: MachineId,
-        event: &LogEvent,
-        min_insync: impl Fn(&TopicPartition) -> usize,
-    ) {
+    fn observe_log(&mut self, world: &World, machine: MachineId, event: &LogEvent) {
         match event {
             LogEvent::RecordsAppended { partition, log_end_offset, batches, .. } => {
                 let replica = self.replica_mut(partition, machine);
@@ -206,7 +197,7 @@ impl Model {
                 self.replica_mut(partition, machine).log_start_offset = *to;
             }
             LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
-                self.shortened(partition, machine, *log_end_offset, min_insync(partition));
+                self.shortened(partition, machine, *log_end_offset, min_insync_replicas(world, partition));
                 let replica = self.replica_mut(partition, machine);
                 replica.truncate(*log_end_offset);
                 replica.log_start_offset = *log_start_offset;
@@ -310,6 +301,21 @@ impl Model {
         known.committed.retain(|batch| replica.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)));
         known.committed_end = known.committed_end.min(replica.log_end_offset);
         known.acked_end = known.acked_end.min(replica.log_end_offset);
+    }
+
+    /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.
+    fn refresh(&mut self, world: &World, machine: MachineId) {
+        let Some(controller) = world.machine(machine).and_then(|host| host.node()?.controller()) else { return };
+        for (partition, _, registration) in controller.committed_image().partitions() {
+            let known = self.partitions.entry(partition).or_default();
+            known.registration = Some(Registration {
+                leader: registration.leader,
+                leader_epoch: registration.leader_epoch,
+                isr: registration.isr.clone(),
+                elr: registration.elr.clone(),
+                partition_epoch: registration.partition_epoch,
+            });
+        }
     }
 
     fn observe_controller(&mut self, event: &ControllerEvent) {

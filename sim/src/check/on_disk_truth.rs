@@ -2,11 +2,12 @@
 
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::input::Lane;
 use trial_broker::record::batches;
 
 use super::model::{Model, Replica};
 use super::{Finding, Property};
-use crate::fault::MachineId;
+use crate::disk::Disk;
 use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
@@ -16,35 +17,50 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
-    model.replicas.iter().find_map(|((partition, machine), replica)| {
-        let host = world.machine(*machine)?;
+    world.machines().find_map(|(id, machine)| {
         // A lane that owes is ahead of what has been published.
-        let settled = model.running.contains(machine) && !host.owes_any() && replica.log_end_offset > 0;
-        settled.then(|| compare(world, partition, *machine, replica)).flatten()
+        let owes = Lane::ALL.iter().any(|lane| machine.owes(*lane));
+        if owes || !model.running.contains(&id) || machine.node().is_none() {
+            return None;
+        }
+        let segments: Vec<String> =
+            machine.disk().files().into_iter().map(|file| file.path).filter(|path| path.ends_with(".log")).collect();
+        let on_it = model.replicas.iter().filter(|((_, on), _)| *on == id);
+        on_it.map(|((partition, _), replica)| (partition, replica)).find_map(|(partition, replica)| {
+            let here = format!("/{partition}/");
+            let own = segments.iter().filter(|path| path.contains(&here));
+            compare(machine.disk(), own, partition, replica)
+                .map(|finding| Finding { message: format!("machine {id}: {}", finding.message), ..finding })
+        })
     })
 }
 
-fn compare(world: &World, partition: &TopicPartition, machine: MachineId, replica: &Replica) -> Option<Finding> {
-    let disk = world.machine(machine)?.disk();
-    let directory = disk.directories().find(|path| path.ends_with(&format!("/{partition}")))?;
-    let mut segments: Vec<String> =
-        disk.names_in(&directory).into_iter().filter(|name| name.ends_with(".log")).collect();
-    segments.sort();
-    let mut on_disk: Vec<(Offset, Offset, u32)> = Vec::new();
-    for segment in &segments {
-        let content = disk.cached_content(&format!("{directory}/{segment}"))?;
-        on_disk.extend(
-            batches(&content).flatten().map(|batch| (batch.base_offset(), batch.last_offset(), batch.crc())),
-        );
+/// The batches on disk, in the order of the segments' names, against those that were said.
+fn compare<'a>(
+    disk: &Disk,
+    segments: impl Iterator<Item = &'a String>,
+    partition: &TopicPartition,
+    replica: &Replica,
+) -> Option<Finding> {
+    let mut held: Vec<(Offset, Offset, u32)> = Vec::new();
+    let mut any = false;
+    for segment in segments {
+        any = true;
+        let content = disk.content(segment)?;
+        held.extend(batches(&content).flatten().map(|batch| (batch.base_offset(), batch.last_offset(), batch.checksum())));
+    }
+    // A log that is not loaded yet has nothing to say.
+    if !any {
+        return None;
     }
     let first = replica.log_start_offset;
+    held.retain(|(_, last, _)| *last >= first);
     let said: Vec<(Offset, Offset, u32)> =
         replica.batches.iter().filter(|batch| batch.last_offset >= first).map(triple).collect();
-    let held: Vec<(Offset, Offset, u32)> = on_disk.into_iter().filter(|(_, last, _)| *last >= first).collect();
     (said != held).then(|| {
         let at = said.iter().zip(&held).take_while(|(one, other)| one == other).count();
         let message = format!(
-            "{partition} on machine {machine}: batch {at}: said {:?}, on disk {:?} ({} said, {} on disk)",
+            "{partition}, batch {at}: said {:?}, on disk {:?} ({} said, {} on disk)",
             said.get(at),
             held.get(at),
             said.len(),

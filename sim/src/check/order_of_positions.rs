@@ -28,6 +28,9 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     (start > end || high > end).then(|| Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
-        message: format!("{partition} on machine {}: log start {start}, high watermark {high}, log end {end}", seen.machine),
+        message: format!(
+            "{partition} on machine {}: log start {start}, high watermark {high}, log end {end}",
+            seen.machine
+        ),
     })
 }

@@ -30,11 +30,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
                 partition: Some(partition.clone()),
                 message: format!(
                     "{partition} on machine {}: producer {} epoch {} has sequence {} at offset {}, expected {expected}",
-                    seen.machine,
-                    batch.producer_id.0,
-                    batch.producer_epoch,
-                    batch.base_sequence,
-                    batch.base_offset
+                    seen.machine, batch.producer_id.0, batch.producer_epoch, batch.base_sequence, batch.base_offset
                 ),
             });
         }
