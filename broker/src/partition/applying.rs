@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::directories::HighWatermarkCheckpoints;
 use super::loading::Loading;
+use super::local_partition::{Applied, Partition};
 use super::manager::{Hosted, ReplicaManager};
-use super::partition::{Applied, Partition};
 use super::state::PartitionState;
 use crate::context::Context;
 use crate::event::PartitionEvent;
@@ -341,9 +341,7 @@ impl ReplicaManager {
             }
         }
         if all {
-            let names: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
-            self.update_settings(&names);
-            return;
+            return self.update_all_settings();
         }
         for topic in topics {
             let first = TopicPartition { topic: topic.clone(), partition: 0 };
@@ -355,6 +353,12 @@ impl ReplicaManager {
                 .collect();
             self.update_settings(&names);
         }
+    }
+
+    /// Gives all logs the settings that the image has for them.
+    pub(super) fn update_all_settings(&mut self) {
+        let names: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        self.update_settings(&names);
     }
 
     fn update_settings(&mut self, names: &[TopicPartition]) {

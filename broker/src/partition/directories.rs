@@ -16,12 +16,13 @@
 //! moved between directories.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use super::loading::Loading;
+use super::local_partition::Partition;
 use super::manager::{Hosted, LogDirectory, ReplicaManager};
 use super::output::PartitionOutput;
-use super::partition::Partition;
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{BrokerEpoch, DirectoryId, Offset, TopicPartition};
@@ -96,11 +97,11 @@ impl ReplicaManager {
         partition: &Partition,
     ) -> Option<Offset> {
         let directory = partition.directory;
-        if !checkpoints.contains_key(&directory) {
+        if let Entry::Vacant(vacant) = checkpoints.entry(directory) {
             let path = self.path_of(directory)?;
             match checkpoint::read_offsets(ctx, &path, HIGH_WATERMARKS) {
                 Ok(offsets) => {
-                    checkpoints.insert(directory, offsets);
+                    vacant.insert(offsets);
                 }
                 Err(_) => {
                     self.failures.insert(directory);

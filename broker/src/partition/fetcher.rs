@@ -259,6 +259,7 @@ impl ReplicaFetcher {
     pub(super) fn remove(&mut self, name: &TopicPartition) -> bool {
         self.changed.insert(name.clone());
         self.truncating.remove(name);
+        self.out_of_range.retain(|other| other != name);
         let Some(state) = self.partitions.remove(name) else { return false };
         if let Some(until) = state.delayed_until {
             self.delayed.remove(&(until, name.clone()));

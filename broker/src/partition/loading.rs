@@ -225,6 +225,7 @@ impl ReplicaManager {
         }
         self.discard_unclaimed(ctx);
         self.apply_image(ctx);
+        self.update_all_settings();
         self.loading = Loading::Done;
         self.tasks.start(ctx.now.monotonic, &self.config);
         self.settle(ctx);

@@ -5,9 +5,9 @@
 //! asks for the end is told to ask again (OFFSET_NOT_AVAILABLE), because the true answer
 //! would seem to go backwards.
 
+use super::local_partition::Partition;
 use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
-use super::partition::Partition;
 use crate::context::Context;
 use crate::ids::{LeaderEpoch, Offset, RequestHandle, UNKNOWN_OFFSET};
 use crate::log::{ReadError, TimestampOffset};

@@ -15,13 +15,13 @@
 //!               log start       high watermark    log end
 //! ```
 //!
-//! Reading order: [`isr`] and [`replica`] (what a leader knows), [`leader`] (the high
-//! watermark), [`partition`] (roles and their changes), [`read`] and [`produce`] (one
-//! partition's part in a request), then the broker's: [`manager`], and what it names.
-//! [`fetcher`] and [`replicating`] are the follower's side.
+//! Reading order: `isr` and `replica` (what a leader knows), `leader` (the high watermark),
+//! `local_partition` (roles and their changes), `read` and `produce` (one partition's part
+//! in a request), then the broker's: `manager`, and what it names. `fetcher`,
+//! `replicating` and `out_of_range` are the follower's side.
 //!
-//! Everything waits in the open: produce requests and fetches in [`purgatory`], proposals
-//! for the in-sync set in [`alter_partition`], followers in their [`FetchState`].
+//! Everything waits in the open: produce requests and fetches in a `purgatory`, proposals
+//! for the in-sync set in [`AlterPartitionQueue`], followers in their [`FetchState`].
 
 mod alter_partition;
 mod applying;
@@ -32,10 +32,11 @@ mod fetching;
 mod isr;
 mod leader;
 mod loading;
+mod local_partition;
 mod lookups;
 mod manager;
+mod out_of_range;
 mod output;
-mod partition;
 mod periodic;
 mod produce;
 mod producing;
@@ -53,9 +54,9 @@ pub use fetcher::{Awaiting, FetchPhase, FetchState, FetcherSession, ReplicaFetch
 pub use fetching::{DelayedFetch, FetchTarget};
 pub use isr::IsrState;
 pub use leader::Leader;
+pub use local_partition::{Partition, PartitionRole};
 pub use manager::{Hosted, LogDirectory, ReplicaManager, ReplicaManagerConfig};
 pub use output::PartitionOutput;
-pub use partition::{Partition, PartitionRole};
 pub use produce::{DelayedProduce, ProduceStatus};
 pub use read::{FetchBound, FetchParameters};
 pub use replica::{FollowerFetch, FollowerState};

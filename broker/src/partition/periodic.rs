@@ -219,6 +219,7 @@ impl ReplicaManager {
             let Some(Hosted::Online(partition)) = self.partitions.get_mut(&name) else { continue };
             if partition.log.remove_deleted_files(ctx).is_err() {
                 self.note_failure(&name);
+                continue;
             }
             let next = self.partition(&name).and_then(|partition| partition.log.next_deadline());
             if let Some(next) = next {

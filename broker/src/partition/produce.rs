@@ -1,6 +1,6 @@
 //! Appending what producers send, and waiting for the followers (`appendRecordsToLeader`, `DelayedProduce`).
 
-use super::partition::{Partition, PartitionRole};
+use super::local_partition::{Partition, PartitionRole};
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::PartitionEvent;

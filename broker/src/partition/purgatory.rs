@@ -54,11 +54,6 @@ impl<T> Purgatory<T> {
         self.watchers.get(partition).map(|ids| ids.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Whether anybody watches a partition.
-    pub fn is_watched(&self, partition: &TopicPartition) -> bool {
-        self.watchers.contains_key(partition)
-    }
-
     /// One request.
     pub fn get_mut(&mut self, id: WaitId) -> Option<&mut T> {
         self.waiting.get_mut(&id).map(|waiting| &mut waiting.operation)
@@ -98,16 +93,6 @@ impl<T> Purgatory<T> {
     /// All requests with their deadlines, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (&T, Time)> {
         self.waiting.values().map(|waiting| (&waiting.operation, waiting.deadline))
-    }
-
-    /// How many requests wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 
     /// Forgets everybody (the process stops: nobody can be answered any more).

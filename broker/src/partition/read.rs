@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::cluster;
 use super::leader::Surroundings;
-use super::partition::{Moved, Partition, PartitionRole};
+use super::local_partition::{Moved, Partition, PartitionRole};
 use super::replica::FollowerFetch;
 use crate::config::Switch;
 use crate::context::Context;

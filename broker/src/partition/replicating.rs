@@ -20,8 +20,7 @@ use crate::event::{FetchIgnored, LogStartReason, PartitionEvent};
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use crate::log::{AppendError, Log};
 use crate::message::{
-    EpochEndOffset, ErrorCode, FetchPartitionResponse, FetchRequest, FetchResponse, IsolationLevel,
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, OffsetSpec, Request, Response,
+    EpochEndOffset, ErrorCode, FetchPartitionResponse, FetchRequest, FetchResponse, IsolationLevel, Request, Response,
 };
 use crate::storage::StorageError;
 
@@ -126,7 +125,7 @@ impl ReplicaManager {
         self.send_to_leader(leader, Awaiting::Fetch, Request::Fetch(request));
     }
 
-    fn send_to_leader(&mut self, leader: NodeId, awaiting: Awaiting, request: Request) {
+    pub(super) fn send_to_leader(&mut self, leader: NodeId, awaiting: Awaiting, request: Request) {
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
         assert!(fetcher.in_flight.is_none(), "a second request to leader {leader} while one is in flight");
         let token = self.next_token;
@@ -154,11 +153,11 @@ impl ReplicaManager {
                 self.delay_all(ctx, leader);
             }
             (Awaiting::LatestOffset { partition, leader_epoch }, result) => {
-                let offset = offset_in(&partition, result);
+                let offset = super::out_of_range::offset_in(&partition, result);
                 self.latest_offset_answered(ctx, leader, partition, leader_epoch, offset);
             }
             (Awaiting::EarliestOffset { partition, leader_epoch }, result) => {
-                let offset = offset_in(&partition, result);
+                let offset = super::out_of_range::offset_in(&partition, result);
                 self.earliest_offset_answered(ctx, leader, partition, leader_epoch, offset);
             }
         }
@@ -178,7 +177,7 @@ impl ReplicaManager {
         }
     }
 
-    fn delay(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, error: ErrorCode) {
+    pub(super) fn delay(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, error: ErrorCode) {
         let now = ctx.now.monotonic;
         let until = now + self.config.replication.replica_fetch_backoff;
         if self.fetchers.get_mut(&leader).is_some_and(|fetcher| fetcher.delay(name, now, until)) {
@@ -186,7 +185,7 @@ impl ReplicaManager {
         }
     }
 
-    fn fail_fetch(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, error: ErrorCode) {
+    pub(super) fn fail_fetch(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, error: ErrorCode) {
         if self.fetchers.get_mut(&leader).is_some_and(|fetcher| fetcher.remove(name)) {
             self.failed.insert(name.clone());
             ctx.emit(PartitionEvent::FetcherFailed { partition: name.clone(), error });
@@ -306,9 +305,7 @@ impl ReplicaManager {
         }
         let high_watermark_moved = partition.set_follower_high_watermark(ctx, answer.high_watermark);
         let start = answer.log_start_offset;
-        if let Err(error) = partition.log.increment_log_start_offset(ctx, start, LogStartReason::LeaderLogStart) {
-            return Replicated::Failed(ErrorCode::KafkaStorageError, Some(error));
-        }
+        let start_moved = partition.log.increment_log_start_offset(ctx, start, LogStartReason::LeaderLogStart);
         if !answer.records.is_empty() {
             ctx.emit(PartitionEvent::RecordsReplicated {
                 partition: name.clone(),
@@ -317,6 +314,11 @@ impl ReplicaManager {
             });
         }
         self.after_append(name);
+        match start_moved {
+            Ok(true) => self.after_truncation(name),
+            Ok(false) => {}
+            Err(error) => return Replicated::Failed(ErrorCode::KafkaStorageError, Some(error)),
+        }
         Replicated::Applied { high_watermark_moved }
     }
 
@@ -355,7 +357,7 @@ impl ReplicaManager {
     }
 
     /// Cuts a partition's log, and fetches from there.
-    fn truncate(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, offset: Offset) {
+    pub(super) fn truncate(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, offset: Offset) {
         let Ok((partition, _)) = self.online(name) else { return };
         match partition.log.truncate_to(ctx, offset) {
             Ok(cut) => self.truncated(ctx, leader, name, offset, cut),
@@ -366,7 +368,14 @@ impl ReplicaManager {
         }
     }
 
-    fn truncated(&mut self, ctx: &mut Context, leader: NodeId, name: &TopicPartition, offset: Offset, cut: bool) {
+    pub(super) fn truncated(
+        &mut self,
+        ctx: &mut Context,
+        leader: NodeId,
+        name: &TopicPartition,
+        offset: Offset,
+        cut: bool,
+    ) {
         let Ok(partition) = self.hosted(name) else { return };
         let directory = partition.directory;
         let epochs_ignored = self.config.behaviour.is(Switch::TruncateToHighWatermark);
@@ -383,101 +392,6 @@ impl ReplicaManager {
         if cut {
             // A recovery point beyond the new end must not survive a crash: recovery would skip what is written next.
             self.checkpoint_recovery_points(ctx, directory);
-        }
-    }
-
-    /// Asks the leader for the offsets of the next partition that is out of range.
-    fn ask_for_offsets(&mut self, leader: NodeId) {
-        let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        if fetcher.in_flight.is_some() {
-            return;
-        }
-        while let Some(partition) = fetcher.out_of_range.pop_front() {
-            let Some(state) = fetcher.partitions.get(&partition) else { continue };
-            let leader_epoch = state.current_leader_epoch;
-            let request = self.offset_request(&partition, leader_epoch, OffsetSpec::Latest);
-            return self.send_to_leader(leader, Awaiting::LatestOffset { partition, leader_epoch }, request);
-        }
-    }
-
-    fn offset_request(&self, partition: &TopicPartition, leader_epoch: LeaderEpoch, spec: OffsetSpec) -> Request {
-        Request::ListOffsets(ListOffsetsRequest {
-            replica_id: self.config.node,
-            isolation: IsolationLevel::ReadUncommitted,
-            partitions: vec![ListOffsetsPartition {
-                partition: partition.clone(),
-                current_leader_epoch: leader_epoch,
-                spec,
-            }],
-        })
-    }
-
-    /// Whether an offset that was asked for in `leader_epoch` is still wanted; handles errors.
-    fn wanted_offset(
-        &mut self,
-        ctx: &mut Context,
-        leader: NodeId,
-        name: &TopicPartition,
-        leader_epoch: LeaderEpoch,
-        offset: Result<Offset, ErrorCode>,
-    ) -> Option<(Offset, Offset)> {
-        let state = self.fetchers.get(&leader).and_then(|fetcher| fetcher.partitions.get(name))?;
-        if state.current_leader_epoch != leader_epoch {
-            return None;
-        }
-        match offset {
-            Ok(offset) => Some((offset, self.hosted(name).ok()?.log.log_end_offset())),
-            Err(error @ ErrorCode::FencedLeaderEpoch) => {
-                self.fail_fetch(ctx, leader, name, error);
-                None
-            }
-            Err(error) => {
-                self.delay(ctx, leader, name, error);
-                None
-            }
-        }
-    }
-
-    /// Out of range: a leader that ends earlier was elected uncleanly; cut to its end.
-    fn latest_offset_answered(
-        &mut self,
-        ctx: &mut Context,
-        leader: NodeId,
-        name: TopicPartition,
-        leader_epoch: LeaderEpoch,
-        offset: Result<Offset, ErrorCode>,
-    ) {
-        let Some((leader_end, own_end)) = self.wanted_offset(ctx, leader, &name, leader_epoch, offset) else { return };
-        if leader_end < own_end {
-            self.truncate(ctx, leader, &name, leader_end);
-        } else {
-            let request = self.offset_request(&name, leader_epoch, OffsetSpec::Earliest);
-            self.send_to_leader(leader, Awaiting::EarliestOffset { partition: name, leader_epoch }, request);
-        }
-    }
-
-    /// Out of range: a leader that starts later has deleted what this replica needs next; start anew there.
-    fn earliest_offset_answered(
-        &mut self,
-        ctx: &mut Context,
-        leader: NodeId,
-        name: TopicPartition,
-        leader_epoch: LeaderEpoch,
-        offset: Result<Offset, ErrorCode>,
-    ) {
-        let Some((leader_start, own_end)) = self.wanted_offset(ctx, leader, &name, leader_epoch, offset) else {
-            return;
-        };
-        if leader_start <= own_end {
-            return self.truncated(ctx, leader, &name, own_end, false);
-        }
-        let Ok((partition, _)) = self.online(&name) else { return };
-        match partition.log.truncate_fully_and_start_at(ctx, leader_start) {
-            Ok(()) => self.truncated(ctx, leader, &name, leader_start, true),
-            Err(_) => {
-                self.note_failure(&name);
-                self.fail_fetch(ctx, leader, &name, ErrorCode::KafkaStorageError);
-            }
         }
     }
 }
@@ -516,13 +430,4 @@ fn append(
         }
         result => result.map(|_| ()),
     }
-}
-
-/// The offset in the answer to a question about one partition.
-fn offset_in(name: &TopicPartition, result: Result<Response, ()>) -> Result<Offset, ErrorCode> {
-    let Ok(Response::ListOffsets(ListOffsetsResponse { partitions })) = result else {
-        return Err(ErrorCode::NetworkException);
-    };
-    let answer = partitions.iter().find(|answer| answer.partition == *name).ok_or(ErrorCode::UnknownServerError)?;
-    if answer.error.is_none() { Ok(answer.offset) } else { Err(answer.error) }
 }

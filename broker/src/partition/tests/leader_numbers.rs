@@ -287,7 +287,7 @@ fn the_same_leader_epoch_keeps_what_is_known_and_an_older_partition_epoch_change
     };
     c.step(LEADER, |manager, ctx| {
         let (partition, around) = manager.online(&orders()).expect("it is here");
-        assert_eq!(partition.apply(ctx, &around, &stale), Ok(super::super::partition::Applied::Ignored));
+        assert_eq!(partition.apply(ctx, &around, &stale), Ok(super::super::local_partition::Applied::Ignored));
     });
     assert!(c.partition(LEADER).leader().is_some());
 }

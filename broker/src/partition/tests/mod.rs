@@ -56,11 +56,6 @@ pub(super) fn batch(values: &[&str]) -> bytes::Bytes {
     batch_at(1, values)
 }
 
-/// One batch of so many records.
-pub(super) fn batch_of(count: usize) -> bytes::Bytes {
-    batch(&vec!["x"; count])
-}
-
 /// One broker: its replica manager and its disk.
 pub(super) struct Broker {
     pub manager: ReplicaManager,
