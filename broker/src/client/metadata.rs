@@ -192,10 +192,6 @@ impl Metadata {
         self.topics.get(name).map_or(TopicId::ZERO, |topic| topic.id)
     }
 
-    pub fn topic_name(&self, id: TopicId) -> Option<&TopicName> {
-        self.topics.iter().find(|(_, topic)| topic.id == id).map(|(name, _)| name)
-    }
-
     fn partition(&self, partition: &TopicPartition) -> Option<&KnownPartition> {
         self.topics.get(&partition.topic)?.partitions.get(&partition.partition)
     }

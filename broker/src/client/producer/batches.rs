@@ -81,10 +81,6 @@ impl Batches {
             .collect()
     }
 
-    pub fn has_queued(&self) -> bool {
-        self.queues.values().any(|queue| !queue.is_empty())
-    }
-
     /// Puts a batch back that was sent: by its sequence when it has one, so that the
     /// partition stays in order; else at the front.
     pub fn put_back(&mut self, id: BatchId, by_sequence: bool) {

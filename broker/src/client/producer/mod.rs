@@ -254,16 +254,16 @@ impl Producer {
         if *not_before > now {
             return false;
         }
-        let node = match *target {
-            Some(node) if cluster.metadata.endpoint(node).is_some() && !cluster.network.is_backing_off(node, now) => {
-                node
-            }
-            _ => {
-                let Some(node) = cluster.least_loaded(ctx).node else { return false };
-                *target = Some(node);
-                node
-            }
-        };
+        if target.is_some_and(|node| cluster.network.is_disconnected(node)) {
+            // The node could not be reached: the sender thread sleeps before it looks for another.
+            *not_before = now + self.settings.retry_backoff;
+            *target = None;
+            cluster.metadata.request_update();
+            return false;
+        }
+        let known = target.filter(|node| cluster.metadata.endpoint(*node).is_some());
+        let Some(node) = known.or_else(|| cluster.least_loaded(ctx).node) else { return false };
+        *target = Some(node);
         if !cluster.ready(ctx, node) {
             return false;
         }

@@ -13,13 +13,17 @@
 //! most `max.in.flight.requests.per.connection` at a time. One request that is not
 //! answered within its timeout costs the whole connection.
 
+mod connection;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use connection::{ConnectionState, InFlight, NodeConnection, loss_at, usable_version};
+
 use super::retry::Backoff;
 use super::view::InFlightView;
-use crate::api::{Message, versions, wire};
+use crate::api::{Message, wire};
 use crate::choice::Purpose;
 use crate::context::Context;
 use crate::effects::Output;
@@ -90,66 +94,6 @@ pub(crate) struct NetworkSettings {
     pub request_timeout: Duration,
     pub reconnect_backoff: Backoff,
     pub max_in_flight: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct InFlight {
-    correlation_id: CorrelationId,
-    api: Api,
-    asker: Asker,
-    token: u64,
-    sent_at: Time,
-    timeout: Duration,
-}
-
-impl InFlight {
-    fn times_out_at(&self) -> Time {
-        self.sent_at + self.timeout + MORE_THAN
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum ConnectionState {
-    Disconnected,
-    Connecting(ConnectionId),
-    CheckingVersions(ConnectionId),
-    Ready(ConnectionId),
-}
-
-impl ConnectionState {
-    fn connection(self) -> Option<ConnectionId> {
-        match self {
-            ConnectionState::Disconnected => None,
-            ConnectionState::Connecting(connection)
-            | ConnectionState::CheckingVersions(connection)
-            | ConnectionState::Ready(connection) => Some(connection),
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct NodeConnection {
-    endpoint: Endpoint,
-    state: ConnectionState,
-    /// When it was last tried or lost: the reconnect back-off counts from here.
-    last_attempt: Time,
-    /// Losses since it was last ready.
-    failed_attempts: u32,
-    reconnect_backoff: Duration,
-    /// Attempts since it was last established.
-    failed_set_ups: u32,
-    set_up_timeout: Duration,
-    /// Oldest first.
-    in_flight: VecDeque<InFlight>,
-    /// By API key; empty until negotiated.
-    versions: BTreeMap<i16, (i16, i16)>,
-    last_activity: Time,
-}
-
-impl NodeConnection {
-    fn can_connect(&self, now: Time) -> bool {
-        self.state == ConnectionState::Disconnected && now >= self.last_attempt + self.reconnect_backoff
-    }
 }
 
 /// The node to ask when any node will do, and whether any can be asked at all.
@@ -229,11 +173,6 @@ impl Network {
     /// Whether any of these nodes is being connected to.
     pub fn is_any_connecting(&self, nodes: &BTreeMap<NodeId, Endpoint>) -> bool {
         nodes.keys().any(|node| self.is_connecting(*node))
-    }
-
-    /// The number of requests without an answer.
-    pub fn in_flight_count(&self) -> usize {
-        self.nodes.values().map(|connection| connection.in_flight.len()).sum()
     }
 
     /// Whether anything but fetches is under way: a request, or a connection being made.
@@ -587,25 +526,7 @@ impl Network {
     }
 }
 
-fn loss_at(connection: &NodeConnection, now: Time) -> ConnectionLoss {
-    let connecting = matches!(connection.state, ConnectionState::Connecting(_));
-    let timed_out = connection.in_flight.iter().any(|request| request.times_out_at() <= now);
-    if connecting || timed_out { ConnectionLoss::RequestTimedOut } else { ConnectionLoss::Idle }
-}
-
 /// Bootstrap servers have negative numbers of their own inside; outside they are "no node".
 fn public(node: NodeId) -> NodeId {
     if node.is_some() { node } else { NodeId::NONE }
-}
-
-/// The highest version that both sides speak. Before the versions are known only
-/// ApiVersions is asked, at the client's own latest version.
-fn usable_version(known: &BTreeMap<i16, (i16, i16)>, api: Api) -> Option<i16> {
-    let latest = versions::latest(api);
-    if known.is_empty() {
-        return Some(latest);
-    }
-    let (low, high) = *known.get(&(api as i16))?;
-    let version = latest.min(high);
-    (version >= low).then_some(version)
 }
