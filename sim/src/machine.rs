@@ -138,6 +138,8 @@ pub struct Machine {
     pub(crate) disk: Disk,
     pub(crate) clock: Clock,
     pub(crate) starts: u32,
+    /// How many times its power came back.
+    pub(crate) boots: u32,
 }
 
 /// A process: a program, its sockets, and its lanes.
@@ -212,7 +214,16 @@ pub(crate) struct Flush {
 
 impl Machine {
     pub(crate) fn new(config: MachineConfig, disk: Disk) -> Self {
-        Machine { config, is_powered: true, is_paused: false, process: None, disk, clock: Clock::default(), starts: 0 }
+        Machine {
+            config,
+            is_powered: true,
+            is_paused: false,
+            process: None,
+            disk,
+            clock: Clock::default(),
+            starts: 0,
+            boots: 0,
+        }
     }
 
     /// Its name and program.

@@ -34,7 +34,7 @@ pub(crate) enum Subject {
     /// The next file of a background flush.
     Flush { machine: MachineId, starts: u32 },
     /// The kernel writes back.
-    Writeback { machine: MachineId },
+    Writeback { machine: MachineId, boots: u32 },
 }
 
 /// Subjects with the time at which they are due; ties in the order in which they were pushed.

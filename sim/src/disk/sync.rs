@@ -139,13 +139,12 @@ impl Disk {
     }
 
     /// The kernel writes part of what is dirty, in any order: an index before its log, a log
-    /// before its checkpoint. Answers whether anything became durable.
-    pub(crate) fn write_back(&mut self, stream: &mut Stream) -> bool {
-        let mut wrote = false;
+    /// before its checkpoint.
+    pub(crate) fn write_back(&mut self, stream: &mut Stream) {
         for index in 0..self.inodes.len() as u32 {
             let Some(inode) = &self.inodes[index as usize] else { continue };
             if inode.file().is_some_and(|file| !file.is_clean()) {
-                wrote |= self.write_back_file(index, stream);
+                self.write_back_file(index, stream);
             } else if let Some(names) = inode.directory()
                 && !names.pending.is_empty()
             {
@@ -153,17 +152,14 @@ impl Disk {
                 if keep > 0 {
                     let before_change = names.pending[keep - 1].number + 1;
                     self.land_directory(index, before_change);
-                    wrote = true;
                 }
             }
         }
-        wrote
     }
 
-    fn write_back_file(&mut self, index: u32, stream: &mut Stream) -> bool {
-        let Some(file) = self.inode_mut(index).file_mut() else { return false };
+    fn write_back_file(&mut self, index: u32, stream: &mut Stream) {
+        let Some(file) = self.inode_mut(index).file_mut() else { return };
         let dirty: Vec<u32> = file.dirty.iter().copied().collect();
-        let mut wrote = false;
         for page in dirty {
             if stream.between(0, 1) == 1 {
                 let slot = file.pages[page as usize].cached.clone();
@@ -172,14 +168,11 @@ impl Disk {
                 let end = ((u64::from(page) + 1) * super::PAGE_BYTES as u64).min(file.length);
                 file.durable_length = file.durable_length.max(end);
                 file.land_page(page, slot);
-                wrote = true;
             }
         }
         if file.dirty.is_empty() && file.length != file.durable_length {
             file.durable_length = file.length;
-            wrote = true;
         }
         file.cut_durable_pages();
-        wrote
     }
 }

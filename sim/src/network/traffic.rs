@@ -73,7 +73,7 @@ impl Wire<'_> {
 /// What an arriving segment means to a machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrival {
-    /// The entry was stale, or something holds the segment up: nothing happens.
+    /// The entry was stale: nothing happens.
     Nothing,
     /// Something happened, but to no process.
     Silent,
@@ -333,6 +333,26 @@ impl Network {
         any
     }
 
+    /// Whether a connection is there.
+    pub(crate) fn exists(&self, number: u64) -> bool {
+        self.connections.contains_key(&number)
+    }
+
+    /// Whether this is the entry of a direction's present head.
+    pub(crate) fn is_head(&self, number: u64, direction: usize, generation: u32) -> bool {
+        self.connections.get(&number).is_some_and(|connection| {
+            let way = &connection.directions[direction];
+            way.is_armed && way.generation == generation
+        })
+    }
+
+    /// Whether anything waits for room in a send buffer.
+    pub(crate) fn wants_room(&self, number: u64, direction: usize) -> bool {
+        self.connections
+            .get(&number)
+            .is_some_and(|connection| connection.directions[direction].queue.back().is_some_and(|last| !last.has_left))
+    }
+
     // Arriving.
 
     /// The head of a direction is due.
@@ -348,7 +368,7 @@ impl Network {
         way.generation = way.generation.wrapping_add(1);
         way.stuck = obstacle;
         if obstacle.is_some() {
-            return Arrival::Nothing;
+            return Arrival::Silent;
         }
         let segment = way.queue.pop_front().expect("an armed direction has a head");
         arm(wire, number, direction, way);

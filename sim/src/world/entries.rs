@@ -10,6 +10,7 @@ use crate::fault::{Fault, Lose, MachineId};
 use crate::machine::{ProgramConfig, Waiting};
 use crate::network::{Action, LinkSetting};
 use crate::queue::Subject;
+
 use crate::step::{Fact, InputKind};
 
 impl World {
@@ -204,10 +205,12 @@ impl World {
         }
         let was_off = !host.is_powered;
         host.is_powered = true;
+        host.boots += u32::from(was_off);
         self.start_process(machine, outcome);
         if was_off {
             // What others sent meanwhile arrives at a kernel that does not know their connections.
             self.with_wire(&mut outcome.facts, |network, wire| network.free(wire));
+            self.expect_writeback(machine);
         }
     }
 

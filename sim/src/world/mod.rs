@@ -153,9 +153,7 @@ impl World {
         let taken = self.names.insert(Arc::clone(&name), id);
         assert!(taken.is_none(), "two machines have the name {name}");
         self.format(id);
-        if let Some(period) = self.settings.writeback {
-            self.queue.push(self.now + period, Subject::Writeback { machine: id });
-        }
+        self.expect_writeback(id);
     }
 
     /// Adds an entry to the list.
@@ -208,9 +206,7 @@ impl World {
 
     /// Steps everything that is due before or at `time`, and lets time pass until then.
     pub fn run_until(&mut self, time: Time) {
-        while self.next_due().is_some_and(|due| due <= time) {
-            self.step();
-        }
+        while self.step_until(time).is_some() {}
         if time > self.now {
             self.advance_to(time);
         }
@@ -297,3 +293,6 @@ impl World {
         self.entries.iter().map(|((at, _), fault)| (*at, fault))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -217,17 +217,11 @@ impl World {
         generation: u32,
         outcome: &mut Outcome,
     ) -> Option<StepKind> {
-        let host = self.machines.get_mut(&machine)?;
-        let is_paused = host.is_paused;
-        let state = host.process.as_mut()?.lane(lane);
+        let state = self.machines.get_mut(&machine)?.process.as_mut()?.lane(lane);
         if state.timer_generation != generation {
             return None;
         }
         state.armed = None;
-        if is_paused {
-            // It fires when the process goes on.
-            return None;
-        }
         let input = Input::Timers { lane };
         Some(self.offer(machine, lane, input, InputKind::Timers, None, outcome))
     }
@@ -313,15 +307,20 @@ impl World {
     }
 
     /// The kernel of a machine writes part of its page cache.
-    pub(super) fn write_back(&mut self, machine: MachineId) -> Option<StepKind> {
-        let period = self.settings.writeback?;
-        self.queue.push(self.now + period, Subject::Writeback { machine });
-        let host = self.machines.get_mut(&machine)?;
-        if !host.is_powered {
-            return None;
-        }
+    pub(super) fn write_back(&mut self, machine: MachineId, boots: u32) -> Option<StepKind> {
+        let host = self.machines.get_mut(&machine).filter(|host| host.is_powered && host.boots == boots)?;
         let stream = self.streams.get(StreamPurpose::Writeback, (u64::from(machine.0), 0));
-        host.disk.write_back(stream).then_some(StepKind::Disk { machine })
+        host.disk.write_back(stream);
+        self.expect_writeback(machine);
+        Some(StepKind::Disk { machine })
+    }
+
+    /// Lets the kernel of a machine that has power write back when it is time.
+    pub(super) fn expect_writeback(&mut self, machine: MachineId) {
+        if let Some(period) = self.settings.writeback {
+            let boots = self.machines[&machine].boots;
+            self.queue.push(self.now + period, Subject::Writeback { machine, boots });
+        }
     }
 
     /// New directory ids for a machine whose disk is exchanged.

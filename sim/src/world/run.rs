@@ -42,20 +42,64 @@ impl World {
     /// With the assertion of a machine whose invariant is broken, or when machines keep the
     /// world at one instant for ever.
     pub fn step(&mut self) -> Option<Step> {
+        self.step_until(Time::NEVER)
+    }
+
+    /// Does the next thing that is due, if it is due before or at `limit`.
+    ///
+    /// # Panics
+    /// As [`World::step`].
+    pub fn step_until(&mut self, limit: Time) -> Option<Step> {
         loop {
-            let due = self.next_due()?;
+            let due = self.next_due().filter(|due| *due <= limit)?;
             if let Some(entry) = self.entries.first_entry().filter(|entry| entry.key().0 == due) {
                 let fault = entry.remove();
                 self.move_to(due);
                 return Some(self.execute(fault));
             }
             let (_, subject) = self.queue.pop()?;
-            // Time moves even if the subject turns out to be stale: that is not seen by anybody.
             self.move_to(due);
             let mut outcome = Outcome::default();
             if let Some(kind) = self.take(subject, &mut outcome) {
                 self.ran_at = Some(self.now);
                 return Some(self.finish(kind, outcome));
+            }
+        }
+    }
+
+    /// Takes stale subjects from the top of the queue, so that what is due next is really due.
+    fn skip_stale(&mut self) {
+        while let Some((_, subject)) = self.queue.peek()
+            && self.is_stale(subject)
+        {
+            self.queue.pop();
+        }
+    }
+
+    /// Whether nothing will come of a subject, whatever happens before it is due.
+    fn is_stale(&self, subject: Subject) -> bool {
+        let process = |machine: MachineId| self.machines.get(&machine).and_then(|machine| machine.process.as_ref());
+        match subject {
+            Subject::Head { connection, direction, generation } => {
+                !self.network.is_head(connection, usize::from(direction), generation)
+            }
+            Subject::Handshake { connection } => !self.network.exists(connection),
+            Subject::Room { connection, direction } => !self.network.wants_room(connection, usize::from(direction)),
+            Subject::Timer { machine, lane, generation } => {
+                process(machine).is_none_or(|process| process.lanes[lane as usize].timer_generation != generation)
+            }
+            Subject::Paid { machine, lane, step } => {
+                self.machines[&machine].is_paused
+                    || process(machine).is_none_or(|process| {
+                        process.lanes[lane as usize].paying.as_ref().is_none_or(|paying| paying.step != step)
+                    })
+            }
+            Subject::Ready { machine, starts, .. } | Subject::Flush { machine, starts } => {
+                process(machine).is_none() || self.machines[&machine].starts != starts
+            }
+            Subject::Landing { machine } => self.machines[&machine].disk.next_landing().is_none(),
+            Subject::Writeback { machine, boots } => {
+                !self.machines[&machine].is_powered || self.machines[&machine].boots != boots
             }
         }
     }
@@ -101,6 +145,7 @@ impl World {
             digest.hash(&mut self.scratch);
         }
         self.fingerprint = self.scratch.fold(self.fingerprint);
+        self.skip_stale();
         Step { index, at: self.now, kind, events, facts, resolutions, detail, fingerprint: self.fingerprint }
     }
 
@@ -134,7 +179,7 @@ impl World {
                 (self.machines.get(&machine)?.starts == starts).then(|| self.advance_flush(machine))?;
                 Some(StepKind::Disk { machine })
             }
-            Subject::Writeback { machine } => self.write_back(machine),
+            Subject::Writeback { machine, boots } => self.write_back(machine, boots),
         }
     }
 
