@@ -47,7 +47,9 @@ fn compare<'a>(
     for segment in segments {
         any = true;
         let content = disk.content(segment)?;
-        held.extend(batches(&content).flatten().map(|batch| (batch.base_offset(), batch.last_offset(), batch.checksum())));
+        held.extend(
+            batches(&content).flatten().map(|batch| (batch.base_offset(), batch.last_offset(), batch.checksum())),
+        );
     }
     // A log that is not loaded yet has nothing to say.
     if !any {

@@ -15,6 +15,8 @@ pub mod format;
 
 mod parse;
 mod report;
+pub mod run;
+pub mod trace;
 mod validate;
 pub mod vocabulary;
 

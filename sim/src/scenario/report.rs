@@ -89,6 +89,23 @@ impl Report {
             self.expectations,
         )
     }
+
+    /// The same for programs: one JSON object.
+    pub fn to_json(&self, scenario: &super::Scenario) -> String {
+        serde_json::json!({
+            "scenario": scenario.file.id.value,
+            "path": scenario.path,
+            "verdict": self.verdict.to_string(),
+            "seed": self.seed.to_string(),
+            "fingerprint": format!("{:016x}", self.fingerprint),
+            "virtual_us": self.virtual_micros,
+            "steps": self.steps,
+            "expectations_met": self.expectations_met,
+            "expectations": self.expectations,
+            "failures": self.failures,
+        })
+        .to_string()
+    }
 }
 
 #[cfg(test)]

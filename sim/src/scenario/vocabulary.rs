@@ -64,23 +64,9 @@ fn kebab(name: &str) -> String {
 }
 
 /// The checks, by the names that `always` and `allow` use.
-pub const CHECKS: &[&str] = &[
-    "order-of-positions",
-    "high-watermark-never-decreases",
-    "log-matching",
-    "acked-record-not-lost",
-    "leader-completeness",
-    "one-leader-per-epoch",
-    "replication-quorum-superset",
-    "isr-within-replicas",
-    "epochs-only-grow",
-    "metadata-log-matching",
-    "broker-image-is-replay",
-    "producer-sequence",
-    "healthy-leader-undisturbed",
-    "on-disk-truth",
-    "liveness",
-];
+pub fn checks() -> Vec<&'static str> {
+    crate::check::PROPERTIES.iter().map(|property| property.name).chain(["liveness"]).collect()
+}
 
 /// The kinds of fault that `swarm` can draw.
 pub const SWARM: &[&str] = &[

@@ -1,17 +1,80 @@
 //! `trial run`: read a scenario, run it, say what came of it.
 
 use std::fs;
+use std::io;
 use std::path::Path;
+use std::time::Instant;
 
-use trial_sim::scenario::Scenario;
+use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
+use trial_sim::scenario::{Report, Scenario};
 
-use super::output::complain;
-use super::{Run, WRONG_USE};
+use super::output::{complain, print};
+use super::{Format, Run, Trace, WRONG_USE};
 
 /// Runs a scenario. Returns the exit code.
 pub fn run(arguments: &Run) -> u8 {
-    let Some(_scenario) = read(&arguments.file) else { return WRONG_USE };
-    0
+    let Some(scenario) = read(&arguments.file) else { return WRONG_USE };
+    let trace = match arguments.trace {
+        Trace::Lanes => TraceKind::Lanes,
+        Trace::Json => TraceKind::Json,
+        Trace::None => TraceKind::None,
+    };
+    let options = RunOptions { seed: arguments.seed, until: arguments.until, trace };
+    let started = Instant::now();
+    let mut kept = String::new();
+    let mut reader_left = false;
+    let report = run_scenario(&scenario, options, &mut |text| {
+        if arguments.out.is_some() {
+            kept.push_str(text);
+        }
+        reader_left = reader_left || print(text).is_err();
+        // Whoever wants files wants the whole run.
+        !reader_left || arguments.out.is_some()
+    });
+    if reader_left && arguments.out.is_none() {
+        return 0;
+    }
+    let verdict = report.verdict_line(started.elapsed());
+    let text = match arguments.format {
+        Format::Text => said(&report, &verdict),
+        Format::Json => format!("{}\n", report.to_json(&scenario)),
+    };
+    // A reader that has gone is no failure of the run.
+    let _ = print(&text);
+    if let Some(folder) = &arguments.out
+        && let Err(error) = leave(folder, arguments.trace, &kept, &report, &scenario)
+    {
+        complain(&format!("error: cannot write to {}: {error}", folder.display()));
+        return WRONG_USE;
+    }
+    report.verdict.exit_code()
+}
+
+/// The findings, and the verdict alone on the last line.
+fn said(report: &Report, verdict: &str) -> String {
+    let mut text = String::new();
+    for failure in &report.failures {
+        text.push('\n');
+        text.push_str(failure);
+        text.push('\n');
+    }
+    if !report.failures.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(verdict);
+    text.push('\n');
+    text
+}
+
+/// Leaves trace and report in a folder.
+fn leave(folder: &Path, trace: Trace, kept: &str, report: &Report, scenario: &Scenario) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    match trace {
+        Trace::Lanes => fs::write(folder.join("trace.txt"), kept)?,
+        Trace::Json => fs::write(folder.join("trace.jsonl"), kept)?,
+        Trace::None => {}
+    }
+    fs::write(folder.join("report.json"), format!("{}\n", report.to_json(scenario)))
 }
 
 /// Reads a scenario file, or says why not.

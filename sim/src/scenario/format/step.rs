@@ -240,7 +240,7 @@ macro_rules! on_a_machine {
             /// A broker by its id, or "any".
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub broker: Option<Spanned<Which>>,
-            /// A controller by its id, "active", or "any".
+            /// A controller by its id, "active", "standby" (the first that runs and is not active), or "any".
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub controller: Option<Spanned<Which>>,
             /// The leader of a partition: "orders-0".
@@ -315,7 +315,7 @@ on_a_machine! {
     }
 }
 
-/// A machine by its id, or "any", or "active".
+/// A machine by its id, or "any", or by what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
     /// By its id.
@@ -324,6 +324,8 @@ pub enum Which {
     Any,
     /// The active controller.
     Active,
+    /// The first controller that runs and is not active.
+    Standby,
 }
 
 impl<'de> Deserialize<'de> for Which {
@@ -334,7 +336,7 @@ impl<'de> Deserialize<'de> for Which {
             type Value = Which;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a machine's id, \"any\" or \"active\"")
+                f.write_str("a machine's id, \"any\", \"active\" or \"standby\"")
             }
 
             fn visit_i64<E: Error>(self, id: i64) -> Result<Which, E> {
@@ -345,7 +347,10 @@ impl<'de> Deserialize<'de> for Which {
                 match word {
                     "any" => Ok(Which::Any),
                     "active" => Ok(Which::Active),
-                    other => Err(E::custom(format!("expected an id, \"any\" or \"active\", found {other:?}"))),
+                    "standby" => Ok(Which::Standby),
+                    other => {
+                        Err(E::custom(format!("expected an id, \"any\", \"active\" or \"standby\", found {other:?}")))
+                    }
                 }
             }
         }
@@ -359,6 +364,7 @@ impl Serialize for Which {
             Which::Id(id) => serializer.serialize_i32(*id),
             Which::Any => serializer.serialize_str("any"),
             Which::Active => serializer.serialize_str("active"),
+            Which::Standby => serializer.serialize_str("standby"),
         }
     }
 }
@@ -370,8 +376,8 @@ impl JsonSchema for Which {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A machine's id, \"any\", or (controllers) \"active\".",
-            "oneOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["any", "active"] }],
+            "description": "A machine's id, \"any\", or (controllers) \"active\" or \"standby\".",
+            "oneOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["any", "active", "standby"] }],
         })
     }
 }

@@ -24,6 +24,8 @@ pub enum Machine {
     Follower(TopicPartition),
     /// The controller that is active.
     ActiveController,
+    /// The first controller that runs and is not active.
+    StandbyController,
     /// One of the brokers that run, drawn from the seed.
     AnyBroker,
     /// One of the controllers that run, drawn from the seed.
@@ -39,6 +41,7 @@ impl fmt::Display for Machine {
             Machine::Leader(partition) => write!(f, "leader:{partition}"),
             Machine::Follower(partition) => write!(f, "follower:{partition}"),
             Machine::ActiveController => write!(f, "controller:active"),
+            Machine::StandbyController => write!(f, "controller:standby"),
             Machine::AnyBroker => write!(f, "broker:any"),
             Machine::AnyController => write!(f, "controller:any"),
         }
@@ -61,6 +64,7 @@ pub(crate) fn machine_named(name: &str) -> Machine {
             ("broker", "any", _) => return Machine::AnyBroker,
             ("broker", _, Some(id)) => return Machine::Broker(id),
             ("controller", "active", _) => return Machine::ActiveController,
+            ("controller", "standby", _) => return Machine::StandbyController,
             ("controller", "any", _) => return Machine::AnyController,
             ("controller", _, Some(id)) => return Machine::Controller(id),
             ("leader", ..) => {
@@ -86,7 +90,7 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
     if let Some(which) = &target.broker {
         return Some(match which.value {
             Which::Id(id) => Machine::Broker(id),
-            Which::Any | Which::Active => Machine::AnyBroker,
+            Which::Any | Which::Active | Which::Standby => Machine::AnyBroker,
         });
     }
     if let Some(which) = &target.controller {
@@ -94,6 +98,7 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
             Which::Id(id) => Machine::Controller(id),
             Which::Any => Machine::AnyController,
             Which::Active => Machine::ActiveController,
+            Which::Standby => Machine::StandbyController,
         });
     }
     let partition = |name: &Option<Spanned<String>>| name.as_ref().and_then(|name| partition_named(&name.value));
@@ -122,7 +127,10 @@ impl Scope {
                 Machine::Leader(partition) | Machine::Follower(partition) => {
                     self.partition(&partition.to_string(), span);
                 }
-                Machine::ActiveController | Machine::AnyBroker | Machine::AnyController => {}
+                Machine::ActiveController
+                | Machine::StandbyController
+                | Machine::AnyBroker
+                | Machine::AnyController => {}
             }
         }
     }
@@ -166,7 +174,7 @@ impl Scope {
             Some(Spanned { value: Which::Id(id), span }) => {
                 self.broker(*id, span);
             }
-            Some(Spanned { value: Which::Active, span }) => {
+            Some(Spanned { value: Which::Active | Which::Standby, span }) => {
                 let label = "expected a broker's id or \"any\"";
                 self.mistake(Diagnostic::new("no broker is active or passive", span.clone(), label));
             }

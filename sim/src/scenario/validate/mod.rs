@@ -10,7 +10,9 @@ mod steps;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub(crate) use conditions::error_code;
 pub use machines::Machine;
+pub(crate) use machines::{machine_named, machine_of, partition_named};
 pub use steps::{PlannedStep, Start};
 
 use super::diagnostic::{Diagnostic, suggestion};
@@ -197,8 +199,9 @@ fn with_said(mistake: Diagnostic, said: &Option<Range<usize>>, what: &str, ids: 
 fn check_names(file: &File, scope: &mut Scope) {
     let checks = file.always.iter().map(|always| &always.check).chain(file.allow.keys());
     for name in checks {
-        if !vocabulary::CHECKS.contains(&name.value.as_str()) {
-            let label = suggestion(&name.value, vocabulary::CHECKS.iter().copied());
+        let known = vocabulary::checks();
+        if !known.contains(&name.value.as_str()) {
+            let label = suggestion(&name.value, known);
             scope.mistake(Diagnostic::new(format!("there is no check `{}`", name.value), name.span.clone(), label));
         }
     }

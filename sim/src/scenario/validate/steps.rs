@@ -229,11 +229,15 @@ impl Scope {
             }
             Action::Partition(partition) => self.network_partition(partition, span),
             Action::Heal(heal) => self.names([&heal.from, &heal.to]),
-            Action::Clog(messages)
-            | Action::Unclog(messages)
-            | Action::Drop(messages)
-            | Action::Hold(messages)
-            | Action::Release(messages) => self.messages(messages),
+            Action::Drop(messages) | Action::Hold(messages) => self.messages(messages),
+            Action::Clog(messages) | Action::Unclog(messages) | Action::Release(messages) => {
+                self.messages(messages);
+                if let Some(nth) = &messages.nth {
+                    let title = format!("`{}` is about all messages of a kind", action.name());
+                    let label = "only `drop`, `delay` and `hold` take a single one";
+                    self.mistake(Diagnostic::new(title, nth.span.clone(), label));
+                }
+            }
             Action::Delay(delay) => {
                 self.names([&delay.from, &delay.to]);
                 self.api(&delay.api);

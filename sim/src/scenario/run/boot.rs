@@ -1,0 +1,284 @@
+//! From powered machines to time zero.
+//!
+//! ```text
+//!   controllers start ── brokers start, at drawn times ── elected, registered, unfenced
+//!        ── topics created ── clients started and warm ── a drawn while ── quiet: time zero
+//! ```
+//!
+//! Time zero is the first instant at which a controller is active, every broker is
+//! unfenced, every partition has its preferred leader and a full in-sync set, every
+//! follower's and consumer's fetch is parked, and nothing else is in flight. Kafka's
+//! periodic tasks count from the start of their process: starts, and the while before
+//! time zero, are drawn, so that seeds see every phase of them.
+
+use std::time::Duration;
+
+use trial_broker::client::{Call, CallResult};
+use trial_broker::ids::{NodeId, Ticket, TopicName};
+use trial_broker::message::Api;
+use trial_broker::time::Time;
+
+use super::build::{ADMIN, runner_stream};
+use super::execute::{Run, Stop};
+use super::view;
+use crate::fault::{Entry, Fault, MachineId};
+use crate::scenario::WARMUP_TOPIC;
+use crate::scenario::format::Span;
+use crate::scenario::validate::partition_named;
+
+/// The longest period of a task that lessons measure: the ISR check, half of replica.lag.time.max.ms.
+const PHASES: Duration = Duration::from_secs(15);
+
+/// How much virtual time a phase of the boot may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+impl Run<'_> {
+    /// Brings the world to time zero.
+    pub(super) fn boot(&mut self) -> Result<(), Stop> {
+        self.start_nodes();
+        self.wait_for("every broker to be registered and unfenced", |run| run.is_serving())?;
+        self.create_topics()?;
+        self.wait_for("every partition to have its preferred leader and a full ISR", |run| run.is_replicated())?;
+        self.warm_clients()?;
+        let rest = runner_stream(self.seed.0, 2).between(0, PHASES.as_micros() as u64);
+        self.advance(self.world.now() + Duration::from_micros(rest))?;
+        self.wait_for("nothing to be in flight but parked fetches", |run| run.is_quiet())?;
+        let zero = Time(self.world.now().0 + 1);
+        self.world.advance_to(zero);
+        self.start_of_time(zero);
+        Ok(())
+    }
+
+    fn start_nodes(&mut self) {
+        let mut stream = runner_stream(self.seed.0, 1);
+        for machine in self.controllers.clone() {
+            self.world.schedule(Entry::new(Time::ZERO, Fault::Start { machine }));
+        }
+        let combined = self.controllers.is_empty();
+        for machine in self.brokers.clone() {
+            // A combined process is a voter too: the quorum would wait for the last one.
+            let start = if combined { Time::ZERO } else { Time(stream.between(0, PHASES.as_micros() as u64)) };
+            self.world.schedule(Entry::new(start, Fault::Start { machine }));
+        }
+    }
+
+    /// Calls a client machine at once, as part of the boot.
+    fn call_now(&mut self, machine: MachineId, call: Call) -> Result<Ticket, Stop> {
+        let ticket = self.ticket();
+        let at = self.floor();
+        self.advance(at)?;
+        self.world.schedule(Entry::new(at, Fault::Call { machine, ticket, call }));
+        self.step_once()?;
+        Ok(ticket)
+    }
+
+    /// Starts a machine at once, as part of the boot.
+    fn start_now(&mut self, machine: MachineId) -> Result<(), Stop> {
+        let at = self.floor();
+        self.advance(at)?;
+        self.world.schedule(Entry::new(at, Fault::Start { machine }));
+        self.step_once()
+    }
+
+    fn create_topics(&mut self) -> Result<(), Stop> {
+        self.start_now(ADMIN)?;
+        let mut calls = Vec::new();
+        if self.has_warmup() {
+            let call = Call::CreateTopic {
+                name: WARMUP_TOPIC.to_owned(),
+                partitions: -1,
+                replication_factor: -1,
+                replicas: self.warmup_replicas(),
+                configs: Default::default(),
+            };
+            calls.push((WARMUP_TOPIC.to_owned(), call));
+        }
+        for topic in &self.scenario.file.topics {
+            let replicas = topic.replicas.iter().flat_map(|lists| &lists.value);
+            let replicas: Vec<Vec<NodeId>> =
+                replicas.map(|list| list.value.iter().map(|id| NodeId(id.value)).collect()).collect();
+            let counted = replicas.is_empty();
+            let call = Call::CreateTopic {
+                name: topic.name.value.clone(),
+                partitions: if counted { topic.partitions.as_ref().map_or(1, |count| count.value as i32) } else { -1 },
+                replication_factor: if counted {
+                    topic.replication_factor.as_ref().map_or(-1, |count| count.value as i16)
+                } else {
+                    -1
+                },
+                replicas,
+                configs: topic.config.properties(),
+            };
+            calls.push((topic.name.value.clone(), call));
+        }
+        for (name, call) in calls {
+            let ticket = self.call_now(ADMIN, call)?;
+            self.wait_for("a topic to be created", |run| run.ledger.results.contains_key(&ticket))?;
+            if let Some(CallResult::Failed { error, message }) = self.ledger.results.get(&ticket) {
+                return Err(Stop::Boot(format!("topic `{name}` could not be created: {}: {message}", error.name())));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_warmup(&self) -> bool {
+        self.scenario.file.cluster.warmup != Some(false) && !self.scenario.file.clients.is_empty()
+    }
+
+    /// One partition led by each broker, on up to three brokers.
+    fn warmup_replicas(&self) -> Vec<Vec<NodeId>> {
+        let ids: Vec<NodeId> = self.brokers.iter().map(|machine| NodeId(machine.0 as i32)).collect();
+        let factor = ids.len().min(3);
+        (0..ids.len()).map(|first| (0..factor).map(|next| ids[(first + next) % ids.len()]).collect()).collect()
+    }
+
+    fn warm_clients(&mut self) -> Result<(), Stop> {
+        let mut topics: Vec<String> = self.scenario.file.topics.iter().map(|topic| topic.name.value.clone()).collect();
+        if self.has_warmup() {
+            topics.push(WARMUP_TOPIC.to_owned());
+        }
+        let mut tickets = vec![self.call_now(ADMIN, Call::Warm { topics: topics.clone() })?];
+        for (_, machine) in self.clients.clone() {
+            self.start_now(machine)?;
+            tickets.push(self.call_now(machine, Call::Warm { topics: topics.clone() })?);
+        }
+        self.wait_for("every client to be warm", |run| {
+            tickets.iter().all(|ticket| run.ledger.results.contains_key(ticket))
+        })
+    }
+
+    /// Steps the world until something holds.
+    fn wait_for(&mut self, what: &str, holds: impl Fn(&Run) -> bool) -> Result<(), Stop> {
+        let deadline = self.world.now() + PATIENCE;
+        while !holds(self) {
+            if self.world.next_due().is_none_or(|due| due > deadline) {
+                let waited = Span { micros: self.world.now().0 as i64 };
+                return Err(Stop::Boot(format!(
+                    "time zero was not reached: waited for {what} until {waited} after power on{}",
+                    self.state_in_words()
+                )));
+            }
+            self.step_once()?;
+        }
+        Ok(())
+    }
+
+    fn state_in_words(&self) -> String {
+        let active: Vec<&str> = self.ledger.active.keys().map(|machine| self.cast.name(*machine)).collect();
+        let fenced: Vec<String> = self
+            .brokers
+            .iter()
+            .filter(|machine| view::is_fenced(&self.world, NodeId(machine.0 as i32)) != Some(false))
+            .map(|machine| self.cast.name(*machine).to_owned())
+            .collect();
+        let busy: Vec<String> = self
+            .world
+            .in_flight()
+            .iter()
+            .map(|message| {
+                let (from, to) = (self.cast.name(message.from), self.cast.name(message.to));
+                format!("{} {from}>{to}", message.api.name())
+            })
+            .collect();
+        format!(
+            "\n  active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not parked: [{}]",
+            active.join(" "),
+            fenced.join(" "),
+            busy.join(", "),
+            self.restless_fetches().join(", "),
+        )
+    }
+
+    fn is_serving(&self) -> bool {
+        self.active_controller().is_some()
+            && self.brokers.iter().all(|machine| view::is_fenced(&self.world, NodeId(machine.0 as i32)) == Some(false))
+    }
+
+    fn is_replicated(&self) -> bool {
+        view::metadata(&self.world).is_some_and(|image| {
+            image.partitions().all(|(_, _, known)| {
+                known.replicas.first() == Some(&known.leader) && known.isr.len() == known.replicas.len()
+            })
+        })
+    }
+
+    /// Whether this is an instant that can be time zero.
+    fn is_quiet(&self) -> bool {
+        self.world.next_due().is_none_or(|due| due > self.world.now())
+            && self.world.in_flight().is_empty()
+            && self.is_serving()
+            && self.is_replicated()
+            && self.restless_fetches().is_empty()
+            && self.clients.iter().all(|(_, machine)| self.client_is_quiet(*machine))
+    }
+
+    /// The fetches that should be parked and are not: `b2 of orders-0`.
+    fn restless_fetches(&self) -> Vec<String> {
+        let mut restless = Vec::new();
+        let Some(image) = view::metadata(&self.world) else { return restless };
+        for (partition, _, known) in image.partitions() {
+            for replica in known.replicas.iter().filter(|replica| **replica != known.leader) {
+                let leader = MachineId(known.leader.0.max(0) as u32);
+                if !self.ledger.parked.contains(&(leader, partition.clone(), *replica)) {
+                    restless.push(format!("{} of {partition}", self.cast.node_name(*replica)));
+                }
+            }
+        }
+        for client in &self.scenario.file.clients {
+            let Some(section) = &client.consumer else { continue };
+            let Some(machine) = self.client(&client.name) else { continue };
+            let fetching = self.fetching_from(machine);
+            for name in section.assign.iter().filter(|_| self.polls_always(section)) {
+                let leader = partition_named(name)
+                    .and_then(|partition| {
+                        image.partition(&TopicName::new(partition.topic.as_str()), partition.partition)
+                    })
+                    .map(|known| known.leader);
+                if leader.is_some_and(|leader| !fetching.contains(&leader)) {
+                    restless.push(format!("{} of {}", client.name.value, name.value));
+                }
+            }
+        }
+        restless
+    }
+
+    fn polls_always(&self, section: &crate::scenario::format::ClientSettings) -> bool {
+        section.settings.get("poll").is_none_or(|value| value.0 != "asked")
+    }
+
+    fn fetching_from(&self, machine: MachineId) -> Vec<NodeId> {
+        let client = self.world.machine(machine).and_then(|machine| machine.client());
+        let requests = client.map(|client| client.in_flight()).unwrap_or_default();
+        requests.iter().filter(|request| request.api == Api::Fetch).map(|request| request.node).collect()
+    }
+
+    fn client_is_quiet(&self, machine: MachineId) -> bool {
+        self.world.machine(machine).and_then(|machine| machine.client()).is_none_or(|client| client.is_quiet())
+    }
+
+    /// The phases of the periodic tasks, as lines for people.
+    pub(super) fn phases(&self) -> Vec<String> {
+        let zero = self.cast.zero();
+        let since = |at: Time| Span { micros: at.0 as i64 - zero.0 as i64 };
+        let mut lines = Vec::new();
+        for (machine, at) in &self.ledger.active {
+            lines.push(format!(
+                "A   {:>12}  {} is the active controller; brokers are checked every 1.125 s from here",
+                since(*at).to_string(),
+                self.cast.name(*machine)
+            ));
+        }
+        for machine in &self.brokers {
+            let started = self.ledger.started.get(machine).copied().unwrap_or(Time::ZERO);
+            let beat = self.ledger.heartbeats.get(machine).copied().map(|at| since(at).to_string());
+            lines.push(format!(
+                "S{:<3}{:>11}  {} started; its last heartbeat left at {}",
+                machine.0,
+                since(started).to_string(),
+                self.cast.name(*machine),
+                beat.unwrap_or_else(|| "no time".to_owned())
+            ));
+        }
+        lines
+    }
+}

@@ -1,0 +1,78 @@
+//! Runs a scenario: builds its world, waits for time zero, executes its steps, asks whether what it expects is true.
+//!
+//! ```text
+//!   build ──▶ boot: start, elect, create topics, warm clients ──▶ time zero ──▶ steps ──▶ end
+//!                                                                    │            │
+//!                                                            phases as offsets   entries of the world's list
+//! ```
+//!
+//! A run has a thread of its own. A broken assertion of a machine ends the run with the
+//! verdict *crash*, and with the line that does it again.
+
+mod actions;
+mod boot;
+mod build;
+mod events;
+mod execute;
+mod judge;
+mod ledger;
+mod panics;
+mod view;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::report::{Report, Verdict};
+use super::{Scenario, Seed, Span};
+
+pub(super) use execute::Run;
+
+/// What to print of a run while it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceKind {
+    /// One line per event, one lane per broker.
+    #[default]
+    Lanes,
+    /// One JSON object per event.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// How to run a scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// The seed, instead of the scenario's.
+    pub seed: Option<Seed>,
+    /// When to end, counted from time zero, instead of the scenario's end. Steps after it do not run.
+    pub until: Option<Span>,
+    /// What to print.
+    pub trace: TraceKind,
+}
+
+/// Runs a scenario on a thread of its own. `print` takes pieces of the trace as they come; when it returns false
+/// nobody reads any more, and the run ends early.
+pub fn run(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str) -> bool + Send)) -> Report {
+    panics::watch();
+    std::thread::scope(|scope| {
+        let work = move || run_here(scenario, options, print);
+        std::thread::Builder::new()
+            .name("trial-world".to_owned())
+            .spawn_scoped(scope, work)
+            .expect("the operating system gives a thread")
+            .join()
+            .expect("a panic of the world is caught inside of its thread")
+    })
+}
+
+/// Runs a scenario on this thread.
+fn run_here(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str) -> bool + Send)) -> Report {
+    let seed = options.seed.or(scenario.file.seed).unwrap_or_default();
+    let mut run = Run::new(scenario, seed, options, print);
+    let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
+    let mut report = run.report();
+    if let Err(panic) = outcome {
+        report.verdict = Verdict::Crash;
+        report.failures.push(panics::describe(&panic, &run.position()));
+    }
+    report
+}

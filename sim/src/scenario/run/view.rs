@@ -1,0 +1,115 @@
+//! What is true now: the state of machines, read where it lives.
+
+use trial_broker::event::QuorumStateName;
+use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicName, TopicPartition};
+use trial_broker::metadata::{MetadataImage, PartitionRegistration};
+use trial_broker::node::Node;
+
+use crate::fault::MachineId;
+use crate::machine::ProcessState;
+use crate::world::World;
+
+/// The positions of one replica's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Positions {
+    pub(super) log_start_offset: Offset,
+    pub(super) last_stable_offset: Offset,
+    pub(super) high_watermark: Offset,
+    pub(super) log_end_offset: Offset,
+}
+
+/// The broker or controller process that runs on a machine.
+pub(super) fn node(world: &World, machine: MachineId) -> Option<&Node> {
+    world.machine(machine)?.node()
+}
+
+/// Whether a machine's process runs, or stands still.
+pub(super) fn is_running(world: &World, machine: MachineId) -> bool {
+    world
+        .machine(machine)
+        .is_some_and(|machine| matches!(machine.state(), ProcessState::Running | ProcessState::Paused))
+}
+
+/// The committed metadata, as the process knows it that has heard of the most.
+pub(super) fn metadata(world: &World) -> Option<&MetadataImage> {
+    world
+        .machines()
+        .filter_map(|(_, machine)| machine.node())
+        .map(Node::committed_metadata)
+        .max_by_key(|image| image.last_offset())
+}
+
+/// A partition as the controllers committed it.
+pub(super) fn registration<'w>(world: &'w World, partition: &TopicPartition) -> Option<&'w PartitionRegistration> {
+    metadata(world)?.partition(&TopicName::new(partition.topic.as_str()), partition.partition)
+}
+
+/// Whether the controllers have fenced a broker; none if it never registered.
+pub(super) fn is_fenced(world: &World, broker: NodeId) -> Option<bool> {
+    Some(metadata(world)?.broker(broker)?.fenced)
+}
+
+/// The positions of a replica's log on a broker.
+pub(super) fn positions(world: &World, machine: MachineId, partition: &TopicPartition) -> Option<Positions> {
+    let log = node(world, machine)?.replicas()?.partition(partition)?.log();
+    Some(Positions {
+        log_start_offset: log.log_start_offset(),
+        last_stable_offset: log.last_stable_offset(),
+        high_watermark: log.high_watermark(),
+        log_end_offset: log.log_end_offset(),
+    })
+}
+
+/// A member of the quorum as it describes itself.
+pub(super) fn quorum_member(world: &World, machine: MachineId) -> Option<(QuorumStateName, LeaderEpoch)> {
+    let raft = node(world, machine)?.raft();
+    Some((raft.state_name(), raft.leader_and_epoch().1))
+}
+
+/// The length of a file as the machine's page cache has it.
+pub(super) fn file_length(world: &World, machine: MachineId, path: &str) -> Option<u64> {
+    Some(world.machine(machine)?.disk().content(path)?.len() as u64)
+}
+
+/// A record of a log: its epoch and its value as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LogRecord {
+    pub(super) leader_epoch: LeaderEpoch,
+    pub(super) value: String,
+}
+
+/// The data records of a replica's log, from its start, as its files have them.
+pub(super) fn records(world: &World, machine: MachineId, partition: &TopicPartition) -> Vec<LogRecord> {
+    let Some(disk) = world.machine(machine).map(|machine| machine.disk()) else { return Vec::new() };
+    let Some(positions) = positions(world, machine, partition) else { return Vec::new() };
+    let mut found = Vec::new();
+    for file in disk.files() {
+        let is_segment = file.path.strip_suffix(".log").is_some_and(|rest| {
+            let mut parts = rest.rsplit('/');
+            parts.next().is_some() && parts.next() == Some(partition.to_string().as_str())
+        });
+        if is_segment && let Some(bytes) = disk.content(&file.path) {
+            found.extend(records_of(&bytes, positions.log_start_offset));
+        }
+    }
+    found
+}
+
+fn records_of(segment: &bytes::Bytes, log_start_offset: Offset) -> Vec<LogRecord> {
+    let mut found = Vec::new();
+    for batch in trial_broker::record::batches(segment).map_while(Result::ok) {
+        if batch.is_control() {
+            continue;
+        }
+        let leader_epoch = batch.leader_epoch();
+        for record in batch.records().unwrap_or_default() {
+            if batch.base_offset() + i64::from(record.offset_delta) < log_start_offset {
+                continue;
+            }
+            let value =
+                record.value.as_deref().map_or(String::new(), |value| String::from_utf8_lossy(value).into_owned());
+            found.push(LogRecord { leader_epoch, value });
+        }
+    }
+    found
+}

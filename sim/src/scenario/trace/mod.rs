@@ -1,0 +1,17 @@
+//! What a run looks like from outside: a transcript for people, JSON lines for programs.
+//!
+//! Both are folds over the steps of a world: they ask no machine anything, so that what
+//! they show is exactly what was published.
+
+mod cast;
+mod json;
+mod lanes;
+mod picture;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub use cast::Cast;
+pub use json::json_lines;
+pub use lanes::Lanes;
+pub use picture::{Picture, ReplicaPicture};
