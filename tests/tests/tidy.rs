@@ -35,7 +35,12 @@ fn shown(path: &Path) -> String {
 }
 
 /// The lines of a source file that are not test code: everything before `#[cfg(test)]` modules, without comments.
+/// A file `tests.rs`, or one in a folder `tests` of a module, is test code altogether.
 fn production_lines(path: &Path) -> Vec<(usize, String)> {
+    let relative = path.strip_prefix(root()).unwrap_or(path);
+    if relative.components().skip(1).any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs"))) {
+        return Vec::new();
+    }
     let text = fs::read_to_string(path).expect("a source file is readable");
     let mut lines = Vec::new();
     let mut previous_was_test_attribute = false;
