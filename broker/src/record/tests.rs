@@ -174,18 +174,12 @@ fn some_records() -> impl Strategy<Value = Vec<Record>> {
     // Header names are distinct in the other codec: it keeps them in a map.
     let record = (0_i64..1 << 40, payload(), payload(), proptest::option::of(header));
     (0_i64..1 << 40, proptest::collection::vec(record, 1..20)).prop_map(|(base, records)| {
-        let make =
-            |(index, (timestamp, key, value, header)): (usize, (i64, Option<Bytes>, Option<Bytes>, Option<Header>))| {
-                Record {
-                    offset: base + index as i64,
-                    offset_delta: index as i32,
-                    timestamp,
-                    key,
-                    value,
-                    headers: header.into_iter().collect(),
-                }
-            };
-        records.into_iter().enumerate().map(make).collect()
+        let mut made = Vec::new();
+        for (index, (timestamp, key, value, header)) in records.into_iter().enumerate() {
+            let (offset, offset_delta) = (base + index as i64, index as i32);
+            made.push(Record { offset, offset_delta, timestamp, key, value, headers: header.into_iter().collect() });
+        }
+        made
     })
 }
 

@@ -7,12 +7,13 @@ mod model;
 mod producers;
 mod recovery;
 mod rules;
+mod stories;
 
 use bytes::Bytes;
 
 use super::*;
 use crate::choice::LowestChoice;
-use crate::config::{Behaviour, LogSettings};
+use crate::config::LogSettings;
 use crate::context::Context;
 use crate::event::Event;
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
@@ -106,6 +107,13 @@ impl Fixture {
         self.append(records(count), epoch).expect("accepted")
     }
 
+    /// Appends `batches` batches of one record each.
+    pub(super) fn append_many(&mut self, batches: usize, epoch: i32) {
+        for _ in 0..batches {
+            self.append_records(1, epoch);
+        }
+    }
+
     pub(super) fn read_all(&mut self) -> Vec<crate::record::BatchView> {
         let (mut from, end) = (self.log().log_start_offset(), self.log().log_end_offset());
         let mut found = Vec::new();
@@ -159,8 +167,4 @@ pub(super) fn marker(id: i64, epoch: i16, commit: bool, coordinator_epoch: i32) 
 
 pub(super) fn entries(log: &Log) -> Vec<(i32, Offset)> {
     log.epoch_entries().iter().map(|entry| (entry.leader_epoch.0, entry.start_offset)).collect()
-}
-
-pub(super) fn no_behaviour() -> Behaviour {
-    Behaviour::default()
 }

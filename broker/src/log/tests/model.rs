@@ -43,6 +43,9 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// First offset to producer.
+type OpenTransactions = BTreeMap<Offset, i64>;
+
 /// Producers 3 and 4 are transactional.
 fn is_transactional(id: i64) -> bool {
     id >= 3
@@ -70,7 +73,7 @@ impl Model {
     }
 
     /// (first offset, producer) of open transactions, and (producer, first, marker) of aborted ones.
-    fn transactions(&self) -> (BTreeMap<Offset, i64>, Vec<(i64, Offset, Offset)>) {
+    fn transactions(&self) -> (OpenTransactions, Vec<(i64, Offset, Offset)>) {
         let mut open: BTreeMap<i64, Offset> = BTreeMap::new();
         let mut aborted = Vec::new();
         for batch in self.batches.iter().filter(|batch| batch.is_transactional()) {
@@ -234,6 +237,51 @@ proptest! {
         for action in &actions {
             act(&mut fixture, &mut model, action);
             check(&mut fixture, &model);
+        }
+    }
+
+    /// A power cut keeps what was synced and any part of the rest: here every file behind the recovery
+    /// point is cut anywhere. What is loaded holds what was flushed and nothing that was not appended; it is a
+    /// prefix, unless a segment lost whole batches (see `gap_between_segments_is_not_noticed`).
+    #[test]
+    fn power_cut_keeps_what_was_flushed_and_invents_nothing(
+        actions in proptest::collection::vec(action(), 5..40),
+        cuts in proptest::collection::vec(any::<Index>(), 1..8),
+        flush in any::<bool>(),
+        tear in proptest::option::of(any::<u8>()),
+    ) {
+        let mut fixture = Fixture::new(LogSettings { index_interval_bytes: 0, ..Fixture::small(300) });
+        let mut model = Model::default();
+        for action in &actions {
+            act(&mut fixture, &mut model, action);
+        }
+        if flush && let Some(plan) = fixture.with(|log, _| log.take_flush()) {
+            fixture.with(|log, _| log.flushed(plan.up_to));
+        }
+        let log = fixture.log.take().expect("open");
+        let recovery_point = log.recovery_point();
+        // The file that holds the recovery point was synced up to there: it is cut behind it or not at all.
+        let unsynced: Vec<Offset> = log.segments().map(|(base, _)| base).filter(|base| *base >= recovery_point).collect();
+        for (base, cut) in unsynced.iter().zip(cuts.iter().cycle()) {
+            for suffix in [".log", ".index", ".timeindex", ".snapshot"] {
+                let Ok(file) = fixture.storage.open(&format!("{DIRECTORY}/{base:020}{suffix}")) else { continue };
+                let length = fixture.storage.length(file).expect("works");
+                fixture.storage.truncate(file, cut.index(length as usize + 1) as u64).expect("works");
+                if let Some(byte) = tear {
+                    fixture.storage.append(file, &[byte; 70]).expect("works");
+                }
+            }
+        }
+        let log_start_offset = log.log_start_to_checkpoint().unwrap_or(0);
+        fixture.load(LoadOptions { recovery_point, log_start_offset, ..LoadOptions::default() });
+        prop_assert!(fixture.log().log_end_offset() >= recovery_point);
+        let (found, expected) = (fixture.read_all(), model.readable());
+        let flushed = expected.iter().take_while(|batch| batch.last_offset() < recovery_point).count();
+        prop_assert!(found.starts_with(&expected[..flushed]));
+        let mut rest = expected.iter();
+        prop_assert!(found.iter().all(|batch| rest.any(|appended| appended == batch)), "in order, byte for byte");
+        if tear.is_some() && !unsynced.is_empty() {
+            prop_assert!(expected.starts_with(&found), "behind a torn batch nothing is kept");
         }
     }
 

@@ -97,7 +97,7 @@ fn quorum_leader_keeps_its_own_offsets() {
 fn segment_rolls_by_size_age_and_full_index() {
     let one = records(1).len() as i32;
     let mut by_size = Fixture::new(Fixture::small(one * 2));
-    (0..5).for_each(|_| drop(by_size.append_records(1, 0)));
+    by_size.append_many(5, 0);
     assert_eq!(by_size.log().segments().map(|(base, _)| base).collect::<Vec<_>>(), [0, 2, 4]);
 
     let mut by_age = Fixture::new(LogSettings { segment_age: Duration::from_millis(10), ..LogSettings::default() });
@@ -136,17 +136,17 @@ fn retention_never_deletes_at_or_beyond_the_high_watermark() {
     let settings = LogSettings { retention_bytes: 0, ..Fixture::small(one * 5) };
     for high_watermark in 0..=30 {
         let mut fixture = Fixture::new(settings.clone());
-        (0..30).for_each(|_| drop(fixture.append_records(1, 0)));
+        fixture.append_many(30, 0);
         fixture.with(|log, ctx| log.update_high_watermark(ctx, high_watermark));
         fixture.with(|log, ctx| log.delete_old_segments(ctx)).expect("works");
         assert_eq!(fixture.log().log_start_offset(), high_watermark / 5 * 5);
         assert_eq!(fixture.log().log_end_offset(), 30);
     }
     let mut fixture = Fixture::without_log(settings);
-    let mut options = LoadOptions { behaviour: no_behaviour(), ..LoadOptions::default() };
+    let mut options = LoadOptions::default();
     options.behaviour.switches.insert(Switch::RetentionIgnoresHighWatermark);
     fixture.load(options);
-    (0..30).for_each(|_| drop(fixture.append_records(1, 0)));
+    fixture.append_many(30, 0);
     fixture.with(|log, ctx| log.delete_old_segments(ctx)).expect("works");
     assert_eq!(fixture.log().log_start_offset(), 30, "the planted bug deletes what nobody has committed");
 }
@@ -156,7 +156,7 @@ fn retention_by_size_keeps_at_least_what_was_asked_for() {
     let one = records(1).len() as i64;
     let settings = LogSettings { retention_bytes: one * 12, ..Fixture::small(one as i32 * 5) };
     let mut fixture = Fixture::new(settings);
-    (0..30).for_each(|_| drop(fixture.append_records(1, 0)));
+    fixture.append_many(30, 0);
     fixture.with(|log, ctx| log.update_high_watermark(ctx, 30));
     assert_eq!(fixture.with(|log, ctx| log.delete_old_segments(ctx)), Ok(3));
     assert_eq!(fixture.log().size_bytes(), one as u64 * 15);
@@ -182,7 +182,7 @@ fn retention_by_time_takes_the_active_segment_too_and_rolls_a_new_one_first() {
 fn high_watermark_stays_within_the_log() {
     let mut fixture = Fixture::new(LogSettings::default());
     fixture.append_records(3, 0);
-    let mut raise = |fixture: &mut Fixture, to| fixture.with(|log, ctx| log.update_high_watermark(ctx, to));
+    let raise = |fixture: &mut Fixture, to| fixture.with(|log, ctx| log.update_high_watermark(ctx, to));
     assert_eq!(raise(&mut fixture, 1), Some((0, 1)));
     assert_eq!(raise(&mut fixture, 5), Some((1, 3)));
     assert_eq!(raise(&mut fixture, 2), None, "a leader's never goes down");
@@ -224,7 +224,7 @@ fn offsets_are_found_by_time() {
 fn positions_tell_segments_apart() {
     let one = records(1).len() as u64;
     let mut fixture = Fixture::new(Fixture::small(one as i32 * 2));
-    (0..4).for_each(|_| drop(fixture.append_records(1, 0)));
+    fixture.append_many(4, 0);
     let mut position = |offset| {
         let position = fixture.with(|log, ctx| log.position_of(ctx, offset)).expect("in range");
         (position.segment_base_offset, position.position_bytes)
