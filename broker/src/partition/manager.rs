@@ -30,7 +30,7 @@ use crate::context::Context;
 use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
 use crate::message::{ErrorCode, LeaderHint};
 use crate::metadata::MetadataImage;
-use crate::storage::StorageResult;
+use crate::storage::{StorageError, StorageResult};
 use crate::time::Time;
 
 /// One of a broker's log directories.
@@ -317,7 +317,10 @@ impl ReplicaManager {
                     partition.log.flushed(up_to);
                 }
             }
-            Err(_) => {
+            // A file of the plan was deleted before its turn came (truncation, topic deletion): no failure.
+            // The recovery point stays; the next flush begins there.
+            Err(StorageError::NotFound) => {}
+            Err(StorageError::InputOutput | StorageError::NoSpace) => {
                 self.failures.insert(flush.directory);
             }
         }
