@@ -44,7 +44,8 @@ impl Step {
             | StepKind::Paid { machine, .. }
             | StepKind::Arrived { machine, .. }
             | StepKind::Disk { machine } => Some(*machine),
-            StepKind::Network | StepKind::Entry(_) => None,
+            StepKind::Entry(fault) => fault.machine(),
+            StepKind::Network => None,
         }
     }
 }

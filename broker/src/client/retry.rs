@@ -24,6 +24,7 @@ pub(crate) fn is_retriable(error: ErrorCode) -> bool {
                 | ErrorCode::NotEnoughReplicasAfterAppend
                 | ErrorCode::NotController
                 | ErrorCode::ConcurrentTransactions
+                | ErrorCode::CoordinatorLoadInProgress
                 | ErrorCode::FetchSessionIdNotFound
                 | ErrorCode::InvalidFetchSessionEpoch
                 | ErrorCode::FetchSessionTopicIdError

@@ -180,12 +180,23 @@ impl Run<'_> {
                 format!("{} {from}>{to}", message.api.name())
             })
             .collect();
+        let cold: Vec<&str> = self
+            .clients
+            .iter()
+            .filter(|(_, machine)| {
+                let client = self.world.machine(*machine).and_then(|machine| machine.client());
+                client.is_none_or(|client| !client.is_warm() || !client.is_quiet())
+            })
+            .map(|(name, _)| name.as_str())
+            .collect();
         format!(
-            "\n  active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not parked: [{}]",
+            "\n  active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not \
+             parked: [{}]; clients that are not warm or not quiet: [{}]",
             active.join(" "),
             fenced.join(" "),
             busy.join(", "),
             self.restless_fetches().join(", "),
+            cold.join(" "),
         )
     }
 
