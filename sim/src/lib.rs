@@ -6,6 +6,7 @@ pub mod disk;
 pub mod fault;
 pub mod machine;
 pub mod network;
+pub mod people;
 mod queue;
 pub mod record;
 pub mod scenario;
@@ -17,5 +18,6 @@ pub mod world;
 
 pub use fault::{Entry, Fault, MachineId};
 pub use machine::{Machine, MachineConfig, ProgramConfig};
+pub use people::{People, WorldHandle, run};
 pub use step::Step;
 pub use world::{World, WorldSettings};

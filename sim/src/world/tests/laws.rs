@@ -5,7 +5,7 @@ use crate::fault::{Lose, MessageFilter, MessageTarget};
 use crate::stream::{Stream, StreamPurpose};
 
 /// A world with drawn latencies, and a list drawn from `seed`.
-fn busy(seed: u64) -> World {
+pub(super) fn busy(seed: u64) -> World {
     let latency = LatencyModel::Exponential { min: us(500), mean: us(3000) };
     let settings =
         WorldSettings { latency, sync_cost: us(700), writeback: Some(us(50_000)), ..WorldSettings::default() };

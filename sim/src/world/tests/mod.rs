@@ -15,8 +15,10 @@ use crate::step::{Fact, Resolution, Step};
 use crate::toy::ToyConfig;
 
 mod disk;
+mod kafka;
 mod lanes;
 mod laws;
+mod recording;
 mod tcp;
 
 const A: MachineId = MachineId(1);
