@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::controller::{Controller, ControllerConfig, ControllerOutput};
 use crate::effects::Output;
 use crate::event::{ExitReason, LifecycleEvent};
-use crate::ids::{CONTROLLER_PORT, Endpoint, LeaderEpoch, NodeId};
+use crate::ids::{CONTROLLER_PORT, Endpoint, NodeId};
 use crate::input::{Input, Internal, Lane};
 use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::{MetadataImage, MetadataRecord, bootstrap_records};
@@ -175,6 +175,7 @@ impl QuorumLane {
     /// Carries what one part wants to the other, until nobody wants anything.
     fn settle(&mut self, ctx: &mut Context) {
         loop {
+            self.announce_controller(ctx);
             self.maybe_register(ctx);
             let raft_outputs = self.raft.take_outputs();
             let controller_outputs = self.controller.as_mut().map(Controller::take_outputs).unwrap_or_default();
@@ -211,9 +212,7 @@ impl QuorumLane {
                 let loaded = self.loader.load_snapshot(id, &records);
                 self.publish(ctx, loaded, true);
             }
-            RaftOutput::LeaderChanged { leader, endpoint, epoch } => {
-                self.on_leader_changed(ctx, leader, endpoint, epoch);
-            }
+            RaftOutput::LeaderChanged { leader, .. } => self.on_leader_changed(ctx, leader),
             RaftOutput::ActiveLeader { epoch } => {
                 let log_end_offset = self.raft.log_end_offset();
                 if let Some(controller) = &mut self.controller {
@@ -266,28 +265,33 @@ impl QuorumLane {
         }
     }
 
-    fn on_leader_changed(
-        &mut self,
-        ctx: &mut Context,
-        leader: NodeId,
-        endpoint: Option<Endpoint>,
-        _epoch: LeaderEpoch,
-    ) {
+    /// Another leader, or none: this controller is no longer active then.
+    fn on_leader_changed(&mut self, ctx: &mut Context, leader: NodeId) {
         if let Some(controller) = &mut self.controller
             && controller.active_epoch().is_some()
             && leader != self.config.node
         {
             controller.deactivate(ctx);
         }
+    }
+
+    /// Tells everybody who speaks to the active controller where it is, when that has changed. Asked of the member
+    /// rather than waited for: a leader can be known before its address is (`RaftControllerNodeProvider`).
+    fn announce_controller(&mut self, ctx: &mut Context) {
+        let (leader, _) = self.raft.leader_and_epoch();
+        let announcement = (leader, self.raft.leader_endpoint());
+        if self.announced == announcement {
+            return;
+        }
+        self.announced = announcement.clone();
+        let (leader, endpoint) = announcement;
         self.channels.controller_changed(ctx, endpoint.clone());
-        let announcement = (leader, endpoint);
-        if self.announced != announcement && self.config.role.is_broker() {
+        if self.config.role.is_broker() {
             for to in [Lane::Lifecycle, Lane::Data] {
-                let (leader, endpoint) = announcement.clone();
-                ctx.output(Output::Internal { to, input: Internal::ControllerChanged { leader, endpoint } });
+                let input = Internal::ControllerChanged { leader, endpoint: endpoint.clone() };
+                ctx.output(Output::Internal { to, input });
             }
         }
-        self.announced = announcement;
     }
 
     fn on_controller_output(&mut self, ctx: &mut Context, output: ControllerOutput) {

@@ -31,6 +31,8 @@ pub struct Model {
 pub struct Replica {
     /// The batches from the log's start to its end.
     pub batches: Vec<BatchFact>,
+    /// Whether a running process has the log open: after a stop it is unknown what is left until it is loaded.
+    pub is_open: bool,
     /// Where the log starts.
     pub log_start_offset: Offset,
     /// Where it ends.
@@ -82,14 +84,19 @@ pub fn machine_of(node: NodeId) -> MachineId {
     MachineId(u32::try_from(node.0).unwrap_or(u32::MAX))
 }
 
-/// `min.insync.replicas` of a partition's topic, as the controllers have it.
-pub fn min_insync_replicas(world: &World, partition: &TopicPartition) -> usize {
+/// How many replicas that may lead must be out together before a loss is nobody's fault: `min.insync.replicas`
+/// with eligible leader replicas (KIP-966); without them any member of the last ISR.
+pub fn loss_budget(world: &World, partition: &TopicPartition) -> usize {
     let node = world.machines().find_map(|(_, machine)| machine.node().filter(|node| node.controller().is_some()));
-    let settings = node.map(|node| {
-        let config = node.config();
-        node.committed_metadata().log_settings(&partition.topic, &config.log, config.node)
-    });
-    settings.map_or(1, |settings| usize::try_from(settings.min_insync_replicas).unwrap_or(1))
+    let Some(node) = node else { return 1 };
+    let (image, config) = (node.committed_metadata(), node.config());
+    match image.is_elr_enabled() {
+        true => {
+            let settings = image.log_settings(&partition.topic, &config.log, config.node);
+            usize::try_from(settings.min_insync_replicas).unwrap_or(1)
+        }
+        false => 1,
+    }
 }
 
 impl Replica {
@@ -153,6 +160,7 @@ impl Model {
         for ((_, on), replica) in &mut self.replicas {
             if *on == machine {
                 replica.leads_in = None;
+                replica.is_open = false;
             }
         }
     }
@@ -197,11 +205,12 @@ impl Model {
                 self.replica_mut(partition, machine).log_start_offset = *to;
             }
             LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
-                self.shortened(partition, machine, *log_end_offset, min_insync_replicas(world, partition));
+                self.shortened(partition, machine, *log_end_offset, loss_budget(world, partition));
                 let replica = self.replica_mut(partition, machine);
                 replica.truncate(*log_end_offset);
                 replica.log_start_offset = *log_start_offset;
                 replica.leads_in = None;
+                replica.is_open = true;
             }
             LogEvent::DuplicateSequence { .. }
             | LogEvent::SequenceRefused { .. }
@@ -212,7 +221,7 @@ impl Model {
 
     /// A lossy stop has cut a log to `end`: the replica is out if that took committed records, and enough
     /// replicas out together excuse a loss.
-    fn shortened(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset, min_insync: usize) {
+    fn shortened(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset, budget: usize) {
         let Some(known) = self.partitions.get(partition) else { return };
         if end >= known.committed_end {
             return;
@@ -226,8 +235,9 @@ impl Model {
                 self.replicas.get(&(partition.clone(), machine_of(**node))).is_some_and(|replica| replica.is_out)
             })
             .count();
-        if out >= min_insync {
-            known.excuse = Some("min.insync.replicas members of ISR and ELR lost committed records together");
+        if out >= budget {
+            known.excuse =
+                Some("more replicas that may lead lost committed records together than the loss budget covers");
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
         }
         let segments: Vec<String> =
             machine.disk().files().into_iter().map(|file| file.path).filter(|path| path.ends_with(".log")).collect();
-        let on_it = model.replicas.iter().filter(|((_, on), _)| *on == id);
+        let on_it = model.replicas.iter().filter(|((_, on), replica)| *on == id && replica.is_open);
         on_it.map(|((partition, _), replica)| (partition, replica)).find_map(|(partition, replica)| {
             let here = format!("/{partition}/");
             let own = segments.iter().filter(|path| path.contains(&here));

@@ -326,6 +326,8 @@ pub enum Which {
     Active,
     /// The first controller that runs and is not active.
     Standby,
+    /// The first controller that does not run.
+    Stopped,
 }
 
 impl<'de> Deserialize<'de> for Which {
@@ -348,8 +350,10 @@ impl<'de> Deserialize<'de> for Which {
                     "any" => Ok(Which::Any),
                     "active" => Ok(Which::Active),
                     "standby" => Ok(Which::Standby),
+                    "stopped" => Ok(Which::Stopped),
                     other => {
-                        Err(E::custom(format!("expected an id, \"any\", \"active\" or \"standby\", found {other:?}")))
+                        let expected = "an id, \"any\", \"active\", \"standby\" or \"stopped\"";
+                        Err(E::custom(format!("expected {expected}, found {other:?}")))
                     }
                 }
             }
@@ -365,6 +369,7 @@ impl Serialize for Which {
             Which::Any => serializer.serialize_str("any"),
             Which::Active => serializer.serialize_str("active"),
             Which::Standby => serializer.serialize_str("standby"),
+            Which::Stopped => serializer.serialize_str("stopped"),
         }
     }
 }

@@ -57,6 +57,12 @@ impl Run<'_> {
                     .find(|machine| Some(*machine) != active && view::is_running(&self.world, *machine))
                     .ok_or_else(|| "every controller that runs is active".to_owned())
             }
+            Machine::StoppedController => self
+                .voters()
+                .iter()
+                .copied()
+                .find(|machine| !view::is_running(&self.world, *machine))
+                .ok_or_else(|| "every controller runs".to_owned()),
             Machine::AnyBroker => self.any_of(&self.brokers, "broker"),
             Machine::AnyController => self.any_of(self.voters(), "controller"),
         }

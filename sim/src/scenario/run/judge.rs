@@ -192,6 +192,7 @@ impl Judge<'_, '_> {
             Which::Id(id) => Some(MachineId(id as u32)),
             Which::Active | Which::Any => self.run.active_controller(),
             Which::Standby => self.run.resolve(&Machine::StandbyController).ok(),
+            Which::Stopped => self.run.resolve(&Machine::StoppedController).ok(),
         };
         let member = machine.and_then(|machine| view::quorum_member(&self.run.world, machine));
         self.number("epoch", &condition.epoch, member.map(|(_, epoch)| i64::from(epoch.0)));

@@ -26,6 +26,8 @@ pub enum Machine {
     ActiveController,
     /// The first controller that runs and is not active.
     StandbyController,
+    /// The first controller that does not run.
+    StoppedController,
     /// One of the brokers that run, drawn from the seed.
     AnyBroker,
     /// One of the controllers that run, drawn from the seed.
@@ -42,6 +44,7 @@ impl fmt::Display for Machine {
             Machine::Follower(partition) => write!(f, "follower:{partition}"),
             Machine::ActiveController => write!(f, "controller:active"),
             Machine::StandbyController => write!(f, "controller:standby"),
+            Machine::StoppedController => write!(f, "controller:stopped"),
             Machine::AnyBroker => write!(f, "broker:any"),
             Machine::AnyController => write!(f, "controller:any"),
         }
@@ -65,6 +68,7 @@ pub(crate) fn machine_named(name: &str) -> Machine {
             ("broker", _, Some(id)) => return Machine::Broker(id),
             ("controller", "active", _) => return Machine::ActiveController,
             ("controller", "standby", _) => return Machine::StandbyController,
+            ("controller", "stopped", _) => return Machine::StoppedController,
             ("controller", "any", _) => return Machine::AnyController,
             ("controller", _, Some(id)) => return Machine::Controller(id),
             ("leader", ..) => {
@@ -90,7 +94,7 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
     if let Some(which) = &target.broker {
         return Some(match which.value {
             Which::Id(id) => Machine::Broker(id),
-            Which::Any | Which::Active | Which::Standby => Machine::AnyBroker,
+            Which::Any | Which::Active | Which::Standby | Which::Stopped => Machine::AnyBroker,
         });
     }
     if let Some(which) = &target.controller {
@@ -99,6 +103,7 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
             Which::Any => Machine::AnyController,
             Which::Active => Machine::ActiveController,
             Which::Standby => Machine::StandbyController,
+            Which::Stopped => Machine::StoppedController,
         });
     }
     let partition = |name: &Option<Spanned<String>>| name.as_ref().and_then(|name| partition_named(&name.value));
@@ -129,6 +134,7 @@ impl Scope {
                 }
                 Machine::ActiveController
                 | Machine::StandbyController
+                | Machine::StoppedController
                 | Machine::AnyBroker
                 | Machine::AnyController => {}
             }
@@ -174,7 +180,7 @@ impl Scope {
             Some(Spanned { value: Which::Id(id), span }) => {
                 self.broker(*id, span);
             }
-            Some(Spanned { value: Which::Active | Which::Standby, span }) => {
+            Some(Spanned { value: Which::Active | Which::Standby | Which::Stopped, span }) => {
                 let label = "expected a broker's id or \"any\"";
                 self.mistake(Diagnostic::new("no broker is active or passive", span.clone(), label));
             }
