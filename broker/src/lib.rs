@@ -5,10 +5,39 @@
 //! and returns [`effects::Effects`]: what must be done next, and what happened.
 //!
 //! ```text
-//!              Input ──▶ ┌─────────────────────────────┐ ──▶ Output  (send, connect, flush, …)
-//!   Now, Choices, Storage│  machine: a plain value     │
-//!                    ──▶ └─────────────────────────────┘ ──▶ Event   (facts, in the past tense)
+//!                Input ──▶ ┌─────────────────────────┐ ──▶ Output  send, connect, listen, flush, resolve, exit
+//!  Now, Choices, Storage   │  a machine: plain data   │
+//!                      ──▶ └─────────────────────────┘ ──▶ Event   facts, in the past tense
 //! ```
+//!
+//! There are two machines: [`node::Node`], a broker, a controller or both in one process, and
+//! [`client::Client`], a producer, a consumer or an administrator. They know each other only by
+//! the messages that travel between them.
+//!
+//! # The contract of a step
+//!
+//! * One input, handled to completion. Nobody is called back, nothing blocks.
+//! * Time comes in with the step ([`time::Now`]); so do the machine's files ([`storage::Storage`])
+//!   and the answers to what Kafka would draw at random ([`choice::Choices`]).
+//! * What must wait is a named value with an owner, a deadline and a reason: a
+//!   [`partition::DelayedProduce`] waits for a high watermark, a [`partition::DelayedFetch`] for bytes.
+//! * What was refused or ignored is an event with its reason. A broken invariant panics, with
+//!   the numbers: that is a bug of this crate, and the run that found it can be repeated.
+//!
+//! # The parts of a node
+//!
+//! ```text
+//!   node ─┬─ quorum lane ──── raft ──── log ──── record
+//!         │                   controller ── metadata
+//!         ├─ lifecycle lane ─ lifecycle
+//!         └─ data lane ────── partition ── log ── record
+//!                             api: connections, channels, forwarding, wire
+//! ```
+//!
+//! Read in this order: [`ids`], [`message`], [`event`] for the words; [`context`], [`input`] and [`effects`] for
+//! the contract; then one part at a time, from the bytes upwards: [`record`], [`log`], [`partition`];
+//! [`metadata`], [`raft`], [`controller`], [`lifecycle`]; [`client`] for the other end; [`api`] for the
+//! edge; and [`node`], which carries what one part says to another and decides nothing itself.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 #[cfg(not(madsim))]

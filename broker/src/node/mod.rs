@@ -2,7 +2,7 @@
 //!
 //! A node owns the parts and carries what one says to the other; it decides nothing
 //! about Kafka itself. Its work is divided into three lanes, each with its own
-//! connections, timers and files, which reach each other only by [`Internal`] inputs:
+//! connections, timers and files, which reach each other only by [`crate::input::Internal`] inputs:
 //!
 //! ```text
 //!    controller listener                broker listener
