@@ -237,10 +237,11 @@ macro_rules! on_a_machine {
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $name {
-            /// A broker by its id, or "any".
+            /// A broker by its id, "any", or "stopped" (the first that does not run).
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub broker: Option<Spanned<Which>>,
-            /// A controller by its id, "active", "standby" (the first that runs and is not active), or "any".
+            /// A controller by its id, "active", "standby" (the first that runs and is not active),
+            /// "stopped" (the first that does not run), or "any".
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub controller: Option<Spanned<Which>>,
             /// The leader of a partition: "orders-0".
@@ -326,7 +327,7 @@ pub enum Which {
     Active,
     /// The first controller that runs and is not active.
     Standby,
-    /// The first controller that does not run.
+    /// The first that does not run.
     Stopped,
 }
 
@@ -338,7 +339,7 @@ impl<'de> Deserialize<'de> for Which {
             type Value = Which;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a machine's id, \"any\", \"active\" or \"standby\"")
+                f.write_str("a machine's id, or one of the words \"any\", \"active\", \"standby\", \"stopped\"")
             }
 
             fn visit_i64<E: Error>(self, id: i64) -> Result<Which, E> {
@@ -351,10 +352,9 @@ impl<'de> Deserialize<'de> for Which {
                     "active" => Ok(Which::Active),
                     "standby" => Ok(Which::Standby),
                     "stopped" => Ok(Which::Stopped),
-                    other => {
-                        let expected = "an id, \"any\", \"active\", \"standby\" or \"stopped\"";
-                        Err(E::custom(format!("expected {expected}, found {other:?}")))
-                    }
+                    other => Err(E::custom(format!(
+                        "expected an id, \"any\", \"active\", \"standby\" or \"stopped\", found {other:?}"
+                    ))),
                 }
             }
         }
@@ -381,8 +381,8 @@ impl JsonSchema for Which {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A machine's id, \"any\", or (controllers) \"active\" or \"standby\".",
-            "oneOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["any", "active", "standby"] }],
+            "description": "A machine's id, \"any\", \"stopped\", or (controllers) \"active\" or \"standby\".",
+            "oneOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["any", "active", "standby", "stopped"] }],
         })
     }
 }

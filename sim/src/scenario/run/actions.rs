@@ -57,12 +57,8 @@ impl Run<'_> {
                     .find(|machine| Some(*machine) != active && view::is_running(&self.world, *machine))
                     .ok_or_else(|| "every controller that runs is active".to_owned())
             }
-            Machine::StoppedController => self
-                .voters()
-                .iter()
-                .copied()
-                .find(|machine| !view::is_running(&self.world, *machine))
-                .ok_or_else(|| "every controller runs".to_owned()),
+            Machine::StoppedBroker => self.first_stopped(&self.brokers, "broker"),
+            Machine::StoppedController => self.first_stopped(self.voters(), "controller"),
             Machine::AnyBroker => self.any_of(&self.brokers, "broker"),
             Machine::AnyController => self.any_of(self.voters(), "controller"),
         }
@@ -71,6 +67,11 @@ impl Run<'_> {
     /// The machines of the controllers: the brokers', where processes are combined.
     fn voters(&self) -> &[MachineId] {
         if self.controllers.is_empty() { &self.brokers } else { &self.controllers }
+    }
+
+    fn first_stopped(&self, machines: &[MachineId], what: &str) -> Result<MachineId, Unresolved> {
+        let stopped = machines.iter().copied().find(|machine| !view::is_running(&self.world, *machine));
+        stopped.ok_or_else(|| format!("every {what} runs"))
     }
 
     /// One of those that run, drawn from the seed and the number of steps that the world has taken.

@@ -68,7 +68,7 @@ impl Run<'_> {
         let at = self.floor();
         self.advance(at)?;
         self.world.schedule(Entry::new(at, Fault::Call { machine, ticket, call }));
-        self.step_once()?;
+        self.execute_entries(at)?;
         Ok(ticket)
     }
 
@@ -77,7 +77,7 @@ impl Run<'_> {
         let at = self.floor();
         self.advance(at)?;
         self.world.schedule(Entry::new(at, Fault::Start { machine }));
-        self.step_once()
+        self.execute_entries(at)
     }
 
     fn create_topics(&mut self) -> Result<(), Stop> {

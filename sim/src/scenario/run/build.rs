@@ -79,6 +79,7 @@ pub(super) fn build(scenario: &Scenario, seed: u64) -> Built {
         kind: ClientKind::Admin { settings: ProducerSettings { backoff_jitter: false, ..ProducerSettings::default() } },
     };
     cast.add(ADMIN, "admin", None, false);
+    cast.hide(ADMIN);
     world.add_machine(ADMIN, MachineConfig { name: "admin".into(), program: ProgramConfig::Client(Box::new(admin)) });
     let mut clients = Vec::new();
     for (client, number) in file.clients.iter().zip(ADMIN.0 + 1..) {

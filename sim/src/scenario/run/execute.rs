@@ -231,13 +231,22 @@ impl<'a> Run<'a> {
         Stop::Violation
     }
 
-    /// Steps until just before an instant, and lets time pass up to it.
+    /// Steps until just before an instant, lets time pass up to it, and executes the entries of that instant: they
+    /// stand before whatever else happens then.
     pub(super) fn advance(&mut self, until: Time) -> Result<(), Stop> {
         while self.world.next_due().is_some_and(|due| due < until) {
             self.step_once()?;
         }
         if self.world.now() < until {
             self.world.advance_to(until);
+        }
+        self.execute_entries(until)
+    }
+
+    /// Executes the entries that are due by now.
+    pub(super) fn execute_entries(&mut self, now: Time) -> Result<(), Stop> {
+        while self.world.pending_entries().next().is_some_and(|(at, _)| at <= now) {
+            self.step_once()?;
         }
         Ok(())
     }
@@ -385,14 +394,11 @@ impl<'a> Run<'a> {
             let text = format!("step {}: {}: {}", step.number, step.action.name(), resolved.words.join(", "));
             self.note(at, text);
         }
-        let now = resolved.entries.iter().filter(|entry| entry.at == at).count();
         for entry in resolved.entries {
             self.last_entry = self.last_entry.max(entry.at);
             self.world.schedule(entry);
         }
-        for _ in 0..now {
-            self.step_once()?;
-        }
+        self.execute_entries(at)?;
         self.previous = at;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Who is who in a world: numbers to names, and which machines get a lane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::ids::{NodeId, TopicPartition};
 use trial_broker::time::Time;
@@ -16,6 +16,8 @@ pub struct Cast {
     brokers: Vec<(NodeId, MachineId)>,
     nodes: BTreeMap<NodeId, String>,
     zero: Time,
+    /// Machines that are no part of the story.
+    unseen: BTreeSet<MachineId>,
 }
 
 impl Cast {
@@ -33,6 +35,16 @@ impl Cast {
                 self.brokers.push((node, machine));
             }
         }
+    }
+
+    /// Keeps a machine out of the transcript.
+    pub fn hide(&mut self, machine: MachineId) {
+        self.unseen.insert(machine);
+    }
+
+    /// Whether a machine is part of the story.
+    pub fn is_seen(&self, machine: MachineId) -> bool {
+        !self.unseen.contains(&machine)
     }
 
     /// Sets the instant from which times are counted.

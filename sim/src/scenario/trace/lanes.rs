@@ -115,7 +115,8 @@ impl Lanes {
     fn flush(&mut self) {
         let Some(drawn) = self.pending.take() else { return };
         let cells: String = drawn.cells.iter().map(|cell| format!("{cell}  ")).collect();
-        let positions: String = drawn.positions.iter().map(|position| format!("{position:<POSITION$}")).collect();
+        let positions: String =
+            drawn.positions.iter().map(|position| format!("{position:<0$} ", POSITION - 1)).collect();
         let line = format!(
             "{} {cells}{:<8}{:<13}{:<3}{:<8}{positions} {}",
             time(drawn.micros),

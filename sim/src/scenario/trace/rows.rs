@@ -92,6 +92,7 @@ pub(super) fn rows_of<'a>(cast: &Cast, picture: &Picture, memory: &mut Memory, s
     if let Some(machine) = step.machine() {
         for event in &step.events {
             let row = event_row(cast, picture, memory, machine, event)
+                .filter(|_| cast.is_seen(machine))
                 .filter(|row| !row.partition.as_ref().is_some_and(|partition| cast.is_hidden(partition)));
             parts.push(Part { change: Some(Change::Event(machine, event)), row });
         }
@@ -439,7 +440,8 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
             let cause = format!("{name}: {} leads in epoch {epoch}", cast.node_name(*leader));
             Some(partition_row("learn", partition, machine, cause))
         }
-        ClientEvent::ConnectionLost { node, in_flight, reason } => {
+        // A connection to a bootstrap server has done its service.
+        ClientEvent::ConnectionLost { node, in_flight, reason } if node.is_some() || *in_flight > 0 => {
             let cause = format!("from {}, {in_flight} in flight: {}", cast.node_name(*node), word(reason));
             Some(row("discon", name, &[], cause))
         }

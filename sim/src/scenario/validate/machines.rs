@@ -26,6 +26,8 @@ pub enum Machine {
     ActiveController,
     /// The first controller that runs and is not active.
     StandbyController,
+    /// The first broker that does not run.
+    StoppedBroker,
     /// The first controller that does not run.
     StoppedController,
     /// One of the brokers that run, drawn from the seed.
@@ -44,6 +46,7 @@ impl fmt::Display for Machine {
             Machine::Follower(partition) => write!(f, "follower:{partition}"),
             Machine::ActiveController => write!(f, "controller:active"),
             Machine::StandbyController => write!(f, "controller:standby"),
+            Machine::StoppedBroker => write!(f, "broker:stopped"),
             Machine::StoppedController => write!(f, "controller:stopped"),
             Machine::AnyBroker => write!(f, "broker:any"),
             Machine::AnyController => write!(f, "controller:any"),
@@ -68,6 +71,7 @@ pub(crate) fn machine_named(name: &str) -> Machine {
             ("broker", _, Some(id)) => return Machine::Broker(id),
             ("controller", "active", _) => return Machine::ActiveController,
             ("controller", "standby", _) => return Machine::StandbyController,
+            ("broker", "stopped", _) => return Machine::StoppedBroker,
             ("controller", "stopped", _) => return Machine::StoppedController,
             ("controller", "any", _) => return Machine::AnyController,
             ("controller", _, Some(id)) => return Machine::Controller(id),
@@ -94,7 +98,8 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
     if let Some(which) = &target.broker {
         return Some(match which.value {
             Which::Id(id) => Machine::Broker(id),
-            Which::Any | Which::Active | Which::Standby | Which::Stopped => Machine::AnyBroker,
+            Which::Stopped => Machine::StoppedBroker,
+            Which::Any | Which::Active | Which::Standby => Machine::AnyBroker,
         });
     }
     if let Some(which) = &target.controller {
@@ -134,6 +139,7 @@ impl Scope {
                 }
                 Machine::ActiveController
                 | Machine::StandbyController
+                | Machine::StoppedBroker
                 | Machine::StoppedController
                 | Machine::AnyBroker
                 | Machine::AnyController => {}
@@ -184,7 +190,7 @@ impl Scope {
                 let label = "expected a broker's id or \"any\"";
                 self.mistake(Diagnostic::new("no broker is active or passive", span.clone(), label));
             }
-            Some(Spanned { value: Which::Any, .. }) | None => {}
+            Some(Spanned { value: Which::Any | Which::Stopped, .. }) | None => {}
         }
         if let Some(Spanned { value: Which::Id(id), span }) = &target.controller {
             self.controller(*id, span);
