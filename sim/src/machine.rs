@@ -103,6 +103,16 @@ impl Program {
         }
     }
 
+    /// Panics if the program's state contradicts itself.
+    pub(crate) fn assert_invariants(&self) {
+        match self {
+            Program::Node(node) => node.assert_invariants(),
+            Program::Client(_) => {}
+            #[cfg(test)]
+            Program::Toy(_) => {}
+        }
+    }
+
     /// When the earliest timer of a lane is due, by the machine's monotonic clock.
     pub(crate) fn next_deadline(&self, lane: Lane) -> Option<Time> {
         match self {
@@ -140,6 +150,8 @@ pub struct Machine {
     pub(crate) starts: u32,
     /// How many times its power came back.
     pub(crate) boots: u32,
+    /// When the queue will look whether a sync has landed.
+    pub(crate) landing_at: Option<Time>,
 }
 
 /// A process: a program, its sockets, and its lanes.
@@ -223,6 +235,7 @@ impl Machine {
             clock: Clock::default(),
             starts: 0,
             boots: 0,
+            landing_at: None,
         }
     }
 

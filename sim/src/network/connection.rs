@@ -64,6 +64,11 @@ impl Connection {
         self.ends[0].machine == self.ends[1].machine
     }
 
+    /// Which end it is that this machine knows by this number: the direction that it sends in.
+    pub(crate) fn end_of(&self, machine: MachineId, id: ConnectionId) -> usize {
+        usize::from(!(self.ends[0].machine == machine && self.ends[0].id == Some(id)))
+    }
+
     /// The machines of a direction: from, to.
     pub(crate) fn route(&self, direction: usize) -> (MachineId, MachineId) {
         (self.ends[direction].machine, self.ends[1 - direction].machine)
@@ -90,6 +95,16 @@ pub(crate) struct Direction {
     pub(crate) is_closed: bool,
     /// Whether a FIN or a reset is under way or has arrived.
     pub(crate) is_finished: bool,
+}
+
+impl Direction {
+    /// Acknowledgements that have arrived make room in the send buffer.
+    pub(crate) fn hear_acknowledgements(&mut self, now: Time) {
+        while self.acknowledgements.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, freed) = self.acknowledgements.pop_front().expect("looked at right now");
+            self.unacknowledged -= u64::from(freed);
+        }
+    }
 }
 
 impl Hash for Direction {

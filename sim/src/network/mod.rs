@@ -20,8 +20,10 @@
 //!   segment that it does not know with a reset.
 
 mod connection;
+mod interventions;
 mod latency;
 mod link;
+mod medium;
 mod traffic;
 mod view;
 
@@ -29,5 +31,7 @@ pub use latency::LatencyModel;
 pub use view::{ConnectionStateName, ConnectionView, HeldBy, InFlightView};
 
 pub(crate) use connection::{Connection, Content, Direction, End, Obstacle, Phase, Segment, kind_of};
+pub(crate) use interventions::{Action, Intervention};
 pub(crate) use link::{LinkSetting, Links};
-pub(crate) use traffic::{Action, Arrival, Network, Wire};
+pub(crate) use medium::Medium;
+pub(crate) use traffic::{Arrival, Network, Wire};

@@ -54,6 +54,11 @@ pub struct WorldSettings {
     pub sync_cost: Duration,
     /// How often background writeback makes a drawn part of the page cache durable; none for never.
     pub writeback: Option<Duration>,
+    /// Whether every message is handed over as bytes that were decoded again, as a socket would,
+    /// instead of as a value.
+    pub through_bytes: bool,
+    /// Whether every node that was stepped looks at its own invariants.
+    pub assert_invariants: bool,
 }
 
 impl Default for WorldSettings {
@@ -65,6 +70,8 @@ impl Default for WorldSettings {
             send_buffer_bytes: 102_400,
             sync_cost: Duration::ZERO,
             writeback: None,
+            through_bytes: false,
+            assert_invariants: true,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Performing what machines ask for. Nothing here knows Kafka: each output is mechanical.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use trial_broker::api::{Body, Direction, Message};
 use trial_broker::effects::Output;
 use trial_broker::ids::{ConnectionId, Endpoint};
 use trial_broker::input::{CloseReason, Input, Lane};
@@ -15,6 +17,18 @@ use crate::machine::{Flush, Process, Waiting};
 use crate::network::End;
 use crate::queue::Subject;
 use crate::step::{Fact, InputKind, Resolution};
+
+/// A message as its receiver would read it from its bytes.
+fn decoded(message: &Message) -> Arc<Message> {
+    let direction = match message.body {
+        Body::Request(_) => Direction::Request,
+        Body::Response(_) => Direction::Response { api: message.api, version: message.version },
+    };
+    let decoded = Message::from_bytes(message.to_bytes(), direction);
+    let decoded =
+        decoded.unwrap_or_else(|error| panic!("{} does not survive its bytes: {error:?}", message.api.name()));
+    Arc::new(decoded)
+}
 
 impl World {
     /// Performs the outputs of a step, in order. `messages` has size and hash of each message among them.
@@ -43,6 +57,7 @@ impl World {
                 Output::Send { connection, message } => {
                     let weight = messages.next().expect("each message was weighed");
                     if let Some(number) = process.sockets.get(&connection).copied() {
+                        let message = if self.settings.through_bytes { decoded(&message) } else { message };
                         self.with_wire(&mut outcome.facts, |network, wire| {
                             network.send(wire, number, machine, connection, &message, weight);
                         });
@@ -156,7 +171,11 @@ impl World {
 
     /// Lets the earliest sync of a disk land when it is due.
     pub(super) fn expect_landing(&mut self, machine: MachineId) {
-        if let Some(at) = self.machines[&machine].disk.next_landing() {
+        let host = self.machines.get_mut(&machine).expect("a machine of the world");
+        if let Some(at) = host.disk.next_landing()
+            && host.landing_at.is_none_or(|expected| at < expected)
+        {
+            host.landing_at = Some(at);
             self.queue.push(at, Subject::Landing { machine });
         }
     }

@@ -67,6 +67,9 @@ impl World {
         let mut ctx = Context::new(clocks, &mut access, &mut choices);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
+        if self.settings.assert_invariants {
+            process.program.assert_invariants();
+        }
         let cost = access.cost();
         let given = choices.given;
         let until = (!cost.is_zero()).then(|| now + cost);

@@ -45,8 +45,13 @@ fn node_config(id: i32) -> NodeConfig {
 
 /// Three combined processes, a producer, an admin.
 fn cluster(seed: u64) -> World {
+    cluster_with(seed, false)
+}
+
+fn cluster_with(seed: u64, through_bytes: bool) -> World {
     let latency = LatencyModel::Exponential { min: us(500), mean: us(2000) };
-    let mut world = World::new(seed, WorldSettings { latency, sync_cost: us(500), ..WorldSettings::default() });
+    let settings = WorldSettings { latency, sync_cost: us(500), through_bytes, ..WorldSettings::default() };
+    let mut world = World::new(seed, settings);
     let bootstrap_servers: Vec<Endpoint> = (1..=3).map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT)).collect();
     for id in 1..=3 {
         let program = ProgramConfig::Node(Box::new(node_config(id)));
@@ -114,4 +119,20 @@ fn same_seed_same_cluster_and_another_seed_another() {
     };
     assert_eq!(fingerprint(1), fingerprint(1));
     assert_ne!(fingerprint(1).0, fingerprint(2).0);
+}
+
+#[test]
+fn messages_survive_their_bytes_and_the_run_is_the_same() {
+    let fingerprint = |through_bytes| {
+        let mut world = cluster_with(3, through_bytes);
+        at(&mut world, ms(9000), Fault::Call { machine: ADMIN, ticket: Ticket(1), call: create_topic() });
+        let record = ProducerRecord { topic: "orders".to_owned(), partition: None, key: None, value: Some("x".into()) };
+        call(&mut world, ms(11_000), PRODUCER, 2, Call::Send(record));
+        let steps = steps(&mut world, ms(15_000));
+        let answers: Vec<bool> = resolutions(&steps).into_iter().map(|(_, _, good)| good).collect();
+        (answers, world.fingerprint())
+    };
+    let (answers, by_value) = fingerprint(false);
+    assert_eq!(answers, [true, true]);
+    assert_eq!(fingerprint(true).1, by_value);
 }
