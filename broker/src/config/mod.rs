@@ -251,6 +251,10 @@ pub enum Switch {
     HighWatermarkBelowMinIsr,
     /// A follower with an unknown log end offset does not hold the high watermark back.
     HighWatermarkIgnoresUnknown,
+    /// The high watermark is the minimum over all replicas, in sync or not, and falls when it does.
+    HighWatermarkMayFall,
+    /// A leader no longer counts a lagging follower as soon as it has proposed the shrink.
+    IsrShrinksBeforeCommit,
     /// A follower enters the ISR without having reached the high watermark.
     IsrExpandBelowHighWatermark,
     /// Fetch responses are applied although they answer another offset or epoch.

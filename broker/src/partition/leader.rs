@@ -80,7 +80,11 @@ impl Leader {
         let committed_only = around.behaviour.is(Switch::HighWatermarkFromCommittedIsr);
         let ignores_unknown = around.behaviour.is(Switch::HighWatermarkIgnoresUnknown);
         let lag_max = around.settings.replica_lag_time_max;
+        let counts_all = around.behaviour.is(Switch::HighWatermarkMayFall);
         let counts = |id: NodeId, follower: &FollowerState| {
+            if counts_all {
+                return true;
+            }
             if committed_only {
                 return self.isr.committed().contains(&id);
             }

@@ -260,10 +260,12 @@ impl Partition {
         else {
             return false;
         };
-        if candidate <= self.log.high_watermark() {
-            return false;
-        }
-        let Some((from, to)) = self.log.update_high_watermark(ctx, candidate) else { return false };
+        let moved = if around.behaviour.is(Switch::HighWatermarkMayFall) {
+            self.log.set_follower_high_watermark(ctx, candidate)
+        } else {
+            self.log.update_high_watermark(ctx, candidate)
+        };
+        let Some((from, to)) = moved else { return false };
         ctx.emit(PartitionEvent::HighWatermarkAdvanced { partition: self.name.clone(), from, to, as_leader: true });
         true
     }
@@ -303,8 +305,11 @@ impl Partition {
         }
         let isr = leader.isr.committed().clone();
         let proposed: Vec<NodeId> = isr.difference(&removed).copied().collect();
-        let sent = self.proposal(leader, around, proposed);
+        let sent = self.proposal(leader, around, proposed.clone());
         self.propose(ctx, IsrState::PendingShrink { isr, removed, sent: sent.clone() });
+        if around.behaviour.is(Switch::IsrShrinksBeforeCommit) {
+            self.shrink_at_once(ctx, proposed);
+        }
         Some(sent)
     }
 
@@ -342,6 +347,15 @@ impl Partition {
             });
         }
         leader.isr = pending;
+    }
+
+    /// The switch `IsrShrinksBeforeCommit`: the proposal counts before the controllers have taken it.
+    fn shrink_at_once(&mut self, ctx: &mut Context, isr: Vec<NodeId>) {
+        let PartitionRole::Leader(leader) = &mut self.role else { return };
+        let from = leader.isr.committed().iter().copied().collect();
+        leader.isr = IsrState::Committed { isr: isr.iter().copied().collect() };
+        let (partition, partition_epoch) = (self.name.clone(), self.partition_epoch);
+        ctx.emit(PartitionEvent::IsrChanged { partition, from, to: isr, partition_epoch });
     }
 
     /// The controller's answer to a proposal of this partition (`Err`: why it was not taken).

@@ -16,7 +16,6 @@ use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
 use super::produce::{DelayedProduce, ProduceFailed, ProduceStatus, Produced};
 use super::purgatory::WaitId;
-use crate::config::Switch;
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{NodeId, RequestHandle, TopicPartition, UNKNOWN_OFFSET};
@@ -40,8 +39,7 @@ impl ReplicaManager {
             statuses.push(self.status_of(ctx, name, batch, outcome));
         }
         let waits = acks == Acks::All
-            && statuses.iter().any(|status| status.response.error.is_none())
-            && !self.config.behaviour.is(Switch::AckBeforeReplication);
+            && statuses.iter().any(|status| status.response.error.is_none());
         if waits {
             self.park_produce(ctx, handle, statuses, request.timeout_ms);
         } else {

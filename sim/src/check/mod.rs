@@ -14,6 +14,7 @@ mod epochs_only_grow;
 mod high_watermark_monotonic;
 mod isr_within_replicas;
 mod leader_completeness;
+pub mod liveness;
 mod log_matching;
 mod metadata_not_lost;
 pub mod model;

@@ -282,6 +282,8 @@ impl Model {
             PartitionEvent::ProduceCompleted { partition, required_offset, error: ErrorCode::None } => {
                 let known = self.partitions.entry(partition.clone()).or_default();
                 known.acked_end = known.acked_end.max(*required_offset);
+                // An acknowledgement is a promise, wherever the high watermark stands.
+                self.commit(partition, machine, *required_offset);
             }
             PartitionEvent::ReplicaRemoved { partition } => {
                 self.replicas.remove(&(partition.clone(), machine));

@@ -47,9 +47,14 @@ fn compare<'a>(
     for segment in segments {
         any = true;
         let content = disk.content(segment)?;
-        held.extend(
-            batches(&content).flatten().map(|batch| (batch.base_offset(), batch.last_offset(), batch.checksum())),
-        );
+        for batch in batches(&content).flatten() {
+            if !batch.is_valid() {
+                let message =
+                    format!("{partition}: the batch at offset {} does not match its checksum", batch.base_offset());
+                return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
+            }
+            held.push((batch.base_offset(), batch.last_offset(), batch.checksum()));
+        }
     }
     // A log that is not loaded yet has nothing to say.
     if !any {

@@ -24,8 +24,14 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let replica = seen.model.replica(partition, seen.machine)?;
     let (start, high, end) = (replica.log_start_offset, replica.high_watermark, replica.log_end_offset);
     // The metadata log's high watermark is the quorum's, and not an event of a partition.
-    let high = if partition.topic.as_str() == super::log_matching::METADATA_TOPIC { start } else { high.max(start) };
-    (start > end || high > end).then(|| Finding {
+    let is_metadata = partition.topic.as_str() == super::log_matching::METADATA_TOPIC;
+    // A follower hears of its leader's high watermark and log start in one answer; only a leader knows its own.
+    let high = match replica.leads_in {
+        Some(_) => high,
+        None if is_metadata => start,
+        None => high.max(start),
+    };
+    (start > high || high > end).then(|| Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(

@@ -38,6 +38,10 @@ pub struct File {
     /// When the run ends, if not with its last step. Counted from time zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Spanned<Span>>,
+    /// Whether the cluster must recover after the last step, within a time that its settings give: every partition
+    /// has a leader, every replica that runs is in sync, and no record is left waiting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub liveness: bool,
     /// Whether the calls of a person's program were saved as timed steps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_loop: bool,

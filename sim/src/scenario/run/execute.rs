@@ -10,7 +10,7 @@ use super::events::{EventLog, Happened, fits};
 use super::judge::{as_diagnostic, judge};
 use super::ledger::Ledger;
 use super::{RunOptions, TraceKind};
-use crate::check::{Suite, Violation};
+use crate::check::{Suite, Violation, liveness};
 use crate::fault::MachineId;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Spanned, Spans};
@@ -149,7 +149,42 @@ impl<'a> Run<'a> {
             Some(end) => end,
             None => self.previous.max(self.last_entry),
         };
-        self.advance(end)
+        self.advance(end)?;
+        if scenario.file.liveness { self.recover() } else { Ok(()) }
+    }
+
+    /// Gives the cluster the time that its settings promise, and says what has not recovered by then.
+    fn recover(&mut self) -> Result<(), Stop> {
+        let bound = liveness::bound(&self.world);
+        let deadline = self.world.now() + bound;
+        if self.wait(deadline, |run| run.unmet().is_empty())? {
+            return Ok(());
+        }
+        let at = Span { micros: self.cast.micros(self.world.now()) };
+        let goals: Vec<String> = self.unmet().iter().map(|unmet| format!("  {unmet}")).collect();
+        let (name, rule) = (liveness::PROPERTY.name, liveness::PROPERTY.rule);
+        let seconds = bound.as_secs();
+        self.failures.push(format!(
+            "{name}: after {seconds}s without a fault the cluster has not recovered\n{}\n  rule: {rule}\n{}",
+            goals.join("\n"),
+            self.replay_line(at)
+        ));
+        self.worsen(Verdict::Liveness);
+        Ok(())
+    }
+
+    /// The goals of recovery that do not hold now.
+    fn unmet(&self) -> Vec<String> {
+        let goals = liveness::converged(&self.world, self.checks.model()).err().unwrap_or_default();
+        let mut unmet: Vec<String> = goals.iter().map(ToString::to_string).collect();
+        for (name, machine) in &self.clients {
+            let Some(client) = self.ledger.clients.get(machine) else { continue };
+            let pending = client.sent - client.acked - client.failed;
+            if pending > 0 {
+                unmet.push(format!("{name} waits for {pending} records"));
+            }
+        }
+        unmet
     }
 
     /// When the run ends, if that is said.

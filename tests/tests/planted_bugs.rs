@@ -1,0 +1,84 @@
+//! Proof that every check can fail: each property has a deliberate bug that breaks it in a whole world.
+//!
+//! ```text
+//!   planted/NAME.toml ──switch on──▶ the check NAME reports it
+//!                     ──switch off─▶ pass
+//! ```
+//!
+//! A check that has never failed is no check. The scenarios are those of lessons, with a bug in
+//! the machine (`trial_broker::config::Switch`), and expectations that hold without it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trial_sim::check::PROPERTIES;
+use trial_sim::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::scenario::{Report, Scenario, Verdict};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted")
+}
+
+fn read(name: &str) -> Scenario {
+    let path = folder().join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path).expect("a planted bug has a scenario of its property's name");
+    Scenario::parse(&format!("{name}.toml"), &text).unwrap_or_else(|invalid| panic!("{invalid}"))
+}
+
+fn play(scenario: &Scenario) -> Report {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run(scenario, options, &mut |_| true)
+}
+
+/// With the bug the run ends with this verdict, found by this check; without it, all is well.
+fn assert_caught(name: &str, verdict: Verdict) {
+    let mut scenario = read(name);
+    let report = play(&scenario);
+    let found = report.failures.join("\n");
+    assert_eq!(report.verdict, verdict, "{name}: the planted bug is not found: {found}");
+    assert!(found.contains(&format!("{name}: ")), "{name}: another check found the planted bug: {found}");
+
+    scenario.file.cluster.value.switches.clear();
+    scenario.file.nodes.iter_mut().for_each(|node| node.switches.clear());
+    let report = play(&scenario);
+    assert_eq!(report.verdict, Verdict::Pass, "{name}: without the bug: {}", report.failures.join("\n"));
+}
+
+#[test]
+fn every_property_has_a_planted_bug() {
+    let files = fs::read_dir(folder()).expect("the planted bugs lie beside this file");
+    let have: BTreeSet<String> = files
+        .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned))
+        .filter(|name| name != "liveness")
+        .collect();
+    let wanted: BTreeSet<String> = PROPERTIES.iter().map(|property| property.name.to_owned()).collect();
+    assert_eq!(have, wanted, "a property without a planted bug may be one that cannot fail");
+}
+
+/// One test a scenario, so that they run beside each other.
+macro_rules! caught {
+    ($($test:ident: $name:literal is $verdict:ident;)*) => {$(
+        #[test]
+        fn $test() {
+            assert_caught($name, Verdict::$verdict);
+        }
+    )*};
+}
+
+caught! {
+    a_record_that_only_the_leader_acknowledged: "acked-record-not-lost" is Safety;
+    a_broker_that_skips_metadata: "broker-image-is-replay" is Safety;
+    a_change_of_leader_in_the_same_epoch: "epochs-only-grow" is Safety;
+    a_high_watermark_that_falls: "high-watermark-monotonic" is Safety;
+    a_leader_from_outside_of_the_isr: "isr-within-replicas" is Safety;
+    a_leader_that_was_let_in_too_early: "leader-completeness" is Safety;
+    logs_that_part_and_go_on: "log-matching" is Safety;
+    metadata_that_one_voter_commits: "metadata-not-lost" is Safety;
+    half_a_batch_after_a_power_cut: "on-disk-truth" is Safety;
+    voters_that_vote_twice: "one-leader-per-epoch" is Safety;
+    retention_of_what_is_not_committed: "order-of-positions" is Safety;
+    a_retry_that_is_written_again: "producer-sequence" is Safety;
+    a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" is Safety;
+    a_broker_that_never_comes_back: "liveness" is Liveness;
+}
