@@ -38,8 +38,7 @@ impl ReplicaManager {
             }
             statuses.push(self.status_of(ctx, name, batch, outcome));
         }
-        let waits = acks == Acks::All
-            && statuses.iter().any(|status| status.response.error.is_none());
+        let waits = acks == Acks::All && statuses.iter().any(|status| status.response.error.is_none());
         if waits {
             self.park_produce(ctx, handle, statuses, request.timeout_ms);
         } else {

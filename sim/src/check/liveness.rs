@@ -133,7 +133,8 @@ impl Core<'_> {
             return Some(format!("{name}: leader {} has not opened its log", registration.leader));
         };
         let (high_watermark, end) = (partition.log().high_watermark(), partition.log().log_end_offset());
-        (high_watermark < end)
-            .then(|| format!("{name}: leader {} has high watermark {high_watermark} < log end {end}", registration.leader))
+        (high_watermark < end).then(|| {
+            format!("{name}: leader {} has high watermark {high_watermark} < log end {end}", registration.leader)
+        })
     }
 }
