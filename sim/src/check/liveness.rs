@@ -19,7 +19,7 @@ use trial_broker::metadata::PartitionRegistration;
 use trial_broker::node::Node;
 
 use super::Property;
-use super::model::{Model, machine_of, min_insync_replicas};
+use super::model::{Model, machine_of};
 use crate::world::World;
 
 /// The property. It is not one of [`super::PROPERTIES`]: those hold after every step, this one in the end.
@@ -67,8 +67,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The goals that do not hold.
 pub fn converged(world: &World, model: &Model) -> Result<(), Vec<Unmet>> {
     let mut unmet: Vec<Unmet> = controllers(world).into_iter().collect();
-    let core = Core { world, model };
     if let Some(node) = running(world).max_by_key(|node| node.committed_metadata().last_offset()) {
+        let core = Core { world, model, best_informed: node };
         let partitions = node.committed_metadata().partitions();
         unmet.extend(partitions.filter_map(|(name, _, registration)| core.partition(&name, registration)));
     }
@@ -98,11 +98,20 @@ fn controllers(world: &World) -> Option<Unmet> {
 struct Core<'a> {
     world: &'a World,
     model: &'a Model,
+    /// The node that has heard of the most metadata.
+    best_informed: &'a Node,
 }
 
 impl Core<'_> {
     fn runs(&self, node: NodeId) -> bool {
         self.model.running.contains(&machine_of(node))
+    }
+
+    /// `min.insync.replicas` of a partition's topic.
+    fn min_insync_replicas(&self, name: &TopicPartition) -> usize {
+        let (image, config) = (self.best_informed.committed_metadata(), self.best_informed.config());
+        let settings = image.log_settings(&name.topic, &config.log, config.node);
+        usize::try_from(settings.min_insync_replicas).unwrap_or(1)
     }
 
     /// The first goal of a partition that does not hold.
@@ -113,7 +122,7 @@ impl Core<'_> {
         }
         let live: BTreeSet<NodeId> = registration.replicas.iter().copied().filter(|node| self.runs(*node)).collect();
         let isr: BTreeSet<NodeId> = registration.isr.iter().copied().collect();
-        let min_isr = min_insync_replicas(self.world, name).min(registration.replicas.len());
+        let min_isr = self.min_insync_replicas(name).min(registration.replicas.len());
         let message = if !self.runs(registration.leader) {
             format!("{name} has no running leader: leader {}, running replicas {live:?}", registration.leader)
         } else if isr != live {
