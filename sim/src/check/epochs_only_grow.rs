@@ -24,6 +24,11 @@ pub(super) struct Check {
 }
 
 impl Check {
+    /// The machine has a new, empty disk: its quorum member is another one (KIP-853), and begins at epoch 0.
+    pub(super) fn replaced(&mut self, machine: MachineId) {
+        self.quorum.remove(&machine);
+    }
+
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
         match seen.event {
             Event::Controller(ControllerEvent::PartitionChanged {

@@ -33,7 +33,7 @@ use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
-use crate::step::Step;
+use crate::step::{Fact, Step};
 use crate::world::World;
 use model::Model;
 
@@ -168,6 +168,11 @@ impl Suite {
     /// Looks at a step that the world has just made.
     pub fn observe(&mut self, world: &World, step: &Step) -> Option<Violation> {
         self.model.observe_facts(step);
+        for fact in &step.facts {
+            if let Fact::Replaced { machine } = fact {
+                self.epochs_only_grow.replaced(*machine);
+            }
+        }
         let mut found = None;
         if let Some(machine) = step.machine() {
             for event in &step.events {

@@ -9,6 +9,7 @@ use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, Partition
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
 use trial_broker::message::ErrorCode;
 
+use super::on_disk_truth;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
@@ -207,6 +208,13 @@ impl Model {
             LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
                 self.shortened(partition, machine, *log_end_offset, loss_budget(world, partition));
                 let replica = self.replica_mut(partition, machine);
+                // A step that died before it could speak may have left bytes that nobody has said.
+                if *log_end_offset > replica.log_end_offset
+                    && let Some(host) = world.machine(machine)
+                {
+                    let unsaid = on_disk_truth::batches_from(host.disk(), partition, replica.log_end_offset);
+                    replica.batches.extend(unsaid);
+                }
                 replica.truncate(*log_end_offset);
                 replica.log_start_offset = *log_start_offset;
                 replica.leads_in = None;

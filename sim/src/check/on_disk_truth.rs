@@ -1,5 +1,6 @@
 //! What lies in a machine's log files is what its events have said.
 
+use bytes::Bytes;
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::input::Lane;
@@ -75,6 +76,29 @@ fn compare<'a>(
         );
         Finding { property: PROPERTY, partition: Some(partition.clone()), message }
     })
+}
+
+/// The batches of a partition that lie on a machine's disk from an offset on.
+pub(super) fn batches_from(disk: &Disk, partition: &TopicPartition, from: Offset) -> Vec<BatchFact> {
+    let here = format!("/{partition}/");
+    let files = disk.files().into_iter().map(|file| file.path);
+    let segments = files.filter(|path| path.contains(&here) && path.ends_with(".log"));
+    let contents: Vec<Bytes> = segments.filter_map(|path| disk.content(&path)).collect();
+    let found = contents.iter().flat_map(|content| batches(content).flatten().collect::<Vec<_>>());
+    found
+        .filter(|batch| batch.base_offset() >= from)
+        .map(|batch| BatchFact {
+            base_offset: batch.base_offset(),
+            last_offset: batch.last_offset(),
+            leader_epoch: batch.leader_epoch(),
+            crc: batch.checksum(),
+            producer_id: batch.producer_id(),
+            producer_epoch: batch.producer_epoch(),
+            base_sequence: batch.base_sequence(),
+            is_transactional: batch.is_transactional(),
+            is_control: batch.is_control(),
+        })
+        .collect()
 }
 
 fn triple(batch: &BatchFact) -> (Offset, Offset, u32) {
