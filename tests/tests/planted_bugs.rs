@@ -5,6 +5,8 @@
 //!                     ──switch off─▶ pass
 //! ```
 //!
+//! `planted/more/SWITCH.toml` are further bugs, each named by its switch, that the same checks find.
+//!
 //! A check that has never failed is no check. The scenarios are those of lessons, with a bug in
 //! the machine (`trial_broker::config::Switch`), and expectations that hold without it.
 
@@ -31,9 +33,13 @@ fn play(scenario: &Scenario) -> Report {
     run(scenario, options, &mut |_| true)
 }
 
-/// With the bug the run ends with this verdict, found by this check; without it, all is well.
+/// With the bug the run ends with this verdict, found by the check of the file's name; without it, all is well.
 fn assert_caught(name: &str, verdict: Verdict) {
-    let mut scenario = read(name);
+    assert_caught_by(name, name, verdict);
+}
+
+fn assert_caught_by(file: &str, name: &str, verdict: Verdict) {
+    let mut scenario = read(file);
     let report = play(&scenario);
     let found = report.failures.join("\n");
     assert_eq!(report.verdict, verdict, "{name}: the planted bug is not found: {found}");
@@ -49,7 +55,8 @@ fn assert_caught(name: &str, verdict: Verdict) {
 fn every_property_has_a_planted_bug() {
     let files = fs::read_dir(folder()).expect("the planted bugs lie beside this file");
     let have: BTreeSet<String> = files
-        .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned))
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()).filter(|path| path.is_file()))
+        .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
         .filter(|name| name != "liveness")
         .collect();
     let wanted: BTreeSet<String> = PROPERTIES.iter().map(|property| property.name.to_owned()).collect();
@@ -81,4 +88,19 @@ caught! {
     a_retry_that_is_written_again: "producer-sequence" is Safety;
     a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" is Safety;
     a_broker_that_never_comes_back: "liveness" is Liveness;
+}
+
+#[test]
+fn a_voter_that_acknowledges_before_it_has_flushed() {
+    assert_caught_by("more/fetch-before-flush", "metadata-not-lost", Verdict::Safety);
+}
+
+#[test]
+fn an_eligible_leader_that_lost_what_it_held() {
+    assert_caught_by("more/elr-survives-unclean-shutdown", "leader-completeness", Verdict::Safety);
+}
+
+#[test]
+fn a_new_leader_that_does_not_wait_for_its_followers() {
+    assert_caught_by("more/high-watermark-ignores-unknown", "leader-completeness", Verdict::Safety);
 }
