@@ -1,5 +1,6 @@
 //! A seeded world for Kafka's machines: time, network, disks, crashes, people.
 
+pub mod bench;
 pub mod check;
 pub mod clock;
 pub mod disk;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 pass, 1 a failed expectation or a safety violation, 2 wrong use or an
 //! invalid scenario, 3 liveness, 4 crash of a machine's assertion, 5 nondeterminism.
 
+mod bench;
 mod output;
 mod run;
 
@@ -35,6 +36,8 @@ Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5
 enum Command {
     /// Run a scenario and say what came of it.
     Run(Run),
+    /// Measure how fast worlds run, and what was done for that.
+    Bench(bench::Bench),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),
     };
     ExitCode::from(code)

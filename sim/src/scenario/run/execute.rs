@@ -9,6 +9,7 @@ use super::build::{Built, build};
 use super::events::{EventLog, Happened, fits};
 use super::judge::{as_diagnostic, judge};
 use super::ledger::Ledger;
+use super::measure::{Counts, Kept, Measure};
 use super::{RunOptions, TraceKind};
 use crate::check::{Suite, Violation, liveness};
 use crate::fault::MachineId;
@@ -70,6 +71,9 @@ pub struct Run<'a> {
     previous: Time,
     /// Everything that must never happen.
     checks: Suite,
+    measure: Measure,
+    counts: Counts,
+    kept: Kept,
     last_step: Option<Step>,
     /// The last instant at which an entry of the scenario is due.
     last_entry: Time,
@@ -108,6 +112,9 @@ impl<'a> Run<'a> {
             values: BTreeMap::new(),
             previous: Time::ZERO,
             checks: Suite::new(scenario.file.allow.keys().map(|name| name.value.clone())),
+            measure: Measure::default(),
+            counts: Counts::default(),
+            kept: Kept::default(),
             last_step: None,
             last_entry: Time::ZERO,
             current: None,
@@ -115,6 +122,23 @@ impl<'a> Run<'a> {
             failures: Vec::new(),
             verdict: Verdict::Pass,
             booted: false,
+        }
+    }
+
+    /// The same run, with or without checks and recording.
+    pub(super) fn measured(mut self, measure: Measure) -> Self {
+        self.measure = measure;
+        self.world.keep_detail(measure.recording);
+        self
+    }
+
+    /// What the run has done.
+    pub(super) fn counts(&self) -> Counts {
+        let acked: i64 = self.ledger.clients.values().map(|client| client.acked).sum();
+        Counts {
+            records_acknowledged: u64::try_from(acked).unwrap_or(0),
+            checks_evaluated: self.checks.evaluated(),
+            ..self.counts
         }
     }
 
@@ -218,7 +242,11 @@ impl<'a> Run<'a> {
         let Some(step) = self.world.step() else {
             return Err(Stop::Boot("nothing is due any more: the world has come to rest".to_owned()));
         };
-        let violation = self.checks.observe(&self.world, &step);
+        let violation = if self.measure.checks { self.checks.observe(&self.world, &step) } else { None };
+        self.counts.observe(&step);
+        if self.measure.recording {
+            self.kept.observe(&self.world, &step);
+        }
         self.ledger.observe(&step);
         self.picture.observe(&step);
         self.events.observe(&step);
@@ -659,7 +687,8 @@ impl<'a> Run<'a> {
     }
 
     fn finish(&mut self) {
-        if let Some(last) = self.last_step.take().filter(|_| self.booted && self.verdict < Verdict::Safety)
+        if let Some(last) =
+            self.last_step.take().filter(|_| self.measure.checks && self.booted && self.verdict < Verdict::Safety)
             && let Some(violation) = self.checks.end(&self.world, &last)
         {
             self.violated(&violation);

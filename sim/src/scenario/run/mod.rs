@@ -16,6 +16,7 @@ mod events;
 mod execute;
 mod judge;
 mod ledger;
+mod measure;
 mod panics;
 mod view;
 
@@ -25,6 +26,7 @@ use super::report::{Report, Verdict};
 use super::{Scenario, Seed, Span};
 
 pub(super) use execute::Run;
+pub use measure::{Counts, Measure, run_measured};
 
 /// What to print of a run while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub struct RunOptions {
 pub fn run(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str) -> bool + Send)) -> Report {
     panics::watch();
     std::thread::scope(|scope| {
-        let work = move || run_here(scenario, options, print);
+        let work = move || run_here(scenario, options, Measure::default(), print).0;
         std::thread::Builder::new()
             .name("trial-world".to_owned())
             .spawn_scoped(scope, work)
@@ -65,14 +67,19 @@ pub fn run(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str
 }
 
 /// Runs a scenario on this thread.
-fn run_here(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str) -> bool + Send)) -> Report {
+fn run_here(
+    scenario: &Scenario,
+    options: RunOptions,
+    measure: Measure,
+    print: &mut (dyn FnMut(&str) -> bool + Send),
+) -> (Report, Counts) {
     let seed = options.seed.or(scenario.file.seed).unwrap_or_default();
-    let mut run = Run::new(scenario, seed, options, print);
+    let mut run = Run::new(scenario, seed, options, print).measured(measure);
     let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
     let mut report = run.report();
     if let Err(panic) = outcome {
         report.verdict = Verdict::Crash;
         report.failures.push(panics::describe(&panic, &run.position()));
     }
-    report
+    (report, run.counts())
 }

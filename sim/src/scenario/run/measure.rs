@@ -1,0 +1,150 @@
+//! A run that is measured: with or without checks and recording, and with its work counted.
+//!
+//! A rate without what was counted is not a result. Nothing here reads a clock: wall time is
+//! the business of whoever calls, outside of the world.
+
+use super::{Report, RunOptions, Scenario, Seed, TraceKind};
+use crate::fault::Fault;
+use crate::step::{InputKind, Step, StepKind};
+use crate::world::{DIGEST_EVERY, World};
+
+/// What a measured run does beside the simulation itself. Neither changes what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Whether the checks look at every step.
+    pub checks: bool,
+    /// Whether every step is kept with its details, and a copy of the world now and then, as a screen needs them.
+    pub recording: bool,
+}
+
+impl Default for Measure {
+    /// As an ordinary run: checks, no recording.
+    fn default() -> Self {
+        Measure { checks: true, recording: false }
+    }
+}
+
+/// What a run has done, boot included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that a machine took from a connection.
+    pub messages_delivered: u64,
+    /// Records whose producer was told that they are safe, since time zero.
+    pub records_acknowledged: u64,
+    /// Entries of the list that break something; those that mend it are not counted.
+    pub faults_executed: u64,
+    /// How many times a check has looked at something.
+    pub checks_evaluated: u64,
+    /// Steps of the world.
+    pub steps: u64,
+}
+
+impl Counts {
+    /// Takes in one step.
+    pub(super) fn observe(&mut self, step: &Step) {
+        self.steps += 1;
+        match &step.kind {
+            StepKind::Input { input: InputKind::Received(_), .. } => self.messages_delivered += 1,
+            StepKind::Entry(fault) if breaks(fault) => self.faults_executed += 1,
+            _ => {}
+        }
+    }
+
+    /// The counts of several runs together.
+    pub fn add(&mut self, other: &Counts) {
+        self.messages_delivered += other.messages_delivered;
+        self.records_acknowledged += other.records_acknowledged;
+        self.faults_executed += other.faults_executed;
+        self.checks_evaluated += other.checks_evaluated;
+        self.steps += other.steps;
+    }
+}
+
+/// Whether an entry makes something worse.
+fn breaks(fault: &Fault) -> bool {
+    match fault {
+        Fault::Slow { sync, .. } => !sync.is_zero(),
+        Fault::Start { .. }
+        | Fault::Resume { .. }
+        | Fault::Heal { .. }
+        | Fault::Unclog { .. }
+        | Fault::Release { .. }
+        | Fault::SyncNow { .. }
+        | Fault::Call { .. }
+        | Fault::Abandon { .. }
+        | Fault::Answer { .. } => false,
+        _ => true,
+    }
+}
+
+/// What a screen would keep of a run.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    steps: Vec<Step>,
+    copies: Vec<World>,
+}
+
+impl Kept {
+    pub(super) fn observe(&mut self, world: &World, step: &Step) {
+        self.steps.push(step.clone());
+        if world.steps() % DIGEST_EVERY == 0 {
+            self.copies.push(world.clone());
+        }
+    }
+}
+
+/// Runs a scenario on this thread, without printing anything.
+pub fn run_measured(scenario: &Scenario, seed: Seed, measure: Measure) -> (Report, Counts) {
+    super::panics::watch();
+    let options = RunOptions { seed: Some(seed), until: None, trace: TraceKind::None };
+    let mut nobody_reads = |_: &str| true;
+    super::run_here(scenario, options, measure, &mut nobody_reads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Verdict;
+
+    const SMALL: &str = r#"
+format = 1
+id = "small"
+title = "Ten records and a crash"
+[cluster]
+combined = 3
+[[topic]]
+name = "orders"
+replicas = [[1, 2, 3]]
+[[client]]
+name = "p1"
+producer = { acks = "all" }
+[[step]]
+at = "1s"
+produce = { client = "p1", topic = "orders", count = 10, every = "1ms" }
+[[step]]
+at = "2s"
+kill = { broker = 3 }
+[[step]]
+at = "3s"
+start = { broker = 3 }
+[[step]]
+at = "5s"
+expect = { client = "p1", acked = 10 }
+"#;
+
+    #[test]
+    fn what_is_counted_is_what_happened_whether_or_not_anybody_checks_or_records() {
+        let scenario = Scenario::parse("small.toml", SMALL).expect("a valid scenario");
+        let run = |measure| run_measured(&scenario, Seed(5), measure);
+        let (report, counts) = run(Measure::default());
+        assert_eq!((report.verdict, counts.records_acknowledged, counts.faults_executed), (Verdict::Pass, 10, 1));
+        assert_eq!(counts.steps, report.steps);
+        assert!(counts.messages_delivered > 20 && counts.messages_delivered < counts.steps);
+        assert!(counts.checks_evaluated > 0);
+        let (bare, uncounted) = run(Measure { checks: false, recording: false });
+        assert_eq!(uncounted, Counts { checks_evaluated: 0, ..counts });
+        let (recorded, same) = run(Measure { checks: true, recording: true });
+        assert_eq!(same, counts);
+        assert_eq!((bare.fingerprint, recorded.fingerprint), (report.fingerprint, report.fingerprint));
+    }
+}
