@@ -181,7 +181,7 @@ impl Suite {
                 found = found.or_else(|| finding.and_then(|finding| self.report(step, Some(machine), finding)));
             }
         }
-        if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || !step.facts.is_empty() {
+        if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || step.facts.iter().any(is_incident) {
             let finding = self.sweep(world);
             found = found.or_else(|| finding.and_then(|finding| self.report(step, None, finding)));
         }
@@ -241,6 +241,11 @@ impl Suite {
         }
         recent.push_back(Evidence { step: step.index, at: step.at, machine, event: event.clone() });
     }
+}
+
+/// Whether everything is worth a look after a fact. A message sent is none, and is told only while details are kept.
+fn is_incident(fact: &Fact) -> bool {
+    !matches!(fact, Fact::MessageSent { .. })
 }
 
 /// Whose proof an event may belong to; `None` if it proves nothing, `Some(None)` for the metadata quorum.

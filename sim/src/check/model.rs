@@ -3,6 +3,7 @@
 //!
 //! Nothing here is asked of a machine. The checks compare this with what machines hold.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
@@ -34,6 +35,9 @@ pub struct Replica {
     pub batches: Vec<BatchFact>,
     /// Whether a running process has the log open: after a stop it is unknown what is left until it is loaded.
     pub is_open: bool,
+    /// Every committed batch below this has been found in the log: it is not looked for again while the log stands.
+    /// Without it each acknowledgement would read the whole log.
+    verified_to: Cell<Offset>,
     /// Where the log starts.
     pub log_start_offset: Offset,
     /// Where it ends.
@@ -109,13 +113,22 @@ impl Replica {
 
     /// The first committed batch that this log lacks, if it lacks one.
     pub fn first_missing<'a>(&self, committed: &'a [BatchFact]) -> Option<&'a BatchFact> {
-        let from = committed.partition_point(|batch| batch.last_offset < self.log_start_offset);
-        committed[from..].iter().find(|batch| !self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)))
+        let known = self.log_start_offset.max(self.verified_to.get());
+        let from = committed.partition_point(|batch| batch.last_offset < known);
+        for batch in &committed[from..] {
+            if !self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)) {
+                return Some(batch);
+            }
+            self.verified_to.set(batch.last_offset + 1);
+        }
+        None
     }
 
     fn truncate(&mut self, end: Offset) {
         let keep = self.batches.partition_point(|batch| batch.last_offset < end);
         self.batches.truncate(keep);
+        let held = self.batches.last().map_or(0, |last| last.last_offset + 1);
+        self.verified_to.set(self.verified_to.get().min(held));
         self.log_end_offset = end;
         self.high_watermark = self.high_watermark.min(end);
     }
@@ -198,6 +211,7 @@ impl Model {
             LogEvent::LogStartedAnew { partition, offset } => {
                 let replica = self.replica_mut(partition, machine);
                 replica.batches.clear();
+                replica.verified_to.set(0);
                 replica.log_start_offset = *offset;
                 replica.log_end_offset = *offset;
                 replica.high_watermark = *offset;
@@ -321,6 +335,10 @@ impl Model {
         known.committed.retain(|batch| replica.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)));
         known.committed_end = known.committed_end.min(replica.log_end_offset);
         known.acked_end = known.acked_end.min(replica.log_end_offset);
+        // What was found before may not be what will be committed instead.
+        for (_, replica) in self.replicas.iter().filter(|((other, _), _)| other == partition) {
+            replica.verified_to.set(0);
+        }
     }
 
     /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.
