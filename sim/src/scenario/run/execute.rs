@@ -1,6 +1,7 @@
 //! The run itself: the world is stepped, watched, and given the scenario's steps when their time has come.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use trial_broker::time::Time;
@@ -10,7 +11,7 @@ use super::events::{EventLog, Happened, fits};
 use super::judge::{as_diagnostic, judge};
 use super::ledger::Ledger;
 use super::measure::{Counts, Kept, Measure};
-use super::{RunOptions, TraceKind};
+use super::{RunOptions, TraceKind, Watcher};
 use crate::check::{Suite, Violation, liveness};
 use crate::fault::MachineId;
 use crate::scenario::diagnostic::Diagnostic;
@@ -54,6 +55,7 @@ pub struct Run<'a> {
     pub(super) seed: Seed,
     options: RunOptions,
     print: &'a mut (dyn FnMut(&str) -> bool + Send),
+    watcher: &'a mut Watcher<'a>,
     pub(super) world: World,
     pub(super) cast: Cast,
     pub(super) brokers: Vec<MachineId>,
@@ -91,6 +93,7 @@ impl<'a> Run<'a> {
         seed: Seed,
         options: RunOptions,
         print: &'a mut (dyn FnMut(&str) -> bool + Send),
+        watcher: &'a mut Watcher<'a>,
     ) -> Self {
         let Built { world, cast, brokers, controllers, clients } = build(scenario, seed.0);
         Run {
@@ -98,6 +101,7 @@ impl<'a> Run<'a> {
             seed,
             options,
             print,
+            watcher,
             world,
             cast,
             brokers,
@@ -144,7 +148,7 @@ impl<'a> Run<'a> {
 
     /// Boots, executes all steps, and lets the run come to its end.
     pub(super) fn play(&mut self) {
-        let outcome = self.boot().and_then(|()| self.execute());
+        let outcome = self.shown_to_watcher(None).and_then(|()| self.boot()).and_then(|()| self.execute());
         match outcome {
             Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation) => {}
             Err(Stop::Boot(reason)) => {
@@ -254,10 +258,18 @@ impl<'a> Run<'a> {
             self.show(&step)?;
             self.watch();
         }
+        let watched = self.shown_to_watcher(Some(&step));
         self.last_step = Some(step);
         match violation {
             Some(violation) => Err(self.violated(&violation)),
-            None => Ok(()),
+            None => watched,
+        }
+    }
+
+    fn shown_to_watcher(&mut self, step: Option<&Step>) -> Result<(), Stop> {
+        match (self.watcher)(&self.world, step) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::NobodyReads),
         }
     }
 

@@ -98,7 +98,7 @@ pub fn run_measured(scenario: &Scenario, seed: Seed, measure: Measure) -> (Repor
     super::panics::watch();
     let options = RunOptions { seed: Some(seed), until: None, trace: TraceKind::None };
     let mut nobody_reads = |_: &str| true;
-    super::run_here(scenario, options, measure, &mut nobody_reads)
+    super::run_here(scenario, options, measure, &mut nobody_reads, &mut |_, _| std::ops::ControlFlow::Continue(()))
 }
 
 #[cfg(test)]

@@ -20,10 +20,13 @@ mod measure;
 mod panics;
 mod view;
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::report::{Report, Verdict};
 use super::{Scenario, Seed, Span};
+use crate::step::Step;
+use crate::world::World;
 
 pub(super) use execute::Run;
 pub use measure::{Counts, Measure, run_measured};
@@ -51,12 +54,26 @@ pub struct RunOptions {
     pub trace: TraceKind,
 }
 
+/// Sees the world after each of its steps, those before time zero included; without a step, before the first one.
+/// It may end the run: whatever has not come true by then is nobody's fault.
+pub type Watcher<'a> = dyn FnMut(&World, Option<&Step>) -> ControlFlow<()> + Send + 'a;
+
 /// Runs a scenario on a thread of its own. `print` takes pieces of the trace as they come; when it returns false
 /// nobody reads any more, and the run ends early.
 pub fn run(scenario: &Scenario, options: RunOptions, print: &mut (dyn FnMut(&str) -> bool + Send)) -> Report {
+    run_watched(scenario, options, print, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// As [`run`], with somebody who looks at the world itself.
+pub fn run_watched(
+    scenario: &Scenario,
+    options: RunOptions,
+    print: &mut (dyn FnMut(&str) -> bool + Send),
+    watcher: &mut Watcher,
+) -> Report {
     panics::watch();
     std::thread::scope(|scope| {
-        let work = move || run_here(scenario, options, Measure::default(), print).0;
+        let work = move || run_here(scenario, options, Measure::default(), print, watcher).0;
         std::thread::Builder::new()
             .name("trial-world".to_owned())
             .spawn_scoped(scope, work)
@@ -72,9 +89,10 @@ fn run_here(
     options: RunOptions,
     measure: Measure,
     print: &mut (dyn FnMut(&str) -> bool + Send),
+    watcher: &mut Watcher,
 ) -> (Report, Counts) {
     let seed = options.seed.or(scenario.file.seed).unwrap_or_default();
-    let mut run = Run::new(scenario, seed, options, print).measured(measure);
+    let mut run = Run::new(scenario, seed, options, print, watcher).measured(measure);
     let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
     let mut report = run.report();
     if let Err(panic) = outcome {
