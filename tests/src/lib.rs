@@ -1,1 +1,7 @@
-//! The proof: tests that look at the whole workspace. The tests themselves are in `tests/tests/`.
+//! The proof: tests that look at the whole workspace. The tests themselves are in `tests/tests/`;
+//! here is what several of them need.
+
+pub mod captured;
+pub mod golden;
+pub mod lessons;
+pub mod parallel;
