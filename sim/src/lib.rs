@@ -1,4 +1,21 @@
 //! A seeded world for Kafka's machines: time, network, disks, crashes, people.
+//!
+//! ```text
+//!   scenario file ─┐                                        ┌─▶ check: what must never happen
+//!   people ────────┼─▶ list of entries ─▶ World ─▶ steps ───┼─▶ record: fingerprint, recording
+//!   generator ─────┘    (fault)             │               └─▶ screens
+//!                                           │
+//!            machine ── lanes of a broker, controller or client process
+//!            network ── TCP: connections, segments, partitions
+//!            disk ───── page cache over a medium
+//!            clock ──── skew and drift          stream ── keyed randomness
+//! ```
+//!
+//! Read [`world`] first, then [`fault`] (what can be done), [`step`] (what is told),
+//! [`machine`], [`network`] and [`disk`], and [`people`] for programs of your own.
+//!
+//! The same seed and the same list give the same run, to the last byte: on any thread, in
+//! any order, any number of times.
 
 pub mod bench;
 pub mod check;

@@ -204,7 +204,7 @@ impl Disk {
     fn loss(&self, path: &str, index: u32, old: &File) -> Option<FileLoss> {
         let survivor = self.lookup(path).filter(|found| *found == index).and_then(|index| self.inode(index).file());
         let Some(new) = survivor else {
-            let changed = if old.length > 0 { vec![0..old.length] } else { Vec::new() };
+            let changed = (old.length > 0).then_some(0..old.length).into_iter().collect();
             return Some(FileLoss {
                 path: path.to_owned(),
                 length_before: old.length,

@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use madsim::time::TimeHandle;
+use trial_broker::client::{Call, CallResult};
+
 use super::*;
 use crate::machine::ProgramConfig;
 use crate::network::LatencyModel;
@@ -80,8 +83,7 @@ fn five(seed: u64, hops: bool) -> (u64, Vec<(u64, Time)>) {
         for task in tasks {
             task.await.expect("the task runs");
         }
-        let log = log.lock().expect("one at a time").clone();
-        log
+        std::mem::take(&mut *log.lock().expect("one at a time"))
     });
     (run.recording.world().fingerprint(), run.result)
 }

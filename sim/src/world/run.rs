@@ -141,7 +141,7 @@ impl World {
         self.now.hash(&mut self.scratch);
         let index = self.steps;
         self.steps += 1;
-        if self.steps % DIGEST_EVERY == 0 {
+        if self.steps.is_multiple_of(DIGEST_EVERY) {
             let digest = self.digest();
             digest.hash(&mut self.scratch);
         }
