@@ -174,6 +174,9 @@ impl BrokerLifecycle {
 
     /// A log directory failed: the controller must be told.
     pub fn directory_failed(&mut self, ctx: &mut Context, directory: DirectoryId) {
+        if self.state == BrokerState::ShuttingDown {
+            return;
+        }
         ctx.emit(LifecycleEvent::LogDirectoryFailed { directory });
         let deadline = ctx.now.monotonic + self.config.settings.log_dir_failure_timeout;
         self.offline_directories.insert(directory, false);

@@ -35,6 +35,17 @@ pub(super) struct DataLane {
     forwarding: Forwarding,
     producer_ids: ProducerIdManager,
     broker_epoch: BrokerEpoch,
+    service: Service,
+}
+
+/// Whether the lane still works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Service {
+    /// It does.
+    Open,
+    /// The logs are closed: nothing may touch their files any more, though the process may still have to leave the
+    /// quorum.
+    Closed,
 }
 
 /// The token of the one AlterPartition request that may be in flight.
@@ -68,6 +79,7 @@ impl DataLane {
             forwarding: Forwarding::default(),
             producer_ids: ProducerIdManager::new(config.node),
             broker_epoch: BrokerEpoch::NONE,
+            service: Service::Open,
         }
     }
 
@@ -77,6 +89,9 @@ impl DataLane {
     }
 
     pub(super) fn step(&mut self, ctx: &mut Context, input: Input) {
+        if self.service == Service::Closed {
+            return;
+        }
         match input {
             Input::Accepted { connection, .. } => self.connections.accepted(connection),
             Input::Connected { connection } => self.channels.connected(ctx, connection),
@@ -104,6 +119,9 @@ impl DataLane {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
+        if self.service == Service::Closed {
+            return None;
+        }
         [self.manager.next_deadline(), self.channels.next_deadline()].into_iter().flatten().min()
     }
 
@@ -138,7 +156,10 @@ impl DataLane {
             Internal::ControlledShutdownStarted => self.manager.controlled_shutdown_started(),
             Internal::ShutDown => {
                 ctx.output(Output::StopListening { port: BROKER_PORT });
+                self.connections.close_all(ctx);
+                self.channels.close_all(ctx);
                 self.manager.shut_down(ctx, self.broker_epoch);
+                self.service = Service::Closed;
             }
             // These are said to other lanes.
             Internal::MetadataApplied { .. }
@@ -233,7 +254,6 @@ impl DataLane {
                 ctx.output(Output::Flush { token, files: plan.files, directories: plan.directories });
             }
             PartitionOutput::DirectoryFailed { directory } => {
-                ctx.emit(LifecycleEvent::LogDirectoryFailed { directory });
                 let input = Internal::DirectoryFailed { directory };
                 ctx.output(Output::Internal { to: Lane::Lifecycle, input });
             }

@@ -29,6 +29,8 @@ pub(super) struct LifecycleLane {
 
 impl LifecycleLane {
     pub(super) fn new(config: &Arc<NodeConfig>, previous_broker_epoch: BrokerEpoch, ctx: &mut Context) -> Self {
+        // Simplified: a directory that fails while the process starts is registered as if it worked, and reported as
+        // failed by the first heartbeat; Kafka leaves it out of the registration.
         let mut lifecycle = BrokerLifecycle::new(
             LifecycleConfig {
                 node: config.node,

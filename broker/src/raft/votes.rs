@@ -249,7 +249,7 @@ impl Raft {
             self.maybe_transition(ctx, leader, epoch, endpoint)?;
             return Ok(Some(true));
         }
-        // Departure: Kafka 4.1 asks only whether no leader is known. A member that has restarted, and knows
+        // Simplified: Kafka 4.1 asks only whether no leader is known. A member that has restarted, and knows
         // the leader's id but not where it listens, then fails on the leader's own answer to its fetch.
         if leader.is_some() && (self.state.leader().is_none() || matches!(self.state, State::Unattached(_))) {
             // An observer can learn of the leader and append what it sent with one answer.

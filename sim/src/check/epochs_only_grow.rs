@@ -27,6 +27,7 @@ impl Check {
     /// The machine has a new, empty disk: its quorum member is another one (KIP-853), and begins at epoch 0.
     pub(super) fn replaced(&mut self, machine: MachineId) {
         self.quorum.remove(&machine);
+        self.local.retain(|(_, on), _| *on != machine);
     }
 
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {

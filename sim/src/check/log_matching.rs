@@ -34,15 +34,14 @@ impl Check {
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
         let Event::Log(LogEvent::RecordsAppended { partition, batches, .. }) = seen.event else { return None };
         let replica = seen.model.replica(partition, seen.machine)?;
-        let mut at = replica.batches.len() - batches.len();
+        let first_new = replica.batches.len() - batches.len();
         let known = match self.first.get_mut(partition) {
             Some(known) => known,
             None => self.first.entry(partition.clone()).or_default(),
         };
-        for batch in batches {
+        for (at, batch) in (first_new..).zip(batches) {
             let previous =
                 at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));
-            at += 1;
             let first =
                 known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
             let differs = first.batch.crc != batch.crc || first.batch.last_offset != batch.last_offset;
