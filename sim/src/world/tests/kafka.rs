@@ -14,8 +14,8 @@ use trial_broker::message::{Acks, ReplicaKey};
 use trial_broker::node::NodeConfig;
 use uuid::Uuid;
 
-const PRODUCER: MachineId = MachineId(1001);
-const ADMIN: MachineId = MachineId(1002);
+pub(super) const PRODUCER: MachineId = MachineId(1001);
+pub(super) const ADMIN: MachineId = MachineId(1002);
 
 fn node_config(id: i32) -> NodeConfig {
     let directory = |id: i32| DirectoryId(Uuid::from_u128(0x1000 + id as u128));
@@ -48,7 +48,7 @@ fn cluster(seed: u64) -> World {
     cluster_with(seed, false)
 }
 
-fn cluster_with(seed: u64, through_bytes: bool) -> World {
+pub(super) fn cluster_with(seed: u64, through_bytes: bool) -> World {
     let latency = LatencyModel::Exponential { min: us(500), mean: us(2000) };
     let settings = WorldSettings { latency, sync_cost: us(500), through_bytes, ..WorldSettings::default() };
     let mut world = World::new(seed, settings);
@@ -71,7 +71,7 @@ fn cluster_with(seed: u64, through_bytes: bool) -> World {
     world
 }
 
-fn create_topic() -> Call {
+pub(super) fn create_topic() -> Call {
     Call::CreateTopic {
         name: "orders".to_owned(),
         partitions: 1,

@@ -19,6 +19,7 @@ mod kafka;
 mod lanes;
 mod laws;
 mod recording;
+mod storms;
 mod tcp;
 
 const A: MachineId = MachineId(1);
