@@ -17,7 +17,6 @@ pub(crate) fn is_retriable(error: ErrorCode) -> bool {
             error,
             ErrorCode::CorruptMessage
                 | ErrorCode::RequestTimedOut
-                | ErrorCode::CoordinatorLoadInProgress
                 | ErrorCode::CoordinatorNotAvailable
                 | ErrorCode::NotCoordinator
                 | ErrorCode::NotEnoughReplicas

@@ -1,9 +1,11 @@
 //! `trial run`: read a scenario, run it, say what came of it.
 
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
 use trial_sim::scenario::{Report, Scenario};
@@ -23,6 +25,7 @@ pub fn run(arguments: &Run) -> u8 {
     let started = Instant::now();
     let mut kept = String::new();
     let mut reader_left = false;
+    let patience = Patience::start();
     let report = run_scenario(&scenario, options, &mut |text| {
         if arguments.out.is_some() {
             kept.push_str(text);
@@ -31,6 +34,7 @@ pub fn run(arguments: &Run) -> u8 {
         // Whoever wants files wants the whole run.
         !reader_left || arguments.out.is_some()
     });
+    drop(patience);
     if reader_left && arguments.out.is_none() {
         return 0;
     }
@@ -48,6 +52,40 @@ pub fn run(arguments: &Run) -> u8 {
         return WRONG_USE;
     }
     report.verdict.exit_code()
+}
+
+/// Says on a terminal that a long run is under way, until it is dropped.
+struct Patience {
+    done: Option<mpsc::Sender<()>>,
+    teller: Option<JoinHandle<()>>,
+}
+
+impl Patience {
+    /// How long a run may take without a word.
+    const SILENCE: Duration = Duration::from_secs(2);
+
+    fn start() -> Self {
+        if !io::stderr().is_terminal() {
+            return Patience { done: None, teller: None };
+        }
+        let (done, wait) = mpsc::channel();
+        let teller = thread::spawn(move || {
+            let started = Instant::now();
+            while wait.recv_timeout(Self::SILENCE) == Err(RecvTimeoutError::Timeout) {
+                complain(&format!("still running, for {} s", started.elapsed().as_secs()));
+            }
+        });
+        Patience { done: Some(done), teller: Some(teller) }
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        drop(self.done.take());
+        if let Some(teller) = self.teller.take() {
+            let _ = teller.join();
+        }
+    }
 }
 
 /// The findings, and the verdict alone on the last line.

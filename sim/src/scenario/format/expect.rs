@@ -7,8 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::step::Which;
-use super::value::{Names, Numbers, Spanned, Spans};
+use super::action::Which;
+use super::numbers::{Names, Numbers, Spans};
+use super::value::Spanned;
 
 /// Something that can be true of the world: everything that is said must hold at once.
 ///

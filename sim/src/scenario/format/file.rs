@@ -18,8 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trial_broker::config::{ConsumerSettings, ProducerSettings, Switch};
 
+use super::settings::{ClientSettings, Settings, settings_schema};
 use super::step::Step;
-use super::value::{ClientSettings, Seed, Settings, Span, Spanned, settings_schema};
+use super::value::{Seed, Span, Spanned};
 
 /// A scenario: a cluster, its clients, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -275,6 +276,9 @@ pub struct Node {
     pub switches: Vec<Spanned<String>>,
 }
 
+/// The brokers of each partition, the preferred leader first.
+pub type ReplicaLists = Vec<Spanned<Vec<Spanned<i32>>>>;
+
 /// A topic that exists at time zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -289,7 +293,7 @@ pub struct Topic {
     pub replication_factor: Option<Spanned<u32>>,
     /// The brokers of each partition, the preferred leader first: [[1, 2, 3], [2, 3, 1]].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<Spanned<Vec<Spanned<Vec<Spanned<i32>>>>>>,
+    pub replicas: Option<Spanned<ReplicaLists>>,
     /// Its settings, by Kafka's name.
     #[serde(default)]
     #[schemars(with = "TopicSettingsSchema")]

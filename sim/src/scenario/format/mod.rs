@@ -1,11 +1,17 @@
 //! The scenario file as types: what may be written, and where each word stood.
 
+pub mod action;
 pub mod expect;
 pub mod file;
+pub mod numbers;
+pub mod settings;
 pub mod step;
 pub mod value;
 
+pub use action::{Target, Which};
 pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern};
 pub use file::{Always, Client, Cluster, File, Latency, Lesson, Node, Topic};
-pub use step::{Action, Step, Target, Which};
-pub use value::{ClientSettings, Names, Numbers, Seed, Setting, Settings, Span, Spanned, Spans};
+pub use numbers::{Names, Numbers, Spans};
+pub use settings::{ClientSettings, Setting, Settings};
+pub use step::{Action, Step};
+pub use value::{Seed, Span, Spanned};

@@ -13,7 +13,8 @@ use super::build::{ADMIN, latency_model, runner_stream};
 use super::execute::Run;
 use super::view;
 use crate::fault::{DiskFailure, Entry, Fault, Lose, MachineId, MessageFilter, MessageKind, MessageTarget};
-use crate::scenario::format::step::{self, Produce};
+use crate::scenario::format::action::{self, Produce};
+use crate::scenario::format::file::ReplicaLists;
 use crate::scenario::format::{Action, Names, Spanned, Target};
 use crate::scenario::validate::{Machine, PlannedStep, machine_named, machine_of, partition_named};
 
@@ -125,8 +126,8 @@ impl Run<'_> {
             Action::PowerCut(cut) => {
                 let machine = self.target(&cut.target(), &mut resolved)?;
                 let lose = match cut.lose.as_ref().map(|lose| lose.value) {
-                    Some(step::Lose::All) => Lose::All,
-                    Some(step::Lose::None) => Lose::None,
+                    Some(action::Lose::All) => Lose::All,
+                    Some(action::Lose::None) => Lose::None,
                     None => Lose::Drawn,
                 };
                 vec![Fault::PowerCut { machine, lose, draw: self.draw(step) }]
@@ -211,7 +212,7 @@ impl Run<'_> {
             Action::Drop(messages) => Fault::Drop { target: self.next(messages, resolved)? },
             Action::Hold(messages) => Fault::Hold { target: self.next(messages, resolved)? },
             Action::Delay(delay) => {
-                let messages = step::Messages {
+                let messages = action::Messages {
                     from: delay.from.clone(),
                     to: delay.to.clone(),
                     api: delay.api.clone(),
@@ -232,7 +233,7 @@ impl Run<'_> {
 
     fn pairs(
         &self,
-        partition: &step::Partition,
+        partition: &action::Partition,
         resolved: &mut Resolved,
     ) -> Result<Vec<(MachineId, MachineId)>, Unresolved> {
         let mut pairs = Vec::new();
@@ -258,19 +259,19 @@ impl Run<'_> {
         Ok(pairs)
     }
 
-    fn filter(&self, messages: &step::Messages, resolved: &mut Resolved) -> Result<MessageFilter, Unresolved> {
+    fn filter(&self, messages: &action::Messages, resolved: &mut Resolved) -> Result<MessageFilter, Unresolved> {
         Ok(MessageFilter {
             from: self.set(&messages.from, resolved)?,
             to: self.set(&messages.to, resolved)?,
             api: messages.api.as_ref().and_then(|api| Api::ALL.iter().copied().find(|known| known.name() == api.value)),
             kind: messages.kind.as_ref().map(|kind| match kind.value {
-                step::MessageKind::Request => MessageKind::Request,
-                step::MessageKind::Response => MessageKind::Response,
+                action::MessageKind::Request => MessageKind::Request,
+                action::MessageKind::Response => MessageKind::Response,
             }),
         })
     }
 
-    fn next(&self, messages: &step::Messages, resolved: &mut Resolved) -> Result<MessageTarget, Unresolved> {
+    fn next(&self, messages: &action::Messages, resolved: &mut Resolved) -> Result<MessageTarget, Unresolved> {
         let nth = messages.nth.as_ref().map_or(1, |nth| nth.value);
         Ok(MessageTarget::Next { filter: self.filter(messages, resolved)?, nth })
     }
@@ -292,11 +293,11 @@ impl Run<'_> {
                 machine: self.target(&fail.target(), resolved)?,
                 path: fail.path.as_ref().map(|path| path.value.clone()).unwrap_or_default(),
                 failure: fail.error.as_ref().and_then(|error| match error.value {
-                    step::DiskError::Eio => Some(DiskFailure::InputOutput),
-                    step::DiskError::Enospc => Some(DiskFailure::NoSpace),
-                    step::DiskError::FailedSync => Some(DiskFailure::NextSyncFails),
-                    step::DiskError::LostSync => Some(DiskFailure::NextSyncLosesPages),
-                    step::DiskError::None => None,
+                    action::DiskError::Eio => Some(DiskFailure::InputOutput),
+                    action::DiskError::Enospc => Some(DiskFailure::NoSpace),
+                    action::DiskError::FailedSync => Some(DiskFailure::NextSyncFails),
+                    action::DiskError::LostSync => Some(DiskFailure::NextSyncLosesPages),
+                    action::DiskError::None => None,
                 }),
             },
             other => unreachable!("{} is no action on a disk", other.name()),
@@ -400,7 +401,7 @@ const ALIGNED_ELECTION_TIMEOUT_MICROS: u64 = 1_500_000;
 /// Who calls what; nobody stands for the unseen administrator.
 fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
     let nodes = |list: &Vec<Spanned<i32>>| list.iter().map(|id| NodeId(id.value)).collect::<Vec<_>>();
-    let lists = |lists: &Option<Spanned<Vec<Spanned<Vec<Spanned<i32>>>>>>| {
+    let lists = |lists: &Option<Spanned<ReplicaLists>>| {
         lists.iter().flat_map(|lists| &lists.value).map(|list| nodes(&list.value)).collect::<Vec<_>>()
     };
     Some(match action {

@@ -191,7 +191,6 @@ impl Judge<'_, '_> {
         let machine = match which.value {
             Which::Id(id) => Some(MachineId(id as u32)),
             Which::Active | Which::Any => self.run.active_controller(),
-            Which::Stopped => None,
             Which::Standby => self.run.resolve(&Machine::StandbyController).ok(),
             Which::Stopped => self.run.resolve(&Machine::StoppedController).ok(),
         };

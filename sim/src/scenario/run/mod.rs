@@ -14,10 +14,13 @@ mod boot;
 mod build;
 mod events;
 mod execute;
+mod expectations;
+mod findings;
 mod judge;
 mod ledger;
 mod measure;
 mod panics;
+mod steps;
 mod view;
 
 use std::ops::ControlFlow;
@@ -28,7 +31,7 @@ use super::{Scenario, Seed, Span};
 use crate::step::Step;
 use crate::world::World;
 
-pub(super) use execute::Run;
+use execute::Run;
 pub use measure::{Counts, Measure, run_measured};
 
 /// What to print of a run while it runs.

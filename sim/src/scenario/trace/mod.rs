@@ -4,6 +4,8 @@
 //! they show is exactly what was published.
 
 mod cast;
+mod event_rows;
+mod fault_rows;
 mod json;
 mod lanes;
 mod picture;

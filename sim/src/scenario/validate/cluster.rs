@@ -9,7 +9,7 @@ use trial_broker::config::{
 };
 
 use super::super::diagnostic::{Diagnostic, nearest, suggestion};
-use super::super::format::file::{CONSUMER_EXTRAS, PRODUCER_EXTRAS, switch_named};
+use super::super::format::file::{CONSUMER_EXTRAS, PRODUCER_EXTRAS, ReplicaLists, switch_named};
 use super::super::format::{ClientSettings, File, Settings, Spanned};
 use super::{Kind, Scope};
 
@@ -123,13 +123,11 @@ pub(super) fn check_topic_name(name: &Spanned<String>, scope: &mut Scope) {
     }
 }
 
-type ReplicaLists = Spanned<Vec<Spanned<Vec<Spanned<i32>>>>>;
-
 /// Where a topic's replicas lie. Returns the number of partitions.
 pub(super) fn check_placement(
     partitions: Option<&Spanned<u32>>,
     factor: Option<&Spanned<u32>>,
-    replicas: Option<&ReplicaLists>,
+    replicas: Option<&Spanned<ReplicaLists>>,
     name: &Spanned<String>,
     scope: &mut Scope,
 ) -> u32 {
@@ -165,7 +163,7 @@ pub(super) fn check_placement(
 }
 
 /// Each list names different brokers that exist; all lists are of one length.
-pub(super) fn check_replica_lists(replicas: &ReplicaLists, name: &Spanned<String>, scope: &mut Scope) {
+pub(super) fn check_replica_lists(replicas: &Spanned<ReplicaLists>, name: &Spanned<String>, scope: &mut Scope) {
     if replicas.value.is_empty() {
         let label = "expected a list of brokers for each partition: [[1, 2, 3]]";
         let title = format!("topic `{}` has no partition", name.value);

@@ -186,7 +186,7 @@ impl Scope {
             Some(Spanned { value: Which::Id(id), span }) => {
                 self.broker(*id, span);
             }
-            Some(Spanned { value: Which::Active | Which::Standby | Which::Stopped, span }) => {
+            Some(Spanned { value: Which::Active | Which::Standby, span }) => {
                 let label = "expected a broker's id or \"any\"";
                 self.mistake(Diagnostic::new("no broker is active or passive", span.clone(), label));
             }

@@ -6,7 +6,7 @@ use trial_broker::config::LogSettings;
 use trial_broker::message::Api;
 
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
-use super::super::format::step::{CreateTopic, Messages, Produce};
+use super::super::format::action::{CreateTopic, Messages, Partition, Produce};
 use super::super::format::{Action, Condition, EventPattern, File, Names, Span, Spanned, Spans, Step};
 use super::{Kind, Scope, cluster};
 
@@ -35,9 +35,9 @@ pub enum Start {
     /// This long after the step before it ran; at once if the time is zero.
     After(Span),
     /// As soon as this holds.
-    When(Spanned<Condition>),
+    When(Box<Spanned<Condition>>),
     /// As soon as this happens.
-    WhenEvent(Spanned<EventPattern>),
+    WhenEvent(Box<Spanned<EventPattern>>),
 }
 
 /// Checks all steps.
@@ -46,7 +46,7 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
     let mut clock = Clock { earliest: Span::default(), said: None };
     for (index, step) in file.steps.iter().enumerate() {
         clock.check(step, scope);
-        let start = start_of(step, scope);
+        let start = start_of(step);
         check_starts(step, scope);
         let Some(action) = action_of(step, scope) else { continue };
         check_within(step, &action, scope);
@@ -113,13 +113,13 @@ impl Clock {
     }
 }
 
-fn start_of(step: &Step, _scope: &mut Scope) -> Start {
+fn start_of(step: &Step) -> Start {
     if let Some(at) = &step.at {
         Start::At(at.value)
     } else if let Some(when) = &step.when {
-        Start::When(when.clone())
+        Start::When(Box::new(when.clone()))
     } else if let Some(pattern) = &step.when_event {
-        Start::WhenEvent(pattern.clone())
+        Start::WhenEvent(Box::new(pattern.clone()))
     } else {
         Start::After(step.after.as_ref().map_or(Span::default(), |after| after.value))
     }
@@ -331,7 +331,7 @@ impl Scope {
         }
     }
 
-    fn network_partition(&mut self, partition: &super::super::format::step::Partition, span: &Range<usize>) {
+    fn network_partition(&mut self, partition: &Partition, span: &Range<usize>) {
         self.names([&partition.from, &partition.to]);
         match (&partition.groups, &partition.from, &partition.to) {
             (Some(groups), None, None) => {

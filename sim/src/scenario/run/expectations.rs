@@ -1,0 +1,223 @@
+//! Expectations: what must hold now, what must come to hold in time, what must never hold.
+
+use trial_broker::time::Time;
+
+use super::events::{Happened, fits};
+use super::execute::{Run, Stop};
+use super::judge::{as_diagnostic, judge};
+use crate::check::liveness;
+use crate::fault::MachineId;
+use crate::scenario::Span;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Spanned, Spans};
+use crate::scenario::report::Verdict;
+use crate::scenario::validate::{PlannedStep, error_code, machine_named};
+
+impl Run<'_> {
+    pub(super) fn expect(&mut self, step: &PlannedStep, base: Time, condition: &Condition) -> Result<(), Stop> {
+        let wanted = condition.clone();
+        let held = self.hold(step, base, move |run| judge(run, &wanted).is_empty())?;
+        if held {
+            self.met += 1;
+        } else {
+            let mismatches = judge(self, condition);
+            let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
+            self.fail(step, as_diagnostic(title, &mismatches, step.action.span.clone()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn expect_error(&mut self, step: &PlannedStep, base: Time, pattern: &ErrorPattern) -> Result<(), Stop> {
+        let (machine, wanted) = (self.client(&pattern.client), error_code(&pattern.error.value));
+        let since = self.previous;
+        let has_error = move |run: &Run| {
+            let ledger = machine.and_then(|machine| run.ledger.clients.get(&machine));
+            ledger.is_some_and(|client| client.errors.iter().any(|(at, error)| *at >= since && Some(*error) == wanted))
+        };
+        if self.hold(step, base, has_error)? {
+            self.met += 1;
+            return Ok(());
+        }
+        let ledger = machine.and_then(|machine| self.ledger.clients.get(&machine));
+        let found: Vec<String> = ledger
+            .iter()
+            .flat_map(|client| &client.errors)
+            .filter(|(at, _)| *at >= since)
+            .map(|(at, error)| format!("{} at {}", error.name(), self.shown(*at)))
+            .collect();
+        let label = if found.is_empty() {
+            "no call has failed since the step before".to_owned()
+        } else {
+            format!("found {}", found.join(", "))
+        };
+        let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
+        self.fail(step, Diagnostic::new(title, pattern.error.span.clone(), label));
+        Ok(())
+    }
+
+    pub(super) fn expect_event(&mut self, step: &PlannedStep, base: Time, pattern: &EventPattern) -> Result<(), Stop> {
+        let since = self.since(pattern);
+        let wanted = pattern.clone();
+        let accepts = move |run: &Run| {
+            let count = run.count(&wanted, since) as i64;
+            wanted.count.as_ref().map_or(count > 0, |wanted| wanted.value.accepts(count))
+        };
+        // A time in the pattern is a time to wait for.
+        let until = pattern.time.as_ref().map(|time| self.cast.zero() + time.value.max.duration());
+        let held = match (&step.within, until) {
+            (None, Some(until)) if until > self.world.now() => {
+                let held = self.wait(until, accepts)?;
+                self.previous = self.world.now();
+                held
+            }
+            _ => self.hold(step, base, accepts)?,
+        };
+        if held {
+            self.met += 1;
+            return Ok(());
+        }
+        let label = self.what_happened_instead(pattern, since);
+        let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
+        self.fail(step, Diagnostic::new(title, pattern.event.span.clone(), label));
+        Ok(())
+    }
+
+    pub(super) fn since(&self, pattern: &EventPattern) -> Time {
+        match (&pattern.since, &pattern.time) {
+            (Some(since), _) => self.cast.zero() + since.value.duration(),
+            (None, Some(_)) => self.cast.zero(),
+            (None, None) => self.previous,
+        }
+    }
+
+    pub(super) fn what_happened_instead(&self, pattern: &EventPattern, since: Time) -> String {
+        let loose = EventPattern { time: None, ..pattern.clone() };
+        let times: Vec<String> = self.matching(&loose, since).map(|found| self.shown(found.at)).collect();
+        if !times.is_empty() {
+            return format!("it happened {} times: at {}", times.len(), times[..times.len().min(5)].join(", "));
+        }
+        let named = EventPattern { event: pattern.event.clone(), ..EventPattern::default() };
+        let others = self.matching(&named, since).count();
+        match others {
+            0 => "no such event happened".to_owned(),
+            others => format!("{others} events of this name happened, with other fields or elsewhere"),
+        }
+    }
+
+    /// How many events fit a pattern, its time included.
+    pub(super) fn count(&self, pattern: &EventPattern, since: Time) -> usize {
+        self.matching(pattern, since).count()
+    }
+
+    pub(super) fn matching<'b>(&'b self, pattern: &'b EventPattern, since: Time) -> impl Iterator<Item = &'b Happened> {
+        let from = self.events.events.partition_point(|found| found.at < since);
+        let machines = pattern.on.as_ref().map(|names| self.machines(names));
+        self.events.events[from..].iter().filter(move |found| {
+            machines.as_ref().is_none_or(|machines| machines.contains(&found.machine))
+                && pattern.time.as_ref().is_none_or(|time| time.value.accepts(self.cast.micros(found.at)))
+                && fits(pattern, &found.event)
+        })
+    }
+
+    pub(super) fn machines(&self, names: &Spanned<Names>) -> Vec<MachineId> {
+        let resolve = |name: &String| self.client(name).or_else(|| self.resolve(&machine_named(name)).ok());
+        names.value.0.iter().filter_map(resolve).collect()
+    }
+
+    /// Whether something holds now, or comes to hold within the step's time.
+    pub(super) fn hold(&mut self, step: &PlannedStep, base: Time, holds: impl Fn(&Run) -> bool) -> Result<bool, Stop> {
+        let Some(within) = &step.within else {
+            let held = holds(self);
+            self.previous = self.world.now();
+            return Ok(held);
+        };
+        let deadline = base + within.value.max.duration();
+        let held = self.wait(deadline, holds)?;
+        if held && !self.check_not_early(step, within, base) {
+            self.previous = self.world.now();
+            // Told already: it held, but too early.
+            return Ok(true);
+        }
+        self.previous = self.world.now();
+        Ok(held)
+    }
+
+    /// Complains if a step's range says that it must not hold yet. Returns whether all is well.
+    pub(super) fn check_not_early(&mut self, step: &PlannedStep, within: &Spanned<Spans>, base: Time) -> bool {
+        let took = Span { micros: self.world.now().since(base).as_micros() as i64 };
+        if !within.value.is_range || took >= within.value.min {
+            return true;
+        }
+        let title = format!("{} came too early", self.title_of(step));
+        let label = format!("expected after {}, found after {took}", within.value);
+        self.fail(step, Diagnostic::new(title, within.span.clone(), label));
+        self.met = self.met.saturating_sub(1);
+        false
+    }
+
+    /// Looks whether something has become true that must not.
+    pub(super) fn watch(&mut self) {
+        if self.monitors.is_empty() {
+            return;
+        }
+        let now = self.world.now();
+        let mut monitors = std::mem::take(&mut self.monitors);
+        for monitor in monitors.iter_mut().filter(|monitor| !monitor.broken && now <= monitor.until) {
+            let broken = match &monitor.step.action.value {
+                Action::Never(condition) => judge(self, condition).is_empty(),
+                Action::NeverEvent(pattern) => self.count(pattern, monitor.since) > 0,
+                _ => false,
+            };
+            if broken {
+                monitor.broken = true;
+                let title = format!("{} at {}", self.title_of(&monitor.step), self.shown(now));
+                let label = "this must never be, and it is";
+                let step = monitor.step.clone();
+                self.fail(&step, Diagnostic::new(title, step.action.span.clone(), label));
+            }
+        }
+        self.monitors = monitors;
+    }
+
+    /// Gives the cluster the time that its settings promise, and says what has not recovered by then.
+    pub(super) fn recover(&mut self) -> Result<(), Stop> {
+        let bound = liveness::bound(&self.world);
+        let deadline = self.world.now() + bound;
+        if self.wait(deadline, |run| run.unmet().is_empty())? {
+            return Ok(());
+        }
+        let at = Span { micros: self.cast.micros(self.world.now()) };
+        let goals: Vec<String> = self.unmet().iter().map(|unmet| format!("  {unmet}")).collect();
+        let (name, rule) = (liveness::PROPERTY.name, liveness::PROPERTY.rule);
+        let seconds = bound.as_secs();
+        self.failures.push(format!(
+            "{name}: after {seconds}s without a fault the cluster has not recovered\n{}\n  rule: {rule}\n{}",
+            goals.join("\n"),
+            self.replay_line(at)
+        ));
+        self.worsen(Verdict::Liveness);
+        Ok(())
+    }
+
+    /// The goals of recovery that do not hold now.
+    fn unmet(&self) -> Vec<String> {
+        let goals = liveness::converged(&self.world, self.checks.model()).err().unwrap_or_default();
+        let mut unmet: Vec<String> = goals.iter().map(ToString::to_string).collect();
+        for (name, machine) in &self.clients {
+            let Some(client) = self.ledger.clients.get(machine) else { continue };
+            let pending = client.sent - client.acked - client.failed;
+            if pending > 0 {
+                unmet.push(format!("{name} waits for {pending} records"));
+            }
+        }
+        unmet
+    }
+}
+
+/// Whether an action is one of those that the verdict counts.
+pub(super) fn is_expectation(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Expect(_) | Action::ExpectError(_) | Action::ExpectEvent(_) | Action::Never(_) | Action::NeverEvent(_)
+    )
+}

@@ -1,0 +1,124 @@
+//! Names, notes and findings: what a run says of itself.
+
+use std::time::Duration;
+
+use trial_broker::time::Time;
+
+use super::TraceKind;
+use super::execute::{Run, Stop};
+use super::expectations::is_expectation;
+use crate::check::Violation;
+use crate::fault::MachineId;
+use crate::scenario::Span;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::report::{Report, Verdict};
+use crate::scenario::validate::PlannedStep;
+
+impl Run<'_> {
+    /// The machine of a client.
+    pub(super) fn client(&self, name: &str) -> Option<MachineId> {
+        self.clients.iter().find(|(known, _)| known == name).map(|(_, machine)| *machine)
+    }
+
+    /// The controller that became active last.
+    pub(super) fn active_controller(&self) -> Option<MachineId> {
+        self.ledger.active.iter().max_by_key(|(_, since)| **since).map(|(machine, _)| *machine)
+    }
+
+    pub(super) fn shown(&self, at: Time) -> String {
+        Span { micros: self.cast.micros(at) }.to_string()
+    }
+
+    pub(super) fn title_of(&self, step: &PlannedStep) -> String {
+        format!("step {} ({})", step.number, step.action.name())
+    }
+
+    pub(super) fn note(&mut self, at: Time, text: String) {
+        let micros = self.cast.micros(at);
+        let text = match (&mut self.lanes, self.options.trace) {
+            (Some(lanes), _) => {
+                lanes.note(micros, &text);
+                lanes.take()
+            }
+            (None, TraceKind::Json) => {
+                format!("{}\n", serde_json::json!({ "t_us": micros, "note": text }))
+            }
+            (None, _) => return,
+        };
+        let _ = (self.print)(&text);
+    }
+
+    pub(super) fn fail(&mut self, step: &PlannedStep, diagnostic: Diagnostic) {
+        let at = Span { micros: self.cast.micros(self.world.now()) };
+        let shown = diagnostic.render(&self.scenario.path, &self.scenario.source);
+        let replay = self.replay_line(at);
+        let _ = step;
+        self.failures.push(format!("{shown}\n{replay}"));
+        self.worsen(Verdict::Expectation);
+    }
+
+    /// A promise was broken: the proof, and the end of the run.
+    pub(super) fn violated(&mut self, violation: &Violation) -> Stop {
+        let at = Span { micros: self.cast.micros(violation.at) };
+        let machine = violation.machine.map_or(String::new(), |machine| format!(" on {}", self.cast.name(machine)));
+        let seed = self.seed;
+        let text = format!(
+            "safety at {at}, world step {}{machine}, seed {seed}\n{violation}{}",
+            violation.step,
+            self.replay_line(at)
+        );
+        self.failures.push(text);
+        self.worsen(Verdict::Safety);
+        Stop::Violation
+    }
+
+    /// The line to paste that shows the same again.
+    pub(super) fn replay_line(&self, until: Span) -> String {
+        format!("again: trial run {} --seed {} --until {until}", self.scenario.path, self.seed)
+    }
+
+    pub(super) fn worsen(&mut self, verdict: Verdict) {
+        self.verdict = self.verdict.max(verdict);
+    }
+
+    pub(super) fn finish(&mut self) {
+        let looks_back = self.measure.checks && self.booted && self.verdict < Verdict::Safety;
+        if let Some(last) = self.last_step.take().filter(|_| looks_back)
+            && let Some(violation) = self.checks.end(&self.world, &last)
+        {
+            self.violated(&violation);
+        }
+        if let Some(lanes) = &mut self.lanes {
+            let text = lanes.finish();
+            let _ = (self.print)(&text);
+        }
+        let kept = self.monitors.iter().filter(|monitor| !monitor.broken).count();
+        self.met += kept;
+    }
+
+    /// Where the run is, for a crash.
+    pub(super) fn position(&self) -> String {
+        let step = self.current.and_then(|index| self.scenario.steps.get(index));
+        let place = step.map_or_else(
+            || "outside of the scenario's steps".to_owned(),
+            |step| format!("during step {} ({})", step.number, self.scenario.place(&step.span)),
+        );
+        let at = Span { micros: self.cast.micros(self.world.now()) };
+        format!("{place}, at {at}, world step {}\n{}", self.world.steps(), self.replay_line(at))
+    }
+
+    /// What the run came to.
+    pub(super) fn report(&self) -> Report {
+        let passed = if self.booted { self.world.now().since(self.cast.zero()) } else { Duration::ZERO };
+        Report {
+            verdict: self.verdict,
+            seed: self.seed,
+            fingerprint: self.world.fingerprint(),
+            virtual_micros: passed.as_micros() as u64,
+            steps: self.world.steps(),
+            expectations_met: self.met,
+            expectations: self.scenario.steps.iter().filter(|step| is_expectation(&step.action)).count(),
+            failures: self.failures.clone(),
+        }
+    }
+}
