@@ -87,7 +87,7 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn observe(&mut self, world: &World, step: &Step) {
         self.steps.push(step.clone());
-        if world.steps() % DIGEST_EVERY == 0 {
+        if world.steps().is_multiple_of(DIGEST_EVERY) {
             self.copies.push(world.clone());
         }
     }
