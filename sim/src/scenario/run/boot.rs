@@ -24,6 +24,7 @@ use super::view;
 use crate::fault::{Entry, Fault, MachineId};
 use crate::scenario::WARMUP_TOPIC;
 use crate::scenario::format::Span;
+use crate::scenario::report::Verdict;
 use crate::scenario::validate::partition_named;
 
 /// The longest period of a task that lessons measure: the ISR check, half of replica.lag.time.max.ms.
@@ -115,7 +116,8 @@ impl Run<'_> {
             let ticket = self.call_now(ADMIN, call)?;
             self.wait_for("a topic to be created", |run| run.ledger.results.contains_key(&ticket))?;
             if let Some(CallResult::Failed { error, message }) = self.ledger.results.get(&ticket) {
-                return Err(Stop::Boot(format!("topic `{name}` could not be created: {}: {message}", error.name())));
+                let reason = format!("topic `{name}` could not be created: {}: {message}", error.name());
+                return Err(Stop::Boot(Verdict::Expectation, reason));
             }
         }
         Ok(())
@@ -153,10 +155,11 @@ impl Run<'_> {
         while !holds(self) {
             if self.world.next_due().is_none_or(|due| due > deadline) {
                 let waited = Span { micros: self.world.now().0 as i64 };
-                return Err(Stop::Boot(format!(
+                let reason = format!(
                     "time zero was not reached: waited for {what} until {waited} after power on{}",
                     self.state_in_words()
-                )));
+                );
+                return Err(Stop::Boot(Verdict::Liveness, reason));
             }
             self.step_once()?;
         }

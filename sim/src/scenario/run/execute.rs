@@ -25,7 +25,7 @@ use crate::world::World;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The cluster never came up.
-    Boot(String),
+    Boot(Verdict, String),
     /// Nobody reads what is printed.
     NobodyReads,
     /// The end of the run has come, by `--until`.
@@ -149,8 +149,8 @@ impl<'a> Run<'a> {
         let outcome = self.shown_to_watcher(None).and_then(|()| self.boot()).and_then(|()| self.execute());
         match outcome {
             Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation) => {}
-            Err(Stop::Boot(reason)) => {
-                self.worsen(Verdict::Crash);
+            Err(Stop::Boot(verdict, reason)) => {
+                self.worsen(verdict);
                 self.failures.push(reason);
             }
         }
@@ -208,7 +208,10 @@ impl<'a> Run<'a> {
     /// Lets the world do the next thing that is due, and watches it. This is the one place where steps are seen.
     pub(super) fn step_once(&mut self) -> Result<(), Stop> {
         let Some(step) = self.world.step() else {
-            return Err(Stop::Boot("nothing is due any more: the world has come to rest".to_owned()));
+            return Err(Stop::Boot(
+                Verdict::Liveness,
+                "nothing is due any more: the world has come to rest".to_owned(),
+            ));
         };
         let violation = if self.measure.checks { self.checks.observe(&self.world, &step) } else { None };
         self.counts.observe(&step);

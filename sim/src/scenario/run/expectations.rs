@@ -3,7 +3,7 @@
 use trial_broker::time::Time;
 
 use super::events::{Happened, fits};
-use super::execute::{Run, Stop};
+use super::execute::{LONGEST_WAIT, Run, Stop};
 use super::judge::{as_diagnostic, judge};
 use crate::check::liveness;
 use crate::fault::MachineId;
@@ -13,16 +13,25 @@ use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Nam
 use crate::scenario::report::Verdict;
 use crate::scenario::validate::{PlannedStep, error_code, machine_named};
 
+/// How an expectation came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It held in time.
+    Held,
+    /// It held before its range, which has been told.
+    TooEarly,
+    /// It did not hold.
+    NotHeld,
+}
+
 impl Run<'_> {
     pub(super) fn expect(&mut self, step: &PlannedStep, base: Time, condition: &Condition) -> Result<(), Stop> {
         let wanted = condition.clone();
-        let held = self.hold(step, base, move |run| judge(run, &wanted).is_empty())?;
-        if held {
-            self.met += 1;
-        } else {
+        let outcome = self.hold(step, base, move |run| judge(run, &wanted).is_empty())?;
+        if outcome == Outcome::NotHeld {
             let mismatches = judge(self, condition);
             let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-            self.fail(step, as_diagnostic(title, &mismatches, step.action.span.clone()));
+            self.fail(as_diagnostic(title, &mismatches, step.action.span.clone()));
         }
         Ok(())
     }
@@ -34,8 +43,7 @@ impl Run<'_> {
             let ledger = machine.and_then(|machine| run.ledger.clients.get(&machine));
             ledger.is_some_and(|client| client.errors.iter().any(|(at, error)| *at >= since && Some(*error) == wanted))
         };
-        if self.hold(step, base, has_error)? {
-            self.met += 1;
+        if self.hold(step, base, has_error)? != Outcome::NotHeld {
             return Ok(());
         }
         let ledger = machine.and_then(|machine| self.ledger.clients.get(&machine));
@@ -51,7 +59,7 @@ impl Run<'_> {
             format!("found {}", found.join(", "))
         };
         let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-        self.fail(step, Diagnostic::new(title, pattern.error.span.clone(), label));
+        self.fail(Diagnostic::new(title, pattern.error.span.clone(), label));
         Ok(())
     }
 
@@ -63,22 +71,17 @@ impl Run<'_> {
             wanted.count.as_ref().map_or(count > 0, |wanted| wanted.value.accepts(count))
         };
         // A time in the pattern is a time to wait for.
-        let until = pattern.time.as_ref().map(|time| self.cast.zero() + time.value.max.duration());
-        let held = match (&step.within, until) {
-            (None, Some(until)) if until > self.world.now() => {
-                let held = self.wait(until, accepts)?;
-                self.previous = self.world.now();
-                held
-            }
+        let until = pattern.time.as_ref().map(|time| self.deadline_of(self.cast.zero(), &time.value));
+        let outcome = match (&step.within, until) {
+            (None, Some(until)) => self.hold_until(until, accepts)?,
             _ => self.hold(step, base, accepts)?,
         };
-        if held {
-            self.met += 1;
+        if outcome != Outcome::NotHeld {
             return Ok(());
         }
         let label = self.what_happened_instead(pattern, since);
         let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-        self.fail(step, Diagnostic::new(title, pattern.event.span.clone(), label));
+        self.fail(Diagnostic::new(title, pattern.event.span.clone(), label));
         Ok(())
     }
 
@@ -124,22 +127,41 @@ impl Run<'_> {
         names.value.0.iter().filter_map(resolve).collect()
     }
 
-    /// Whether something holds now, or comes to hold within the step's time.
-    pub(super) fn hold(&mut self, step: &PlannedStep, base: Time, holds: impl Fn(&Run) -> bool) -> Result<bool, Stop> {
-        let Some(within) = &step.within else {
-            let held = holds(self);
-            self.previous = self.world.now();
-            return Ok(held);
+    /// Whether something holds now, or comes to hold within the step's time. What held in time is counted.
+    fn hold(&mut self, step: &PlannedStep, base: Time, holds: impl Fn(&Run) -> bool) -> Result<Outcome, Stop> {
+        let deadline = match &step.within {
+            Some(within) => self.deadline_of(base, &within.value),
+            None => self.world.now(),
         };
-        let deadline = base + within.value.max.duration();
-        let held = self.wait(deadline, holds)?;
-        if held && !self.check_not_early(step, within, base) {
-            self.previous = self.world.now();
-            // Told already: it held, but too early.
-            return Ok(true);
+        let outcome = self.hold_until(deadline, holds)?;
+        if let (Outcome::Held, Some(within)) = (outcome, &step.within)
+            && !self.check_not_early(step, within, base)
+        {
+            self.met -= 1;
+            return Ok(Outcome::TooEarly);
         }
+        Ok(outcome)
+    }
+
+    /// Whether something holds now, or comes to hold by a time. What held is counted.
+    fn hold_until(&mut self, deadline: Time, holds: impl Fn(&Run) -> bool) -> Result<Outcome, Stop> {
+        let cut = self.options.until.and(self.end()).filter(|end| *end < deadline);
+        let held = if deadline > self.world.now() { self.wait(cut.unwrap_or(deadline), holds)? } else { holds(self) };
         self.previous = self.world.now();
-        Ok(held)
+        if held {
+            self.met += 1;
+            return Ok(Outcome::Held);
+        }
+        // Whoever asked for the beginning of a run did not ask what becomes of this.
+        if cut.is_some() { Err(Stop::End) } else { Ok(Outcome::NotHeld) }
+    }
+
+    /// The latest instant that a range accepts, counted from `base`; a range without an end is not waited for for ever.
+    pub(super) fn deadline_of(&self, base: Time, range: &Spans) -> Time {
+        if range.max.micros < i64::MAX {
+            return base + range.max.duration();
+        }
+        self.end().unwrap_or(self.world.now() + LONGEST_WAIT)
     }
 
     /// Complains if a step's range says that it must not hold yet. Returns whether all is well.
@@ -149,9 +171,8 @@ impl Run<'_> {
             return true;
         }
         let title = format!("{} came too early", self.title_of(step));
-        let label = format!("expected after {}, found after {took}", within.value);
-        self.fail(step, Diagnostic::new(title, within.span.clone(), label));
-        self.met = self.met.saturating_sub(1);
+        let label = format!("expected {} after the step before, found {took} after it", within.value);
+        self.fail(Diagnostic::new(title, within.span.clone(), label));
         false
     }
 
@@ -173,7 +194,7 @@ impl Run<'_> {
                 let title = format!("{} at {}", self.title_of(&monitor.step), self.shown(now));
                 let label = "this must never be, and it is";
                 let step = monitor.step.clone();
-                self.fail(&step, Diagnostic::new(title, step.action.span.clone(), label));
+                self.fail(Diagnostic::new(title, step.action.span.clone(), label));
             }
         }
         self.monitors = monitors;

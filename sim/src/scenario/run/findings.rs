@@ -48,11 +48,10 @@ impl Run<'_> {
         let _ = (self.print)(&text);
     }
 
-    pub(super) fn fail(&mut self, step: &PlannedStep, diagnostic: Diagnostic) {
+    pub(super) fn fail(&mut self, diagnostic: Diagnostic) {
         let at = Span { micros: self.cast.micros(self.world.now()) };
         let shown = diagnostic.render(&self.scenario.path, &self.scenario.source);
         let replay = self.replay_line(at);
-        let _ = step;
         self.failures.push(format!("{shown}\n{replay}"));
         self.worsen(Verdict::Expectation);
     }

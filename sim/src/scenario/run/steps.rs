@@ -20,7 +20,7 @@ impl Run<'_> {
             Action::ExpectError(pattern) => self.expect_error(step, base, pattern),
             Action::ExpectEvent(pattern) => self.expect_event(step, base, pattern),
             Action::Never(_) | Action::NeverEvent(_) => {
-                let until = step.within.as_ref().map_or(Time::NEVER, |within| base + within.value.max.duration());
+                let until = step.within.as_ref().map_or(Time::NEVER, |within| self.deadline_of(base, &within.value));
                 self.monitors.push(Monitor { step: step.clone(), until, since: base, broken: false });
                 self.previous = base;
                 Ok(())
@@ -34,12 +34,12 @@ impl Run<'_> {
         match &step.start {
             Start::At(at) => {
                 let at = self.cast.zero() + at.duration();
-                self.not_after_the_end(at)?;
+                self.not_after_the_end(step, at)?;
                 let floor = self.floor();
                 if at.0 + 1 < floor.0 {
                     let title = format!("{} comes too late", self.title_of(step));
                     let label = format!("the steps before it ended at {}", self.shown(self.world.now()));
-                    self.fail(step, Diagnostic::new(title, step.action.span.clone(), label));
+                    self.fail(Diagnostic::new(title, step.action.span.clone(), label));
                 }
                 let at = at.max(floor);
                 self.advance(at)?;
@@ -49,7 +49,7 @@ impl Run<'_> {
                 let at = (self.previous + after.duration()).max(self.floor());
                 let base = self.previous;
                 if step.within.is_none() || after.micros > 0 {
-                    self.not_after_the_end(at)?;
+                    self.not_after_the_end(step, at)?;
                     self.advance(at)?;
                 }
                 Ok(if after.micros > 0 { at } else { base })
@@ -62,7 +62,7 @@ impl Run<'_> {
                 }
                 let mismatches = judge(self, &condition.value);
                 let title = format!("{} never ran: what it waits for never held", self.title_of(step));
-                self.give_up(step, as_diagnostic(title, &mismatches, condition.span.clone()))
+                self.give_up(as_diagnostic(title, &mismatches, condition.span.clone()))
             }
             Start::WhenEvent(pattern) => {
                 let deadline = self.deadline(step);
@@ -72,7 +72,7 @@ impl Run<'_> {
                 }
                 let title = format!("{} never ran: what it waits for never happened", self.title_of(step));
                 let label = format!("not seen until {}", self.shown(self.world.now()));
-                self.give_up(step, Diagnostic::new(title, pattern.span.clone(), label))
+                self.give_up(Diagnostic::new(title, pattern.span.clone(), label))
             }
         }
     }
@@ -87,31 +87,35 @@ impl Run<'_> {
         Ok(at)
     }
 
-    pub(super) fn give_up(&mut self, step: &PlannedStep, diagnostic: Diagnostic) -> Result<Time, Stop> {
+    pub(super) fn give_up(&mut self, diagnostic: Diagnostic) -> Result<Time, Stop> {
         if self.options.until.is_some() {
             return Err(Stop::End);
         }
-        self.fail(step, diagnostic);
+        self.fail(diagnostic);
         Err(Stop::Stuck)
     }
 
     /// How long a `when` may take.
     pub(super) fn deadline(&self, step: &PlannedStep) -> Time {
         match (&step.within, self.end()) {
-            (Some(within), _) => self.previous + within.value.max.duration(),
+            (Some(within), _) => self.deadline_of(self.previous, &within.value),
             (None, Some(end)) => end,
             (None, None) => self.previous + LONGEST_WAIT,
         }
     }
 
-    pub(super) fn not_after_the_end(&mut self, at: Time) -> Result<(), Stop> {
-        match (self.options.until, self.end()) {
-            (Some(_), Some(end)) if at > end => {
-                self.advance(end)?;
-                Err(Stop::End)
-            }
-            _ => Ok(()),
+    /// A step that lies after the end of the run does not run: by `--until` that is what was asked for, by the
+    /// scenario's own end it is a finding.
+    pub(super) fn not_after_the_end(&mut self, step: &PlannedStep, at: Time) -> Result<(), Stop> {
+        let Some(end) = self.end().filter(|end| at > *end) else { return Ok(()) };
+        self.advance(end)?;
+        if self.options.until.is_some() {
+            return Err(Stop::End);
         }
+        let title = format!("{} never ran: its time lies after the end", self.title_of(step));
+        let label = format!("it would be at {}, the run ends at {}", self.shown(at), self.shown(end));
+        self.fail(Diagnostic::new(title, step.action.span.clone(), label));
+        Err(Stop::Stuck)
     }
 
     /// Executes an action now.
@@ -122,7 +126,7 @@ impl Run<'_> {
             Ok(resolved) => resolved,
             Err(reason) => {
                 let title = format!("{} could not run", self.title_of(step));
-                self.fail(step, Diagnostic::new(title, step.action.span.clone(), reason));
+                self.fail(Diagnostic::new(title, step.action.span.clone(), reason));
                 return Ok(());
             }
         };
