@@ -48,6 +48,7 @@ mod unified;
 #[cfg(test)]
 mod tests;
 
+pub use append::batch_fact;
 pub use producer_entry::{BATCHES_TO_RETAIN, BatchMetadata, ProducerEntry};
 pub use producer_state::{ProducerState, TransactionSpan};
 pub use transaction_index::AbortedTransactionEntry;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::input::Lane;
+use trial_broker::log::batch_fact;
 use trial_broker::record::batches;
 
 use super::model::{Model, Replica};
@@ -85,20 +86,7 @@ pub(super) fn batches_from(disk: &Disk, partition: &TopicPartition, from: Offset
     let segments = files.filter(|path| path.contains(&here) && path.ends_with(".log"));
     let contents: Vec<Bytes> = segments.filter_map(|path| disk.content(&path)).collect();
     let found = contents.iter().flat_map(|content| batches(content).flatten().collect::<Vec<_>>());
-    found
-        .filter(|batch| batch.base_offset() >= from)
-        .map(|batch| BatchFact {
-            base_offset: batch.base_offset(),
-            last_offset: batch.last_offset(),
-            leader_epoch: batch.leader_epoch(),
-            crc: batch.checksum(),
-            producer_id: batch.producer_id(),
-            producer_epoch: batch.producer_epoch(),
-            base_sequence: batch.base_sequence(),
-            is_transactional: batch.is_transactional(),
-            is_control: batch.is_control(),
-        })
-        .collect()
+    found.filter(|batch| batch.base_offset() >= from).map(|batch| batch_fact(&batch)).collect()
 }
 
 fn triple(batch: &BatchFact) -> (Offset, Offset, u32) {
