@@ -1,8 +1,8 @@
 //! The command as a shell sees it: exit codes, streams, the last line.
 
-use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
@@ -40,12 +40,64 @@ fn help_is_a_success_on_the_standard_output() {
     }
 }
 
-#[test]
-fn an_unknown_file_is_named_and_nothing_runs() {
-    let output = trial(&["run", "no-such-file.toml"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("no-such-file.toml"), "{}", text(&output.stderr));
+/// A folder of a test's own, removed when the test has passed.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("trial-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    /// Writes a file and returns its path.
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).expect("written");
+        path.to_str().expect("a plain path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A run that cannot begin says what it was given, why that will not do, and where to look; on the standard error.
+fn refuses(path: &str, reason: &str) {
+    let output = trial(&["run", path]);
+    let complaint = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
     assert!(output.stdout.is_empty());
+    assert!(complaint.contains(&format!("cannot read {path}: {reason}")), "{complaint}");
+    assert!(complaint.contains("hint: lessons are in scenarios/lessons/"), "{complaint}");
+    assert!(!complaint.contains("panicked"), "{complaint}");
+}
+
+#[test]
+fn what_is_no_scenario_is_named_and_nothing_runs() {
+    let folder = Folder::new("no-scenarios");
+    refuses("no-such-file.toml", "No such file");
+    refuses("scenarios/lessons", "it is a folder");
+    refuses(&folder.file("empty.toml", b""), "it is empty");
+    refuses(&folder.file("blank.toml", b" \n\n"), "it is empty");
+    refuses(&folder.file("binary.toml", &[0x7f, b'E', b'L', b'F', b'\n', 0xff, 0xfe, 0, 0]), "it is no UTF-8 text");
+    refuses(&folder.file("large.toml", &b"# much ado\n".repeat(1_000_000)), "it is larger than 1 MiB");
+    if Path::new("/dev/zero").exists() {
+        refuses("/dev/zero", "it is larger than 1 MiB");
+    }
+}
+
+/// The largest file that is read at all, and in it a mistake at the very end.
+#[test]
+fn a_long_scenario_with_a_mistake_is_shown_by_its_line() {
+    let folder = Folder::new("long-scenario");
+    let mut source = b"# much ado\n".repeat(95_000);
+    source.extend(b"about = nothing\n\0");
+    let output = trial(&["run", &folder.file("long.toml", &source)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("long.toml:9500"), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -113,6 +165,73 @@ fn a_reader_that_leaves_is_no_panic() {
     child.stderr.take().expect("piped").read_to_string(&mut complaints).expect("readable");
     let status = child.wait().expect("it ends");
     assert_eq!((status.code(), complaints.as_str()), (Some(0), ""));
+}
+
+/// Presses Ctrl-C in the terminal of a process.
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is a kill");
+    assert!(status.success(), "the process has ended by itself");
+}
+
+/// What came of a process that is read to its end.
+#[cfg(unix)]
+fn ended(mut child: Child, mut rest: impl Read) -> (ExitStatus, String) {
+    let mut text = String::new();
+    rest.read_to_string(&mut text).expect("readable");
+    (child.wait().expect("it ends"), text)
+}
+
+/// A cluster on which nothing happens for a day of virtual time, which takes minutes: it is interrupted when its first
+/// line is there, and must then end by itself.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_with_its_trace_and_says_how_far_it_came() {
+    let folder = Folder::new("interrupted");
+    let scenario = folder.file(
+        "day.toml",
+        b"format = 1\nid = \"day\"\ntitle = \"A day\"\nuntil = \"86400s\"\n[cluster]\nbrokers = 3\ncontrollers = 3\n\
+          [[topic]]\nname = \"orders\"\nreplicas = [[1, 2, 3]]\n",
+    );
+    let out = folder.0.join("out");
+    let arguments = ["run", &scenario, "--trace", "json", "--out", out.to_str().expect("a plain path")];
+    let mut child =
+        command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let stderr = child.stderr.take().expect("piped");
+    let mut trace = String::new();
+    stdout.read_line(&mut trace).expect("a run says something");
+    interrupt(&child);
+    stdout.read_to_string(&mut trace).expect("readable");
+    let (status, complaint) = ended(child, stderr);
+    assert_eq!(status.code(), Some(130), "{complaint}");
+    assert!(complaint.starts_with("interrupted at ") && complaint.contains("world step "), "{complaint}");
+    for line in trace.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("every line is whole");
+    }
+    assert!(!trace.contains("verdict"), "nobody knows what it would have come to");
+    assert_eq!(std::fs::read_to_string(out.join("trace.jsonl")).expect("the trace is kept"), trace);
+    assert!(!out.join("report.json").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_bench_after_the_run_under_way() {
+    let mut child = command(&["bench", "--seeds", "1000000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.starts_with("warming up") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).expect("readable"), 0, "it never warmed up");
+    }
+    interrupt(&child);
+    let (status, complaint) = ended(child, stderr);
+    assert_eq!(status.code(), Some(130), "{complaint}");
+    assert!(complaint.contains("interrupted"), "{complaint}");
 }
 
 #[test]

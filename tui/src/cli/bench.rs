@@ -13,6 +13,7 @@ use trial_sim::bench::{R1, R1_PATH, digest, pass_tokens};
 use trial_sim::scenario::run::{Counts, Measure, run_measured};
 use trial_sim::scenario::{Scenario, Seed, Verdict};
 
+use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::{Format, WRONG_USE};
 
@@ -67,6 +68,8 @@ struct Figures {
     bare_messages: u64,
     bare_wall: Duration,
     peak_kib: Option<u64>,
+    /// Whether Ctrl-C came before the last seed.
+    is_interrupted: bool,
 }
 
 /// Runs the bench. Returns the exit code: 1 if a seed of the reference scenario did not pass.
@@ -81,26 +84,39 @@ pub fn bench(arguments: &Bench) -> u8 {
     if cfg!(debug_assertions) {
         complain("note: this is no release build; its figures say little");
     }
+    interrupt::watch();
     let figures = measure(&scenario, arguments.seeds);
+    if figures.is_interrupted && figures.seeds == 0 {
+        complain("interrupted before the first seed was measured");
+        return INTERRUPTED;
+    }
     let text = match arguments.format {
         Format::Text => figures.to_text(),
         Format::Json => format!("{}\n", figures.to_json()),
     };
     // A reader that has gone is no failure.
     let _ = print(&text);
+    if figures.is_interrupted {
+        complain(&format!("interrupted: the figures are those of {} seeds", figures.seeds));
+        return INTERRUPTED;
+    }
     u8::from(figures.failed > 0)
 }
 
 fn measure(scenario: &Scenario, seeds: Option<u64>) -> Figures {
     let mut figures = Figures::default();
     complain(&format!("warming up: {WARM_UP} seeds"));
-    for seed in 1..=WARM_UP {
+    for seed in (1..=WARM_UP).take_while(|_| !interrupt::asked()) {
         run_measured(scenario, Seed(seed), Measure::default());
     }
     figures.peak_kib = peak_memory_kib();
     let started = Instant::now();
     let mut told = started;
     loop {
+        if interrupt::asked() {
+            figures.is_interrupted = true;
+            return figures;
+        }
         figures.one_seed(scenario, Seed(figures.seeds + 1));
         let is_done = match seeds {
             Some(wanted) => figures.seeds >= wanted,

@@ -1,9 +1,10 @@
 //! The command line: what can be asked for, and how answers leave the process.
 //!
 //! Exit codes: 0 pass, 1 a failed expectation or a safety violation, 2 wrong use or an
-//! invalid scenario, 3 liveness, 4 crash of a machine's assertion, 5 nondeterminism.
+//! invalid scenario, 3 liveness, 4 crash of a machine's assertion, 5 nondeterminism, 130 Ctrl-C.
 
 mod bench;
+mod interrupt;
 mod output;
 mod run;
 
@@ -29,7 +30,7 @@ Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
 
-Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism";
+Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]

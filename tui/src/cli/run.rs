@@ -1,15 +1,17 @@
 //! `trial run`: read a scenario, run it, say what came of it.
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
-use trial_sim::scenario::{Report, Scenario};
+use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
+use trial_sim::scenario::{Report, Scenario, Span};
 
+use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::{Format, Run, Trace, WRONG_USE};
 
@@ -25,16 +27,25 @@ pub fn run(arguments: &Run) -> u8 {
     let started = Instant::now();
     let mut kept = String::new();
     let mut reader_left = false;
+    interrupt::watch();
     let patience = Patience::start();
-    let report = run_scenario(&scenario, options, &mut |text| {
+    let mut keep_reading = |text: &str| {
         if arguments.out.is_some() {
             kept.push_str(text);
         }
         reader_left = reader_left || print(text).is_err();
         // Whoever wants files wants the whole run.
         !reader_left || arguments.out.is_some()
+    };
+    let mut is_interrupted = false;
+    let report = run_watched(&scenario, options, &mut keep_reading, &mut |_, _| {
+        is_interrupted = interrupt::asked();
+        if is_interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     drop(patience);
+    if is_interrupted {
+        return interrupted(arguments, &kept, &report);
+    }
     if reader_left && arguments.out.is_none() {
         return 0;
     }
@@ -52,6 +63,19 @@ pub fn run(arguments: &Run) -> u8 {
         return WRONG_USE;
     }
     report.verdict.exit_code()
+}
+
+/// Ctrl-C ended the run: what was found so far, and how far it came. There is no verdict, so there is no report of it.
+fn interrupted(arguments: &Run, kept: &str, report: &Report) -> u8 {
+    let _ = print(&findings(report));
+    if let Some(folder) = &arguments.out
+        && let Err(error) = leave_trace(folder, arguments.trace, kept)
+    {
+        complain(&format!("error: cannot write to {}: {error}", folder.display()));
+    }
+    let at = Span { micros: i64::try_from(report.virtual_micros).unwrap_or(i64::MAX) };
+    complain(&format!("interrupted at {at}, world step {}, seed {}; there is no verdict", report.steps, report.seed));
+    INTERRUPTED
 }
 
 /// Says on a terminal that a long run is under way, until it is dropped.
@@ -90,6 +114,11 @@ impl Drop for Patience {
 
 /// The findings, and the verdict alone on the last line.
 fn said(report: &Report, verdict: &str) -> String {
+    format!("{}{verdict}\n", findings(report))
+}
+
+/// The findings, with empty lines around each.
+fn findings(report: &Report) -> String {
     let mut text = String::new();
     for failure in &report.failures {
         text.push('\n');
@@ -99,29 +128,35 @@ fn said(report: &Report, verdict: &str) -> String {
     if !report.failures.is_empty() {
         text.push('\n');
     }
-    text.push_str(verdict);
-    text.push('\n');
     text
 }
 
 /// Leaves trace and report in a folder.
 fn leave(folder: &Path, trace: Trace, kept: &str, report: &Report, scenario: &Scenario) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    match trace {
-        Trace::Lanes => fs::write(folder.join("trace.txt"), kept)?,
-        Trace::Json => fs::write(folder.join("trace.jsonl"), kept)?,
-        Trace::None => {}
-    }
+    leave_trace(folder, trace, kept)?;
     fs::write(folder.join("report.json"), format!("{}\n", report.to_json(scenario)))
 }
+
+/// Leaves the trace in a folder.
+fn leave_trace(folder: &Path, trace: Trace, kept: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    match trace {
+        Trace::Lanes => fs::write(folder.join("trace.txt"), kept),
+        Trace::Json => fs::write(folder.join("trace.jsonl"), kept),
+        Trace::None => Ok(()),
+    }
+}
+
+/// Scenario files are written by people and by shrinkers; both stay far below this, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// Reads a scenario file, or says why not.
 fn read(path: &Path) -> Option<Scenario> {
     let shown = path.display().to_string();
-    let source = match fs::read_to_string(path) {
+    let source = match text_of(path) {
         Ok(source) => source,
-        Err(error) => {
-            complain(&format!("error: cannot read {shown}: {error}"));
+        Err(reason) => {
+            complain(&format!("error: cannot read {shown}: {reason}"));
             complain("hint: lessons are in scenarios/lessons/; `trial --help` shows what else there is");
             return None;
         }
@@ -133,4 +168,25 @@ fn read(path: &Path) -> Option<Scenario> {
             None
         }
     }
+}
+
+/// The text of a file that could be a scenario. It reads no more than that takes, whatever the path names.
+fn text_of(path: &Path) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err("it is a folder, and a run takes one file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(format!("it is larger than {} MiB, and so is no scenario", LARGEST_FILE >> 20));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        format!("it is no UTF-8 text, from line {} on", line + 1)
+    })?;
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text)
 }
