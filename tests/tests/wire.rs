@@ -81,7 +81,9 @@ fn every_message_of_every_lesson_is_its_bytes() {
         }
         all.extend(seen.keys());
     }
-    let expected: BTreeSet<Kind> =
-        OCCURRING.iter().flat_map(|(api, version)| [(*api, *version, "request"), (*api, *version, "response")]).collect();
+    let expected: BTreeSet<Kind> = OCCURRING
+        .iter()
+        .flat_map(|(api, version)| [(*api, *version, "request"), (*api, *version, "response")])
+        .collect();
     assert_eq!(all, expected, "other messages occur than the list says");
 }
