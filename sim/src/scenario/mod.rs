@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod format;
 
 mod parse;
+pub mod print;
 mod report;
 pub mod run;
 pub mod trace;

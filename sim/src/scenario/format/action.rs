@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{Latency, ReplicaLists};
 use super::numbers::Names;
 use super::settings::Settings;
-use super::value::{Span, Spanned};
+use super::value::{Seed, Span, Spanned};
 
 /// What an action is given of which Trial knows only the name so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +96,8 @@ on_a_machine! {
     PowerCut {
         /// What becomes of bytes that were not synced: drawn unless said.
         lose: Lose,
+        /// What the loss is drawn from; without it, from the scenario's seed and the number of the step.
+        draw: Seed,
     }
     /// A pause.
     Pause {
@@ -396,7 +398,7 @@ pub struct CreateTopic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Spanned<ReplicaLists>>,
     /// Its settings.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub config: Settings,
 }
 
@@ -441,7 +443,7 @@ pub struct AlterConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<Spanned<i32>>,
     /// New values.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub set: Settings,
     /// Overrides to take away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

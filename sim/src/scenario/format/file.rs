@@ -121,7 +121,7 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub racks: Vec<String>,
     /// Settings of every broker and controller, by Kafka's name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub config: Settings,
     /// Deliberate bugs and older behaviour, on every broker and controller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -269,7 +269,7 @@ pub struct Node {
     /// Its id: a broker's 1, 2, … or a controller's 101, 102, …
     pub id: Spanned<i32>,
     /// Its settings, by Kafka's name; they add to the cluster's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub config: Settings,
     /// Its deliberate bugs and older behaviour; they add to the cluster's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -295,7 +295,7 @@ pub struct Topic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Spanned<ReplicaLists>>,
     /// Its settings, by Kafka's name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
     #[schemars(with = "TopicSettingsSchema")]
     pub config: Settings,
 }

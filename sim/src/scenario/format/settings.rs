@@ -50,7 +50,8 @@ impl<'de> Deserialize<'de> for Setting {
 
 impl Serialize for Setting {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Ok(value) = self.0.parse::<i64>() {
+        // "007" is a text: as a number it would come back as "7".
+        if let Some(value) = self.0.parse::<i64>().ok().filter(|value| value.to_string() == self.0) {
             serializer.serialize_i64(value)
         } else if let Ok(value) = self.0.parse::<bool>() {
             serializer.serialize_bool(value)
@@ -80,6 +81,11 @@ impl JsonSchema for Setting {
 pub struct Settings(pub BTreeMap<Spanned<String>, Spanned<Setting>>);
 
 impl Settings {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Names and values, without their places.
     pub fn properties(&self) -> Properties {
         self.0.iter().map(|(name, value)| (name.value.clone(), value.0.clone())).collect()

@@ -174,8 +174,18 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 impl Serialize for Span {
+    /// As a person would write it in a file: in microseconds and milliseconds where seconds would begin with `0.`;
+    /// a column of instants, which is what [`fmt::Display`] is for, keeps to seconds.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.micros.unsigned_abs() {
+            1..1000 => serializer.collect_str(&format_args!("{}us", self.micros)),
+            micros @ 1000..1_000_000 if micros % 1000 != 0 => {
+                let sign = if self.micros < 0 { "-" } else { "" };
+                let text = format!("{sign}{}.{:03}", micros / 1000, micros % 1000);
+                serializer.collect_str(&format_args!("{}ms", text.trim_end_matches('0')))
+            }
+            _ => serializer.collect_str(self),
+        }
     }
 }
 

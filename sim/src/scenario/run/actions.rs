@@ -130,7 +130,8 @@ impl Run<'_> {
                     Some(action::Lose::None) => Lose::None,
                     None => Lose::Drawn,
                 };
-                vec![Fault::PowerCut { machine, lose, draw: self.draw(step) }]
+                let draw = cut.draw.as_ref().map_or_else(|| self.draw(step), |draw| draw.value.0);
+                vec![Fault::PowerCut { machine, lose, draw }]
             }
             Action::Replace(target) => {
                 let machine = self.target(target, &mut resolved)?;
