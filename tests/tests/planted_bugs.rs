@@ -87,6 +87,9 @@ caught! {
     retention_of_what_is_not_committed: "order-of-positions" is Safety;
     a_retry_that_is_written_again: "producer-sequence" is Safety;
     a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" is Safety;
+    an_end_that_goes_back: "end-offset-monotonic" is Safety;
+    a_retry_under_a_new_epoch: "idempotent-record-once" is Safety;
+    a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" is Safety;
     a_broker_that_never_comes_back: "liveness" is Liveness;
 }
 

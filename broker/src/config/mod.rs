@@ -273,6 +273,15 @@ pub enum Switch {
     ElectAnyReplica,
     /// The ELR is not purged of a replica that registers after an unclean stop (KIP-966).
     ElrSurvivesUncleanShutdown,
+    /// The controller lets no ISR become empty and elects its last member whatever that has lost: as before
+    /// eligible leader replicas (KIP-966).
+    FrozenIsrElectsLastReplica,
+    /// A process that registers under a live session takes over its predecessor's broker epoch and its places in ISRs.
+    RegistrationKeepsOldEpoch,
+    /// A controller that is deposed keeps what it had written and the quorum has not committed.
+    ControllerKeepsUncommittedState,
+    /// A broker is unfenced only when it has read the metadata log to its very end (before KAFKA-13959).
+    UnfenceRequiresLeo,
     /// A voter forgets its vote at restart.
     VoteNotDurable,
     /// A voter grants every vote it is asked for.
@@ -281,12 +290,28 @@ pub enum Switch {
     CommitWithoutMajority,
     /// A voter fetches (acknowledges) before it has flushed.
     FetchBeforeFlush,
+    /// No member of the quorum flushes its log (before KAFKA-10533).
+    RaftNoFlush,
+    /// A quorum leader that restarts goes on leading in its old epoch (before KAFKA-10527).
+    RaftResumeLeaderSameEpoch,
+    /// A quorum leader commits records of earlier epochs because a majority holds them (Raft, section 5.4.2).
+    CommitPreviousEpochByCount,
+    /// A voter that hears no leader raises the epoch at once, without asking whether it could win (before KIP-996).
+    NoPreVote,
+    /// A quorum leader that no majority fetches from does not resign (before KAFKA-15489).
+    NoCheckQuorum,
     /// A pre-vote is granted by a follower in contact with its leader (KIP-996).
     PreVoteGrantedByFollower,
     /// Brokers skip one metadata record in a hundred.
     ImageSkipsRecords,
     /// Sequence numbers of idempotent producers are not checked.
     SequenceNotChecked,
+    /// Only a producer's last batch is recognised when it comes again (before KAFKA-5494).
+    DedupeWindowOfOne,
+    /// Producer snapshots are never synced, and one that is damaged counts as one without producers.
+    TrustCorruptSnapshot,
+    /// The end of a partition is told before the leader knows what its predecessors committed (before KIP-207).
+    ListOffsetsIgnoresEpochStart,
     /// Recovery keeps bytes behind a bad batch.
     RecoveryKeepsTornTail,
     /// Retention deletes beyond the high watermark.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::heartbeat::Heartbeats;
 use super::{Active, Controller, ControllerOutput, Decision};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::ControllerEvent;
 use crate::ids::{LeaderEpoch, Offset};
@@ -83,6 +84,9 @@ impl Controller {
         ctx.emit(ControllerEvent::Deactivated { epoch: active.epoch });
         for answer in active.pending.into_iter().filter_map(|pending| pending.answer) {
             self.outbox.push(ControllerOutput::Reply { handle: answer.handle, response: answer.if_deposed });
+        }
+        if self.is(Switch::ControllerKeepsUncommittedState) {
+            self.committed = self.newest.clone();
         }
         self.newest = self.committed.clone();
     }

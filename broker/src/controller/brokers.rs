@@ -47,7 +47,10 @@ impl Controller {
             return Decision::new().answer(heartbeat_refusal(ErrorCode::StaleBrokerEpoch));
         }
         let image = self.image().clone();
-        let registration_offset = image.broker(broker).map_or(i64::MAX, |known| known.registration_offset);
+        let registration_offset = match &self.active {
+            Some(active) if self.is(Switch::UnfenceRequiresLeo) => active.next_write_offset - 1,
+            _ => image.broker(broker).map_or(i64::MAX, |known| known.registration_offset),
+        };
         let leads_something = image.partitions().any(|(_, _, partition)| partition.leader == broker);
         let (current, mut next) = self.heartbeats().next_state(request, registration_offset, leads_something);
         if next == BrokerControlState::Unfenced && self.is_never_unfenced(broker) {

@@ -55,7 +55,7 @@ impl Controller {
         let default_directory = |node: NodeId| self.default_directory(image, &[], node);
         let min_isr = self.effective_min_isr(image, &name.topic);
         let mut builder =
-            PartitionChangeBuilder::new(partition, &may_lead, &default_directory, min_isr, image.is_elr_enabled());
+            PartitionChangeBuilder::new(partition, &may_lead, &default_directory, min_isr, self.keeps_elr(image));
         builder.election = election;
         builder.elect_any_replica = self.is(Switch::ElectAnyReplica);
         adjust(&mut builder);

@@ -390,6 +390,11 @@ impl Controller {
         self.config.behaviour.is(switch)
     }
 
+    /// Whether eligible leader replicas are kept (KIP-966).
+    fn keeps_elr(&self, image: &MetadataImage) -> bool {
+        image.is_elr_enabled() && !self.is(Switch::FrozenIsrElectsLastReplica)
+    }
+
     fn heartbeats(&mut self) -> &mut Heartbeats {
         &mut self.active.as_mut().expect("only the active controller tracks heartbeats").heartbeats
     }

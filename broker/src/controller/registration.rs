@@ -47,7 +47,8 @@ impl Controller {
         let broker = request.broker;
         let image = self.image().clone();
         let existing = image.broker(broker);
-        let same_incarnation = existing.filter(|known| known.incarnation_id == request.incarnation_id);
+        let takes_over = self.is(Switch::RegistrationKeepsOldEpoch);
+        let same_incarnation = existing.filter(|known| known.incarnation_id == request.incarnation_id || takes_over);
         if let Some(known) = existing
             && same_incarnation.is_none()
             && self.heartbeats().has_valid_session(broker, known.broker_epoch, ctx.now.monotonic)
@@ -86,7 +87,7 @@ impl Controller {
 
     /// Takes the broker's former process out of the partitions.
     fn clean_up_after(&self, image: &MetadataImage, decision: &mut Decision, broker: NodeId, clean: bool) {
-        if image.is_elr_enabled() && !clean && !self.is(Switch::ElrSurvivesUncleanShutdown) {
+        if self.keeps_elr(image) && !clean && !self.is(Switch::ElrSurvivesUncleanShutdown) {
             let reason = PartitionChangeReason::UncleanShutdown;
             let change = BrokerChange::UncleanShutdown(broker);
             self.update_partitions(image, decision, change, reason, |p| p.isr.contains(&broker));

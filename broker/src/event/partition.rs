@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
-use crate::message::{Acks, ErrorCode};
+use crate::message::{Acks, ErrorCode, IsolationLevel};
 
 /// Something that happened to one replica of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -105,6 +105,15 @@ pub enum PartitionEvent {
         from: Offset,
         /// Its log end offset.
         to: Offset,
+    },
+    /// A client asked where the partition ends.
+    EndOffsetListed {
+        /// Which partition.
+        partition: TopicPartition,
+        /// The end of everything committed, or of what is stable.
+        isolation: IsolationLevel,
+        /// The answer; none if it was refused.
+        offset: Option<Offset>,
     },
     /// The high watermark rose (on a follower it may fall).
     HighWatermarkAdvanced {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerRefusal};
+use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry, ProducerRefusal};
 use super::transaction_index::AbortedTransactionEntry;
 use super::{AppendError, AppendInfo, AppendOrigin, Log, RefuseReason};
 use crate::config::Switch;
@@ -250,7 +250,7 @@ impl Log {
             if origin == Some(AppendOrigin::Client)
                 && check_sequences
                 && let Some(original) =
-                    self.producers.producer(batch.producer_id()).and_then(|entry| entry.find_duplicate(batch))
+                    self.producers.producer(batch.producer_id()).and_then(|entry| self.find_duplicate(entry, batch))
             {
                 ctx.emit(LogEvent::DuplicateSequence {
                     partition: self.partition.clone(),
@@ -269,6 +269,12 @@ impl Log {
             }
         }
         Ok(ProducerVerdict::Accepted { appends, completed })
+    }
+
+    fn find_duplicate(&self, entry: &ProducerEntry, batch: &BatchView) -> Option<BatchMetadata> {
+        let known = entry.find_duplicate(batch)?;
+        let remembered = !self.behaviour.is(Switch::DedupeWindowOfOne) || entry.batches.back() == Some(&known);
+        remembered.then_some(known)
     }
 
     fn refuse_producer(&self, ctx: &mut Context, batch: &BatchView, refusal: ProducerRefusal) -> AppendError {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::AppendOrigin;
 use super::files::{self, PRODUCER_SNAPSHOT};
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry};
+use crate::config::{Behaviour, Switch};
 use crate::context::Context;
 use crate::ids::{Offset, ProducerEpoch, ProducerId};
 use crate::record::{Cursor, RecordError};
@@ -55,11 +56,13 @@ pub struct ProducerState {
     map_end_offset: Offset,
     /// The state was last written at this offset.
     snapshot_offset: Offset,
+    /// The switch [`Switch::TrustCorruptSnapshot`].
+    trusts_snapshots: bool,
 }
 
 impl ProducerState {
     /// Knows nothing but which snapshots exist.
-    pub(crate) fn new(ctx: &mut Context, directory: &Arc<str>) -> StorageResult<Self> {
+    pub(crate) fn new(ctx: &mut Context, directory: &Arc<str>, behaviour: &Behaviour) -> StorageResult<Self> {
         Ok(ProducerState {
             directory: directory.clone(),
             producers: BTreeMap::new(),
@@ -69,6 +72,7 @@ impl ProducerState {
             unsynced: BTreeMap::new(),
             map_end_offset: 0,
             snapshot_offset: 0,
+            trusts_snapshots: behaviour.is(Switch::TrustCorruptSnapshot),
         })
     }
 
@@ -199,7 +203,9 @@ impl ProducerState {
     fn load_newest_snapshot(&mut self, ctx: &mut Context, log_start_offset: Offset) -> StorageResult<()> {
         while let Some(offset) = self.snapshots.last().copied() {
             let bytes = files::read_whole(ctx, &self.snapshot_path(offset))?.unwrap_or_default();
-            if let Ok(entries) = decode_snapshot(&bytes) {
+            let decoded = decode_snapshot(&bytes)
+                .or_else(|error| if self.trusts_snapshots { Ok(Vec::new()) } else { Err(error) });
+            if let Ok(entries) = decoded {
                 for entry in entries {
                     self.load_entry(entry);
                 }
@@ -245,7 +251,7 @@ impl ProducerState {
         let file = ctx.storage.create(&self.snapshot_path(offset))?;
         ctx.storage.truncate(file, 0)?;
         ctx.storage.append(file, &encode_snapshot(&self.producers))?;
-        if sync {
+        if sync && !self.trusts_snapshots {
             ctx.storage.sync(file)?;
             self.unsynced.remove(&offset);
         } else {
@@ -258,7 +264,8 @@ impl ProducerState {
 
     /// The snapshots that are to be synced; they are taken for synced from now on.
     pub(crate) fn take_unsynced(&mut self) -> Vec<FileHandle> {
-        std::mem::take(&mut self.unsynced).into_values().collect()
+        let unsynced = std::mem::take(&mut self.unsynced).into_values();
+        if self.trusts_snapshots { Vec::new() } else { unsynced.collect() }
     }
 
     /// Takes the snapshot at `offset` out of the books; its path, for a later removal.

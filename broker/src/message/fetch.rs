@@ -6,7 +6,7 @@ use super::{ErrorCode, LeaderHint, NodeEndpoint};
 use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, LeaderEpoch, NodeId, Offset, ProducerId, TopicId};
 
 /// What a consumer wants to see of transactions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationLevel {
     /// Everything below the high watermark.

@@ -8,7 +8,9 @@
 use super::local_partition::Partition;
 use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
+use crate::config::Switch;
 use crate::context::Context;
+use crate::event::PartitionEvent;
 use crate::ids::{LeaderEpoch, Offset, RequestHandle, UNKNOWN_OFFSET};
 use crate::log::{ReadError, TimestampOffset};
 use crate::message::{
@@ -30,6 +32,13 @@ impl ReplicaManager {
                 Ok(partition) => partition.list_offset(ctx, question, isolation),
                 Err(error) => Err(error),
             };
+            if let (Some(isolation), OffsetSpec::Latest) = (isolation, question.spec) {
+                ctx.emit(PartitionEvent::EndOffsetListed {
+                    partition: question.partition.clone(),
+                    isolation,
+                    offset: found.ok().flatten().map(|found| found.offset),
+                });
+            }
             if found == Err(ErrorCode::KafkaStorageError) {
                 self.note_failure(&question.partition);
             }
@@ -96,6 +105,7 @@ impl Partition {
             None => self.log.log_end_offset(),
         };
         let lags = isolation.is_some()
+            && !self.log.behaviour.is(Switch::ListOffsetsIgnoresEpochStart)
             && self.leader().is_some_and(|leader| leader.epoch_start_offset > self.log.high_watermark());
         let found = match question.spec {
             OffsetSpec::Latest if lags => return Err(ErrorCode::OffsetNotAvailable),

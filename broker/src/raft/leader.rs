@@ -87,6 +87,8 @@ pub(super) struct Leader {
     check_quorum_deadline: Time,
     check_quorum_timeout: Duration,
     commits_without_majority: bool,
+    commits_by_count: bool,
+    checks_quorum: bool,
 }
 
 /// What a leader begins with.
@@ -124,12 +126,14 @@ impl Leader {
             check_quorum_deadline: now + check_quorum_timeout,
             check_quorum_timeout,
             commits_without_majority: start.behaviour.is(Switch::CommitWithoutMajority),
+            commits_by_count: start.behaviour.is(Switch::CommitPreviousEpochByCount),
+            checks_quorum: !start.behaviour.is(Switch::NoCheckQuorum),
         }
     }
 
     /// When the leader gives up for want of a majority; never with one voter.
     pub(super) fn check_quorum_deadline(&self) -> Time {
-        if self.voters.len() == 1 { Time::NEVER } else { self.check_quorum_deadline }
+        if self.voters.len() == 1 || !self.checks_quorum { Time::NEVER } else { self.check_quorum_deadline }
     }
 
     /// A Fetch or FetchSnapshot has come: once a majority has fetched, the timer starts anew.
@@ -235,7 +239,8 @@ impl Leader {
         let Some(candidate) = sorted.get(index).and_then(|voter| voter.end_offset) else { return false };
         // A smaller value comes from a change of the voter set, or from a voter that lost what it
         // had acknowledged; what was announced as committed stays so.
-        if candidate <= self.epoch_start_offset || self.high_watermark.is_some_and(|known| candidate <= known) {
+        let of_this_epoch = candidate > self.epoch_start_offset || self.commits_by_count;
+        if !of_this_epoch || self.high_watermark.is_some_and(|known| candidate <= known) {
             return false;
         }
         self.high_watermark = Some(candidate);

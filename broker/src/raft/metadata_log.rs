@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::snapshots::{self, SnapshotFile, position};
-use crate::config::{Behaviour, LogSettings, RaftSettings};
+use crate::config::{Behaviour, LogSettings, RaftSettings, Switch};
 use crate::context::Context;
 use crate::event::{LogStartReason, RaftEvent};
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
@@ -218,6 +218,9 @@ impl MetadataLog {
     /// Makes everything durable. Whatever flush a segment roll has asked for is covered by it.
     pub(super) fn flush(&mut self, ctx: &mut Context) -> StorageResult<()> {
         self.log.take_flush();
+        if self.log.behaviour.is(Switch::RaftNoFlush) {
+            return Ok(());
+        }
         self.log.flush(ctx)
     }
 

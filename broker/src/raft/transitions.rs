@@ -14,7 +14,7 @@ use super::state::{Candidate, Follower, Prospective, Resigned, State, Unattached
 use super::voters::{VoterSet, matches_key};
 use super::{Life, Raft, RaftConfig, RaftOutput, control, metadata_log};
 use crate::choice::Purpose;
-use crate::config::Voter;
+use crate::config::{Switch, Voter};
 use crate::context::Context;
 use crate::event::{QuorumTransitionReason as Reason, RaftEvent};
 use crate::ids::{Endpoint, LeaderEpoch, NodeId};
@@ -107,6 +107,10 @@ impl Raft {
                 self.become_prospective(ctx, Reason::Started)
             }
             State::Candidate(_) => self.maybe_win(ctx),
+            State::Resigned(state) if self.config.behaviour.is(Switch::RaftResumeLeaderSameEpoch) => {
+                let epoch = state.epoch;
+                self.lead(ctx, epoch, Vec::new(), Reason::Started)
+            }
             State::Unattached(_) | State::Follower(_) | State::Resigned(_) => Ok(()),
             State::Prospective(_) | State::Leader(_) => unreachable!("no member starts as {:?}", self.state.name()),
         }
@@ -191,6 +195,9 @@ impl Raft {
         };
         self.enter(ctx, State::Prospective(state), reason);
         self.connections.reset_all();
+        if self.config.behaviour.is(Switch::NoPreVote) {
+            return self.become_candidate(ctx, reason);
+        }
         self.maybe_win(ctx)
     }
 
@@ -233,8 +240,17 @@ impl Raft {
     /// first record can the leader be sure not to announce a smaller one than its predecessor.
     fn become_leader(&mut self, ctx: &mut Context) -> StorageResult<()> {
         let State::Candidate(candidate) = &self.state else { panic!("Leader from {:?}", self.state.name()) };
-        let epoch = candidate.epoch;
-        let granting_voters = candidate.election.granting();
+        let (epoch, granting_voters) = (candidate.epoch, candidate.election.granting());
+        self.lead(ctx, epoch, granting_voters, Reason::VotesWon)
+    }
+
+    fn lead(
+        &mut self,
+        ctx: &mut Context,
+        epoch: LeaderEpoch,
+        granting_voters: Vec<NodeId>,
+        reason: Reason,
+    ) -> StorageResult<()> {
         let end_offset = self.log.end_offset();
         let settings = &self.config.settings;
         let max_batch_size = settings.internal_max_batch_size as usize;
@@ -252,7 +268,7 @@ impl Raft {
                 behaviour: &self.config.behaviour,
             },
         );
-        self.enter_durably(ctx, State::Leader(Box::new(leader)), Reason::VotesWon)?;
+        self.enter_durably(ctx, State::Leader(Box::new(leader)), reason)?;
         self.log.log.assign_epoch(ctx, epoch, end_offset)?;
         self.append_start_of_epoch(ctx);
         self.fire_leader_change();

@@ -1,4 +1,4 @@
-//! A broker's image of the cluster is the replay of the committed metadata log to its offset.
+//! A broker's or controller's image of the cluster is the replay of the committed metadata log to its offset.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ impl Check {
     pub(super) fn sweep(&mut self, world: &World) -> Option<Finding> {
         for (id, machine) in world.machines() {
             let Some(node) = machine.node() else { continue };
-            let images = [Some(node.committed_metadata()), node.broker_metadata()];
+            let of_controller = node.controller().map(|controller| controller.committed_image());
+            let images = [Some(node.committed_metadata()), node.broker_metadata(), of_controller];
             for image in images.into_iter().flatten() {
                 let first = self.images.entry(image.last_offset()).or_insert_with(|| image.clone());
                 // What an image remembers of where its records lay is lost in a snapshot: only the records count.

@@ -10,8 +10,11 @@
 
 mod acked_record_not_lost;
 mod broker_image_is_replay;
+mod deposed_leader_resigns;
+mod end_offset_monotonic;
 mod epochs_only_grow;
 mod high_watermark_monotonic;
+mod idempotent_record_once;
 mod isr_within_replicas;
 mod leader_completeness;
 pub mod liveness;
@@ -52,16 +55,19 @@ pub struct Property {
 pub const PROPERTIES: &[Property] = &[
     order_of_positions::PROPERTY,
     high_watermark_monotonic::PROPERTY,
+    end_offset_monotonic::PROPERTY,
     log_matching::PROPERTY,
     acked_record_not_lost::PROPERTY,
     leader_completeness::PROPERTY,
     one_leader_per_epoch::PROPERTY,
+    deposed_leader_resigns::PROPERTY,
     replication_quorum_superset::PROPERTY,
     isr_within_replicas::PROPERTY,
     epochs_only_grow::PROPERTY,
     metadata_not_lost::PROPERTY,
     broker_image_is_replay::PROPERTY,
     producer_sequence::PROPERTY,
+    idempotent_record_once::PROPERTY,
     on_disk_truth::PROPERTY,
 ];
 
@@ -134,6 +140,9 @@ pub struct Suite {
     model: Model,
     log_matching: log_matching::Check,
     high_watermark_monotonic: high_watermark_monotonic::Check,
+    end_offset_monotonic: end_offset_monotonic::Check,
+    idempotent_record_once: idempotent_record_once::Check,
+    deposed_leader_resigns: deposed_leader_resigns::Check,
     one_leader_per_epoch: one_leader_per_epoch::Check,
     epochs_only_grow: epochs_only_grow::Check,
     metadata_not_lost: metadata_not_lost::Check,
@@ -181,6 +190,9 @@ impl Suite {
                 found = found.or_else(|| finding.and_then(|finding| self.report(step, Some(machine), finding)));
             }
         }
+        self.evaluated += 1;
+        let finding = self.deposed_leader_resigns.observe(world, step);
+        found = found.or_else(|| finding.and_then(|finding| self.report(step, step.machine(), finding)));
         if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || step.facts.iter().any(is_incident) {
             let finding = self.sweep(world);
             found = found.or_else(|| finding.and_then(|finding| self.report(step, None, finding)));
@@ -197,15 +209,17 @@ impl Suite {
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
-        self.evaluated += 11;
+        self.evaluated += 13;
         order_of_positions::observe(&seen)
             .or_else(|| self.high_watermark_monotonic.observe(&seen))
+            .or_else(|| self.end_offset_monotonic.observe(&seen))
             .or_else(|| self.log_matching.observe(&seen))
             .or_else(|| self.one_leader_per_epoch.observe(&seen))
             .or_else(|| self.epochs_only_grow.observe(&seen))
             .or_else(|| isr_within_replicas::observe(&seen))
             .or_else(|| replication_quorum_superset::observe(&seen))
             .or_else(|| producer_sequence::observe(&seen))
+            .or_else(|| self.idempotent_record_once.observe(&seen))
             .or_else(|| leader_completeness::observe(&seen))
             .or_else(|| acked_record_not_lost::observe(&seen))
             .or_else(|| self.metadata_not_lost.observe(&seen))

@@ -116,6 +116,8 @@ fn describe(event: &PartitionEvent) -> Option<String> {
         PartitionEvent::FetcherFailed { error, .. } => format!("fetches no more: {}", error.name()),
         PartitionEvent::ReplicaOffline { .. } => "takes its replica offline".to_owned(),
         PartitionEvent::ReplicaRemoved { .. } => "removes its replica".to_owned(),
-        PartitionEvent::FetchParked { .. } | PartitionEvent::FetchAnswered { .. } => return None,
+        PartitionEvent::FetchParked { .. }
+        | PartitionEvent::FetchAnswered { .. }
+        | PartitionEvent::EndOffsetListed { .. } => return None,
     })
 }

@@ -121,6 +121,7 @@ fn replication_row(
         | PartitionEvent::ProduceCompleted { .. }
         | PartitionEvent::FetchParked { .. }
         | PartitionEvent::FetchAnswered { .. }
+        | PartitionEvent::EndOffsetListed { .. }
         | PartitionEvent::FollowerAdvanced { .. }
         | PartitionEvent::FetchResponseIgnored { .. }
         | PartitionEvent::FetchDelayed { .. }

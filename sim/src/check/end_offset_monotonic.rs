@@ -1,0 +1,46 @@
+//! The end of a partition, as clients are told it, never goes back.
+//!
+//! A leader that was just elected may not know yet how much its predecessors committed: its own high
+//! watermark lies before the start of its epoch. A client that is told that number would take records that
+//! others have read for not yet written.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::message::IsolationLevel;
+
+use super::{Finding, Property, Seen};
+
+pub(super) const PROPERTY: Property = Property {
+    name: "end-offset-monotonic",
+    rule: "the end offset of a partition that clients are told never falls, whoever leads it, unless committed records were lost",
+    source: "KIP-207, KAFKA-2334; Partition.fetchOffsetForTimestamp",
+};
+
+/// The highest end that a client was told of each partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    told: BTreeMap<(TopicPartition, IsolationLevel), Offset>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        let Event::Partition(PartitionEvent::EndOffsetListed { partition, isolation, offset: Some(offset) }) =
+            seen.event
+        else {
+            return None;
+        };
+        // After an unclean election, or a loss that nobody is to blame for, the log may end earlier.
+        let committed_end = seen.model.partitions.get(partition).map_or(0, |known| known.committed_end);
+        let before = self.told.insert((partition.clone(), *isolation), *offset)?.min(committed_end);
+        (*offset < before).then(|| Finding {
+            property: PROPERTY,
+            partition: Some(partition.clone()),
+            message: format!(
+                "{partition}: machine {} tells a client that the partition ends at {offset}; before, {before} was told",
+                seen.machine
+            ),
+        })
+    }
+}

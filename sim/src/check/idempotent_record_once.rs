@@ -1,0 +1,88 @@
+//! What an idempotent producer was given once is in the log at most once.
+//!
+//! Sequence numbers alone do not tell: a producer that raises its epoch numbers from 0 again, and a batch
+//! that it sends once more under the new epoch looks like a new one. So records are counted: a partition
+//! holds no more records of a producer than its application has handed over.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{BatchFact, ClientEvent, Event, PartitionEvent};
+use trial_broker::ids::{ProducerId, TopicPartition};
+
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(super) const PROPERTY: Property = Property {
+    name: "idempotent-record-once",
+    rule: "of an idempotent producer a partition holds no more committed records than the application handed over",
+    source: "KIP-98 (idempotent producer guarantees)",
+};
+
+/// What producers were given, and what of it was committed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    /// Whose each producer id is.
+    owners: BTreeMap<ProducerId, MachineId>,
+    handed: BTreeMap<(TopicPartition, MachineId), u64>,
+    counted: BTreeMap<TopicPartition, Counted>,
+}
+
+/// The committed records of one partition by the client that sent them.
+#[derive(Clone, Debug, Default)]
+struct Counted {
+    /// How many of the committed batches are counted.
+    batches: usize,
+    records: BTreeMap<MachineId, u64>,
+}
+
+impl Check {
+    pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
+        match seen.event {
+            Event::Client(ClientEvent::ProducerIdAssigned { producer_id, .. }) => {
+                self.owners.insert(*producer_id, seen.machine);
+                None
+            }
+            Event::Client(ClientEvent::RecordQueued { partition, .. }) => {
+                *self.handed.entry((partition.clone(), seen.machine)).or_default() += 1;
+                None
+            }
+            Event::Partition(
+                PartitionEvent::HighWatermarkAdvanced { partition, as_leader: true, .. }
+                | PartitionEvent::ProduceCompleted { partition, .. },
+            ) => self.count(seen, partition),
+            _ => None,
+        }
+    }
+
+    fn count(&mut self, seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
+        let known = seen.model.partitions.get(partition)?;
+        let counted = self.counted.entry(partition.clone()).or_default();
+        // An excused loss takes committed batches away: what is left is counted anew.
+        if known.committed.len() < counted.batches {
+            *counted = Counted::default();
+        }
+        for batch in &known.committed[counted.batches..] {
+            counted.batches += 1;
+            let Some(client) = self.owners.get(&batch.producer_id).filter(|_| !batch.is_control) else { continue };
+            let records = counted.records.entry(*client).or_default();
+            *records += records_in(batch);
+            let handed = self.handed.get(&(partition.clone(), *client)).copied().unwrap_or(0);
+            if *records > handed {
+                return Some(Finding {
+                    property: PROPERTY,
+                    partition: Some(partition.clone()),
+                    message: format!(
+                        "{partition}: {records} committed records of client machine {client}, which was given {handed}; \
+                         the last of them are {}..={} of producer {} epoch {}",
+                        batch.base_offset, batch.last_offset, batch.producer_id.0, batch.producer_epoch
+                    ),
+                });
+            }
+        }
+        None
+    }
+}
+
+fn records_in(batch: &BatchFact) -> u64 {
+    u64::try_from(batch.last_offset - batch.base_offset + 1).unwrap_or(0)
+}
