@@ -59,10 +59,15 @@ impl Message {
     /// The message as bytes: header and body, without the size that precedes them on a socket.
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = BytesMut::new();
-        // A body that does not encode at its own version is a bug of `wire`, which made it.
-        self.encode(&mut bytes)
-            .unwrap_or_else(|reason| panic!("{} v{} does not encode: {reason}", self.api.name(), self.version));
+        self.append_to(&mut bytes);
         bytes.freeze()
+    }
+
+    /// Appends what [`Message::to_bytes`] answers, so that whoever only looks at the bytes can keep one buffer.
+    pub fn append_to(&self, bytes: &mut BytesMut) {
+        // A body that does not encode at its own version is a bug of `wire`, which made it.
+        self.encode(bytes)
+            .unwrap_or_else(|reason| panic!("{} v{} does not encode: {reason}", self.api.name(), self.version));
     }
 
     /// How many bytes the message has on a socket, its size prefix included.

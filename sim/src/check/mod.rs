@@ -147,6 +147,7 @@ pub struct Suite {
     epochs_only_grow: epochs_only_grow::Check,
     metadata_not_lost: metadata_not_lost::Check,
     broker_image_is_replay: broker_image_is_replay::Check,
+    on_disk_truth: on_disk_truth::Check,
     recent: BTreeMap<Option<TopicPartition>, VecDeque<Evidence>>,
     allowed: BTreeSet<String>,
     excused: BTreeMap<&'static str, u64>,
@@ -202,6 +203,7 @@ impl Suite {
 
     /// Looks at everything once more when a run ends.
     pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
+        self.on_disk_truth.forget();
         let finding = self.sweep(world).or_else(|| acked_record_not_lost::at_end(&self.model));
         finding.and_then(|finding| self.report(last, None, finding))
     }
@@ -227,7 +229,7 @@ impl Suite {
 
     fn sweep(&mut self, world: &World) -> Option<Finding> {
         self.evaluated += 2;
-        on_disk_truth::sweep(world, &self.model).or_else(|| self.broker_image_is_replay.sweep(world))
+        self.on_disk_truth.sweep(world, &self.model).or_else(|| self.broker_image_is_replay.sweep(world))
     }
 
     fn report(&mut self, step: &Step, machine: Option<MachineId>, finding: Finding) -> Option<Violation> {

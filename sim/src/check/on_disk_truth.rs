@@ -1,5 +1,7 @@
 //! What lies in a machine's log files is what its events have said.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{Offset, TopicPartition};
@@ -9,7 +11,8 @@ use trial_broker::record::batches;
 
 use super::model::{Model, Replica};
 use super::{Finding, Property};
-use crate::disk::Disk;
+use crate::disk::{CachedFile, Disk, PAGE_BYTES};
+use crate::fault::MachineId;
 use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
@@ -18,77 +21,184 @@ pub(super) const PROPERTY: Property = Property {
     source: "storage.internals.log.LocalLog",
 };
 
-pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
-    world.machines().find_map(|(id, machine)| {
-        // A lane that owes is ahead of what has been published.
-        let owes = Lane::ALL.iter().any(|lane| machine.owes(*lane));
-        if owes || !model.running.contains(&id) || machine.node().is_none() {
-            return None;
+/// What has been read of the segments. Nothing is taken on trust: pages are compared by the hashes of their bytes, and
+/// a segment is read again from the first page that differs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    segments: BTreeMap<(MachineId, u32), Segment>,
+}
+
+/// A segment file as it was when it was last looked at.
+#[derive(Clone, Debug, Default)]
+struct Segment {
+    length: u64,
+    pages: Vec<u64>,
+    batches: Vec<Held>,
+}
+
+/// A batch in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    /// Where it ends in the file.
+    end: u64,
+    first: Offset,
+    last: Offset,
+    checksum: u32,
+    is_valid: bool,
+}
+
+impl Check {
+    /// Forgets what was read: the next sweep reads every byte.
+    pub(super) fn forget(&mut self) {
+        self.segments.clear();
+    }
+
+    pub(super) fn sweep(&mut self, world: &World, model: &Model) -> Option<Finding> {
+        let on_disk = model.replicas.iter().filter(|((_, on), replica)| replica.is_open && model.running.contains(on));
+        for ((partition, id), replica) in on_disk {
+            let Some(machine) = world.machine(*id).filter(|machine| machine.node().is_some()) else { continue };
+            // A lane that owes is ahead of what has been published.
+            if Lane::ALL.iter().any(|lane| machine.owes(*lane)) {
+                continue;
+            }
+            let directory = partition.to_string();
+            let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(*id, file));
+            let numbers: Vec<u32> = files.map(|file| file.number).collect();
+            // A log that is not loaded yet has nothing to say.
+            if numbers.is_empty() {
+                continue;
+            }
+            let held = numbers.iter().flat_map(|number| &self.segments[&(*id, *number)].batches);
+            if let Some(message) = compare(held, replica) {
+                let message = format!("machine {id}: {partition}{message}");
+                return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
+            }
         }
-        let segments: Vec<String> =
-            machine.disk().files().into_iter().map(|file| file.path).filter(|path| path.ends_with(".log")).collect();
-        let on_it = model.replicas.iter().filter(|((_, on), replica)| *on == id && replica.is_open);
-        on_it.map(|((partition, _), replica)| (partition, replica)).find_map(|(partition, replica)| {
-            let here = format!("/{partition}/");
-            let own = segments.iter().filter(|path| path.contains(&here));
-            compare(machine.disk(), own, partition, replica)
-                .map(|finding| Finding { message: format!("machine {id}: {}", finding.message), ..finding })
-        })
-    })
+        None
+    }
+
+    /// Reads what has changed of a segment since it was last looked at.
+    fn look(&mut self, machine: MachineId, file: &CachedFile) {
+        self.segments.entry((machine, file.number)).or_default().look(file);
+    }
+}
+
+impl Segment {
+    fn look(&mut self, file: &CachedFile) {
+        let pages: Vec<u64> = file.page_digests().collect();
+        if (file.length(), &pages) == (self.length, &self.pages) {
+            return;
+        }
+        let same = pages.iter().zip(&self.pages).take_while(|(one, other)| one == other).count();
+        // Zeros at the end of a page do not show in its hash: where a length has changed, so may bytes have.
+        let mut unchanged = (same * PAGE_BYTES) as u64;
+        if file.length() != self.length {
+            unchanged = unchanged.min(file.length()).min(self.length);
+        }
+        self.batches.truncate(self.batches.partition_point(|batch| batch.end <= unchanged));
+        let mut end = self.batches.last().map_or(0, |last| last.end);
+        for batch in batches(&file.read_from(end)).flatten() {
+            end += batch.size() as u64;
+            self.batches.push(Held {
+                end,
+                first: batch.base_offset(),
+                last: batch.last_offset(),
+                checksum: batch.checksum(),
+                is_valid: batch.is_valid(),
+            });
+        }
+        (self.length, self.pages) = (file.length(), pages);
+    }
 }
 
 /// The batches on disk, in the order of the segments' names, against those that were said.
-fn compare<'a>(
-    disk: &Disk,
-    segments: impl Iterator<Item = &'a String>,
-    partition: &TopicPartition,
-    replica: &Replica,
-) -> Option<Finding> {
-    let mut held: Vec<(Offset, Offset, u32)> = Vec::new();
-    let mut any = false;
-    for segment in segments {
-        any = true;
-        let content = disk.content(segment)?;
-        for batch in batches(&content).flatten() {
-            if !batch.is_valid() {
-                let message =
-                    format!("{partition}: the batch at offset {} does not match its checksum", batch.base_offset());
-                return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
-            }
-            held.push((batch.base_offset(), batch.last_offset(), batch.checksum()));
-        }
-    }
-    // A log that is not loaded yet has nothing to say.
-    if !any {
-        return None;
+fn compare<'a>(held: impl Iterator<Item = &'a Held> + Clone, replica: &Replica) -> Option<String> {
+    if let Some(torn) = held.clone().find(|batch| !batch.is_valid) {
+        return Some(format!(": the batch at offset {} does not match its checksum", torn.first));
     }
     let first = replica.log_start_offset;
-    held.retain(|(_, last, _)| *last >= first);
-    let said: Vec<(Offset, Offset, u32)> =
-        replica.batches.iter().filter(|batch| batch.last_offset >= first).map(triple).collect();
-    (said != held).then(|| {
-        let at = said.iter().zip(&held).take_while(|(one, other)| one == other).count();
-        let message = format!(
-            "{partition}, batch {at}: said {:?}, on disk {:?} ({} said, {} on disk)",
-            said.get(at),
-            held.get(at),
-            said.len(),
-            held.len()
-        );
-        Finding { property: PROPERTY, partition: Some(partition.clone()), message }
-    })
+    let held = held.map(|batch| (batch.first, batch.last, batch.checksum)).filter(|(_, last, _)| *last >= first);
+    let said = replica.batches.iter().map(|batch| (batch.base_offset, batch.last_offset, batch.crc));
+    let said = said.filter(|(_, last, _)| *last >= first);
+    if said.clone().eq(held.clone()) {
+        return None;
+    }
+    let at = said.clone().zip(held.clone()).take_while(|(one, other)| one == other).count();
+    Some(format!(
+        ", batch {at}: said {:?}, on disk {:?} ({} said, {} on disk)",
+        said.clone().nth(at),
+        held.clone().nth(at),
+        said.count(),
+        held.count()
+    ))
 }
 
 /// The batches of a partition that lie on a machine's disk from an offset on.
 pub(super) fn batches_from(disk: &Disk, partition: &TopicPartition, from: Offset) -> Vec<BatchFact> {
-    let here = format!("/{partition}/");
-    let files = disk.files().into_iter().map(|file| file.path);
-    let segments = files.filter(|path| path.contains(&here) && path.ends_with(".log"));
-    let contents: Vec<Bytes> = segments.filter_map(|path| disk.content(&path)).collect();
+    let directory = partition.to_string();
+    let contents: Vec<Bytes> = disk.files_of(&directory, ".log").map(|file| file.read_from(0)).collect();
     let found = contents.iter().flat_map(|content| batches(content).flatten().collect::<Vec<_>>());
     found.filter(|batch| batch.base_offset() >= from).map(|batch| batch_fact(&batch)).collect()
 }
 
-fn triple(batch: &BatchFact) -> (Offset, Offset, u32) {
-    (batch.base_offset, batch.last_offset, batch.crc)
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trial_broker::record::BatchBuilder;
+    use trial_broker::storage::Storage;
+    use trial_broker::time::{Time, WallTime};
+
+    use super::*;
+    use crate::disk::DiskAccess;
+    use crate::stream::{Stream, StreamPurpose};
+
+    const PATH: &str = "data-0/orders-0/00000000000000000000.log";
+
+    fn held(check: &mut Check, disk: &Disk) -> Vec<Held> {
+        let file = disk.files_of("orders-0", ".log").next().expect("the segment");
+        check.look(MachineId(1), &file);
+        check.segments[&(MachineId(1), file.number)].batches.clone()
+    }
+
+    /// One batch at an offset, with so many bytes of value.
+    fn batch(offset: Offset, bytes: u64) -> Bytes {
+        BatchBuilder::new(offset).append(0, None, Some(&vec![7; bytes as usize]), &[]).build()
+    }
+
+    #[test]
+    fn what_was_read_before_and_what_has_changed_add_up_to_what_lies_on_the_disk() {
+        let mut disk = Disk::new(Duration::ZERO);
+        let mut access = DiskAccess::new(&mut disk, Time::ZERO, WallTime(0), None);
+        access.create_directory("data-0").expect("a healthy disk");
+        access.create_directory("data-0/orders-0").expect("a healthy disk");
+        let handle = access.create(PATH).expect("a healthy disk");
+        let mut stream = Stream::new(7, StreamPurpose::Writeback, (0, 0));
+        let (mut check, mut ends, mut broken) = (Check::default(), vec![0], 0);
+        for round in 0..400 {
+            let mut access = DiskAccess::new(&mut disk, Time(round), WallTime(0), None);
+            let length = ends[ends.len() - 1];
+            match stream.between(0, 9) {
+                0 => {
+                    ends.truncate(stream.between(1, ends.len() as u64) as usize);
+                    access.truncate(handle, ends[ends.len() - 1]).expect("a healthy disk");
+                }
+                1 if length > 0 => {
+                    let at = stream.between(0, length - 1);
+                    assert!(disk.rot(PATH, at, 1) && disk.rot(PATH, at, 2));
+                    broken += usize::from(held(&mut check, &disk).iter().any(|batch| !batch.is_valid));
+                    assert!(disk.rot(PATH, at, 3), "what was broken is mended");
+                }
+                _ => {
+                    let bytes = batch(ends.len() as Offset, stream.between(0, 3000));
+                    access.append(handle, &bytes).expect("a healthy disk");
+                    ends.push(length + bytes.len() as u64);
+                }
+            }
+            let seen = held(&mut check, &disk);
+            assert_eq!(seen, held(&mut Check::default(), &disk), "round {round}");
+            assert_eq!(seen.len(), ends.len() - 1);
+        }
+        assert!(broken > 0, "a flipped bit was never seen");
+    }
 }

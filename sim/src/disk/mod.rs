@@ -102,6 +102,31 @@ enum Misbehaviour {
     Fails(DiskFailure),
 }
 
+/// A file as the page cache has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CachedFile<'a> {
+    /// Its number on the disk. Another file may have had it before.
+    pub(crate) number: u32,
+    file: &'a File,
+}
+
+impl CachedFile<'_> {
+    pub(crate) fn length(&self) -> u64 {
+        self.file.length
+    }
+
+    /// A number for the content of each of its pages, zeros at a page's end not counted. It is kept beside the page
+    /// until the page is written.
+    pub(crate) fn page_digests(&self) -> impl Iterator<Item = u64> {
+        self.file.pages.iter().map(|pair| page::digest(&pair.cached))
+    }
+
+    /// Its content from a position to its end.
+    pub(crate) fn read_from(&self, position: u64) -> bytes::Bytes {
+        self.file.read(position, self.file.length.saturating_sub(position) as usize)
+    }
+}
+
 impl Disk {
     /// An empty disk on which a sync costs this.
     pub fn new(sync_cost: Duration) -> Disk {
@@ -223,6 +248,17 @@ impl Disk {
     pub fn content(&self, path: &str) -> Option<bytes::Bytes> {
         let file = self.inode(self.lookup(path)?).file()?;
         Some(file.read(0, file.length as usize))
+    }
+
+    /// The cached files with this ending of every directory that has this name and lies in a directory of the root,
+    /// in order of their paths.
+    pub(crate) fn files_of<'a>(&'a self, directory: &'a str, ending: &'a str) -> impl Iterator<Item = CachedFile<'a>> {
+        let names_of = |inode: u32| self.inode(inode).directory().into_iter().flat_map(|names| &names.cached);
+        let found = names_of(ROOT).filter_map(move |(_, top)| self.inode(*top).directory()?.cached.get(directory));
+        found
+            .flat_map(move |inode| names_of(*inode))
+            .filter(move |(name, _)| name.ends_with(ending))
+            .filter_map(move |(_, number)| self.inode(*number).file().map(|file| CachedFile { number: *number, file }))
     }
 
     /// What the medium holds of a file, under its present name; none if there is no such file.

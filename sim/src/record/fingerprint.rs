@@ -8,6 +8,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use bytes::BytesMut;
 use trial_broker::api::Message;
 use trial_broker::choice::Choice;
 use trial_broker::effects::Output;
@@ -18,6 +19,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {
     bytes: Vec<u8>,
+    /// Where messages are encoded. Empty between two of them; only its room is kept.
+    wire: BytesMut,
 }
 
 impl Scratch {
@@ -51,7 +54,7 @@ impl Scratch {
             Output::StopListening { port } => (1u8, port).hash(self),
             Output::Connect { connection, to } => (2u8, connection, to).hash(self),
             Output::Send { connection, message } => {
-                let (bytes, digest) = weigh(message);
+                let (bytes, digest) = self.weigh(message);
                 (3u8, connection, digest).hash(self);
                 return Some((bytes, digest));
             }
@@ -70,12 +73,13 @@ impl Scratch {
             (choice.purpose, answer).hash(self);
         }
     }
-}
 
-/// A message's size on the wire, its length prefix included, and the hash of its bytes.
-fn weigh(message: &Message) -> (u32, u64) {
-    let bytes = message.to_bytes();
-    (bytes.len() as u32 + 4, xxh3_64(&bytes))
+    /// A message's size on the wire, its length prefix included, and the hash of its bytes.
+    fn weigh(&mut self, message: &Message) -> (u32, u64) {
+        self.wire.clear();
+        message.append_to(&mut self.wire);
+        (self.wire.len() as u32 + 4, xxh3_64(&self.wire))
+    }
 }
 
 impl Hasher for Scratch {
