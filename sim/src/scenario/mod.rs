@@ -56,6 +56,31 @@ impl Scenario {
         Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps })
     }
 
+    /// Turns on a switch on every broker and controller, as if it stood in `[cluster]`.
+    ///
+    /// # Panics
+    /// There is no switch of this name: [`vocabulary::switch_names`] lists those that there are.
+    pub fn turn_on(&mut self, switch: &str) {
+        assert!(vocabulary::switch_named(switch).is_some(), "there is no switch {switch}");
+        self.file.cluster.value.switches.push(format::Spanned::nowhere(switch.to_owned()));
+    }
+
+    /// The same scenario with the bug that it shows: the switches of `[museum]` are on.
+    #[must_use]
+    pub fn with_its_bug(&self) -> Scenario {
+        let mut scenario = self.clone();
+        for switch in self.file.museum.iter().flat_map(|museum| &museum.switches) {
+            scenario.turn_on(switch);
+        }
+        scenario
+    }
+
+    /// The switches that were turned on and do not stand in the file.
+    pub(crate) fn turned_on(&self) -> impl Iterator<Item = &str> {
+        let nowhere = |switch: &&format::Spanned<String>| switch.span.is_empty();
+        self.file.cluster.switches.iter().filter(nowhere).map(|switch| switch.value.as_str())
+    }
+
     /// Where a place of the file is: `path:line`.
     pub fn place(&self, span: &Range<usize>) -> String {
         format!("{}:{}", self.path, diagnostic::line_of(&self.source, span.start))

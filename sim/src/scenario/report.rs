@@ -69,6 +69,8 @@ pub struct Report {
     pub expectations_met: usize,
     /// How many expectations the scenario has.
     pub expectations: usize,
+    /// The check that found a broken promise, if one did.
+    pub property: Option<&'static str>,
     /// What was found, each ready to print.
     pub failures: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl Report {
             "steps": self.steps,
             "expectations_met": self.expectations_met,
             "expectations": self.expectations,
+            "property": self.property,
             "failures": self.failures,
         })
         .to_string()

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use trial_broker::config::Switch;
+
 /// The sources that declare the machines' events. Names are read from the declarations themselves: a list of our
 /// own would be one event behind.
 const SOURCES: &[&str] = &[
@@ -66,6 +68,17 @@ fn kebab(name: &str) -> String {
 /// The checks, by the names that `always` and `allow` use.
 pub fn checks() -> Vec<&'static str> {
     crate::check::PROPERTIES.iter().map(|property| property.name).chain(["liveness"]).collect()
+}
+
+/// The switch with this name.
+pub fn switch_named(name: &str) -> Option<Switch> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+}
+
+/// The names of all switches, by asking serde which it would have taken.
+pub fn switch_names() -> Vec<String> {
+    let error = serde_json::from_str::<Switch>("\"?\"").err().map(|error| error.to_string()).unwrap_or_default();
+    error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
 /// The kinds of fault that `swarm` can draw.

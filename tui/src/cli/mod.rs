@@ -5,6 +5,7 @@
 
 mod bench;
 mod interrupt;
+mod museum;
 mod output;
 mod run;
 
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use trial_sim::scenario::diagnostic::nearest;
+use trial_sim::scenario::vocabulary::switch_names;
 use trial_sim::scenario::{Seed, Span};
 
 /// Wrong use, or an invalid scenario.
@@ -29,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
+  trial museum rep
 
 Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
 
@@ -39,6 +43,8 @@ enum Command {
     Run(Run),
     /// Measure how fast worlds run, and what was done for that.
     Bench(bench::Bench),
+    /// Show known bugs of Kafka: each without and with its switch, and the check that finds it.
+    Museum(museum::Museum),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -51,6 +57,10 @@ struct Run {
     /// The seed, instead of the file's: 5 or 0x5.
     #[arg(long, value_parser = Seed::parse)]
     seed: Option<Seed>,
+    /// Turn on a deliberate bug on every broker and controller, such as the one that a museum piece shows; may be
+    /// given more than once.
+    #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
+    switches: Vec<String>,
     /// When to end, counted from time zero, instead of the file's end: "60s".
     #[arg(long, value_parser = Span::parse)]
     until: Option<Span>,
@@ -63,6 +73,17 @@ struct Run {
     /// A folder to leave trace and report in.
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+/// A switch's name, or which names there are.
+fn known_switch(name: &str) -> Result<String, String> {
+    let names = switch_names();
+    if names.iter().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    let near =
+        nearest(name, names.iter().map(String::as_str)).map_or(String::new(), |n| format!("did you mean `{n}`?\n"));
+    Err(format!("{near}these switches exist:\n  {}", names.join("\n  ")))
 }
 
 /// What to print of a run.
@@ -99,6 +120,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Museum(arguments) => museum::museum(&arguments),
         Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),
     };
     ExitCode::from(code)

@@ -17,7 +17,10 @@ use super::{Format, Run, Trace, WRONG_USE};
 
 /// Runs a scenario. Returns the exit code.
 pub fn run(arguments: &Run) -> u8 {
-    let Some(scenario) = read(&arguments.file) else { return WRONG_USE };
+    let Some(mut scenario) = read(&arguments.file) else { return WRONG_USE };
+    for switch in &arguments.switches {
+        scenario.turn_on(switch);
+    }
     let trace = match arguments.trace {
         Trace::Lanes => TraceKind::Lanes,
         Trace::Json => TraceKind::Json,
@@ -151,7 +154,7 @@ fn leave_trace(folder: &Path, trace: Trace, kept: &str) -> io::Result<()> {
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Reads a scenario file, or says why not.
-fn read(path: &Path) -> Option<Scenario> {
+pub(super) fn read(path: &Path) -> Option<Scenario> {
     let shown = path.display().to_string();
     let source = match text_of(path) {
         Ok(source) => source,

@@ -3,6 +3,7 @@
 //! ```text
 //!   format, id, title, seed, until      what it is
 //!   [lesson]                            what a learner should see
+//!   [museum]                            which known bug it shows, and how to bring it back
 //!   [cluster] [[node]] [[topic]]        the cluster before time zero
 //!   [[client]]                          who uses it
 //!   [[step]]                            what happens, and what must be true
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trial_broker::config::{ConsumerSettings, ProducerSettings, Switch};
+use trial_broker::config::{ConsumerSettings, ProducerSettings};
 
 use super::settings::{ClientSettings, Settings, settings_schema};
 use super::step::Step;
@@ -49,6 +50,9 @@ pub struct File {
     /// What a learner should see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lesson: Option<Lesson>,
+    /// Which known bug it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub museum: Option<Spanned<Museum>>,
     /// The machines and the network between them.
     pub cluster: Spanned<Cluster>,
     /// What is particular to one machine.
@@ -99,6 +103,27 @@ pub struct Lesson {
     /// Notes for the teacher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+}
+
+/// A known bug of Kafka. The scenario passes; with its switches turned on it fails, and this says how.
+///
+/// A piece without switches shows what Kafka promises, where many believe it promises more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Museum {
+    /// Its number in the catalogue: "REP-01".
+    pub piece: Spanned<String>,
+    /// Where it was reported, or what mended it: "KIP-101, KAFKA-1211".
+    pub source: String,
+    /// The switches that bring it back. They are off in a plain run; `trial run --switch NAME` turns one on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<Spanned<String>>,
+    /// The check that must find it when the switches are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<Spanned<String>>,
+    /// The profile of random exploration that should find it too; "default" unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// The machines and the network between them.
@@ -381,8 +406,3 @@ macro_rules! settings_schema {
 settings_schema!(TopicSettingsSchema, "TopicSettings", &[trial_broker::config::LogSettings::DEFINITIONS], &[], false);
 settings_schema!(ProducerSchema, "ProducerSettings", &[ProducerSettings::DEFINITIONS], PRODUCER_EXTRAS, false);
 settings_schema!(ConsumerSchema, "ConsumerSettings", &[ConsumerSettings::DEFINITIONS], CONSUMER_EXTRAS, true);
-
-/// The switch with this name.
-pub(crate) fn switch_named(name: &str) -> Option<Switch> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
-}

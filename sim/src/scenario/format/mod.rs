@@ -10,7 +10,7 @@ pub mod value;
 
 pub use action::{Target, Which};
 pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern};
-pub use file::{Always, Client, Cluster, File, Latency, Lesson, Node, Topic};
+pub use file::{Always, Client, Cluster, File, Latency, Lesson, Museum, Node, Topic};
 pub use numbers::{Names, Numbers, Spans};
 pub use settings::{ClientSettings, Setting, Settings};
 pub use step::{Action, Step};

@@ -60,6 +60,7 @@ pub fn print_with(file: &File, story: &Story) -> String {
         }
     }
     section(&mut text, "lesson", file.lesson.as_ref());
+    section(&mut text, "museum", file.museum.as_ref());
     section(&mut text, "cluster", Some(&file.cluster));
     sections(&mut text, "node", &file.nodes);
     sections(&mut text, "topic", &file.topics);
@@ -77,7 +78,7 @@ pub fn print_with(file: &File, story: &Story) -> String {
 
 /// Whether a field of a file has a heading of its own.
 fn is_section(name: &str) -> bool {
-    matches!(name, "lesson" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm")
+    matches!(name, "lesson" | "museum" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm")
 }
 
 fn section(text: &mut String, name: &str, section: Option<&impl Serialize>) {

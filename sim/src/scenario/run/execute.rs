@@ -80,6 +80,8 @@ pub(super) struct Run<'a> {
     pub(super) current: Option<usize>,
     pub(super) met: usize,
     pub(super) failures: Vec<String>,
+    /// The first check that found a broken promise.
+    pub(super) property: Option<&'static str>,
     pub(super) verdict: Verdict,
     pub(super) booted: bool,
 }
@@ -122,6 +124,7 @@ impl<'a> Run<'a> {
             current: None,
             met: 0,
             failures: Vec::new(),
+            property: None,
             verdict: Verdict::Pass,
             booted: false,
         }

@@ -216,6 +216,7 @@ impl Run<'_> {
             goals.join("\n"),
             self.replay_line(at)
         ));
+        self.property.get_or_insert(name);
         self.worsen(Verdict::Liveness);
         Ok(())
     }

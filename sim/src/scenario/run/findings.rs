@@ -67,13 +67,15 @@ impl Run<'_> {
             self.replay_line(at)
         );
         self.failures.push(text);
+        self.property.get_or_insert(violation.property.name);
         self.worsen(Verdict::Safety);
         Stop::Violation
     }
 
     /// The line to paste that shows the same again.
     pub(super) fn replay_line(&self, until: Span) -> String {
-        format!("again: trial run {} --seed {} --until {until}", self.scenario.path, self.seed)
+        let switches: String = self.scenario.turned_on().map(|name| format!(" --switch {name}")).collect();
+        format!("again: trial run {} --seed {}{switches} --until {until}", self.scenario.path, self.seed)
     }
 
     pub(super) fn worsen(&mut self, verdict: Verdict) {
@@ -117,6 +119,7 @@ impl Run<'_> {
             steps: self.world.steps(),
             expectations_met: self.met,
             expectations: self.scenario.steps.iter().filter(|step| is_expectation(&step.action)).count(),
+            property: self.property,
             failures: self.failures.clone(),
         }
     }

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use trial_broker::config::{
     ConfigError, ConsumerSettings, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, Properties,
-    RaftSettings, ReplicationSettings, SettingDefinition, Switch,
+    RaftSettings, ReplicationSettings, SettingDefinition,
 };
 
 use super::super::diagnostic::{Diagnostic, nearest, suggestion};
-use super::super::format::file::{CONSUMER_EXTRAS, PRODUCER_EXTRAS, ReplicaLists, switch_named};
+use super::super::format::file::{CONSUMER_EXTRAS, PRODUCER_EXTRAS, ReplicaLists};
 use super::super::format::{ClientSettings, File, Settings, Spanned};
+use super::super::vocabulary::{switch_named, switch_names};
 use super::{Kind, Scope};
 
 /// The largest cluster: beyond it a scenario is a mistake more likely than a wish.
@@ -349,7 +350,7 @@ pub(super) fn check_settings(
     }
 }
 
-fn check_switches(switches: &[Spanned<String>], scope: &mut Scope) {
+pub(super) fn check_switches(switches: &[Spanned<String>], scope: &mut Scope) {
     for name in switches {
         if switch_named(&name.value).is_none() {
             let all = switch_names();
@@ -357,10 +358,4 @@ fn check_switches(switches: &[Spanned<String>], scope: &mut Scope) {
             scope.mistake(Diagnostic::new(format!("there is no switch `{}`", name.value), name.span.clone(), label));
         }
     }
-}
-
-/// All switches, by asking serde which it would have taken.
-fn switch_names() -> Vec<String> {
-    let error = serde_json::from_str::<Switch>("\"?\"").err().map(|error| error.to_string()).unwrap_or_default();
-    error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }

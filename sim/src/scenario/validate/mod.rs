@@ -5,6 +5,7 @@
 mod cluster;
 mod conditions;
 mod machines;
+mod museum;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(super) fn validate(file: &File) -> Result<Vec<PlannedStep>, Vec<Diagnostic>>
     cluster::check_clients(file, &mut scope);
     let steps = steps::plan(file, &mut scope);
     check_names(file, &mut scope);
+    museum::check(file, &mut scope);
     if scope.mistakes.is_empty() {
         return Ok(steps);
     }
@@ -195,15 +197,20 @@ fn with_said(mistake: Diagnostic, said: &Option<Range<usize>>, what: &str, ids: 
     }
 }
 
+/// Complains unless there is such a check.
+fn check_name(name: &Spanned<String>, scope: &mut Scope) {
+    let known = vocabulary::checks();
+    if !known.contains(&name.value.as_str()) {
+        let label = suggestion(&name.value, known);
+        scope.mistake(Diagnostic::new(format!("there is no check `{}`", name.value), name.span.clone(), label));
+    }
+}
+
 /// The names of checks and of random faults.
 fn check_names(file: &File, scope: &mut Scope) {
     let checks = file.always.iter().map(|always| &always.check).chain(file.allow.keys());
     for name in checks {
-        let known = vocabulary::checks();
-        if !known.contains(&name.value.as_str()) {
-            let label = suggestion(&name.value, known);
-            scope.mistake(Diagnostic::new(format!("there is no check `{}`", name.value), name.span.clone(), label));
-        }
+        check_name(name, scope);
     }
     for (name, range) in &file.swarm {
         if !vocabulary::SWARM.contains(&name.value.as_str()) {

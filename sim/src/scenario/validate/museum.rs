@@ -1,0 +1,33 @@
+//! Pieces of the museum: a known bug has switches that exist, and a check that must find it.
+
+use super::super::diagnostic::Diagnostic;
+use super::super::format::File;
+use super::cluster::check_switches;
+use super::{Scope, check_name};
+
+pub(super) fn check(file: &File, scope: &mut Scope) {
+    let Some(museum) = &file.museum else { return };
+    let legal = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
+    if museum.piece.is_empty() || !museum.piece.chars().all(legal) {
+        let label = "expected capital letters, digits and dashes: \"REP-01\"";
+        scope.mistake(Diagnostic::new("this is no number of a piece", museum.piece.span.clone(), label));
+    }
+    check_switches(&museum.switches, scope);
+    match (&museum.property, museum.switches.is_empty()) {
+        (Some(property), false) => check_name(property, scope),
+        (None, true) => {}
+        (Some(property), true) => {
+            let label = "nothing is broken here without `switches`";
+            scope.mistake(Diagnostic::new("no bug, and a check that finds it", property.span.clone(), label));
+        }
+        (None, false) => {
+            let label = "say in `property` which check must find it";
+            scope.mistake(Diagnostic::new("a bug that no check finds", museum.span.clone(), label));
+        }
+    }
+    let always_on = file.cluster.switches.iter().chain(file.nodes.iter().flat_map(|node| &node.switches));
+    for name in always_on {
+        let label = "a piece passes as it stands: `[museum] switches` names what brings the bug back";
+        scope.mistake(Diagnostic::new("this switch would always be on", name.span.clone(), label));
+    }
+}

@@ -1,0 +1,101 @@
+//! The museum: known bugs of Kafka, each behind a switch, each with the scenario that shows it.
+//!
+//! ```text
+//!   scenarios/museum/NAME.toml ──as it stands────────────▶ pass
+//!                              ──with its own switches──▶ the check that it names reports it
+//! ```
+//!
+//! A piece without switches shows what Kafka promises and what it does not; it has only the first line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trial_sim::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_tests::parallel;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// Every scenario below a folder of the workspace, by its path from the root.
+fn scenarios(folder: &str) -> Vec<Scenario> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(root().join(folder)).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
+        let source = fs::read_to_string(path).expect("a scenario is readable");
+        Scenario::parse(&shown, &source).unwrap_or_else(|invalid| panic!("{invalid}"))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn pieces() -> Vec<Scenario> {
+    scenarios("scenarios/museum")
+}
+
+fn play(scenario: &Scenario) -> Report {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run(scenario, options, &mut |_| true)
+}
+
+/// Plays all that are given and says what is wrong with them.
+fn assert_all(pieces: &[Scenario], wrong: impl Fn(&Scenario) -> Option<String> + Sync) {
+    assert!(!pieces.is_empty(), "the museum is empty");
+    let findings: Vec<String> = parallel::map(pieces, wrong).into_iter().flatten().collect();
+    assert!(findings.is_empty(), "{} pieces are wrong:\n\n{}", findings.len(), findings.join("\n\n"));
+}
+
+#[test]
+fn every_piece_passes_as_it_stands() {
+    assert_all(&pieces(), |piece| {
+        let report = play(piece);
+        let found = report.failures.join("\n");
+        (report.verdict != Verdict::Pass).then(|| format!("{}: {}: {found}", piece.path, report.verdict))
+    });
+}
+
+#[test]
+fn every_bug_is_found_by_the_check_that_its_piece_names() {
+    let bugs: Vec<Scenario> = pieces()
+        .into_iter()
+        .filter(|piece| piece.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty()))
+        .collect();
+    assert_all(&bugs, |piece| {
+        let museum = piece.file.museum.as_ref()?;
+        let wanted = museum.property.as_ref().map(|property| property.value.as_str());
+        let report = play(&piece.with_its_bug());
+        let seen_from_outside = matches!(report.verdict, Verdict::Safety | Verdict::Liveness);
+        let found = report.failures.join("\n");
+        (!seen_from_outside || report.property != wanted).then(|| {
+            let (verdict, property) = (report.verdict, report.property);
+            format!("{}: expected {wanted:?}, found {property:?} and the verdict {verdict}: {found}", piece.path)
+        })
+    });
+}
+
+#[test]
+fn every_file_of_the_museum_is_a_piece_named_by_its_number() {
+    for piece in pieces() {
+        let museum = piece.file.museum.as_ref().unwrap_or_else(|| panic!("{}: no [museum] section", piece.path));
+        let number = museum.piece.to_lowercase();
+        let name = Path::new(&piece.path).file_stem().and_then(|name| name.to_str()).expect("a file has a name");
+        assert!(name.starts_with(&number), "{}: the file's name does not begin with {number}", piece.path);
+        assert_eq!(piece.file.id.value, name, "{}: id and file name differ", piece.path);
+    }
+}
+
+#[test]
+fn every_piece_has_a_page_in_the_book() {
+    let summary = fs::read_to_string(root().join("docs/src/SUMMARY.md")).expect("the book has a summary");
+    for piece in pieces() {
+        let museum = piece.file.museum.as_ref().expect("a piece");
+        let page = format!("museum/{}.md", museum.piece.to_lowercase());
+        let text = fs::read_to_string(root().join("docs/src").join(&page))
+            .unwrap_or_else(|error| panic!("docs/src/{page}: {error}"));
+        assert!(summary.contains(&page), "docs/src/SUMMARY.md does not link {page}");
+        assert!(text.contains(&piece.path), "docs/src/{page} does not say how to run {}", piece.path);
+    }
+}

@@ -1,0 +1,188 @@
+//! `trial museum`: every known bug once without and once with its switch, and which check finds it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
+use trial_sim::scenario::{Report, Scenario, Verdict};
+
+use super::output::{complain, print};
+use super::run::read;
+use super::{Format, WRONG_USE};
+
+const HELP: &str = "\
+Each piece is a scenario with a section [museum]. It must pass as it stands, and with its own switches
+the check that it names must find the bug. Pieces without switches show what Kafka promises.
+
+Examples:
+  trial museum
+  trial museum rep-01 --format json
+  trial run scenarios/museum/rep-01-truncation-to-high-watermark.toml --switch truncate-to-high-watermark";
+
+/// A museum's arguments.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Museum {
+    /// Only pieces whose number begins so, such as REP or isr-01.
+    piece: Option<String>,
+    /// Where the pieces are.
+    #[arg(long, default_value = "scenarios/museum")]
+    folder: PathBuf,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// One piece, and what its runs came to.
+struct Piece {
+    scenario: Scenario,
+    without: Report,
+    /// None for a piece that has no switches.
+    with: Option<Report>,
+}
+
+/// Runs every piece and prints the table. Returns the exit code: that of the worst piece.
+pub fn museum(arguments: &Museum) -> u8 {
+    let Some(scenarios) = scenarios(arguments) else { return WRONG_USE };
+    let mut pieces = Vec::with_capacity(scenarios.len());
+    for scenario in scenarios {
+        complain(&format!("{}: {}", number(&scenario), scenario.file.title));
+        pieces.push(Piece::play(scenario));
+    }
+    let text = match arguments.format {
+        Format::Text => table(&pieces),
+        Format::Json => pieces.iter().map(|piece| format!("{}\n", piece.to_json())).collect(),
+    };
+    // A reader that has gone is no failure.
+    let _ = print(&text);
+    pieces.iter().map(Piece::exit_code).max().unwrap_or(0)
+}
+
+/// The pieces that are asked for, in the order of their numbers.
+fn scenarios(arguments: &Museum) -> Option<Vec<Scenario>> {
+    let folder = &arguments.folder;
+    let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) => {
+            complain(&format!("error: cannot read {}: {error}", folder.display()));
+            complain("hint: run this in the folder that holds scenarios/, or say --folder");
+            return None;
+        }
+    };
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let mut scenarios = paths.iter().map(|path| read_piece(path)).collect::<Option<Vec<Scenario>>>()?;
+    if let Some(prefix) = &arguments.piece {
+        scenarios.retain(|scenario| number(scenario).starts_with(&prefix.to_uppercase()));
+    }
+    if scenarios.is_empty() {
+        complain(&format!("error: no such piece in {}", folder.display()));
+        return None;
+    }
+    Some(scenarios)
+}
+
+fn read_piece(path: &Path) -> Option<Scenario> {
+    let scenario = read(path)?;
+    if scenario.file.museum.is_none() {
+        complain(&format!("error: {}: this is no piece of the museum: it has no section [museum]", path.display()));
+        return None;
+    }
+    Some(scenario)
+}
+
+fn number(scenario: &Scenario) -> &str {
+    scenario.file.museum.as_ref().map_or("", |museum| museum.piece.as_str())
+}
+
+impl Piece {
+    fn play(scenario: Scenario) -> Piece {
+        let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+        let without = run_scenario(&scenario, options, &mut |_| true);
+        let has_bug = scenario.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty());
+        let with = has_bug.then(|| run_scenario(&scenario.with_its_bug(), options, &mut |_| true));
+        Piece { scenario, without, with }
+    }
+
+    fn source(&self) -> &str {
+        self.scenario.file.museum.as_ref().map_or("", |museum| museum.source.as_str())
+    }
+
+    /// The check that must find the bug.
+    fn wanted(&self) -> Option<&str> {
+        self.scenario.file.museum.as_ref()?.property.as_ref().map(|property| property.value.as_str())
+    }
+
+    /// Whether the named check found the bug. It must have been a check from outside: a machine's own assertion in
+    /// the code that carries the switch proves nothing.
+    fn is_found(&self) -> bool {
+        self.with.as_ref().is_some_and(|report| {
+            matches!(report.verdict, Verdict::Safety | Verdict::Liveness) && report.property == self.wanted()
+        })
+    }
+
+    fn exit_code(&self) -> u8 {
+        let not_found = self.with.is_some() && !self.is_found();
+        self.without.verdict.exit_code().max(u8::from(not_found))
+    }
+
+    /// What the table says of the run without the switches.
+    fn as_it_stands(&self) -> String {
+        self.without.verdict.to_string()
+    }
+
+    /// What the table says of the run with them.
+    fn with_its_bug(&self) -> String {
+        match &self.with {
+            None => "no bug: a promise shown".to_owned(),
+            Some(report) => match (self.is_found(), report.property) {
+                (true, _) => self.wanted().unwrap_or_default().to_owned(),
+                (false, Some(other)) => format!("NOT FOUND ({other} instead)"),
+                (false, None) => format!("NOT FOUND ({})", report.verdict),
+            },
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let museum = self.scenario.file.museum.as_ref();
+        let switches: Vec<&str> =
+            museum.iter().flat_map(|museum| museum.switches.iter().map(|switch| switch.value.as_str())).collect();
+        json!({
+            "piece": number(&self.scenario),
+            "title": self.scenario.file.title,
+            "path": self.scenario.path,
+            "source": self.source(),
+            "switches": switches,
+            "verdict": self.as_it_stands(),
+            "property": self.wanted(),
+            "found": self.with.as_ref().map(|_| self.is_found()),
+            "found_by": self.with.as_ref().and_then(|report| report.property),
+            "verdict_with_bug": self.with.as_ref().map(|report| report.verdict.to_string()),
+        })
+    }
+}
+
+/// One line a piece, in columns as wide as their widest word.
+fn table(pieces: &[Piece]) -> String {
+    let head = ["piece", "bug", "source", "as it stands", "found by"].map(str::to_owned);
+    let rows = pieces.iter().map(|piece| {
+        let title = piece.scenario.file.title.clone();
+        [
+            number(&piece.scenario).to_owned(),
+            title,
+            piece.source().to_owned(),
+            piece.as_it_stands(),
+            piece.with_its_bug(),
+        ]
+    });
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    let line = |row: &[String; 5]| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
