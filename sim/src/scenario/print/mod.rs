@@ -78,7 +78,10 @@ pub fn print_with(file: &File, story: &Story) -> String {
 
 /// Whether a field of a file has a heading of its own.
 fn is_section(name: &str) -> bool {
-    matches!(name, "lesson" | "museum" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm")
+    matches!(
+        name,
+        "lesson" | "museum" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm"
+    )
 }
 
 fn section(text: &mut String, name: &str, section: Option<&impl Serialize>) {
