@@ -28,6 +28,7 @@ pub mod people;
 mod queue;
 pub mod record;
 pub mod scenario;
+pub mod shrink;
 pub mod step;
 pub mod stream;
 #[cfg(test)]
