@@ -252,3 +252,27 @@ fn a_folder_gets_trace_and_report() {
     assert_eq!(report["verdict"], "pass");
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
+    let folder = Folder::new("shrink");
+    let out = folder.0.join("small.toml").to_str().expect("a plain path").to_owned();
+    let output = trial(&["shrink", "tests/tests/planted/acked-record-not-lost.toml", "--out", &out]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.starts_with("safety acked-record-not-lost: "), "{said}");
+
+    let small = std::fs::read_to_string(&out).expect("the result is on disk");
+    assert_eq!(small.matches("[[step]]").count(), 1, "one record is all it takes:\n{small}");
+    assert!(small.contains("# What happens:"), "{small}");
+    let again = trial(&["run", &out, "--trace", "none"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stdout).contains("acked-record-not-lost: "), "{}", text(&again.stdout));
+}
+
+#[test]
+fn what_passes_cannot_be_shrunk() {
+    let output = trial(&["shrink", LESSON]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("passes: there is nothing to shrink"), "{}", text(&output.stderr));
+}

@@ -17,6 +17,7 @@ mod parse;
 pub mod print;
 mod report;
 pub mod run;
+mod signature;
 pub mod trace;
 mod validate;
 pub mod vocabulary;
@@ -26,6 +27,7 @@ use std::ops::Range;
 pub use diagnostic::{Diagnostic, Invalid};
 pub use format::{Action, Seed, Span};
 pub use report::{Report, Verdict};
+pub use signature::Signature;
 pub use validate::{Machine, PlannedStep, Start};
 
 /// The topic that clients have used before time zero: one partition led by each broker.

@@ -14,6 +14,7 @@ struct List {
 }
 
 pub(super) fn take_away_steps(search: &mut Search) {
+    search.accepts(without_expectations(search.best()));
     take_away(search, &List { len: |file| file.steps.len(), without: without_steps });
     take_away_pairs(search);
 }
@@ -109,6 +110,24 @@ fn take_away_pairs(search: &mut Search) {
             return;
         }
     }
+}
+
+/// How long a run goes on after its last step when nothing is expected of it any more.
+const LONG_ENOUGH: Span = Span::from_millis(60_000);
+
+/// A broken promise needs nobody who expects something; it needs the time in which it shows.
+fn without_expectations(file: &File) -> File {
+    let mut file = file.clone();
+    let last = file.steps.iter().filter_map(|step| step.at.as_ref()).map(|at| at.value.micros).max().unwrap_or(0);
+    file.steps.retain(|step| {
+        step.expect.is_none()
+            && step.expect_error.is_none()
+            && step.expect_event.is_none()
+            && step.never.is_none()
+            && step.never_event.is_none()
+    });
+    file.until.get_or_insert_with(|| Spanned::nowhere(Span { micros: last + LONG_ENOUGH.micros }));
+    file
 }
 
 /// Steps without a time of their own run right after the one before: what follows a gap is given the time it had.

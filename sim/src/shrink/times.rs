@@ -18,6 +18,14 @@ pub(super) fn shorter_waits(search: &mut Search) {
             }
         }
     }
+    while let Some(rest) = wait_at_the_end(search.best()).filter(|rest| *rest > 0) {
+        let file = search.best();
+        let candidates = [rest, rest / 2, rest / 4].into_iter().filter(|less| *less > 0);
+        let candidates = candidates.map(|less| all_earlier_by(file, file.steps.len(), less)).collect();
+        if search.is_over() || search.first_that_fails(candidates).is_none() {
+            break;
+        }
+    }
 }
 
 /// All times at once, then one by one, each to the coarsest grain that leaves the failure in place.
@@ -38,6 +46,12 @@ fn wait_before(file: &File, index: usize) -> Option<i64> {
     let at = file.steps.get(index)?.at.as_ref()?.value.micros;
     let before = file.steps[..index].iter().rev().find_map(|step| step.at.as_ref());
     Some(at - before.map_or(0, |before| before.value.micros))
+}
+
+/// How long the run goes on after its last timed step, in microseconds; none if it ends with its last step.
+fn wait_at_the_end(file: &File) -> Option<i64> {
+    let last = file.steps.iter().rev().find_map(|step| step.at.as_ref());
+    Some(file.until.as_ref()?.value.micros - last.map_or(0, |last| last.value.micros))
 }
 
 /// The step at the index, and all after it, some microseconds earlier; so is the end of the run.

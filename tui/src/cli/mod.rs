@@ -8,6 +8,7 @@ mod interrupt;
 mod museum;
 mod output;
 mod run;
+mod shrink;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
   trial museum rep
+  trial shrink found.toml --out scenarios/regressions/small.toml
 
 Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
 
@@ -41,6 +43,8 @@ Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5
 enum Command {
     /// Run a scenario and say what came of it.
     Run(Run),
+    /// Make a failing scenario as small as it can be while it fails in the same way.
+    Shrink(shrink::Shrink),
     /// Measure how fast worlds run, and what was done for that.
     Bench(bench::Bench),
     /// Show known bugs of Kafka: each without and with its switch, and the check that finds it.
@@ -119,6 +123,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Museum(arguments) => museum::museum(&arguments),
         Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),

@@ -1,0 +1,107 @@
+//! What makes two failures the same failure: the broken rule and what was seen, without the numbers.
+//!
+//! ```text
+//!   acked-record-not-lost: b2 is in the ISR of orders-0 and misses offset 41   (seed 0x12)
+//!   acked-record-not-lost: b1 is in the ISR of orders-2 and misses offset 7    (seed 0x9f)
+//!                                      │
+//!   safety acked-record-not-lost: b# is in the ISR of orders-# and misses offset #
+//! ```
+//!
+//! A campaign that finds one bug a thousand times reports one bug, and a shrinker that looks
+//! for a smaller form of one bug is not led to another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::{Report, Verdict};
+
+/// Which failure this is, whatever its seed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Signature(String);
+
+impl Signature {
+    /// The signature of a failed run; none of one that passed.
+    pub fn of(report: &Report) -> Option<Signature> {
+        // What breaks a promise, or a machine, ends the run and is told last; unmet expectations follow from the first.
+        let telling = match report.verdict {
+            Verdict::Pass => return None,
+            Verdict::Expectation => report.failures.first(),
+            Verdict::Safety | Verdict::Liveness | Verdict::Crash | Verdict::Nondeterminism => report.failures.last(),
+        };
+        let seen = telling.map_or("", |failure| sentence(report.verdict, failure));
+        Some(Signature(format!("{} {}", report.verdict, without_numbers(seen))))
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The line of a failure that says what was seen.
+fn sentence(verdict: Verdict, failure: &str) -> &str {
+    let mut lines = failure.lines();
+    match verdict {
+        // The first line says when and where.
+        Verdict::Safety | Verdict::Liveness => lines.nth(1),
+        Verdict::Pass | Verdict::Expectation | Verdict::Crash | Verdict::Nondeterminism => lines.next(),
+    }
+    .unwrap_or(failure)
+}
+
+/// Numbers become `#`, and so do lists of them, however long.
+fn without_numbers(text: &str) -> String {
+    let mut plain = String::new();
+    for character in text.trim().chars() {
+        match character {
+            digit if digit.is_ascii_digit() => {
+                if !plain.ends_with('#') {
+                    plain.push('#');
+                }
+            }
+            other => plain.push(other),
+        }
+    }
+    while plain.contains("#, #") {
+        plain = plain.replace("#, #", "#");
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(verdict: Verdict, failures: &[&str]) -> Report {
+        let failures = failures.iter().map(|failure| (*failure).to_owned()).collect();
+        Report { verdict, failures, ..Report::default() }
+    }
+
+    #[test]
+    fn the_same_rule_broken_elsewhere_is_the_same_failure() {
+        let one = "safety at 5.1s, world step 88 on b1, seed 0x1\nlog-matching: b1 and b2 differ at 41 in [1, 2, 3]\n  rule: …";
+        let two = "safety at 17s, world step 9 on b3, seed 0xff\nlog-matching: b3 and b1 differ at 7 in [1, 3]\n  rule: …";
+        let signatures = [one, two].map(|failure| Signature::of(&failed(Verdict::Safety, &[failure])));
+        assert_eq!(signatures[0], signatures[1]);
+        let said = signatures[0].as_ref().map(Signature::to_string);
+        assert_eq!(said.as_deref(), Some("safety log-matching: b# and b# differ at # in [#]"));
+    }
+
+    #[test]
+    fn another_rule_is_another_failure_and_a_pass_is_none() {
+        let broken = |rule: &str| {
+            let failure = format!("safety at 1s\n{rule}: b1 differs");
+            Signature::of(&failed(Verdict::Safety, &[&failure]))
+        };
+        assert_ne!(broken("log-matching"), broken("order-of-positions"));
+        assert_eq!(Signature::of(&failed(Verdict::Pass, &[])), None);
+    }
+
+    #[test]
+    fn of_several_failures_the_one_that_ended_the_run_counts() {
+        let report = failed(Verdict::Crash, &["an expectation at 3s", "crash: index 7 is beyond 6\n  at log.rs:12"]);
+        assert_eq!(Signature::of(&report).map(|it| it.to_string()).as_deref(), Some("crash crash: index # is beyond #"));
+    }
+}
