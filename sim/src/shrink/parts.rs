@@ -38,6 +38,8 @@ pub(super) fn take_away_settings(search: &mut Search) {
 
 /// Everything else that a reader need not know if it does not matter.
 const PLAINER: &[fn(&mut File)] = &[
+    |file| file.lesson = None,
+    |file| file.museum = None,
     |file| file.nodes.clear(),
     |file| file.cluster.value.racks.clear(),
     |file| file.cluster.value.elr = None,

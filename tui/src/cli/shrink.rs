@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use trial_sim::scenario::print::print as print_file;
 use trial_sim::scenario::run::{RunOptions, TraceKind, run};
 use trial_sim::scenario::{Report, Scenario, Seed, Signature, Span};
 use trial_sim::shrink::{Limits, Progress, shrink, tell};
@@ -15,7 +16,7 @@ use trial_sim::shrink::{Limits, Progress, shrink, tell};
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::run::read;
-use super::{Format, WRONG_USE};
+use super::{Format, WRONG_USE, known_switch};
 
 /// What to shrink, and how long to try.
 #[derive(Debug, Args)]
@@ -29,6 +30,9 @@ pub struct Shrink {
     /// The seed, instead of the file's: 5 or 0x5.
     #[arg(long, value_parser = Seed::parse)]
     seed: Option<Seed>,
+    /// Brings a known bug back on every broker and controller, as in `trial run`; may be given several times.
+    #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
+    switches: Vec<String>,
     /// Where to leave the result; beside the file, as NAME.shrunk.toml, unless said.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -54,6 +58,9 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
     let Some(mut scenario) = read(&arguments.file) else { return WRONG_USE };
     if let Some(seed) = arguments.seed {
         scenario.file.seed = Some(seed);
+    }
+    for switch in &arguments.switches {
+        scenario.turn_on(switch);
     }
     interrupt::watch();
     let Some(wanted) = Signature::of(&outcome(&scenario)) else {
@@ -91,7 +98,7 @@ fn search(arguments: &Shrink, scenario: &Scenario, wanted: &Signature, out: &Pat
     let jobs = arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let limits = Limits { runs: arguments.runs, jobs };
     let fails = |candidate: &Scenario| Signature::of(&outcome(candidate)).as_ref() == Some(wanted);
-    let mut written = fs::write(out, &scenario.source);
+    let mut written = fs::write(out, print_file(&scenario.file));
     let mut listen = |progress: &Progress| {
         if progress.smaller {
             written = fs::write(out, &progress.best.source);
