@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn the_same_rule_broken_elsewhere_is_the_same_failure() {
         let one = "safety at 5.1s, world step 88 on b1, seed 0x1\nlog-matching: b1 and b2 differ at 41 in [1, 2, 3]\n  rule: …";
-        let two = "safety at 17s, world step 9 on b3, seed 0xff\nlog-matching: b3 and b1 differ at 7 in [1, 3]\n  rule: …";
+        let two =
+            "safety at 17s, world step 9 on b3, seed 0xff\nlog-matching: b3 and b1 differ at 7 in [1, 3]\n  rule: …";
         let signatures = [one, two].map(|failure| Signature::of(&failed(Verdict::Safety, &[failure])));
         assert_eq!(signatures[0], signatures[1]);
         let said = signatures[0].as_ref().map(Signature::to_string);
@@ -102,6 +103,9 @@ mod tests {
     #[test]
     fn of_several_failures_the_one_that_ended_the_run_counts() {
         let report = failed(Verdict::Crash, &["an expectation at 3s", "crash: index 7 is beyond 6\n  at log.rs:12"]);
-        assert_eq!(Signature::of(&report).map(|it| it.to_string()).as_deref(), Some("crash crash: index # is beyond #"));
+        assert_eq!(
+            Signature::of(&report).map(|it| it.to_string()).as_deref(),
+            Some("crash crash: index # is beyond #")
+        );
     }
 }

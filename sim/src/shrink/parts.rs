@@ -162,9 +162,8 @@ fn without_topics(file: &File, piece: Range<usize>) -> File {
     for topic in file.topics.drain(piece).collect::<Vec<_>>() {
         let name = topic.name.value;
         forget(&mut file, &Subject::Topic(name.clone()));
-        let of_topic = |partition: &Spanned<String>| {
-            partition.value.rsplit_once('-').is_some_and(|(topic, _)| topic == name)
-        };
+        let of_topic =
+            |partition: &Spanned<String>| partition.value.rsplit_once('-').is_some_and(|(topic, _)| topic == name);
         for consumer in file.clients.iter_mut().filter_map(|client| client.consumer.as_mut()) {
             consumer.value.assign.retain(|partition| !of_topic(partition));
         }

@@ -86,8 +86,7 @@ impl<'a> Search<'a> {
                 self.improvements += 1;
                 index
             });
-            let progress =
-                Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: index.is_some() };
+            let progress = Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: index.is_some() };
             self.is_stopped |= (self.listen)(&progress).is_break();
             if index.is_some() {
                 return index;
