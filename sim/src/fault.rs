@@ -263,7 +263,7 @@ pub enum Fault {
     },
 
     // The disk.
-    /// Operations take this long from now on, on top of what they cost anyway.
+    /// Operations take this long from now on, on top of what they cost anyway; zeros end that.
     Slow {
         /// Which machine's disk.
         machine: MachineId,
@@ -274,7 +274,7 @@ pub enum Fault {
         /// Each other operation.
         other: Duration,
     },
-    /// No operation ends before the given time has passed.
+    /// No operation ends before the given time has passed; a time of zero ends all stalls there.
     Stall {
         /// Which machine's disk.
         machine: MachineId,

@@ -320,4 +320,12 @@ pub enum Switch {
     HighWatermarkStartsAtLogEnd,
     /// A fenced broker is never unfenced again.
     NeverUnfence,
+    /// A follower that fell out of the ISR is never proposed for it again.
+    NeverExpandIsr,
+    /// A voter gives no vote after the first epoch.
+    VoteOnlyOnce,
+    /// Without an open transaction the last stable offset is the log end, committed or not.
+    LastStableOffsetIgnoresHighWatermark,
+    /// A broker acts as leader of the partitions that it is the preferred leader of, whoever the controllers elected.
+    PreferredReplicaAlwaysLeads,
 }

@@ -7,7 +7,7 @@ use super::epoch_cache::EpochCache;
 use super::producer_state::ProducerState;
 use super::segment::Segment;
 use super::{EpochEndOffset, EpochEntry, LoadOptions, loader};
-use crate::config::{Behaviour, LogSettings};
+use crate::config::{Behaviour, LogSettings, Switch};
 use crate::context::Context;
 use crate::event::LogEvent;
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
@@ -104,6 +104,7 @@ impl Log {
     pub fn last_stable_offset(&self) -> Offset {
         match self.first_unstable_offset() {
             Some(first_unstable) if first_unstable < self.high_watermark => first_unstable,
+            None if self.behaviour.is(Switch::LastStableOffsetIgnoresHighWatermark) => self.log_end_offset,
             _ => self.high_watermark,
         }
     }

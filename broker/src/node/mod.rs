@@ -211,6 +211,15 @@ impl Node {
         self.broker.as_ref().map(|broker| broker.data.image())
     }
 
+    /// Whether the process was asked to stop and has not ended yet.
+    pub fn is_stopping(&self) -> bool {
+        let broker = matches!(
+            self.broker_state(),
+            Some(BrokerState::PendingControlledShutdown | BrokerState::ShuttingDown)
+        );
+        broker || self.raft().is_stopping()
+    }
+
     /// The broker's state, where the process has that role.
     pub fn broker_state(&self) -> Option<BrokerState> {
         self.broker.as_ref().map(|broker| broker.lifecycle.state())

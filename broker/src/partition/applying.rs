@@ -19,6 +19,7 @@ use super::loading::Loading;
 use super::local_partition::{Applied, Partition};
 use super::manager::{Hosted, ReplicaManager};
 use super::state::PartitionState;
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{NodeId, TopicId, TopicName, TopicPartition};
@@ -111,8 +112,12 @@ impl ReplicaManager {
                 if known.is_some_and(|known| known.partition_epoch == registration.partition_epoch) {
                     return;
                 }
-                let change = (topic_id, registration.clone());
-                if registration.leader == me {
+                let mut change = (topic_id, registration.clone());
+                let is_preferred = registration.replicas.first() == Some(&me);
+                if is_preferred && self.config.behaviour.is(Switch::PreferredReplicaAlwaysLeads) {
+                    change.1.leader = me;
+                }
+                if change.1.leader == me {
                     changes.leaders.insert(name, change);
                 } else {
                     changes.followers.insert(name, change);

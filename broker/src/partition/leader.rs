@@ -111,6 +111,7 @@ impl Leader {
             state.log_end_offset >= high_watermark || around.behaviour.is(Switch::IsrExpandBelowHighWatermark);
         self.isr.pending().is_none()
             && !self.isr.committed().contains(&follower)
+            && !around.behaviour.is(Switch::NeverExpandIsr)
             && cluster::is_isr_eligible(around.image, follower, state.broker_epoch)
             && reached
             && (state.log_end_offset >= self.epoch_start_offset

@@ -290,6 +290,11 @@ impl Raft {
         });
     }
 
+    /// Whether the member leaves the quorum, or has left it.
+    pub fn is_stopping(&self) -> bool {
+        self.life != Life::Running
+    }
+
     /// The leader this member knows of (NONE while unknown), and its epoch.
     pub fn leader_and_epoch(&self) -> (NodeId, LeaderEpoch) {
         (self.state.leader().unwrap_or(NodeId::NONE), self.state.epoch())

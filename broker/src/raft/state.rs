@@ -190,6 +190,9 @@ impl State {
         if behaviour.is(Switch::VoteTwice) && !pre_vote && !self.is_leader() {
             return Ok(());
         }
+        if behaviour.is(Switch::VoteOnlyOnce) && !pre_vote && self.epoch() > LeaderEpoch(1) {
+            return Err(VoteRefusal::LogBehind);
+        }
         let if_up_to_date = if up_to_date { Ok(()) } else { Err(VoteRefusal::LogBehind) };
         match self {
             State::Unattached(_) | State::Prospective(_) if pre_vote => if_up_to_date,

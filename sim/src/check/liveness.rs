@@ -1,41 +1,75 @@
-//! A healed cluster recovers: what must be true in the end, and how long that may take.
+//! A healed core recovers: what must be true in the end, what is excused, and how long it may take.
 //!
 //! ```text
-//!   last step ─▶ machines that run are the core ─▶ step until every goal holds ─▶ pass
-//!                                                  or until the bound has passed ─▶ liveness
+//!   last step ─▶ heal the core; the rest is dead, or cut off for ever
+//!                   └─▶ step until every goal holds that is not excused ─▶ pass
+//!                                          or until the bound has passed ─▶ liveness
 //! ```
 //!
-//! Machines that do not run are given up for good. A goal that the core cannot reach (no member of
-//! ISR or ELR runs, too few replicas for `min.insync.replicas`) is excused: Kafka promises safety there,
-//! not progress. The run is asked for this by `liveness = true`.
+//! Kafka promises safety whatever fails, but progress only where enough is left. So an oracle asks, before a goal
+//! counts: does the core hold a majority of the voters? Does it hold a member of the partition's ISR or ELR, one of
+//! which may lead? Does it hold `min.insync.replicas` of its replicas? A goal that the core cannot reach is excused,
+//! counted and named.
+//!
+//! **Simplified:** a partition that only an unclean election, or the last member of the ELR, could bring back is excused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
-use trial_broker::metadata::PartitionRegistration;
-use trial_broker::node::Node;
+use trial_broker::client::ClientKind;
+use trial_broker::config::ProducerSettings;
+use trial_broker::event::QuorumStateName;
+use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use trial_broker::input::Lane;
+use trial_broker::metadata::{MetadataImage, PartitionRegistration};
+use trial_broker::node::{Node, NodeConfig};
 
 use super::Property;
-use super::model::{Model, machine_of};
+use super::model::machine_of;
+use crate::fault::MachineId;
+use crate::machine::{ProcessState, ProgramConfig};
 use crate::world::World;
 
 /// The property. It is not one of [`super::PROPERTIES`]: those hold after every step, this one in the end.
 pub const PROPERTY: Property = Property {
     name: "liveness",
-    rule: "after the last fault every partition gets a leader, its running replicas are in sync, and the controllers agree",
+    rule: "after the last fault every partition of the core gets a leader, its live replicas are in sync, every record can be read, \
+           every produce request ends, and the controllers agree",
     source: "Kafka replication documentation; KIP-631 (fencing and unfencing); KIP-966",
 };
+
+/// The machines of brokers and controllers that ought to suffice.
+pub type Core = BTreeSet<MachineId>;
 
 /// A goal that has not been reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unmet {
-    /// About which partition; none if it is about the controllers.
+    /// About which partition; none if it is about a machine or the controllers.
     pub partition: Option<TopicPartition>,
     /// What is missing, with the numbers.
     pub message: String,
+}
+
+/// A goal that the core cannot reach: nobody's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excused {
+    /// About which partition; none if it is about all of them.
+    pub partition: Option<TopicPartition>,
+    /// What is not asked for.
+    pub goal: &'static str,
+    /// Why, with the numbers.
+    pub reason: String,
+}
+
+/// What a look at all goals found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Survey {
+    /// The goals that do not hold, and ought to.
+    pub unmet: Vec<Unmet>,
+    /// The goals that nobody asks for.
+    pub excused: Vec<Excused>,
 }
 
 impl fmt::Display for Unmet {
@@ -44,106 +78,208 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// How long a healed cluster may take, from the settings of its nodes: to fence and to elect, to notice
-/// who lags, and to ask again what went unanswered.
-pub fn bound(world: &World) -> Duration {
-    let of_node = |node: &Node| {
-        let config = node.config();
-        let sessions = config.controller.broker_session_timeout * 2;
-        let elections = (config.raft.fetch_timeout + config.raft.election_timeout * 2) * 5;
-        let lag = config.replication.replica_lag_time_max * 3 / 2;
-        sessions + elections + lag + REQUEST_TIMEOUT
-    };
-    let nodes = world.machines().filter_map(|(_, machine)| machine.node());
-    nodes.map(of_node).max().unwrap_or(REQUEST_TIMEOUT)
-}
-
-/// The default of request.timeout.ms, for clients and for what brokers ask each other.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Whether every goal holds.
-///
-/// # Errors
-/// The goals that do not hold.
-pub fn converged(world: &World, model: &Model) -> Result<(), Vec<Unmet>> {
-    let mut unmet: Vec<Unmet> = controllers(world).into_iter().collect();
-    if let Some(node) = running(world).max_by_key(|node| node.committed_metadata().last_offset()) {
-        let core = Core { world, model, best_informed: node };
-        let partitions = node.committed_metadata().partitions();
-        unmet.extend(partitions.filter_map(|(name, _, registration)| core.partition(&name, registration)));
+impl fmt::Display for Excused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.partition {
+            Some(partition) => write!(f, "{partition}: {}: {}", self.goal, self.reason),
+            None => write!(f, "every partition: {}: {}", self.goal, self.reason),
+        }
     }
-    if unmet.is_empty() { Ok(()) } else { Err(unmet) }
 }
 
-fn running(world: &World) -> impl Iterator<Item = &Node> {
-    world.machines().filter_map(|(_, machine)| machine.node())
+/// Elections that may fail one after the other, because two members stood at once, before one succeeds.
+const ELECTION_ROUNDS: u32 = 5;
+
+/// How long a healed core may take, from the settings of its nodes and of the clients that run.
+pub fn bound(world: &World, core: &Core) -> Duration {
+    let machines = || world.machines();
+    let nodes = machines().filter(|(id, _)| core.contains(id)).filter_map(|(_, machine)| node_config(machine.config()));
+    let clients = machines().filter_map(|(_, machine)| machine.client().map(|_| client_bound(&machine.config().program)));
+    // A lane that pays for a slow or stalled disk is in nobody's hands.
+    let owed = machines().flat_map(|(_, machine)| Lane::ALL.map(|lane| machine.pays_until(lane))).flatten();
+    let owed = owed.map(|until| until.since(world.now())).max().unwrap_or_default();
+    owed + nodes.map(node_bound).max().unwrap_or_default() + clients.max().unwrap_or_default()
 }
 
-/// One leader of the quorum, known to every controller that runs, if a majority runs.
-fn controllers(world: &World) -> Option<Unmet> {
-    let members: Vec<(NodeId, LeaderEpoch)> = running(world)
-        .filter(|node| node.config().role.is_controller())
-        .map(|node| node.raft().leader_and_epoch())
+fn node_config(config: &crate::machine::MachineConfig) -> Option<&NodeConfig> {
+    match &config.program {
+        ProgramConfig::Node(config) => Some(config),
+        _ => None,
+    }
+}
+
+/// One after the other, each as late as it may be: the quorum elects; the sessions of those who have gone run out, once
+/// more after a change of controller; those who lag are noticed; requests into connections that are dead at the other
+/// end time out, first a fetch and then what was waiting for it.
+fn node_bound(config: &NodeConfig) -> Duration {
+    let (raft, controller, replication) = (&config.raft, &config.controller, &config.replication);
+    let round = raft.fetch_timeout + raft.election_timeout * 2 + raft.election_backoff_max + raft.request_timeout;
+    let fencing_tick = controller.broker_session_timeout / 8;
+    let sessions = (controller.broker_session_timeout + fencing_tick + controller.broker_heartbeat_interval) * 2;
+    let lag = replication.replica_lag_time_max * 3 / 2;
+    let requests = controller.request_timeout * 2 + replication.replica_socket_timeout;
+    round * ELECTION_ROUNDS + sessions + lag + requests + replication.replica_fetch_backoff
+}
+
+/// Until a producer knows what became of its records, or a consumer has heard of a new leader.
+fn client_bound(program: &ProgramConfig) -> Duration {
+    let ProgramConfig::Client(client) = program else { return Duration::ZERO };
+    let of_producer =
+        |settings: &ProducerSettings| settings.max_block + settings.delivery_timeout + settings.request_timeout;
+    match &client.kind {
+        ClientKind::Producer { settings, .. } | ClientKind::Admin { settings } => of_producer(settings),
+        ClientKind::Consumer { settings, .. } => settings.metadata_max_age + settings.request_timeout * 2,
+    }
+}
+
+/// Looks whether the goals of a core hold.
+pub fn survey(world: &World, core: &Core) -> Survey {
+    let mut survey = Survey::default();
+    let nodes: BTreeMap<MachineId, &Node> = core
+        .iter()
+        .filter_map(|id| Some((*id, world.machine(*id)?)))
+        .filter(|(_, machine)| machine.state() == ProcessState::Running)
+        .filter_map(|(id, machine)| Some((id, machine.node()?)))
         .collect();
-    let voters = running(world).map(|node| node.config().voters.len()).max().unwrap_or(0);
-    if members.len() * 2 <= voters {
-        return None;
+    for gone in core.iter().filter(|id| !nodes.contains_key(id)) {
+        let name = world.machine(*gone).map_or("?", |machine| machine.name());
+        survey.unmet.push(Unmet { partition: None, message: format!("{name} of the core does not run") });
     }
-    let distinct: BTreeSet<&(NodeId, LeaderEpoch)> = members.iter().collect();
-    let agree = distinct.len() == 1 && members.iter().all(|(leader, _)| leader.is_some());
-    (!agree).then(|| Unmet { partition: None, message: format!("the controllers do not agree who leads: {members:?}") })
+    let Some(best_informed) = nodes.values().max_by_key(|node| node.committed_metadata().last_offset()) else {
+        return survey;
+    };
+    let look = Look { core, nodes: &nodes, image: best_informed.committed_metadata(), best_informed };
+    match look.quorum() {
+        Quorum::Excused(reason) => {
+            survey.excused.push(Excused { partition: None, goal: "whatever the controllers decide", reason });
+            return survey;
+        }
+        Quorum::Disagrees(message) => survey.unmet.push(Unmet { partition: None, message }),
+        Quorum::Agrees => {}
+    }
+    survey.unmet.extend(look.brokers());
+    for (name, _, registration) in look.image.partitions() {
+        look.partition(&name, registration, &mut survey);
+    }
+    survey
 }
 
-/// The machines that run, and what an observer knows.
-struct Core<'a> {
-    world: &'a World,
-    model: &'a Model,
-    /// The node that has heard of the most metadata.
+/// What the controllers of the core think.
+enum Quorum {
+    /// They are too few to decide anything.
+    Excused(String),
+    /// They do not follow one leader yet.
+    Disagrees(String),
+    /// One of them leads, and the others follow it.
+    Agrees,
+}
+
+/// The core, and what an observer sees of it.
+struct Look<'a> {
+    core: &'a Core,
+    /// Those of its processes that run.
+    nodes: &'a BTreeMap<MachineId, &'a Node>,
+    /// The committed metadata of the node that has heard of the most.
+    image: &'a MetadataImage,
     best_informed: &'a Node,
 }
 
-impl Core<'_> {
-    fn runs(&self, node: NodeId) -> bool {
-        self.model.running.contains(&machine_of(node))
+impl Look<'_> {
+    fn holds(&self, node: NodeId) -> bool {
+        node.is_some() && self.core.contains(&machine_of(node))
     }
 
-    /// `min.insync.replicas` of a partition's topic.
-    fn min_insync_replicas(&self, name: &TopicPartition) -> usize {
-        let (image, config) = (self.best_informed.committed_metadata(), self.best_informed.config());
-        let settings = image.log_settings(&name.topic, &config.log, config.node);
-        usize::try_from(settings.min_insync_replicas).unwrap_or(1)
+    fn node(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(&machine_of(node)).copied()
     }
 
-    /// The first goal of a partition that does not hold.
-    fn partition(&self, name: &TopicPartition, registration: &PartitionRegistration) -> Option<Unmet> {
-        let eligible = registration.isr.iter().chain(&registration.elr).any(|node| self.runs(*node));
-        if !eligible {
-            return None;
+    fn quorum(&self) -> Quorum {
+        let members: Vec<&Node> =
+            self.nodes.values().copied().filter(|node| node.config().role.is_controller() && node.raft().is_voter()).collect();
+        let voters = self.nodes.values().map(|node| node.raft().voters().len()).max().unwrap_or(0);
+        if members.len() * 2 <= voters {
+            return Quorum::Excused(format!("{} of {voters} voters are in the core", members.len()));
         }
-        let live: BTreeSet<NodeId> = registration.replicas.iter().copied().filter(|node| self.runs(*node)).collect();
-        let isr: BTreeSet<NodeId> = registration.isr.iter().copied().collect();
-        let min_isr = self.min_insync_replicas(name).min(registration.replicas.len());
-        let message = if !self.runs(registration.leader) {
-            format!("{name} has no running leader: leader {}, running replicas {live:?}", registration.leader)
-        } else if isr != live {
-            format!("{name} has ISR {isr:?}, but the replicas that run are {live:?}")
-        } else if live.len() >= min_isr {
-            self.behind(name, registration)?
-        } else {
-            return None;
-        };
-        Some(Unmet { partition: Some(name.clone()), message })
+        let opinions: BTreeSet<(NodeId, LeaderEpoch)> =
+            members.iter().map(|node| node.raft().leader_and_epoch()).collect();
+        let leads = |node: &Node| node.raft().state_name() == QuorumStateName::Leader;
+        let one_leads = members.iter().filter(|node| leads(node)).count() == 1;
+        if opinions.len() == 1 && one_leads {
+            return Quorum::Agrees;
+        }
+        Quorum::Disagrees(format!("the controllers do not agree who leads: {opinions:?} (leader, epoch)"))
     }
 
-    /// Records that nobody may read yet although there are enough replicas: an acks=all request waits for each.
-    fn behind(&self, name: &TopicPartition, registration: &PartitionRegistration) -> Option<String> {
-        let node = self.world.machine(machine_of(registration.leader))?.node()?;
-        let Some(partition) = node.replicas().and_then(|replicas| replicas.partition(name)) else {
-            return Some(format!("{name}: leader {} has not opened its log", registration.leader));
-        };
-        let (high_watermark, end) = (partition.log().high_watermark(), partition.log().log_end_offset());
-        (high_watermark < end).then(|| {
-            format!("{name}: leader {} has high watermark {high_watermark} < log end {end}", registration.leader)
+    /// Brokers of the core that the controllers keep fenced.
+    fn brokers(&self) -> Vec<Unmet> {
+        let brokers = self.nodes.values().filter(|node| node.config().role.is_broker()).map(|node| node.config().node);
+        let fenced = brokers.filter(|id| self.image.broker(*id).is_none_or(|registration| registration.fenced));
+        fenced
+            .map(|id| Unmet { partition: None, message: format!("broker {id} of the core is not registered, or fenced") })
+            .collect()
+    }
+
+    /// `min.insync.replicas` of a partition's topic, and never more than it has replicas (`Partition.effectiveMinIsr`).
+    fn min_insync_replicas(&self, name: &TopicPartition, registration: &PartitionRegistration) -> usize {
+        let config = self.best_informed.config();
+        let settings = self.image.log_settings(&name.topic, &config.log, config.node);
+        usize::try_from(settings.min_insync_replicas).unwrap_or(1).min(registration.replicas.len())
+    }
+
+    /// The first goal of a partition that does not hold, and those that are excused.
+    fn partition(&self, name: &TopicPartition, registration: &PartitionRegistration, survey: &mut Survey) {
+        let PartitionRegistration { leader, isr, elr, replicas, .. } = registration;
+        let excuse = |goal, reason| Excused { partition: Some(name.clone()), goal, reason };
+        if !isr.iter().chain(elr).any(|node| self.holds(*node)) {
+            let reason = format!("no member of ISR {isr:?} or ELR {elr:?} is in the core");
+            survey.excused.push(excuse("leader, ISR and high watermark", reason));
+            return;
+        }
+        let live: BTreeSet<NodeId> = replicas.iter().copied().filter(|node| self.holds(*node)).collect();
+        let in_sync: BTreeSet<NodeId> = isr.iter().copied().collect();
+        let min_isr = self.min_insync_replicas(name, registration);
+        let mut unmet = self.leader(name, registration);
+        if unmet.is_none() && in_sync != live {
+            unmet = Some(format!("{name} has ISR {in_sync:?}, but its replicas in the core are {live:?}"));
+        }
+        if live.len() < min_isr {
+            let reason = format!("the core holds {} of its replicas, min.insync.replicas is {min_isr}", live.len());
+            survey.excused.push(excuse("high watermark", reason));
+        } else if unmet.is_none() {
+            unmet = self.behind(name, *leader, &live);
+        }
+        survey.unmet.extend(unmet.map(|message| Unmet { partition: Some(name.clone()), message }));
+    }
+
+    /// Whether a partition has no leader of the core that acts as one.
+    fn leader(&self, name: &TopicPartition, registration: &PartitionRegistration) -> Option<String> {
+        let PartitionRegistration { leader, leader_epoch, .. } = registration;
+        if !self.holds(*leader) {
+            return Some(format!("{name} has no leader in the core: leader {leader}"));
+        }
+        let partition = self.node(*leader).and_then(|node| node.replicas()?.partition(name));
+        let acts = partition.is_some_and(|partition| {
+            partition.leader().is_some() && partition.leader_epoch() == *leader_epoch
+        });
+        (!acts).then(|| format!("{name}: broker {leader} does not act as leader of epoch {leader_epoch}"))
+    }
+
+    /// A replica that lacks records, or does not know that they are committed, although there are enough replicas.
+    fn behind(&self, name: &TopicPartition, leader: NodeId, live: &BTreeSet<NodeId>) -> Option<String> {
+        let (_, end) = self.positions(name, leader)?;
+        live.iter().find_map(|replica| {
+            let Some((high_watermark, own_end)) = self.positions(name, *replica) else {
+                return Some(format!("{name}: broker {replica} has not opened its log"));
+            };
+            ((high_watermark, own_end) != (end, end)).then(|| {
+                format!("{name}: the leader's log ends at {end}, that of broker {replica} at {own_end}, with high watermark {high_watermark}")
+            })
         })
+    }
+
+    /// High watermark and log end of a replica.
+    fn positions(&self, name: &TopicPartition, replica: NodeId) -> Option<(Offset, Offset)> {
+        let log = self.node(replica)?.replicas()?.partition(name)?.log();
+        Some((log.high_watermark(), log.log_end_offset()))
     }
 }

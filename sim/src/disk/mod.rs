@@ -150,13 +150,28 @@ impl Disk {
 
     // What can be done to it from outside.
 
-    /// Operations on paths that begin so cost more from now on; zeros end it.
+    /// Operations on paths that begin so cost more from now on; zeros end all of that there.
     pub(crate) fn slow(&mut self, path: String, sync: Duration, other: Duration) {
-        self.conditions
-            .retain(|condition| !(condition.path == path && matches!(condition.what, Misbehaviour::Slow { .. })));
+        let ends = sync + other == Duration::ZERO;
+        self.conditions.retain(|condition| {
+            let covered = if ends { condition.path.starts_with(&path) } else { condition.path == path };
+            !(covered && matches!(condition.what, Misbehaviour::Slow { .. }))
+        });
         if sync + other > Duration::ZERO {
             self.conditions.push(Condition { path, what: Misbehaviour::Slow { sync, other } });
         }
+    }
+
+    /// Nothing on paths that begin so stands still any more. What waits already goes on waiting.
+    pub(crate) fn unstall(&mut self, path: &str) {
+        self.conditions.retain(|condition| {
+            !(condition.path.starts_with(path) && matches!(condition.what, Misbehaviour::StalledUntil(_)))
+        });
+    }
+
+    /// Whether nothing is wrong with it.
+    pub fn is_healthy(&self) -> bool {
+        self.conditions.is_empty()
     }
 
     /// No operation on paths that begin so ends before this instant.

@@ -73,6 +73,10 @@ pub struct Report {
     pub property: Option<&'static str>,
     /// What was found, each ready to print.
     pub failures: Vec<String>,
+    /// Goals of recovery that were not asked for because the core could not reach them, each with its reason.
+    pub excused: Vec<String>,
+    /// How long the core took to recover, in microseconds; none if it had not to, or did not.
+    pub recovery_micros: Option<u64>,
 }
 
 impl Report {
@@ -106,6 +110,8 @@ impl Report {
             "expectations": self.expectations,
             "property": self.property,
             "failures": self.failures,
+            "excused": self.excused,
+            "recovery_us": self.recovery_micros,
         })
         .to_string()
     }

@@ -157,7 +157,10 @@ impl World {
                 true
             }
             Fault::Stall { path, length, .. } => {
-                disk.stall(path.clone(), now + *length);
+                match length.is_zero() {
+                    true => disk.unstall(path),
+                    false => disk.stall(path.clone(), now + *length),
+                }
                 true
             }
             Fault::Fail { path, failure, .. } => {

@@ -120,7 +120,7 @@ fn said(report: &Report, verdict: &str) -> String {
     format!("{}{verdict}\n", findings(report))
 }
 
-/// The findings, with empty lines around each.
+/// The findings, with empty lines around each, and the goals of recovery that were not asked for.
 fn findings(report: &Report) -> String {
     let mut text = String::new();
     for failure in &report.failures {
@@ -130,6 +130,9 @@ fn findings(report: &Report) -> String {
     }
     if !report.failures.is_empty() {
         text.push('\n');
+    }
+    for excused in &report.excused {
+        text.push_str(&format!("excused: {excused}\n"));
     }
     text
 }

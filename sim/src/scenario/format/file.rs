@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   format, id, title, seed, until      what it is
+//!   liveness                            what must recover in the end
 //!   [lesson]                            what a learner should see
 //!   [museum]                            which known bug it shows, and how to bring it back
 //!   [cluster] [[node]] [[topic]]        the cluster before time zero
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trial_broker::config::{ConsumerSettings, ProducerSettings};
 
+use super::liveness::Liveness;
 use super::settings::{ClientSettings, Settings, settings_schema};
 use super::step::Step;
 use super::value::{Seed, Span, Spanned};
@@ -41,9 +43,9 @@ pub struct File {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Spanned<Span>>,
     /// Whether the cluster must recover after the last step, within a time that its settings give: every partition
-    /// has a leader, every replica that runs is in sync, and no record is left waiting.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub liveness: bool,
+    /// has a leader, every replica that runs is in sync, and no record is left waiting. `true`, or the core that must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Liveness>,
     /// Whether the calls of a person's program were saved as timed steps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_loop: bool,

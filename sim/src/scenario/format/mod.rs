@@ -3,6 +3,7 @@
 pub mod action;
 pub mod expect;
 pub mod file;
+pub mod liveness;
 pub mod numbers;
 pub mod settings;
 pub mod step;
@@ -11,6 +12,7 @@ pub mod value;
 pub use action::{Target, Which};
 pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern};
 pub use file::{Always, Client, Cluster, File, Latency, Lesson, Museum, Node, Topic};
+pub use liveness::{Liveness, Outside};
 pub use numbers::{Names, Numbers, Spans};
 pub use settings::{ClientSettings, Setting, Settings};
 pub use step::{Action, Step};

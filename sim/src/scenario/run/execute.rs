@@ -82,6 +82,10 @@ pub(super) struct Run<'a> {
     pub(super) failures: Vec<String>,
     /// The first check that found a broken promise.
     pub(super) property: Option<&'static str>,
+    /// Goals of recovery that were not asked for, and why.
+    pub(super) excused: Vec<String>,
+    /// How long the recovery took, if there was one.
+    pub(super) recovery: Option<Duration>,
     pub(super) verdict: Verdict,
     pub(super) booted: bool,
 }
@@ -125,6 +129,8 @@ impl<'a> Run<'a> {
             met: 0,
             failures: Vec::new(),
             property: None,
+            excused: Vec::new(),
+            recovery: None,
             verdict: Verdict::Pass,
             booted: false,
         }
@@ -174,12 +180,23 @@ impl<'a> Run<'a> {
             result?;
         }
         self.current = None;
-        let end = match self.end() {
-            Some(end) => end,
-            None => self.previous.max(self.last_entry),
-        };
-        self.advance(end)?;
-        if scenario.file.liveness { self.recover() } else { Ok(()) }
+        self.end_of_steps()
+    }
+
+    /// Lets the run come to its end, and the cluster recover if it must. Whoever asked for a beginning sees no more than
+    /// that; but a recovery starts where the scenario says, however long one wants to watch it.
+    fn end_of_steps(&mut self) -> Result<(), Stop> {
+        let zero = self.cast.zero();
+        let last = self.previous.max(self.last_entry);
+        let own_end = self.scenario.file.until.as_ref().map_or(last, |until| zero + until.value.duration());
+        let scenario = self.scenario;
+        match (&scenario.file.liveness, self.end()) {
+            (Some(liveness), end) if end.is_none_or(|end| own_end <= end) => {
+                self.advance(own_end)?;
+                self.recover(liveness)
+            }
+            (_, end) => self.advance(end.unwrap_or(own_end)),
+        }
     }
 
     /// When the run ends, if that is said.

@@ -5,12 +5,10 @@ use trial_broker::time::Time;
 use super::events::{Happened, fits};
 use super::execute::{LONGEST_WAIT, Run, Stop};
 use super::judge::{as_diagnostic, judge};
-use crate::check::liveness;
 use crate::fault::MachineId;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Spanned, Spans};
-use crate::scenario::report::Verdict;
 use crate::scenario::validate::{PlannedStep, error_code, machine_named};
 
 /// How an expectation came out.
@@ -198,41 +196,6 @@ impl Run<'_> {
             }
         }
         self.monitors = monitors;
-    }
-
-    /// Gives the cluster the time that its settings promise, and says what has not recovered by then.
-    pub(super) fn recover(&mut self) -> Result<(), Stop> {
-        let bound = liveness::bound(&self.world);
-        let deadline = self.world.now() + bound;
-        if self.wait(deadline, |run| run.unmet().is_empty())? {
-            return Ok(());
-        }
-        let at = Span { micros: self.cast.micros(self.world.now()) };
-        let goals: Vec<String> = self.unmet().iter().map(|unmet| format!("  {unmet}")).collect();
-        let (name, rule) = (liveness::PROPERTY.name, liveness::PROPERTY.rule);
-        let seconds = bound.as_secs();
-        self.failures.push(format!(
-            "{name}: after {seconds}s without a fault the cluster has not recovered\n{}\n  rule: {rule}\n{}",
-            goals.join("\n"),
-            self.replay_line(at)
-        ));
-        self.property.get_or_insert(name);
-        self.worsen(Verdict::Liveness);
-        Ok(())
-    }
-
-    /// The goals of recovery that do not hold now.
-    fn unmet(&self) -> Vec<String> {
-        let goals = liveness::converged(&self.world, self.checks.model()).err().unwrap_or_default();
-        let mut unmet: Vec<String> = goals.iter().map(ToString::to_string).collect();
-        for (name, machine) in &self.clients {
-            let Some(client) = self.ledger.clients.get(machine) else { continue };
-            let pending = client.sent - client.acked - client.failed;
-            if pending > 0 {
-                unmet.push(format!("{name} waits for {pending} records"));
-            }
-        }
-        unmet
     }
 }
 

@@ -121,6 +121,8 @@ impl Run<'_> {
             expectations: self.scenario.steps.iter().filter(|step| is_expectation(&step.action)).count(),
             property: self.property,
             failures: self.failures.clone(),
+            excused: self.excused.clone(),
+            recovery_micros: self.recovery.map(|took| took.as_micros() as u64),
         }
     }
 }

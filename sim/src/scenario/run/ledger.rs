@@ -25,6 +25,8 @@ pub(super) struct ClientLedger {
     pub(super) acked: i64,
     /// Records given up.
     pub(super) failed: i64,
+    /// Records whose producer died before it knew what became of them.
+    pub(super) forgotten: i64,
     /// The last error of any call or fetch, and when.
     pub(super) last_error: Option<(Time, ErrorCode)>,
     /// Every error, for `expect-error`.
@@ -35,6 +37,13 @@ pub(super) struct ClientLedger {
     pub(super) values: Vec<(TopicPartition, String)>,
     /// Positions.
     pub(super) positions: BTreeMap<TopicPartition, Offset>,
+}
+
+impl ClientLedger {
+    /// Records of which the client does not know yet what became of them.
+    pub(super) fn pending(&self) -> i64 {
+        self.sent - self.acked - self.failed - self.forgotten
+    }
 }
 
 /// A member of the quorum as it describes itself.
@@ -116,6 +125,10 @@ impl Ledger {
                 self.active.remove(machine);
                 self.quorum.remove(machine);
                 self.parked.retain(|(leader, ..)| leader != machine);
+                if let Some(client) = self.clients.get_mut(machine) {
+                    client.forgotten += client.pending();
+                    self.records.retain(|_, owner| owner != machine);
+                }
             }
             _ => {}
         }

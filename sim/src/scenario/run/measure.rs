@@ -64,6 +64,8 @@ impl Counts {
 fn breaks(fault: &Fault) -> bool {
     match fault {
         Fault::Slow { sync, .. } => !sync.is_zero(),
+        Fault::Stall { length, .. } => !length.is_zero(),
+        Fault::Fail { failure, .. } => failure.is_some(),
         Fault::Start { .. }
         | Fault::Resume { .. }
         | Fault::Heal { .. }

@@ -20,6 +20,7 @@ mod judge;
 mod ledger;
 mod measure;
 mod panics;
+mod recover;
 mod steps;
 mod view;
 

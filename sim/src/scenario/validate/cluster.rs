@@ -80,6 +80,26 @@ pub(super) fn check_nodes(file: &File, scope: &mut Scope) {
     }
 }
 
+/// The core that must recover: machines that exist, each once.
+pub(super) fn check_liveness(file: &File, scope: &mut Scope) {
+    let Some(core) = file.liveness.as_ref().and_then(|liveness| liveness.core.as_ref()) else { return };
+    if core.value.is_empty() {
+        let label = "name its brokers and controllers, or write `liveness = true` for whatever runs";
+        scope.mistake(Diagnostic::new("a core without machines", core.span.clone(), label));
+    }
+    for (index, id) in core.value.iter().enumerate() {
+        if !scope.controllers.contains(&id.value) {
+            scope.broker(id.value, &id.span);
+        }
+        if let Some(first) = core.value[..index].iter().find(|other| other.value == id.value) {
+            scope.mistake(
+                Diagnostic::new(format!("machine {} stands here twice", id.value), id.span.clone(), "again here")
+                    .with_context(first.span.clone(), "first here"),
+            );
+        }
+    }
+}
+
 /// The topics of time zero.
 pub(super) fn check_topics(file: &File, scope: &mut Scope) {
     for topic in &file.topics {

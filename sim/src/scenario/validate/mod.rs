@@ -30,6 +30,7 @@ pub(super) fn validate(file: &File) -> Result<Vec<PlannedStep>, Vec<Diagnostic>>
     cluster::check_nodes(file, &mut scope);
     cluster::check_topics(file, &mut scope);
     cluster::check_clients(file, &mut scope);
+    cluster::check_liveness(file, &mut scope);
     let steps = steps::plan(file, &mut scope);
     check_names(file, &mut scope);
     museum::check(file, &mut scope);
