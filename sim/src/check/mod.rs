@@ -13,6 +13,7 @@ mod broker_image_is_replay;
 mod deposed_leader_resigns;
 mod end_offset_monotonic;
 mod epochs_only_grow;
+mod healthy_leader_undisturbed;
 mod high_watermark_monotonic;
 mod idempotent_record_once;
 mod isr_within_replicas;
@@ -65,6 +66,7 @@ pub const PROPERTIES: &[Property] = &[
     isr_within_replicas::PROPERTY,
     epochs_only_grow::PROPERTY,
     metadata_not_lost::PROPERTY,
+    healthy_leader_undisturbed::PROPERTY,
     broker_image_is_replay::PROPERTY,
     producer_sequence::PROPERTY,
     idempotent_record_once::PROPERTY,
@@ -146,6 +148,7 @@ pub struct Suite {
     one_leader_per_epoch: one_leader_per_epoch::Check,
     epochs_only_grow: epochs_only_grow::Check,
     metadata_not_lost: metadata_not_lost::Check,
+    healthy_leader_undisturbed: healthy_leader_undisturbed::Check,
     broker_image_is_replay: broker_image_is_replay::Check,
     on_disk_truth: on_disk_truth::Check,
     recent: BTreeMap<Option<TopicPartition>, VecDeque<Evidence>>,
@@ -178,6 +181,7 @@ impl Suite {
     /// Looks at a step that the world has just made.
     pub fn observe(&mut self, world: &World, step: &Step) -> Option<Violation> {
         self.model.observe_facts(step);
+        self.healthy_leader_undisturbed.observe_facts(step);
         for fact in &step.facts {
             if let Fact::Replaced { machine } = fact {
                 self.epochs_only_grow.replaced(*machine);
@@ -211,7 +215,7 @@ impl Suite {
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
-        self.evaluated += 13;
+        self.evaluated += 14;
         order_of_positions::observe(&seen)
             .or_else(|| self.high_watermark_monotonic.observe(&seen))
             .or_else(|| self.end_offset_monotonic.observe(&seen))
@@ -225,6 +229,7 @@ impl Suite {
             .or_else(|| leader_completeness::observe(&seen))
             .or_else(|| acked_record_not_lost::observe(&seen))
             .or_else(|| self.metadata_not_lost.observe(&seen))
+            .or_else(|| self.healthy_leader_undisturbed.observe(&seen))
     }
 
     fn sweep(&mut self, world: &World) -> Option<Finding> {
