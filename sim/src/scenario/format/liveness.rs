@@ -106,3 +106,50 @@ impl JsonSchema for Liveness {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Scenario, print};
+
+    const HEAD: &str = "format = 1\nid = \"core\"\ntitle = \"A core\"\n";
+    const CLUSTER: &str = "[cluster]\nbrokers = 3\ncontrollers = 3\n";
+
+    fn read(liveness: &str) -> Result<Option<Liveness>, String> {
+        let scenario = Scenario::parse("core.toml", &format!("{HEAD}{liveness}\n{CLUSTER}"));
+        scenario.map(|scenario| scenario.file.liveness).map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn a_core_reads_back_as_it_was_printed_in_every_form() {
+        let forms = [
+            ("", None),
+            ("liveness = true", Some(Liveness::default())),
+            ("[liveness]\ncore = [1, 2, 101]", Some(Liveness::of_core([1, 2, 101], Outside::Dead))),
+            ("liveness = { core = [1], outside = \"cut-off\" }", Some(Liveness::of_core([1], Outside::CutOff))),
+            ("[liveness]\noutside = \"cut-off\"", Some(Liveness { core: None, outside: Outside::CutOff })),
+        ];
+        for (text, wanted) in forms {
+            assert_eq!(read(text).as_ref(), Ok(&wanted), "{text}");
+            let source = format!("{HEAD}{text}\n{CLUSTER}");
+            let scenario = Scenario::parse("core.toml", &source).expect("it was read a moment ago");
+            let printed = print::print(&scenario.file);
+            let again = Scenario::parse("again.toml", &printed).unwrap_or_else(|invalid| panic!("{invalid}\n{printed}"));
+            assert_eq!(again.file.liveness, wanted, "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_core_of_machines_that_do_not_exist_or_of_none_is_refused() {
+        for (text, complaint) in [
+            ("[liveness]\ncore = [1, 4]", "there is no broker 4"),
+            ("[liveness]\ncore = [1, 104]", "there is no broker 104"),
+            ("[liveness]\ncore = [1, 101, 1]", "machine 1 stands here twice"),
+            ("[liveness]\ncore = []", "a core without machines"),
+            ("liveness = false", "leave `liveness` out"),
+        ] {
+            let found = read(text).expect_err(text);
+            assert!(found.contains(complaint), "{text}: {found}");
+        }
+    }
+}
