@@ -88,6 +88,7 @@ caught! {
     a_leader_from_outside_of_the_isr: "isr-within-replicas" is Safety;
     a_leader_that_was_let_in_too_early: "leader-completeness" is Safety;
     logs_that_part_and_go_on: "log-matching" is Safety;
+    a_pre_vote_against_a_leader_that_is_heard: "healthy-leader-undisturbed" is Safety;
     metadata_that_one_voter_commits: "metadata-not-lost" is Safety;
     half_a_batch_after_a_power_cut: "on-disk-truth" is Safety;
     voters_that_vote_twice: "one-leader-per-epoch" is Safety;
@@ -132,7 +133,7 @@ fn a_partition_whose_only_replica_may_not_lead_again() {
 
 #[test]
 fn a_follower_that_is_never_in_sync_again() {
-    assert_not_recovered("more/never-expand-isr", "orders-0 has ISR {1, 2}, but its replicas in the core are {1, 2, 3}");
+    assert_not_recovered("more/never-expand-isr", "orders-0 has ISR [1, 2], but its replicas in the core are [1, 2, 3]");
 }
 
 #[test]

@@ -117,16 +117,19 @@ impl Check {
                         && member.fetched.is_some_and(|fetched| fetched <= from)
                 })
             };
-            let followers: Vec<NodeId> = voters.iter().map(|voter| voter.replica.id).filter(|id| follows(*id)).collect();
+            let followers = voters.iter().map(|voter| voter.replica.id).filter(|id| follows(*id));
+            let followers: Vec<String> = followers.map(|id| id.to_string()).collect();
             ((followers.len() + 1) * 2 > voters.len()).then_some((*machine, leader.epoch, followers))
         });
         healthy.map(|(leader, led, followers)| Finding {
             property: PROPERTY,
             partition: None,
             message: format!(
-                "machine {} stands for epoch {epoch}, although machine {leader} leads in epoch {led} and {followers:?} have \
-                 fetched from it since before machine {} began to ask at {began:?}",
-                seen.machine, seen.machine
+                "machine {} stands for epoch {epoch}, although machine {leader} leads in epoch {led} and its followers [{}] had \
+                 fetched from it before machine {} began to ask, and follow it still",
+                seen.machine,
+                followers.join(", "),
+                seen.machine
             ),
         })
     }

@@ -8,10 +8,10 @@
 //!
 //! Kafka promises safety whatever fails, but progress only where enough is left. So an oracle asks, before a goal
 //! counts: does the core hold a majority of the voters? Does it hold a member of the partition's ISR or ELR, one of
-//! which may lead? Does it hold `min.insync.replicas` of its replicas? A goal that the core cannot reach is excused,
+//! which may lead, or, where both are empty, the last that was one (KIP-966, `lastKnownElr`)? Does it hold `min.insync.replicas` of its replicas? A goal that the core cannot reach is excused,
 //! counted and named.
 //!
-//! **Simplified:** a partition that only an unclean election, or the last member of the ELR, could bring back is excused.
+//! **Simplified:** a partition that only an unclean election could bring back is excused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -203,11 +203,13 @@ impl Look<'_> {
         let opinions: BTreeSet<(NodeId, LeaderEpoch)> =
             members.iter().map(|node| node.raft().leader_and_epoch()).collect();
         let leads = |node: &Node| node.raft().state_name() == QuorumStateName::Leader;
+        let opinions: Vec<String> =
+            opinions.iter().map(|(leader, epoch)| format!("leader {leader} in epoch {epoch}")).collect();
         let one_leads = members.iter().filter(|node| leads(node)).count() == 1;
         if opinions.len() == 1 && one_leads {
             return Quorum::Agrees;
         }
-        Quorum::Disagrees(format!("the controllers do not agree who leads: {opinions:?} (leader, epoch)"))
+        Quorum::Disagrees(format!("the controllers do not agree who leads: {}", opinions.join(", ")))
     }
 
     /// Brokers of the core that the controllers keep fenced.
@@ -228,10 +230,14 @@ impl Look<'_> {
 
     /// The first goal of a partition that does not hold, and those that are excused.
     fn partition(&self, name: &TopicPartition, registration: &PartitionRegistration, survey: &mut Survey) {
-        let PartitionRegistration { leader, isr, elr, replicas, .. } = registration;
+        let PartitionRegistration { leader, isr, elr, replicas, last_known_elr, .. } = registration;
         let excuse = |goal, reason| Excused { partition: Some(name.clone()), goal, reason };
-        if !isr.iter().chain(elr).any(|node| self.holds(*node)) {
-            let reason = format!("no member of ISR {isr:?} or ELR {elr:?} is in the core");
+        let last_known = match (isr.is_empty() && elr.is_empty(), last_known_elr.as_slice()) {
+            (true, [last]) => Some(last),
+            _ => None,
+        };
+        if !isr.iter().chain(elr).chain(last_known).any(|node| self.holds(*node)) {
+            let reason = format!("no member of ISR {} or ELR {} is in the core", named(isr), named(elr));
             survey.excused.push(excuse("leader, ISR and high watermark", reason));
             return;
         }
@@ -240,7 +246,7 @@ impl Look<'_> {
         let min_isr = self.min_insync_replicas(name, registration);
         let mut unmet = self.leader(name, registration);
         if unmet.is_none() && in_sync != live {
-            unmet = Some(format!("{name} has ISR {in_sync:?}, but its replicas in the core are {live:?}"));
+            unmet = Some(format!("{name} has ISR {}, but its replicas in the core are {}", named(&in_sync), named(&live)));
         }
         if live.len() < min_isr {
             let reason = format!("the core holds {} of its replicas, min.insync.replicas is {min_isr}", live.len());
@@ -282,4 +288,10 @@ impl Look<'_> {
         let log = self.node(replica)?.replicas()?.partition(name)?.log();
         Some((log.high_watermark(), log.log_end_offset()))
     }
+}
+
+/// Nodes as messages name them: `[1, 2]`.
+fn named<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> String {
+    let nodes: Vec<String> = nodes.into_iter().map(ToString::to_string).collect();
+    format!("[{}]", nodes.join(", "))
 }
