@@ -133,7 +133,10 @@ fn a_partition_whose_only_replica_may_not_lead_again() {
 
 #[test]
 fn a_follower_that_is_never_in_sync_again() {
-    assert_not_recovered("more/never-expand-isr", "orders-0 has ISR [1, 2], but its replicas in the core are [1, 2, 3]");
+    assert_not_recovered(
+        "more/never-expand-isr",
+        "orders-0 has ISR [1, 2], but its replicas in the core are [1, 2, 3]",
+    );
 }
 
 #[test]

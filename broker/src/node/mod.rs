@@ -213,10 +213,8 @@ impl Node {
 
     /// Whether the process was asked to stop and has not ended yet.
     pub fn is_stopping(&self) -> bool {
-        let broker = matches!(
-            self.broker_state(),
-            Some(BrokerState::PendingControlledShutdown | BrokerState::ShuttingDown)
-        );
+        let broker =
+            matches!(self.broker_state(), Some(BrokerState::PendingControlledShutdown | BrokerState::ShuttingDown));
         broker || self.raft().is_stopping()
     }
 

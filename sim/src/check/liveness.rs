@@ -94,7 +94,8 @@ const ELECTION_ROUNDS: u32 = 5;
 pub fn bound(world: &World, core: &Core) -> Duration {
     let machines = || world.machines();
     let nodes = machines().filter(|(id, _)| core.contains(id)).filter_map(|(_, machine)| node_config(machine.config()));
-    let clients = machines().filter_map(|(_, machine)| machine.client().map(|_| client_bound(&machine.config().program)));
+    let clients =
+        machines().filter_map(|(_, machine)| machine.client().map(|_| client_bound(&machine.config().program)));
     // A lane that pays for a slow or stalled disk is in nobody's hands.
     let owed = machines().flat_map(|(_, machine)| Lane::ALL.map(|lane| machine.pays_until(lane))).flatten();
     let owed = owed.map(|until| until.since(world.now())).max().unwrap_or_default();
@@ -194,8 +195,12 @@ impl Look<'_> {
     }
 
     fn quorum(&self) -> Quorum {
-        let members: Vec<&Node> =
-            self.nodes.values().copied().filter(|node| node.config().role.is_controller() && node.raft().is_voter()).collect();
+        let members: Vec<&Node> = self
+            .nodes
+            .values()
+            .copied()
+            .filter(|node| node.config().role.is_controller() && node.raft().is_voter())
+            .collect();
         let voters = self.nodes.values().map(|node| node.raft().voters().len()).max().unwrap_or(0);
         if members.len() * 2 <= voters {
             return Quorum::Excused(format!("{} of {voters} voters are in the core", members.len()));
@@ -217,7 +222,10 @@ impl Look<'_> {
         let brokers = self.nodes.values().filter(|node| node.config().role.is_broker()).map(|node| node.config().node);
         let fenced = brokers.filter(|id| self.image.broker(*id).is_none_or(|registration| registration.fenced));
         fenced
-            .map(|id| Unmet { partition: None, message: format!("broker {id} of the core is not registered, or fenced") })
+            .map(|id| Unmet {
+                partition: None,
+                message: format!("broker {id} of the core is not registered, or fenced"),
+            })
             .collect()
     }
 
@@ -246,7 +254,8 @@ impl Look<'_> {
         let min_isr = self.min_insync_replicas(name, registration);
         let mut unmet = self.leader(name, registration);
         if unmet.is_none() && in_sync != live {
-            unmet = Some(format!("{name} has ISR {}, but its replicas in the core are {}", named(&in_sync), named(&live)));
+            unmet =
+                Some(format!("{name} has ISR {}, but its replicas in the core are {}", named(&in_sync), named(&live)));
         }
         if live.len() < min_isr {
             let reason = format!("the core holds {} of its replicas, min.insync.replicas is {min_isr}", live.len());
@@ -264,9 +273,8 @@ impl Look<'_> {
             return Some(format!("{name} has no leader in the core: leader {leader}"));
         }
         let partition = self.node(*leader).and_then(|node| node.replicas()?.partition(name));
-        let acts = partition.is_some_and(|partition| {
-            partition.leader().is_some() && partition.leader_epoch() == *leader_epoch
-        });
+        let acts = partition
+            .is_some_and(|partition| partition.leader().is_some() && partition.leader_epoch() == *leader_epoch);
         (!acts).then(|| format!("{name}: broker {leader} does not act as leader of epoch {leader_epoch}"))
     }
 

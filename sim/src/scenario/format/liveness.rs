@@ -134,7 +134,8 @@ mod tests {
             let source = format!("{HEAD}{text}\n{CLUSTER}");
             let scenario = Scenario::parse("core.toml", &source).expect("it was read a moment ago");
             let printed = print::print(&scenario.file);
-            let again = Scenario::parse("again.toml", &printed).unwrap_or_else(|invalid| panic!("{invalid}\n{printed}"));
+            let again =
+                Scenario::parse("again.toml", &printed).unwrap_or_else(|invalid| panic!("{invalid}\n{printed}"));
             assert_eq!(again.file.liveness, wanted, "{printed}");
         }
     }

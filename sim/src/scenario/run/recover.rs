@@ -125,7 +125,8 @@ impl Run<'_> {
 
     /// Records of a producer that have neither been acknowledged nor given up.
     fn waits_for_answers(&self, name: &str, machine: MachineId) -> Option<String> {
-        let pending = self.ledger.clients.get(&machine).map(|client| client.pending()).filter(|pending| *pending > 0)?;
+        let pending =
+            self.ledger.clients.get(&machine).map(|client| client.pending()).filter(|pending| *pending > 0)?;
         Some(format!("{name} does not know what became of {pending} records"))
     }
 }
