@@ -303,6 +303,16 @@ pub enum Fault {
         /// The bits that flip.
         bits: u8,
     },
+    /// A file ends earlier than it did, in the page cache and on the medium, as after a careless repair of the file
+    /// system; a length of 0 leaves it empty.
+    Shorten {
+        /// Which machine's disk.
+        machine: MachineId,
+        /// The file.
+        path: String,
+        /// How many of its bytes are left.
+        length: u64,
+    },
     /// A write of the drive goes astray: one page's durable bytes land in another file's page.
     Misdirect {
         /// Which machine's disk.

@@ -103,6 +103,31 @@ fn what_comes_too_early_is_as_wrong_as_what_comes_too_late() {
 }
 
 #[test]
+fn a_step_that_comes_too_late_names_the_one_that_took_its_time() {
+    let steps = "[[step]]\nat = \"2s\"\nnote = \"here all is well\"\n\
+                 [[step]]\nwithin = \"5s\"\nexpect = { client = \"p1\", acked = 11 }\n\
+                 [[step]]\nnote = \"at once\"\n\
+                 [[step]]\nat = \"4s\"\nkill = { broker = 3 }\n";
+    insta::assert_snapshot!(findings(steps), @r#"
+    error: step 3 (expect) at 7s
+      --> runs.toml:26:35
+       |
+    26 | expect = { client = "p1", acked = 11 }
+       |                                   ^^ expected acked 11, found 10
+    error: step 5 (kill) comes too late
+      --> runs.toml:31:8
+       |
+    25 | within = "5s"
+       |          ---- step 3 (expect) was over at 7s
+    ...
+    31 | kill = { broker = 3 }
+       |        ^^^^^^^^^^^^^^ its time was 4s; the steps before it ended at 7s
+       |
+       = help: step 3 (expect) at runs.toml:25 overran: shorten its `within`, or let step 5 come `after` it instead of `at` a time
+    "#);
+}
+
+#[test]
 fn what_never_holds_keeps_a_step_from_running_and_says_so() {
     let text = findings(
         "[[step]]\nwhen = { partition = \"orders-0\", isr-size = 1 }\nwithin = \"3s\"\nkill = { broker = 1 }\n\

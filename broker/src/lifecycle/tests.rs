@@ -289,3 +289,30 @@ fn directory_failed_the_controller_hears_at_once_or_the_broker_ends_after_30_s()
         => Exit(DirectoryFailureNotAcknowledged)
     ");
 }
+
+/// A stop under way is no reason to be silent; a stop that was granted is.
+#[test]
+fn directory_failed_during_a_stop_the_controller_hears_of_it_until_the_stop_is_granted() {
+    let mut it = Fixture::new();
+    it.run();
+    it.at(100, "stop", BrokerLifecycle::begin_controlled_shutdown);
+    it.answer(101, "not yet", beat(true, false, false));
+    it.at(102, "directory fails", |lifecycle, ctx| lifecycle.directory_failed(ctx, directory(100)));
+    it.answer(103, "granted", beat(true, true, true));
+    it.at(104, "another fails", |lifecycle, ctx| lifecycle.directory_failed(ctx, directory(101)));
+    assert_eq!(it.lifecycle.next_deadline(), None, "nobody ends a process that closes its logs");
+    it.at(40_000, "long afterwards", BrokerLifecycle::on_timers);
+    insta::assert_snapshot!(it.transcript, @"
+    100 stop
+        becomes PendingControlledShutdown
+        send heartbeat at -1, wants to shut down
+    101 not yet
+    102 directory fails
+        send heartbeat at -1, wants to shut down, 1 directories offline
+    103 granted
+        becomes ShuttingDown
+        => ShutDownGranted
+    104 another fails
+    40000 long afterwards
+    ");
+}

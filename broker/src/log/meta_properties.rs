@@ -27,29 +27,50 @@ pub struct MetaProperties {
     pub directory_id: DirectoryId,
 }
 
+/// What a file says. Version 1 always has a cluster and a node; version 0, which a file is that names no version, promises
+/// nothing, and names its node by a property of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FoundProperties {
+    /// `cluster.id`, as it stands there.
+    pub cluster_id: Option<String>,
+    /// `node.id`; none in version 0 without a `broker.id`.
+    pub node_id: Option<NodeId>,
+    /// `directory.id`; none before KIP-858.
+    pub directory_id: Option<DirectoryId>,
+}
+
 /// Reads `directory/meta.properties`; `None` if there is none (not formatted).
 ///
 /// # Errors
-/// Disk failure, or a malformed file.
-pub fn read(ctx: &mut Context, directory: &str) -> Result<Option<MetaProperties>, CheckpointError> {
+/// Disk failure, or a malformed file: an unknown version, a missing or impossible value.
+pub fn read(ctx: &mut Context, directory: &str) -> Result<Option<FoundProperties>, CheckpointError> {
     let Some(bytes) = files::read_whole(ctx, &format!("{directory}/{FILE}"))? else { return Ok(None) };
-    let text = std::str::from_utf8(&bytes).map_err(|_| CheckpointError::Malformed)?;
-    parse(text).map(Some).ok_or(CheckpointError::Malformed)
+    // Properties files are Latin-1: no byte is wrong by itself.
+    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    parse(&text).map(Some).ok_or(CheckpointError::Malformed)
 }
 
-fn parse(text: &str) -> Option<MetaProperties> {
+/// Simplified: of the syntax of properties files only lines of `key=value` and comments are known.
+fn parse(text: &str) -> Option<FoundProperties> {
     let value = |name: &str| {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
     };
-    if value("version")? != "1" {
+    let version: i32 = value("version").map_or(Some(0), |text| text.parse().ok())?;
+    let cluster_id = value("cluster.id").map(str::to_owned);
+    let node_id = match version {
+        0 => value("broker.id").map(str::parse).transpose().ok()?,
+        1 => Some(value("node.id")?.parse().ok()?),
+        _ => return None,
+    };
+    if version == 1 && cluster_id.is_none() {
         return None;
     }
-    Some(MetaProperties {
-        cluster_id: ClusterId(parse_uuid(value("cluster.id")?)?),
-        node_id: NodeId(value("node.id")?.parse().ok()?),
-        directory_id: DirectoryId(parse_uuid(value("directory.id")?)?),
-    })
+    let directory_id = match value("directory.id") {
+        Some(text) => Some(DirectoryId(parse_uuid(text)?)),
+        None => None,
+    };
+    Some(FoundProperties { cluster_id, node_id: node_id.map(NodeId), directory_id })
 }
 
 /// Writes it: temporary file, sync, rename, directory sync.

@@ -1,5 +1,6 @@
 //! The data lane: partitions, replica fetchers and the clients' connections (`BrokerServer`, `KafkaApis`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::channels_config;
@@ -52,12 +53,17 @@ enum Service {
 const ALTER_PARTITION_TOKEN: u64 = 0;
 
 impl DataLane {
-    pub(super) fn new(config: &Arc<NodeConfig>, ctx: &mut Context) -> DataLane {
+    /// The data directories with the numbers in `offline` cannot be used until the next start.
+    pub(super) fn new(config: &Arc<NodeConfig>, offline: &BTreeSet<usize>, ctx: &mut Context) -> DataLane {
         let directories = config
             .data_directories
             .iter()
             .enumerate()
-            .map(|(index, id)| LogDirectory { path: data_directory(index), id: *id })
+            .map(|(index, id)| LogDirectory {
+                path: data_directory(index),
+                id: *id,
+                is_usable: !offline.contains(&index),
+            })
             .collect();
         let manager = ReplicaManager::new(
             ReplicaManagerConfig {

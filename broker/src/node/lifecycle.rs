@@ -12,7 +12,7 @@ use crate::config::Role;
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{BrokerState, ExitReason};
-use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint};
+use crate::ids::{BROKER_PORT, BrokerEpoch, DirectoryId, Endpoint};
 use crate::input::{Input, Internal, Lane};
 use crate::lifecycle::{BrokerLifecycle, LifecycleConfig, LifecycleOutput};
 use crate::metadata::supported_features;
@@ -28,7 +28,13 @@ pub(super) struct LifecycleLane {
 }
 
 impl LifecycleLane {
-    pub(super) fn new(config: &Arc<NodeConfig>, previous_broker_epoch: BrokerEpoch, ctx: &mut Context) -> Self {
+    /// `log_directories` are those that could be used when the process started.
+    pub(super) fn new(
+        config: &Arc<NodeConfig>,
+        log_directories: Vec<DirectoryId>,
+        previous_broker_epoch: BrokerEpoch,
+        ctx: &mut Context,
+    ) -> Self {
         // Simplified: a directory that fails while the process starts is registered as if it worked, and reported as
         // failed by the first heartbeat; Kafka leaves it out of the registration.
         let mut lifecycle = BrokerLifecycle::new(
@@ -38,7 +44,7 @@ impl LifecycleLane {
                 listeners: vec![Endpoint { host: config.host.clone(), port: BROKER_PORT }],
                 features: supported_features(),
                 rack: config.rack.clone(),
-                log_directories: config.data_directories.clone(),
+                log_directories,
                 previous_broker_epoch,
                 settings: config.controller.clone(),
             },

@@ -25,10 +25,13 @@ use std::sync::Arc;
 mod config;
 mod controller_registration;
 mod data;
+mod directories;
 mod format;
 mod lifecycle;
 mod loader;
 mod quorum;
+#[cfg(test)]
+mod tests;
 
 pub use config::NodeConfig;
 use data::DataLane;
@@ -94,15 +97,17 @@ impl Node {
     /// up with the metadata, as Kafka does.
     ///
     /// # Errors
-    /// The metadata directory cannot be read; such a process does not start.
-    pub fn recover(config: NodeConfig, ctx: &mut Context) -> StorageResult<Node> {
+    /// The metadata directory cannot be read, or the directories are not those of this process; it does not start then.
+    pub fn recover(mut config: NodeConfig, ctx: &mut Context) -> StorageResult<Node> {
+        let offline = directories::verify(&mut config, ctx)?;
         let config = Arc::new(config);
         ctx.emit(LifecycleEvent::ProcessStarted);
         let quorum = QuorumLane::recover(&config, ctx)?;
         let broker = config.role.is_broker().then(|| {
-            let mut data = DataLane::new(&config, ctx);
+            let mut data = DataLane::new(&config, &offline, ctx);
             let previous_broker_epoch = data.previous_broker_epoch(ctx);
-            BrokerLanes { lifecycle: LifecycleLane::new(&config, previous_broker_epoch, ctx), data }
+            let usable = data.replicas().online_directories();
+            BrokerLanes { lifecycle: LifecycleLane::new(&config, usable, previous_broker_epoch, ctx), data }
         });
         Ok(Node { config, quorum, broker, accepted: BTreeMap::new() })
     }

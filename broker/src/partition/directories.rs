@@ -49,7 +49,7 @@ impl DirectoryState {
         DirectoryState {
             path: directory.path.clone(),
             id: directory.id,
-            online: true,
+            online: directory.is_usable,
             started_clean: false,
             loaded_all: false,
         }
@@ -167,7 +167,7 @@ impl ReplicaManager {
     }
 
     /// The ids of the directories that work.
-    pub(super) fn online_directories(&self) -> Vec<DirectoryId> {
+    pub fn online_directories(&self) -> Vec<DirectoryId> {
         self.directories.iter().filter(|directory| directory.online).map(|directory| directory.id).collect()
     }
 

@@ -40,6 +40,8 @@ pub struct LogDirectory {
     pub path: String,
     /// Its id (KIP-858).
     pub id: DirectoryId,
+    /// Whether its `meta.properties` could be read; else it is offline until the process is started again.
+    pub is_usable: bool,
 }
 
 /// What a replica manager is started with.

@@ -36,7 +36,6 @@ pub(super) enum FetchPosition {
 struct SnapshotFacts {
     id: SnapshotId,
     size: u64,
-    last_timestamp: i64,
 }
 
 /// Log and snapshots in one directory.
@@ -106,9 +105,7 @@ impl MetadataLog {
     }
 
     fn remember(&mut self, ctx: &mut Context, id: SnapshotId) -> StorageResult<()> {
-        let bytes = snapshots::read(ctx, &self.directory, id)?;
-        let last_timestamp = snapshots::decode(&bytes).map_or(-1, |decoded| decoded.last_timestamp);
-        let facts = SnapshotFacts { id, size: bytes.len() as u64, last_timestamp };
+        let facts = SnapshotFacts { id, size: snapshots::size(ctx, &self.directory, id)? };
         self.snapshots.insert(position(id), facts);
         Ok(())
     }
@@ -232,6 +229,10 @@ impl MetadataLog {
     }
 
     /// The leader said that the logs agree only before `end`: cuts this one back; answers to where.
+    ///
+    /// # Errors
+    /// The disk's; an input/output error where that would take committed records: somebody's disk has lost what was
+    /// promised, and Kafka's process ends over it (`KafkaMetadataLog.truncateTo`).
     pub(super) fn truncate_to_end_offset(&mut self, ctx: &mut Context, end: EpochEndOffset) -> StorageResult<Offset> {
         let offset = if end.epoch == LeaderEpoch(0) {
             end.end_offset.min(self.end_offset())
@@ -239,8 +240,9 @@ impl MetadataLog {
             let own = self.end_offset_for_epoch(end.epoch);
             if own.epoch == end.epoch { own.end_offset.min(end.end_offset) } else { own.end_offset }
         };
-        let high_watermark = self.log.high_watermark();
-        assert!(offset >= high_watermark, "truncation to {offset}, below the high watermark {high_watermark}");
+        if offset < self.log.high_watermark() {
+            return Err(StorageError::InputOutput);
+        }
         let from = self.end_offset();
         self.log.truncate_to(ctx, offset)?;
         ctx.emit(RaftEvent::MetadataTruncated { from, to: self.end_offset() });
@@ -304,6 +306,9 @@ impl MetadataLog {
 
     /// Deletes what newer snapshots make superfluous, the oldest first, while there is too much
     /// or it is too old. The newest snapshot always stays.
+    ///
+    /// # Errors
+    /// The disk's; an input/output error where a snapshot does not tell its age: Kafka's quorum thread ends over it.
     pub(super) fn clean(&mut self, ctx: &mut Context) -> StorageResult<()> {
         while self.snapshots.len() >= 2 {
             let mut oldest_two = self.snapshots.values().copied();
@@ -311,13 +316,22 @@ impl MetadataLog {
             let snapshot_bytes: u64 = self.snapshots.values().map(|facts| facts.size).sum();
             let total = (snapshot_bytes + self.log.size_bytes()) as i64;
             let too_large = self.retention_bytes >= 0 && total > self.retention_bytes;
-            let age = ctx.now.wall.millis() - oldest.last_timestamp;
-            let too_old = self.retention_ms.is_some_and(|retention| oldest.last_timestamp >= 0 && age > retention);
+            let too_old = match self.retention_ms {
+                Some(retention) if !too_large => self.age_ms(ctx, oldest.id)? > retention,
+                Some(_) | None => false,
+            };
             if !(too_large || too_old) || !self.delete_before(ctx, next.id)? {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// How long ago the last record in a snapshot was appended, in milliseconds.
+    fn age_ms(&self, ctx: &mut Context, id: SnapshotId) -> StorageResult<i64> {
+        let bytes = self.read_snapshot(ctx, id)?;
+        let timestamp = snapshots::last_contained_timestamp(&bytes).ok_or(StorageError::InputOutput)?;
+        Ok(ctx.now.wall.millis() - timestamp)
     }
 
     /// Lets the log start at an existing snapshot. Answers whether anything went.

@@ -136,25 +136,35 @@ pub(super) fn read(ctx: &mut Context, directory: &str, id: SnapshotId) -> Storag
     ctx.storage.read(file, 0, length as usize)
 }
 
+/// How many bytes a snapshot has.
+pub(super) fn size(ctx: &mut Context, directory: &str, id: SnapshotId) -> StorageResult<u64> {
+    let file = ctx.storage.open(&path(directory, id))?;
+    ctx.storage.length(file)
+}
+
+/// When the last record in a snapshot was appended, in milliseconds: its header says so, and nothing else is read. None
+/// where the header is damaged.
+pub(super) fn last_contained_timestamp(bytes: &Bytes) -> Option<i64> {
+    let header = batches(bytes).next()?.ok().filter(|batch| batch.is_valid() && batch.is_control())?;
+    header.records().ok()?.first().and_then(control::header_timestamp)
+}
+
 /// What a snapshot holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DecodedSnapshot {
-    pub(super) last_timestamp: i64,
     pub(super) control: Vec<control::ControlRecord>,
     pub(super) records: Vec<Bytes>,
 }
 
 /// Reads a snapshot's bytes; none where they are damaged.
 pub(super) fn decode(bytes: &Bytes) -> Option<DecodedSnapshot> {
-    let mut decoded = DecodedSnapshot { last_timestamp: -1, ..DecodedSnapshot::default() };
+    let mut decoded = DecodedSnapshot::default();
     for batch in batches(bytes) {
         let batch = batch.ok().filter(|batch| batch.is_valid())?;
         for record in batch.records().ok()? {
             if !batch.is_control() {
                 decoded.records.push(record.value.unwrap_or_default());
-            } else if let Some(timestamp) = control::header_timestamp(&record) {
-                decoded.last_timestamp = timestamp;
-            } else {
+            } else if control::header_timestamp(&record).is_none() {
                 decoded.control.push(control::decode(&record)?);
             }
         }

@@ -105,6 +105,19 @@ impl File {
         self.forget_empty_pages();
     }
 
+    /// Cuts both versions, behind the kernel's back: what was clean stays clean.
+    pub(super) fn shorten(&mut self, length: u64) {
+        let was_clean = self.is_clean();
+        self.truncate(length, self.modified);
+        if was_clean {
+            self.land_all();
+        } else {
+            self.durable_length = self.durable_length.min(length);
+            self.cut_durable_pages();
+            self.forget_empty_pages();
+        }
+    }
+
     fn mark_dirty(&mut self, index: u32) {
         if self.dirty.last() != Some(&index) {
             self.dirty.insert(index);
@@ -254,6 +267,20 @@ mod tests {
         assert!(!file.is_clean(), "what was written meanwhile is still dirty");
         file.forget_cache();
         assert_eq!(&file.read(0, 100)[..], b"one");
+    }
+
+    #[test]
+    fn a_shortened_file_is_short_in_both_versions_and_as_clean_as_before() {
+        let mut file = File::default();
+        wrote(&mut file, 0, &[1; 9000]);
+        file.land_all();
+        file.shorten(5000);
+        assert!(file.is_clean());
+        wrote(&mut file, 5000, &[2; 5000]);
+        file.shorten(6000);
+        assert_eq!((file.length, file.durable_length), (6000, 5000));
+        file.forget_cache();
+        assert_eq!(file.read(0, 10_000), Bytes::from(vec![1; 5000]));
     }
 
     #[test]

@@ -212,6 +212,17 @@ impl Disk {
         true
     }
 
+    /// Ends a file earlier, in both versions. Answers whether there is such a file, and so much of it.
+    pub(crate) fn shorten(&mut self, path: &str, length: u64) -> bool {
+        let Some(inode) = self.lookup(path) else { return false };
+        let Some(file) = self.inode_mut(inode).file_mut() else { return false };
+        if length >= file.length {
+            return false;
+        }
+        file.shorten(length);
+        true
+    }
+
     /// The durable bytes of one page land in another file's page as well, unseen by the page
     /// cache until the machine boots. Answers whether both pages are there.
     pub(crate) fn misdirect(&mut self, from: &str, from_page: u32, to: &str, to_page: u32) -> bool {

@@ -46,6 +46,7 @@ impl World {
             | Fault::Stall { .. }
             | Fault::Fail { .. }
             | Fault::Rot { .. }
+            | Fault::Shorten { .. }
             | Fault::Misdirect { .. }
             | Fault::SyncNow { .. } => self.apply_to_disk(fault, outcome),
             Fault::Call { machine, ticket, call } => {
@@ -168,6 +169,7 @@ impl World {
                 true
             }
             Fault::Rot { path, position, bits, .. } => disk.rot(path, *position, *bits),
+            Fault::Shorten { path, length, .. } => disk.shorten(path, *length),
             Fault::Misdirect { from, from_page, to, to_page, .. } => disk.misdirect(from, *from_page, to, *to_page),
             Fault::SyncNow { .. } => {
                 disk.sync_now();
@@ -294,6 +296,7 @@ impl Fault {
             | Fault::Stall { machine, .. }
             | Fault::Fail { machine, .. }
             | Fault::Rot { machine, .. }
+            | Fault::Shorten { machine, .. }
             | Fault::Misdirect { machine, .. }
             | Fault::SyncNow { machine }
             | Fault::Call { machine, .. }

@@ -265,7 +265,12 @@ fn small_files_are_read_as_they_are_written() {
         directory_id: DirectoryId(uuid::Uuid::from_u128(12345)),
     };
     meta_properties::write(ctx, "d", &properties).expect("works");
-    assert_eq!(meta_properties::read(ctx, "d"), Ok(Some(properties)));
+    let found = meta_properties::FoundProperties {
+        cluster_id: Some(properties.cluster_id.to_string()),
+        node_id: Some(properties.node_id),
+        directory_id: Some(properties.directory_id),
+    };
+    assert_eq!(meta_properties::read(ctx, "d"), Ok(Some(found)));
 
     assert_eq!(partition_metadata::read(ctx, "d"), Ok(None));
     let id = TopicId(uuid::Uuid::from_u128(u128::MAX / 3));

@@ -157,7 +157,7 @@ impl Cluster {
         let storage = self.brokers.remove(&node).map(|broker| broker.storage).unwrap_or_default();
         let config = ReplicaManagerConfig {
             node,
-            directories: vec![LogDirectory { path: "data-0".to_owned(), id: directory_of(node) }],
+            directories: vec![LogDirectory { path: "data-0".to_owned(), id: directory_of(node), is_usable: true }],
             replication: self.settings.clone(),
             log: LogSettings::default(),
             log_manager: LogManagerSettings::default(),

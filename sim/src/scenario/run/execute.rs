@@ -69,6 +69,8 @@ pub(super) struct Run<'a> {
     pub(super) values: BTreeMap<String, u64>,
     /// When the step before the present one ran or held.
     pub(super) previous: Time,
+    /// When each of the steps before the present one was over.
+    pub(super) ends: Vec<Time>,
     /// Everything that must never happen.
     pub(super) checks: Suite,
     pub(super) measure: Measure,
@@ -119,6 +121,7 @@ impl<'a> Run<'a> {
             tickets: 0,
             values: BTreeMap::new(),
             previous: Time::ZERO,
+            ends: Vec::new(),
             checks: Suite::new(scenario.file.allow.keys().map(|name| name.value.clone())),
             measure: Measure::default(),
             counts: Counts::default(),
@@ -178,6 +181,7 @@ impl<'a> Run<'a> {
                 }
             }
             result?;
+            self.ends.push(self.world.now());
         }
         self.current = None;
         self.end_of_steps()

@@ -37,9 +37,7 @@ impl Run<'_> {
                 self.not_after_the_end(step, at)?;
                 let floor = self.floor();
                 if at.0 + 1 < floor.0 {
-                    let title = format!("{} comes too late", self.title_of(step));
-                    let label = format!("the steps before it ended at {}", self.shown(self.world.now()));
-                    self.fail(Diagnostic::new(title, step.action.span.clone(), label));
+                    self.comes_too_late(step, at);
                 }
                 let at = at.max(floor);
                 self.advance(at)?;
@@ -75,6 +73,31 @@ impl Run<'_> {
                 self.give_up(Diagnostic::new(title, pattern.span.clone(), label))
             }
         }
+    }
+
+    /// The time of a step has passed before its turn came: says which step before it took that time.
+    fn comes_too_late(&mut self, step: &PlannedStep, at: Time) {
+        let title = format!("{} comes too late", self.title_of(step));
+        let label =
+            format!("its time was {}; the steps before it ended at {}", self.shown(at), self.shown(self.previous));
+        let mut diagnostic = Diagnostic::new(title, step.action.span.clone(), label);
+        let scenario = self.scenario;
+        let longest = self.ends.partition_point(|end| *end <= at);
+        if let (Some(earlier), Some(end)) = (scenario.steps.get(longest), self.ends.get(longest)) {
+            let (span, may) = match &earlier.within {
+                Some(within) => (within.span.clone(), "shorten its `within`, or "),
+                None => (earlier.action.span.clone(), ""),
+            };
+            let place = scenario.place(&span);
+            let label = format!("{} was over at {}", self.title_of(earlier), self.shown(*end));
+            let help = format!(
+                "{} at {place} overran: {may}let step {} come `after` it instead of `at` a time",
+                self.title_of(earlier),
+                step.number
+            );
+            diagnostic = diagnostic.with_context(span, label).with_help(help);
+        }
+        self.fail(diagnostic);
     }
 
     /// What a step waits for holds now: the step is at the next tick, unless it came too early.

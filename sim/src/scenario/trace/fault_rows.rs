@@ -73,6 +73,7 @@ pub(super) fn fault_row(cast: &Cast, fault: &Fault) -> Option<Row> {
             at("fail", *machine, format!("disk: {text}"))
         }
         Fault::Rot { machine, path, .. } => at("rot", *machine, path.clone()),
+        Fault::Shorten { machine, path, length } => at("short", *machine, format!("{path}: {length} bytes left")),
         Fault::Misdirect { machine, from, to, .. } => at("astray", *machine, format!("{from} over {to}")),
         Fault::SyncNow { machine } => at("sync", *machine, "everything is durable".into()),
         Fault::Start { .. }

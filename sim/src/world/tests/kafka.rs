@@ -49,12 +49,19 @@ fn cluster(seed: u64) -> World {
 }
 
 pub(super) fn cluster_with(seed: u64, through_bytes: bool) -> World {
+    cluster_of(seed, through_bytes, |_| {})
+}
+
+/// The same cluster with other settings.
+pub(super) fn cluster_of(seed: u64, through_bytes: bool, settle: impl Fn(&mut NodeConfig)) -> World {
     let latency = LatencyModel::Exponential { min: us(500), mean: us(2000) };
     let settings = WorldSettings { latency, sync_cost: us(500), through_bytes, ..WorldSettings::default() };
     let mut world = World::new(seed, settings);
     let bootstrap_servers: Vec<Endpoint> = (1..=3).map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT)).collect();
     for id in 1..=3 {
-        let program = ProgramConfig::Node(Box::new(node_config(id)));
+        let mut config = node_config(id);
+        settle(&mut config);
+        let program = ProgramConfig::Node(Box::new(config));
         world.add_machine(MachineId(id as u32), MachineConfig { name: format!("b{id}").into(), program });
     }
     let settings = ProducerSettings::default();

@@ -14,11 +14,14 @@ use crate::network::LatencyModel;
 use crate::step::{Fact, Resolution, Step};
 use crate::toy::ToyConfig;
 
+mod damage;
 mod disk;
 mod kafka;
 mod lanes;
 mod laws;
 mod recording;
+mod replaced;
+mod snapshots;
 mod storms;
 mod tcp;
 
