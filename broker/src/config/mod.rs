@@ -18,7 +18,9 @@ use crate::ids::Endpoint;
 use crate::message::ReplicaKey;
 
 mod groups;
+mod hazards;
 pub use groups::*;
+pub use hazards::{Hazard, Treatment};
 
 /// Values by name, as they stand in a properties file or a scenario.
 pub type Properties = BTreeMap<String, String>;
@@ -225,13 +227,15 @@ pub struct Voter {
     pub endpoint: Endpoint,
 }
 
-/// Which Kafka a machine behaves as: the profile, and switches that bring back known bugs.
+/// Which Kafka a machine behaves as: the profile, switches that bring back known bugs, and hazards that are mended.
 ///
 /// Every departure from the 4.1 profile goes through this one door.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Behaviour {
     /// Names of switches that are on (`kafka/museum` and planted bugs); see [`Switch`].
     pub switches: std::collections::BTreeSet<Switch>,
+    /// Hazards of Kafka 4.1 that this machine does not have; see [`Hazard`].
+    pub mended: std::collections::BTreeSet<Hazard>,
 }
 
 impl Behaviour {

@@ -2,7 +2,7 @@
 
 use super::partition_change::{BuiltChange, Election, PartitionChangeBuilder};
 use super::{Controller, Decision, Fact, MAX_ELECTIONS};
-use crate::config::{LogSettings, Switch};
+use crate::config::{Hazard, LogSettings, Switch};
 use crate::event::PartitionChangeReason;
 use crate::ids::{DirectoryId, NodeId, TopicName, TopicPartition};
 use crate::message::{ElectLeadersRequest, ElectLeadersResponse, ElectionType, ErrorCode};
@@ -58,6 +58,7 @@ impl Controller {
             PartitionChangeBuilder::new(partition, &may_lead, &default_directory, min_isr, self.keeps_elr(image));
         builder.election = election;
         builder.elect_any_replica = self.is(Switch::ElectAnyReplica);
+        builder.elr_of_replicas_only = self.config.behaviour.mends(Hazard::ElrKeepsRemovedReplica);
         adjust(&mut builder);
         builder.build()
     }

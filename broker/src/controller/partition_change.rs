@@ -49,6 +49,8 @@ pub(super) struct PartitionChangeBuilder<'a> {
     pub(super) unclean_shutdown_replicas: Vec<NodeId>,
     /// The switch `ElectAnyReplica`: a live replica outside of the ISR counts as eligible.
     pub(super) elect_any_replica: bool,
+    /// Whether `Hazard::ElrKeepsRemovedReplica` is mended.
+    pub(super) elr_of_replicas_only: bool,
     target_elr: Vec<NodeId>,
     target_directories: BTreeMap<NodeId, DirectoryId>,
 }
@@ -91,6 +93,7 @@ impl<'a> PartitionChangeBuilder<'a> {
             target_leader_recovery_state: partition.leader_recovery_state,
             unclean_shutdown_replicas: Vec::new(),
             elect_any_replica: false,
+            elr_of_replicas_only: false,
             target_elr: partition.elr.clone(),
             target_directories: directories.collect(),
         }
@@ -143,6 +146,7 @@ impl<'a> PartitionChangeBuilder<'a> {
             .into_iter()
             .filter(|replica| !self.target_isr.contains(replica))
             .filter(|replica| !self.unclean_shutdown_replicas.contains(replica))
+            .filter(|replica| !self.elr_of_replicas_only || self.target_replicas.contains(replica))
             .collect();
     }
 

@@ -5,6 +5,7 @@
 //! directory is not: a power cut right after a clean stop can make the stop unclean.
 
 use super::files;
+use crate::config::{Behaviour, Hazard};
 use crate::context::Context;
 use crate::ids::BrokerEpoch;
 use crate::storage::StorageResult;
@@ -45,10 +46,11 @@ pub fn write(ctx: &mut Context, directory: &str, broker_epoch: BrokerEpoch) -> S
     ctx.storage.sync(file)
 }
 
-/// Removes it if it is there (not synced, as Kafka).
+/// Removes it if it is there. Kafka does not sync the directory: [`Hazard::CleanShutdownReturns`].
 ///
 /// # Errors
 /// The disk failed.
-pub fn remove(ctx: &mut Context, directory: &str) -> StorageResult<()> {
-    files::remove_if_exists(ctx, &format!("{directory}/{FILE}"))
+pub fn remove(ctx: &mut Context, directory: &str, behaviour: &Behaviour) -> StorageResult<()> {
+    files::remove_if_exists(ctx, &format!("{directory}/{FILE}"))?;
+    if behaviour.mends(Hazard::CleanShutdownReturns) { ctx.storage.sync_directory(directory) } else { Ok(()) }
 }

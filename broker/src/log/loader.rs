@@ -29,7 +29,7 @@ use super::transaction_index::AbortedTransactionEntry;
 use super::truncate::{mark_deleted, rename_segments};
 use super::unified::floor_segment;
 use super::{LoadOptions, Log};
-use crate::config::{LogSettings, Switch};
+use crate::config::{Hazard, LogSettings, Switch};
 use crate::context::Context;
 use crate::event::LogEvent;
 use crate::ids::{Offset, ProducerId, TopicPartition};
@@ -215,7 +215,7 @@ impl Loader<'_> {
             while next < self.segments.len() {
                 let dropped = self.recover_segment(ctx, next)?;
                 next += 1;
-                if dropped > 0 {
+                if dropped > 0 || self.is_hole_before(ctx, next)? {
                     // Behind a bad batch nothing can be trusted to follow on.
                     let rest = self.segments.split_off(next);
                     self.delete(ctx, &rest)?;
@@ -246,6 +246,16 @@ impl Loader<'_> {
             Some(end) => (end, self.options.recovery_point.clamp(0, end)),
             None => (self.log_start_offset, self.options.recovery_point.clamp(0, self.log_start_offset)),
         })
+    }
+
+    /// Whether a segment begins behind the end of the one before it. Kafka does not ask: [`Hazard::HoleBetweenSegments`].
+    fn is_hole_before(&mut self, ctx: &mut Context, index: usize) -> StorageResult<bool> {
+        let Some(base_offset) = self.segments.get(index).map(|segment| segment.base_offset) else { return Ok(false) };
+        if !self.options.behaviour.mends(Hazard::HoleBetweenSegments) {
+            return Ok(false);
+        }
+        let before = &self.segments[index - 1];
+        Ok(before.read_next_offset(ctx)?.unwrap_or(before.base_offset) < base_offset)
     }
 
     /// Simplified: where a file is damaged behind a clean stop, Kafka fails to start the broker; here the

@@ -20,10 +20,10 @@ use std::time::Duration;
 use super::AppendOrigin;
 use super::files::{self, PRODUCER_SNAPSHOT};
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry};
-use crate::config::{Behaviour, Switch};
+use crate::config::{Behaviour, Hazard, Switch};
 use crate::context::Context;
 use crate::ids::{Offset, ProducerEpoch, ProducerId};
-use crate::record::{Cursor, RecordError};
+use crate::record::{Cursor, NO_SEQUENCE, RecordError};
 use crate::storage::{FileHandle, StorageResult};
 
 const SNAPSHOT_VERSION: i16 = 1;
@@ -58,6 +58,8 @@ pub struct ProducerState {
     snapshot_offset: Offset,
     /// The switch [`Switch::TrustCorruptSnapshot`].
     trusts_snapshots: bool,
+    /// Whether [`Hazard::SnapshotKeepsLastBatch`] is mended.
+    snapshots_all_batches: bool,
 }
 
 impl ProducerState {
@@ -73,6 +75,7 @@ impl ProducerState {
             map_end_offset: 0,
             snapshot_offset: 0,
             trusts_snapshots: behaviour.is(Switch::TrustCorruptSnapshot),
+            snapshots_all_batches: behaviour.mends(Hazard::SnapshotKeepsLastBatch),
         })
     }
 
@@ -226,7 +229,12 @@ impl ProducerState {
             let span = TransactionSpan { producer_id: entry.producer_id, last_offset: None };
             self.ongoing.insert(first_offset, span);
         }
-        self.producers.insert(entry.producer_id, entry);
+        match self.producers.get_mut(&entry.producer_id) {
+            Some(known) => known.update(entry),
+            None => {
+                self.producers.insert(entry.producer_id, entry);
+            }
+        }
     }
 
     /// Forgets everything; the log starts anew at `offset`.
@@ -250,7 +258,7 @@ impl ProducerState {
         let offset = self.map_end_offset;
         let file = ctx.storage.create(&self.snapshot_path(offset))?;
         ctx.storage.truncate(file, 0)?;
-        ctx.storage.append(file, &encode_snapshot(&self.producers))?;
+        ctx.storage.append(file, &encode_snapshot(&self.producers, self.snapshots_all_batches))?;
         if sync && !self.trusts_snapshots {
             ctx.storage.sync(file)?;
             self.unsynced.remove(&offset);
@@ -310,24 +318,35 @@ fn list_snapshots(ctx: &mut Context, directory: &str) -> StorageResult<BTreeSet<
 }
 
 /// Version, checksum of the rest, entries (`ProducerSnapshot`, version 1).
-pub(crate) fn encode_snapshot(producers: &BTreeMap<ProducerId, ProducerEntry>) -> Vec<u8> {
+///
+/// With `all_batches` a producer has an entry for each batch that is remembered, oldest first; Kafka writes only the last.
+pub(crate) fn encode_snapshot(producers: &BTreeMap<ProducerId, ProducerEntry>, all_batches: bool) -> Vec<u8> {
     let mut out = SNAPSHOT_VERSION.to_be_bytes().to_vec();
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&(producers.len() as i32).to_be_bytes());
+    out.extend_from_slice(&[0; 8]);
+    let mut entries: i32 = 0;
     for entry in producers.values() {
-        let last = entry.batches.back();
-        out.extend_from_slice(&entry.producer_id.0.to_be_bytes());
-        out.extend_from_slice(&entry.producer_epoch.0.to_be_bytes());
-        out.extend_from_slice(&entry.last_sequence().to_be_bytes());
-        out.extend_from_slice(&last.map_or(-1, |batch| batch.last_offset).to_be_bytes());
-        out.extend_from_slice(&last.map_or(0, |batch| batch.offset_delta).to_be_bytes());
-        out.extend_from_slice(&entry.last_timestamp.to_be_bytes());
-        out.extend_from_slice(&entry.coordinator_epoch.to_be_bytes());
-        out.extend_from_slice(&entry.current_transaction_first_offset.unwrap_or(-1).to_be_bytes());
+        let older = if all_batches { entry.batches.len().saturating_sub(1) } else { 0 };
+        for batch in entry.batches.iter().take(older).map(Some).chain([entry.batches.back()]) {
+            encode_entry(&mut out, entry, batch);
+            entries += 1;
+        }
     }
+    out[SNAPSHOT_BODY_AT..SNAPSHOT_BODY_AT + 4].copy_from_slice(&entries.to_be_bytes());
     let checksum = crc32c::crc32c(&out[SNAPSHOT_BODY_AT..]);
     out[2..SNAPSHOT_BODY_AT].copy_from_slice(&checksum.to_be_bytes());
     out
+}
+
+/// A producer with one of its batches; with none where it is known by a marker only.
+fn encode_entry(out: &mut Vec<u8>, entry: &ProducerEntry, batch: Option<&BatchMetadata>) {
+    out.extend_from_slice(&entry.producer_id.0.to_be_bytes());
+    out.extend_from_slice(&entry.producer_epoch.0.to_be_bytes());
+    out.extend_from_slice(&batch.map_or(NO_SEQUENCE, |batch| batch.last_sequence).to_be_bytes());
+    out.extend_from_slice(&batch.map_or(-1, |batch| batch.last_offset).to_be_bytes());
+    out.extend_from_slice(&batch.map_or(0, |batch| batch.offset_delta).to_be_bytes());
+    out.extend_from_slice(&entry.last_timestamp.to_be_bytes());
+    out.extend_from_slice(&entry.coordinator_epoch.to_be_bytes());
+    out.extend_from_slice(&entry.current_transaction_first_offset.unwrap_or(-1).to_be_bytes());
 }
 
 /// Reads a snapshot. Of each producer it holds only the last batch, so after a restart only that one

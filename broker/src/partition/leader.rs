@@ -23,8 +23,9 @@ use std::time::Duration;
 use super::cluster;
 use super::isr::IsrState;
 use super::replica::FollowerState;
-use crate::config::{Behaviour, ReplicationSettings, Switch};
+use crate::config::{Behaviour, Hazard, ReplicationSettings, Switch};
 use crate::ids::{BrokerEpoch, NodeId, Offset};
+use crate::log::Log;
 use crate::metadata::MetadataImage;
 use crate::time::Time;
 
@@ -116,6 +117,16 @@ impl Leader {
             && reached
             && (state.log_end_offset >= self.epoch_start_offset
                 || around.behaviour.is(Switch::IsrExpandBelowHighWatermark))
+    }
+
+    /// Whether a follower would be let in below min.insync.replicas although it lags: the high watermark stands still
+    /// there, and reaching it says little. Kafka does not ask: [`Hazard::IsrFlapsBelowMinIsr`].
+    pub(super) fn would_flap(&self, around: &Surroundings, follower: NodeId, log: &Log, now: Time) -> bool {
+        let lag_max = around.settings.replica_lag_time_max;
+        let lags = |follower: &FollowerState| !follower.is_caught_up(log.log_end_offset(), now, lag_max);
+        around.behaviour.mends(Hazard::IsrFlapsBelowMinIsr)
+            && self.is_under_min_isr(log.settings().min_insync_replicas)
+            && self.followers.get(&follower).is_some_and(lags)
     }
 
     /// The members of the ISR that lag; empty while a change is pending.

@@ -125,7 +125,7 @@ impl ReplicaManager {
         let names = ctx.storage.list(&path)?;
         let clean = matches!(clean_shutdown::read(ctx, &path)?, CleanShutdown::Present(_));
         if clean {
-            clean_shutdown::remove(ctx, &path)?;
+            clean_shutdown::remove(ctx, &path, &self.config.behaviour)?;
         }
         self.directories[index].started_clean = clean;
         let recovery_points = read_or_empty(ctx, &path, RECOVERY_POINTS)?;

@@ -285,7 +285,9 @@ impl Partition {
         follower: NodeId,
     ) -> Option<AlterPartitionProposal> {
         let leader = self.leader()?;
-        if !leader.should_expand(around, follower, self.log.high_watermark()) {
+        if !leader.should_expand(around, follower, self.log.high_watermark())
+            || leader.would_flap(around, follower, &self.log, ctx.now.monotonic)
+        {
             return None;
         }
         let isr = leader.isr.committed().clone();

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_switch_vote_not_durable_loses_the_vote_and_nothing_else() {
-        let behaviour = Behaviour { switches: [Switch::VoteNotDurable].into() };
+        let behaviour = Behaviour { switches: [Switch::VoteNotDurable].into(), ..Behaviour::default() };
         let (_, back) = written(voted(), 1, &behaviour);
         assert_eq!(back, Some(ElectionState { voted: None, ..voted() }));
     }

@@ -92,7 +92,7 @@ impl Bench {
             max_idle_interval: Duration::ZERO,
             kraft_version: 1,
             bootstrap_records: bootstrap_records(features),
-            behaviour: Behaviour { switches: options.switches.into_iter().collect() },
+            behaviour: Behaviour { switches: options.switches.into_iter().collect(), ..Behaviour::default() },
         };
         let mut bench = Bench {
             controller: Controller::new(config),

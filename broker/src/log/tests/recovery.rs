@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::Switch;
+use crate::config::{Behaviour, Switch};
 use crate::event::LogEvent;
 use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, NodeId, TopicId};
 use crate::log::checkpoint::CheckpointError;
@@ -237,8 +237,8 @@ fn small_files_are_read_as_they_are_written() {
     assert_eq!(clean_shutdown::read(ctx, "d"), Ok(CleanShutdown::Absent));
     clean_shutdown::write(ctx, "d", BrokerEpoch(17)).expect("works");
     assert_eq!(clean_shutdown::read(ctx, "d"), Ok(CleanShutdown::Present(BrokerEpoch(17))));
-    clean_shutdown::remove(ctx, "d").expect("works");
-    clean_shutdown::remove(ctx, "d").expect("removing nothing is no error");
+    clean_shutdown::remove(ctx, "d", &Behaviour::default()).expect("works");
+    clean_shutdown::remove(ctx, "d", &Behaviour::default()).expect("removing nothing is no error");
 
     let offsets: BTreeMap<_, _> = [(TopicPartition::new("a", 0), 5), (TopicPartition::new("b", 3), 0)].into();
     checkpoint::write_offsets(ctx, "d", checkpoint::HIGH_WATERMARKS, &offsets).expect("works");

@@ -127,7 +127,7 @@ impl Cluster {
             next_wire: 0,
             asked: BTreeMap::new(),
             next_handle: 0,
-            behaviour: Behaviour { switches: switches.iter().copied().collect() },
+            behaviour: Behaviour { switches: switches.iter().copied().collect(), ..Behaviour::default() },
             settings,
             next_offset: 0,
         };

@@ -258,7 +258,7 @@ fn first_violation(behaviour: &Behaviour, script: &impl Fn(&mut World, &mut Chec
 /// A check that can fail: with the switch on some seed breaks it, with the switch off none does.
 fn assert_found(switch: Switch, expected: &[&str], script: impl Fn(&mut World, &mut Checks)) {
     assert_eq!(first_violation(&Behaviour::default(), &script), None, "without {switch:?}");
-    let found = first_violation(&Behaviour { switches: [switch].into() }, &script);
+    let found = first_violation(&Behaviour { switches: [switch].into(), ..Behaviour::default() }, &script);
     let found = found.unwrap_or_else(|| panic!("nothing notices {switch:?}"));
     assert!(expected.iter().any(|text| found.contains(text)), "{switch:?} was noticed as: {found}");
 }

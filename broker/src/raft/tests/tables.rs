@@ -152,10 +152,10 @@ fn each_state_grants_the_votes_that_kafkas_tables_say() {
 
 #[test]
 fn the_planted_bugs_change_exactly_their_own_cells_of_the_table() {
-    let twice = Behaviour { switches: [Switch::VoteTwice].into() };
+    let twice = Behaviour { switches: [Switch::VoteTwice].into(), ..Behaviour::default() };
     assert_eq!(verdicts(&unattached(None, Some(key(3))), key(2), &twice), "gbgg");
     assert_eq!(verdicts(&follower(true), key(2), &twice), "aagg");
-    let pre_vote = Behaviour { switches: [Switch::PreVoteGrantedByFollower].into() };
+    let pre_vote = Behaviour { switches: [Switch::PreVoteGrantedByFollower].into(), ..Behaviour::default() };
     assert_eq!(verdicts(&follower(true), key(2), &pre_vote), "gbll");
 }
 
@@ -267,7 +267,7 @@ fn successors_are_named_in_the_order_of_their_fetch_offsets() {
 
 #[test]
 fn the_switch_commits_what_a_minority_holds() {
-    let behaviour = Behaviour { switches: [Switch::CommitWithoutMajority].into() };
+    let behaviour = Behaviour { switches: [Switch::CommitWithoutMajority].into(), ..Behaviour::default() };
     let mut leader = leader_of(&[1, 2, 3], 10, &behaviour);
     assert!(leader.update_local(15, &seats(&[1, 2, 3])));
     assert_eq!(leader.high_watermark, Some(15), "only the leader holds it");

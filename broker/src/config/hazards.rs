@@ -1,0 +1,66 @@
+//! Hazards: failures that Kafka 4.1 itself has, and what would mend each.
+//!
+//! A machine is *faithful* unless it is told otherwise: it fails as Kafka 4.1 fails. A hazard that is *mended*
+//! behaves as a small change of Kafka's source would make it behave. Exploration mends all of them, so that it finds
+//! something else. The book has a page about each, with the class and the method that were read.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Behaviour;
+
+/// A failure that Kafka 4.1 itself has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hazard {
+    /// The clean-shutdown file is removed without syncing its directory: a power cut can bring it back, and the
+    /// logs are not recovered (`CleanShutdownFileHandler.delete`). Mended: the directory is synced.
+    CleanShutdownReturns,
+    /// A producer snapshot keeps each producer's last batch only, so after a restart older ones are not recognised
+    /// when they come again (`ProducerStateManager.writeSnapshot`). Mended: it keeps all that are remembered.
+    SnapshotKeepsLastBatch,
+    /// Below min.insync.replicas a follower enters the ISR at the high watermark, which stands still, and leaves it
+    /// for its lag (`Partition.isFollowerInSync`, KAFKA-19996). Mended: there it must not lag to enter.
+    IsrFlapsBelowMinIsr,
+    /// A replica that is reassigned away stays in the ELR (`PartitionChangeBuilder.maybePopulateTargetElr`). Mended:
+    /// only replicas are eligible.
+    ElrKeepsRemovedReplica,
+    /// Recovery goes on with the next segment where one ends too early but whole (`LogLoader.recoverLog`). Mended: what
+    /// lies behind a hole is dropped.
+    HoleBetweenSegments,
+}
+
+impl Hazard {
+    /// All of them.
+    pub const ALL: [Hazard; 5] = [
+        Hazard::CleanShutdownReturns,
+        Hazard::SnapshotKeepsLastBatch,
+        Hazard::IsrFlapsBelowMinIsr,
+        Hazard::ElrKeepsRemovedReplica,
+        Hazard::HoleBetweenSegments,
+    ];
+}
+
+/// How a machine treats a hazard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Treatment {
+    /// As Kafka 4.1.
+    #[default]
+    Faithful,
+    /// As Kafka would behave with the failure mended.
+    Mended,
+}
+
+impl Behaviour {
+    /// Kafka 4.1 without its known hazards: what exploration runs.
+    pub fn mended() -> Behaviour {
+        Behaviour { switches: BTreeSet::new(), mended: Hazard::ALL.into() }
+    }
+
+    /// Whether a hazard is mended.
+    pub fn mends(&self, hazard: Hazard) -> bool {
+        self.mended.contains(&hazard)
+    }
+}
