@@ -1,4 +1,4 @@
-//! A partition's registration is legal: the ISR is a set of replicas, the ELR another, the leader is in the ISR.
+//! A partition's registration is legal: ISR and ELR are sets of replicas with nobody in both, the leader is in the ISR.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
     name: "isr-within-replicas",
-    rule: "the ISR is a subset of the replicas, no broker stands in ISR and ELR at once, and a leader is a member of the ISR",
+    rule: "ISR and ELR are subsets of the replicas, no broker stands in ISR and ELR at once, and a leader is a member of the ISR",
     source: "PartitionRegistration; KIP-966 (ValidControllerState)",
 };
 
@@ -22,9 +22,11 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let replicas: BTreeSet<NodeId> = registration.replicas.iter().copied().collect();
     let eligible: Vec<NodeId> = isr.iter().chain(elr).copied().collect();
     let distinct: BTreeSet<NodeId> = eligible.iter().copied().collect();
-    // The ELR is not asked to be a subset: Kafka 4.1 leaves a replica in it that was reassigned away (docs: hazards).
+    // Kafka 4.1 leaves a replica in the ELR that was reassigned away: the hazard elr-keeps-removed-replica.
     let wrong = if !isr.iter().all(|node| replicas.contains(node)) {
         "the ISR names a broker that is no replica"
+    } else if !elr.iter().all(|node| replicas.contains(node)) {
+        "the ELR names a broker that is no replica"
     } else if distinct.len() != eligible.len() {
         "ISR and ELR name a replica twice"
     } else if leader.is_some() && !isr.contains(leader) {

@@ -24,6 +24,8 @@ pub mod vocabulary;
 
 use std::ops::Range;
 
+use trial_broker::config::Treatment;
+
 pub use diagnostic::{Diagnostic, Invalid};
 pub use format::{Action, Seed, Span};
 pub use report::{Report, Verdict};
@@ -75,6 +77,22 @@ impl Scenario {
             scenario.turn_on(switch);
         }
         scenario
+    }
+
+    /// Mends a hazard of Kafka 4.1 on every broker and controller, as if `[cluster]` said so.
+    ///
+    /// # Panics
+    /// There is no hazard of this name: [`vocabulary::hazard_names`] lists those that there are.
+    pub fn mend(&mut self, hazard: &str) {
+        assert!(vocabulary::hazard_named(hazard).is_some(), "there is no hazard {hazard}");
+        let hazards = &mut self.file.cluster.value.hazards;
+        hazards.retain(|name, _| name.value != hazard);
+        hazards.insert(format::Spanned::nowhere(hazard.to_owned()), Treatment::Mended);
+    }
+
+    /// The hazards that were mended and do not stand in the file.
+    pub(crate) fn mended(&self) -> impl Iterator<Item = &str> {
+        self.file.cluster.hazards.keys().filter(|name| name.span.is_empty()).map(|name| name.value.as_str())
     }
 
     /// The switches that were turned on and do not stand in the file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use trial_broker::config::Switch;
+use trial_broker::config::{Hazard, Switch};
 
 /// The sources that declare the machines' events. Names are read from the declarations themselves: a list of our
 /// own would be one event behind.
@@ -79,6 +79,17 @@ pub fn switch_named(name: &str) -> Option<Switch> {
 pub fn switch_names() -> Vec<String> {
     let error = serde_json::from_str::<Switch>("\"?\"").err().map(|error| error.to_string()).unwrap_or_default();
     error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+}
+
+/// The hazard with this name.
+pub fn hazard_named(name: &str) -> Option<Hazard> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+}
+
+/// The names of all hazards.
+pub fn hazard_names() -> Vec<String> {
+    let name = |hazard: &Hazard| serde_json::to_value(hazard).ok()?.as_str().map(str::to_owned);
+    Hazard::ALL.iter().filter_map(name).collect()
 }
 
 /// The kinds of fault that `swarm` can draw.

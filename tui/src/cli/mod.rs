@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trial_sim::scenario::diagnostic::nearest;
-use trial_sim::scenario::vocabulary::switch_names;
+use trial_sim::scenario::vocabulary::{hazard_names, switch_names};
 use trial_sim::scenario::{Seed, Span};
 
 /// Wrong use, or an invalid scenario.
@@ -65,6 +65,9 @@ struct Run {
     /// given more than once.
     #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
     switches: Vec<String>,
+    /// Mend a failure that Kafka 4.1 itself has, or `all`; may be given more than once.
+    #[arg(long, value_name = "HAZARD", value_parser = known_hazard)]
+    mended: Vec<String>,
     /// When to end, counted from time zero, instead of the file's end: "60s".
     #[arg(long, value_parser = Span::parse)]
     until: Option<Span>,
@@ -88,6 +91,15 @@ fn known_switch(name: &str) -> Result<String, String> {
     let near =
         nearest(name, names.iter().map(String::as_str)).map_or(String::new(), |n| format!("did you mean `{n}`?\n"));
     Err(format!("{near}these switches exist:\n  {}", names.join("\n  ")))
+}
+
+/// A hazard's name, or "all".
+fn known_hazard(name: &str) -> Result<String, String> {
+    let names = hazard_names();
+    if name == "all" || names.iter().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("these hazards exist, and `all`:\n  {}", names.join("\n  ")))
 }
 
 /// What to print of a run.

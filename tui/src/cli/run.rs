@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
+use trial_sim::scenario::vocabulary::hazard_names;
 use trial_sim::scenario::{Report, Scenario, Span};
 
 use super::interrupt::{self, INTERRUPTED};
@@ -20,6 +21,9 @@ pub fn run(arguments: &Run) -> u8 {
     let Some(mut scenario) = read(&arguments.file) else { return WRONG_USE };
     for switch in &arguments.switches {
         scenario.turn_on(switch);
+    }
+    for hazard in hazard_names().iter().filter(|name| arguments.mended.iter().any(|m| m == *name || m == "all")) {
+        scenario.mend(hazard);
     }
     let trace = match arguments.trace {
         Trace::Lanes => TraceKind::Lanes,

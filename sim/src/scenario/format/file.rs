@@ -5,6 +5,7 @@
 //!   liveness                            what must recover in the end
 //!   [lesson]                            what a learner should see
 //!   [museum]                            which known bug it shows, and how to bring it back
+//!   [hazard]                            which failure of Kafka 4.1 itself it shows
 //!   [cluster] [[node]] [[topic]]        the cluster before time zero
 //!   [[client]]                          who uses it
 //!   [[step]]                            what happens, and what must be true
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trial_broker::config::{ConsumerSettings, ProducerSettings};
+use trial_broker::config::{ConsumerSettings, ProducerSettings, Treatment};
 
 use super::liveness::Liveness;
 use super::settings::{ClientSettings, Settings, settings_schema};
@@ -55,6 +56,9 @@ pub struct File {
     /// Which known bug it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub museum: Option<Spanned<Museum>>,
+    /// Which failure of Kafka 4.1 itself it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hazard: Option<Spanned<HazardShown>>,
     /// The machines and the network between them.
     pub cluster: Spanned<Cluster>,
     /// What is particular to one machine.
@@ -128,6 +132,20 @@ pub struct Museum {
     pub profile: Option<String>,
 }
 
+/// A failure that Kafka 4.1 itself has. The scenario fails as it stands, for machines are faithful to Kafka; with the
+/// hazard mended it passes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HazardShown {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The class and method of Kafka 4.1 that were read.
+    pub source: String,
+    /// The check that finds it; without one an expectation of the scenario does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<Spanned<String>>,
+}
+
 /// The machines and the network between them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -153,6 +171,11 @@ pub struct Cluster {
     /// Deliberate bugs and older behaviour, on every broker and controller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<Spanned<String>>,
+    /// How brokers and controllers treat failures of Kafka 4.1 itself, by name: "faithful" (they have them, as Kafka
+    /// has; so unless said) or "mended".
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, TreatmentSchema>")]
+    pub hazards: BTreeMap<Spanned<String>, Treatment>,
     /// Whether clients have used the cluster before time zero: a topic `warmup`, with one partition led by each
     /// broker, exists, and each client knows it. On unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +213,19 @@ pub enum Latency {
         /// How rare the others are.
         one_in: u32,
     },
+}
+
+/// Only a schema: how a hazard is treated.
+struct TreatmentSchema;
+
+impl JsonSchema for TreatmentSchema {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Treatment".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "enum": ["faithful", "mended"] })
+    }
 }
 
 /// The written form of a latency that is not constant.

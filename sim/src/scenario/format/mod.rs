@@ -11,7 +11,7 @@ pub mod value;
 
 pub use action::{Target, Which};
 pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern};
-pub use file::{Always, Client, Cluster, File, Latency, Lesson, Museum, Node, Topic};
+pub use file::{Always, Client, Cluster, File, HazardShown, Latency, Lesson, Museum, Node, Topic};
 pub use liveness::{Liveness, Outside};
 pub use numbers::{Names, Numbers, Spans};
 pub use settings::{ClientSettings, Setting, Settings};

@@ -61,6 +61,7 @@ pub fn print_with(file: &File, story: &Story) -> String {
     }
     section(&mut text, "lesson", file.lesson.as_ref());
     section(&mut text, "museum", file.museum.as_ref());
+    section(&mut text, "hazard", file.hazard.as_ref());
     section(&mut text, "cluster", Some(&file.cluster));
     sections(&mut text, "node", &file.nodes);
     sections(&mut text, "topic", &file.topics);
@@ -80,7 +81,17 @@ pub fn print_with(file: &File, story: &Story) -> String {
 fn is_section(name: &str) -> bool {
     matches!(
         name,
-        "lesson" | "museum" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm"
+        "lesson"
+            | "museum"
+            | "hazard"
+            | "cluster"
+            | "node"
+            | "topic"
+            | "client"
+            | "step"
+            | "always"
+            | "allow"
+            | "swarm"
     )
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
 use trial_broker::config::{
-    Behaviour, ConsumerSettings, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, Properties,
-    RaftSettings, ReplicationSettings, Role, Switch, Voter,
+    Behaviour, ConsumerSettings, ControllerSettings, Hazard, LogManagerSettings, LogSettings, ProducerSettings,
+    Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
 };
 use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicPartition};
 use trial_broker::message::{Acks, IsolationLevel, ReplicaKey};
@@ -27,7 +27,7 @@ use crate::machine::{MachineConfig, ProgramConfig};
 use crate::network::LatencyModel;
 use crate::scenario::format::{Client, ClientSettings, Latency};
 use crate::scenario::trace::Cast;
-use crate::scenario::vocabulary::switch_named;
+use crate::scenario::vocabulary::{hazard_named, switch_named};
 use crate::scenario::{Scenario, validate};
 use crate::stream::{Stream, StreamPurpose};
 use crate::world::{World, WorldSettings};
@@ -196,7 +196,7 @@ impl ClusterPlan {
             log_manager: LogManagerSettings::default(),
             raft: RaftSettings::default(),
             controller: ControllerSettings::default(),
-            behaviour: Behaviour { switches: switches_of(scenario, node.0) },
+            behaviour: Behaviour { switches: switches_of(scenario, node.0), mended: mended_in(scenario) },
         };
         config.read_properties().expect("the settings were checked with the scenario");
         config
@@ -210,6 +210,11 @@ fn properties_of(scenario: &Scenario, id: i32) -> Properties {
         properties.extend(node.config.properties());
     }
     properties
+}
+
+fn mended_in(scenario: &Scenario) -> BTreeSet<Hazard> {
+    let mended = scenario.file.cluster.hazards.iter().filter(|(_, treatment)| **treatment == Treatment::Mended);
+    mended.filter_map(|(name, _)| hazard_named(&name.value)).collect()
 }
 
 fn switches_of(scenario: &Scenario, id: i32) -> BTreeSet<Switch> {

@@ -1,11 +1,14 @@
-//! Pieces of the museum: a known bug has switches that exist, and a check that must find it.
+//! Pieces of the museum: a known bug has switches that exist, and a check that must find it. And hazards: failures of
+//! Kafka 4.1 itself, by names that exist.
 
-use super::super::diagnostic::Diagnostic;
+use super::super::diagnostic::{Diagnostic, suggestion};
 use super::super::format::File;
+use super::super::vocabulary::{hazard_named, hazard_names};
 use super::cluster::check_switches;
 use super::{Scope, check_name};
 
 pub(super) fn check(file: &File, scope: &mut Scope) {
+    check_hazards(file, scope);
     let Some(museum) = &file.museum else { return };
     let legal = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
     if museum.piece.is_empty() || !museum.piece.chars().all(legal) {
@@ -29,5 +32,20 @@ pub(super) fn check(file: &File, scope: &mut Scope) {
     for name in always_on {
         let label = "a piece passes as it stands: `[museum] switches` names what brings the bug back";
         scope.mistake(Diagnostic::new("this switch would always be on", name.span.clone(), label));
+    }
+}
+
+fn check_hazards(file: &File, scope: &mut Scope) {
+    let shown = file.hazard.iter().map(|hazard| &hazard.name);
+    for name in file.cluster.hazards.keys().chain(shown) {
+        if hazard_named(&name.value).is_none() {
+            let all = hazard_names();
+            let label = suggestion(&name.value, all.iter().map(String::as_str).collect::<Vec<_>>());
+            let title = format!("there is no hazard `{}`", name.value);
+            scope.mistake(Diagnostic::new(title, name.span.clone(), label));
+        }
+    }
+    if let Some(property) = file.hazard.as_ref().and_then(|hazard| hazard.property.as_ref()) {
+        check_name(property, scope);
     }
 }
