@@ -40,6 +40,7 @@ pub(super) fn take_away_settings(search: &mut Search) {
 const PLAINER: &[fn(&mut File)] = &[
     |file| file.lesson = None,
     |file| file.museum = None,
+    |file| file.hazard = None,
     |file| file.nodes.clear(),
     |file| file.cluster.value.racks.clear(),
     |file| file.cluster.value.elr = None,
