@@ -142,6 +142,19 @@ pub struct Detail {
     pub said: Vec<Event>,
 }
 
+/// What a message is that an intervention took, in the words that a reader of the run needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct TakenMessage {
+    /// Who sent it.
+    pub from: MachineId,
+    /// Whom it is for.
+    pub to: MachineId,
+    /// Of which API.
+    pub api: Api,
+    /// A request or a response.
+    pub kind: MessageKind,
+}
+
 /// Something that the world did: the network, the disks, the machines under the processes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -222,16 +235,22 @@ pub enum Fact {
     MessageHeld {
         /// Which.
         message: MessageId,
+        /// What it is, and where it goes.
+        what: TakenMessage,
     },
     /// An intervention makes a message late.
     MessageDelayed {
         /// Which.
         message: MessageId,
+        /// What it is, and where it goes.
+        what: TakenMessage,
     },
     /// A message was lost, and its connection is reset.
     MessageDropped {
         /// Which.
         message: MessageId,
+        /// What it is, and where it goes.
+        what: TakenMessage,
     },
     /// An entry of the list had no effect.
     Ignored {

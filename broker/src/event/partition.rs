@@ -34,6 +34,8 @@ pub enum PartitionEvent {
         leader_epoch: LeaderEpoch,
         /// The registration's version.
         partition_epoch: PartitionEpoch,
+        /// The high watermark it goes on with; after a start, that of its last checkpoint.
+        high_watermark: Offset,
     },
     /// The leader took a produce request's batches.
     Produced {
@@ -77,6 +79,8 @@ pub enum PartitionEvent {
         replica: NodeId,
         /// From which offset.
         fetch_offset: Offset,
+        /// For how long at most, in milliseconds.
+        max_wait_ms: u64,
     },
     /// A fetch was answered.
     FetchAnswered {

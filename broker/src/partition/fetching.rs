@@ -154,6 +154,7 @@ impl ReplicaManager {
                 partition: target.partition.clone(),
                 replica: delayed.parameters.replica,
                 fetch_offset: target.request.fetch_offset,
+                max_wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             });
         }
         let watched = delayed.targets.iter().map(|target| target.partition.clone()).collect();

@@ -229,6 +229,7 @@ impl Partition {
                 leader: state.leader,
                 leader_epoch: state.leader_epoch,
                 partition_epoch: state.partition_epoch,
+                high_watermark: self.log.high_watermark(),
             });
         }
         Applied::Follows { new_leader_epoch }

@@ -8,10 +8,10 @@ use trial_broker::time::Time;
 
 use super::link::matches;
 use super::medium::{arm, obstacle};
-use super::{Connection, Content, Direction, LinkSetting, Network, Obstacle, Segment, Wire};
+use super::{Connection, Content, Direction, LinkSetting, Network, Obstacle, Segment, Wire, kind_of};
 use crate::fault::{MachineId, MessageFilter, MessageId, MessageTarget};
 use crate::queue::Subject;
-use crate::step::Fact;
+use crate::step::{Fact, TakenMessage};
 
 /// What an entry waits to do to a message that is yet to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,16 +119,21 @@ impl Network {
     pub(super) fn intervene(&mut self, wire: &mut Wire, message: MessageId, action: Action) -> bool {
         let (number, direction) = (message.connection, usize::from(!message.from_opener));
         let Some(connection) = self.connections.get_mut(&number) else { return false };
-        let typical = self.medium.links.typical(connection.route(direction));
+        let (from, to) = connection.route(direction);
+        let typical = self.medium.links.typical((from, to));
         let way = &mut connection.directions[direction];
         let wanted = message.number;
-        let is_wanted =
-            |segment: &Segment| matches!(segment.content, Content::Message { number, .. } if number == wanted);
-        let Some(index) = way.queue.iter().position(is_wanted) else { return false };
+        let found = way.queue.iter().enumerate().find_map(|(index, segment)| match &segment.content {
+            Content::Message { number, message, .. } if *number == wanted => {
+                Some((index, TakenMessage { from, to, api: message.api, kind: kind_of(message) }))
+            }
+            _ => None,
+        });
+        let Some((index, what)) = found else { return false };
         match action {
             Action::Hold => {
                 way.queue[index].is_held = true;
-                wire.facts.push(Fact::MessageHeld { message });
+                wire.facts.push(Fact::MessageHeld { message, what });
             }
             Action::Delay(by) => {
                 let mut least = Time::ZERO;
@@ -140,7 +145,7 @@ impl Network {
                     least = segment.due;
                 }
                 way.last_due = way.last_due.max(least);
-                wire.facts.push(Fact::MessageDelayed { message });
+                wire.facts.push(Fact::MessageDelayed { message, what });
                 if index == 0 {
                     arm_anew(wire, number, direction, way);
                 }
@@ -164,7 +169,7 @@ impl Network {
                     back.is_finished = true;
                     self.medium.push(wire, number, connection, 1 - direction, Content::Reset);
                 }
-                wire.facts.push(Fact::MessageDropped { message });
+                wire.facts.push(Fact::MessageDropped { message, what });
             }
         }
         true

@@ -105,8 +105,10 @@ fn known_hazard(name: &str) -> Result<String, String> {
 /// What to print of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Trace {
-    /// One line per event, one lane per broker.
+    /// One line per event, one lane per broker; what flows or repeats is counted.
     Lanes,
+    /// The same with every line.
+    Full,
     /// One JSON object per event.
     Json,
     /// Only the verdict.

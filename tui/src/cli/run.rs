@@ -27,6 +27,7 @@ pub fn run(arguments: &Run) -> u8 {
     }
     let trace = match arguments.trace {
         Trace::Lanes => TraceKind::Lanes,
+        Trace::Full => TraceKind::Full,
         Trace::Json => TraceKind::Json,
         Trace::None => TraceKind::None,
     };
@@ -151,7 +152,7 @@ fn leave(folder: &Path, trace: Trace, kept: &str, report: &Report, scenario: &Sc
 fn leave_trace(folder: &Path, trace: Trace, kept: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     match trace {
-        Trace::Lanes => fs::write(folder.join("trace.txt"), kept),
+        Trace::Lanes | Trace::Full => fs::write(folder.join("trace.txt"), kept),
         Trace::Json => fs::write(folder.join("trace.jsonl"), kept),
         Trace::None => Ok(()),
     }

@@ -484,11 +484,12 @@ pub struct Reassign {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AlignTimers {}
 
-/// Unequal election timeouts.
+/// Voters that follow hear their leader one after the other, and so miss it one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SpreadTimers {
-    /// The difference from one voter to the next, by id.
+    /// By how much the next answer of the leader comes later from one follower to the next. The last by id hears it in
+    /// time, the first (`controller:standby`) last.
     pub by: Spanned<Span>,
 }
 

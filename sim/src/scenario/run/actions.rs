@@ -373,9 +373,12 @@ impl Run<'_> {
                     values: vec![ALIGNED_ELECTION_TIMEOUT_MICROS],
                 })
                 .collect(),
-            // A voter's fetch timer starts with each answer of the leader: later answers, later timers.
+            // A voter's fetch timer starts with each answer of the leader: later answers, later timers. The first of
+            // those that do not lead is the last to notice.
             Action::SpreadTimers(spread) => voters
                 .iter()
+                .filter(|machine| Some(**machine) != self.active_controller())
+                .rev()
                 .zip(0u32..)
                 .filter(|(_, index)| *index > 0)
                 .map(|(machine, index)| Fault::Delay {

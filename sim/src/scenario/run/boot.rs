@@ -7,10 +7,13 @@
 //!
 //! Time zero is the first instant at which a controller is active, every broker is
 //! unfenced, every partition has its preferred leader and a full in-sync set, every
-//! follower's and consumer's fetch is parked, and nothing else is in flight. Kafka's
-//! periodic tasks count from the start of their process: starts, and the while before
+//! follower's and consumer's fetch is parked, and nothing else is in flight. A parked fetch
+//! expires after half a second and is then on its way for two trips: a record sent meanwhile
+//! would find it gone. So time zero is an instant at which none expires within the first
+//! three trips, wherever there is one. Kafka's periodic tasks count from the start of their process: starts, and the while before
 //! time zero, are drawn, so that seeds see every phase of them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
@@ -30,6 +33,14 @@ use crate::scenario::validate::partition_named;
 /// The longest period of a task that lessons measure: the ISR check, half of replica.lag.time.max.ms.
 const PHASES: Duration = Duration::from_secs(15);
 
+/// No parked fetch expires within this time: three trips of a classroom's links, 10 ms each. A record sent at time zero
+/// reaches the leader, the followers, and as their next fetches the leader again, whose consumers still wait.
+const STILL: Duration = Duration::from_millis(30);
+
+/// How long such an instant is waited for: fetches that expire come back every 520 ms, so that their pattern repeats;
+/// twice a heartbeat's 2 s is enough to see it whole. With many brokers there may be no such instant.
+const STILL_PATIENCE: Duration = Duration::from_secs(4);
+
 /// How much virtual time a phase of the boot may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -43,7 +54,10 @@ impl Run<'_> {
         self.warm_clients()?;
         let rest = runner_stream(self.seed.0, 2).between(0, PHASES.as_micros() as u64);
         self.advance(self.world.now() + Duration::from_micros(rest))?;
-        self.wait_for("nothing to be in flight but parked fetches", |run| run.is_quiet())?;
+        let patience = self.world.now() + STILL_PATIENCE;
+        if !self.wait(patience, |run| run.is_quiet() && run.is_still())? {
+            self.wait_for("nothing to be in flight but parked fetches", |run| run.is_quiet())?;
+        }
         let zero = Time(self.world.now().0 + 1);
         self.world.advance_to(zero);
         self.start_of_time(zero);
@@ -226,6 +240,12 @@ impl Run<'_> {
             && self.clients.iter().all(|(_, machine)| self.client_is_quiet(*machine))
     }
 
+    /// Whether every parked fetch stays parked for a while.
+    fn is_still(&self) -> bool {
+        let now = self.world.now();
+        self.ledger.parked.values().flatten().all(|expires| *expires <= now || *expires > now + STILL)
+    }
+
     /// The fetches that should be parked and are not: `b2 of orders-0`.
     fn restless_fetches(&self) -> Vec<String> {
         let mut restless = Vec::new();
@@ -233,7 +253,8 @@ impl Run<'_> {
         for (partition, _, known) in image.partitions() {
             for replica in known.replicas.iter().filter(|replica| **replica != known.leader) {
                 let leader = MachineId(known.leader.0.max(0) as u32);
-                if !self.ledger.parked.contains(&(leader, partition.clone(), *replica)) {
+                let fetches = self.ledger.parked.get(&(leader, partition.clone(), *replica));
+                if fetches.is_none_or(VecDeque::is_empty) {
                     restless.push(format!("{} of {partition}", self.cast.node_name(*replica)));
                 }
             }

@@ -219,9 +219,13 @@ impl<'a> Run<'a> {
         self.events.start_counting();
         let mut lines = self.phases();
         lines.push(String::new());
-        if self.options.trace == TraceKind::Lanes {
+        let lanes = match self.options.trace {
+            TraceKind::Lanes => Some(Lanes::new(self.cast.clone(), self.picture.clone())),
+            TraceKind::Full => Some(Lanes::in_full(self.cast.clone(), self.picture.clone())),
+            TraceKind::Json | TraceKind::None => None,
+        };
+        if let Some(mut lanes) = lanes {
             let _ = (self.print)(&lines.join("\n"));
-            let mut lanes = Lanes::new(self.cast.clone(), self.picture.clone());
             let _ = (self.print)(&format!("\n{}", lanes.take()));
             self.lanes = Some(lanes);
         }
@@ -267,7 +271,7 @@ impl<'a> Run<'a> {
     /// Prints what a step is worth.
     pub(super) fn show(&mut self, step: &Step) -> Result<(), Stop> {
         let text = match self.options.trace {
-            TraceKind::Lanes => self.lanes.as_mut().map(|lanes| {
+            TraceKind::Lanes | TraceKind::Full => self.lanes.as_mut().map(|lanes| {
                 lanes.observe(step);
                 lanes.take()
             }),

@@ -3,7 +3,8 @@
 //! Expectations ask the ledger for whatever is a matter of history (how many records were
 //! acknowledged, which events happened); the state of a log they read from the machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use trial_broker::client::CallResult;
 use trial_broker::event::{
@@ -64,8 +65,9 @@ pub(super) struct Ledger {
     pub(super) started: BTreeMap<MachineId, Time>,
     /// When each broker sent its last heartbeat.
     pub(super) heartbeats: BTreeMap<MachineId, Time>,
-    /// Fetches that a leader has parked: (leader's machine, partition, follower).
-    pub(super) parked: BTreeSet<(MachineId, TopicPartition, NodeId)>,
+    /// Fetches that a leader has parked, by leader's machine, partition and follower (NONE for consumers): when each
+    /// expires, oldest first.
+    pub(super) parked: BTreeMap<(MachineId, TopicPartition, NodeId), VecDeque<Time>>,
     /// Answers that a runner waits for.
     pub(super) results: BTreeMap<Ticket, CallResult>,
     /// Tickets of records, by client: what their answers count as.
@@ -124,7 +126,7 @@ impl Ledger {
             Fact::Killed { machine } | Fact::Exited { machine, .. } | Fact::PowerCut { machine, .. } => {
                 self.active.remove(machine);
                 self.quorum.remove(machine);
-                self.parked.retain(|(leader, ..)| leader != machine);
+                self.parked.retain(|(leader, ..), _| leader != machine);
                 if let Some(client) = self.clients.get_mut(machine) {
                     client.forgotten += client.pending();
                     self.records.retain(|_, owner| owner != machine);
@@ -144,11 +146,16 @@ impl Ledger {
             Event::Lifecycle(LifecycleEvent::HeartbeatSent { .. }) => {
                 self.heartbeats.insert(machine, at);
             }
-            Event::Partition(PartitionEvent::FetchParked { partition, replica, .. }) => {
-                self.parked.insert((machine, partition.clone(), *replica));
+            Event::Partition(PartitionEvent::FetchParked { partition, replica, max_wait_ms, .. }) => {
+                let expires = at + Duration::from_millis(*max_wait_ms);
+                let fetches = self.parked.entry((machine, partition.clone(), *replica)).or_default();
+                // A session says nothing of a partition that has not changed: what has expired was answered.
+                fetches.retain(|expired| *expired > at);
+                fetches.push_back(expires);
             }
-            Event::Partition(PartitionEvent::FetchAnswered { partition, replica, .. }) => {
-                self.parked.remove(&(machine, partition.clone(), *replica));
+            Event::Partition(PartitionEvent::FetchAnswered { partition, replica, parked: true, .. }) => {
+                let fetches = self.parked.get_mut(&(machine, partition.clone(), *replica));
+                fetches.and_then(VecDeque::pop_front);
             }
             Event::Log(_) | Event::Partition(_) | Event::Raft(_) | Event::Lifecycle(_) => {}
         }

@@ -38,9 +38,11 @@ pub use measure::{Counts, Measure, run_measured};
 /// What to print of a run while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TraceKind {
-    /// One line per event, one lane per broker.
+    /// One line per event, one lane per broker; long stretches in which nothing new happens are counted.
     #[default]
     Lanes,
+    /// The same with every line.
+    Full,
     /// One JSON object per event.
     Json,
     /// Nothing.

@@ -8,7 +8,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 use super::cast::Cast;
 use super::lanes::digits;
 use super::picture::Picture;
-use super::rows::{Memory, Row, acks_text, joint_row, partition_row, row, shown, word};
+use super::rows::{Memory, Row, acked_row, acks_text, joint_row, partition_row, row, shown, word};
 use crate::fault::MachineId;
 
 /// The line of an event, if it is worth one.
@@ -275,13 +275,12 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
             None
         }
         ClientEvent::BatchAcked { partition, base_offset, records, acks } => {
-            let acks = acks_text(*acks);
-            let cause = match (*base_offset, *records) {
-                (offset, _) if offset < 0 => format!("{name} acks={acks} n={records}"),
-                (offset, 1) => format!("{name} acks={acks} offset {offset}"),
-                (offset, _) => format!("{name} acks={acks} offsets {offset} to {}", offset + i64::from(*records) - 1),
-            };
-            Some(partition_row("ack", partition, machine, cause))
+            let who = format!("{name} acks={}", acks_text(*acks));
+            // With acks=0 nobody tells the offset.
+            Some(match base_offset {
+                ..0 => partition_row("ack", partition, machine, format!("{who} n={records}")),
+                0.. => acked_row(partition, machine, who, *base_offset, *records),
+            })
         }
         ClientEvent::BatchRetried { partition, error, .. } => {
             memory.forget(partition, name);

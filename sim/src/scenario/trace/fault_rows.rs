@@ -1,11 +1,11 @@
 //! What was done to the world, and what the world did, as lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cast::Cast;
 use super::rows::{Row, row, word};
 use crate::fault::{Fault, MachineId, MessageFilter, MessageKind, MessageTarget};
-use crate::step::Fact;
+use crate::step::{Fact, TakenMessage};
 
 /// The line of something that the world did.
 pub(super) fn fact_row(cast: &Cast, fact: &Fact) -> Option<Row> {
@@ -28,10 +28,10 @@ pub(super) fn fact_row(cast: &Cast, fact: &Fact) -> Option<Row> {
         Fact::Paused { machine } => at("pause", *machine, "the process stands still".into()),
         Fact::Resumed { machine } => at("resume", *machine, "the process goes on".into()),
         Fact::Dropped { machine, step } => at("undo", *machine, format!("step {step} was not paid for")),
-        Fact::MessageHeld { message } => Some(row("hold", format!("message {}", message.number), &[], "held")),
-        Fact::MessageDelayed { message } => Some(row("delay", format!("message {}", message.number), &[], "late")),
-        Fact::MessageDropped { message } => {
-            Some(row("drop", format!("message {}", message.number), &[], "lost; its connection is reset"))
+        Fact::MessageHeld { what, .. } => Some(row("hold", "message", &[], taken(cast, what, "is held"))),
+        Fact::MessageDelayed { what, .. } => Some(row("delay", "message", &[], taken(cast, what, "is late"))),
+        Fact::MessageDropped { what, .. } => {
+            Some(row("drop", "message", &[], taken(cast, what, "is lost, its connection reset")))
         }
         Fact::Ignored { reason } => Some(row("nothing", "", &[], *reason)),
         Fact::MessageSent { .. } => None,
@@ -47,11 +47,7 @@ pub(super) fn fault_row(cast: &Cast, fault: &Fault) -> Option<Row> {
             at("skew", *machine, format!("wall clock off by {} ms", wall_offset_micros / 1000))
         }
         Fault::Upgrade { machine, .. } => at("upgrade", *machine, "from its next start on".into()),
-        Fault::Partition { pairs } => {
-            let text = pairs.iter().map(|(from, to)| format!("{}>{}", cast.name(*from), cast.name(*to)));
-            let text: Vec<String> = text.collect();
-            Some(row("part", "network", &[], text.join(" ")))
-        }
+        Fault::Partition { pairs } => Some(row("part", "network", &[], pairs_text(cast, pairs))),
         Fault::Heal { .. } => Some(row("heal", "network", &[], "partitions and clogs end")),
         Fault::Clog { filter } => Some(row("clog", "network", &[], filter_text(cast, filter))),
         Fault::Unclog { filter } => Some(row("unclog", "network", &[], filter_text(cast, filter))),
@@ -87,6 +83,32 @@ pub(super) fn fault_row(cast: &Cast, fault: &Fault) -> Option<Row> {
         | Fault::Abandon { .. }
         | Fault::Answer { .. } => None,
     }
+}
+
+/// `Fetch response c1>b1 is held`.
+fn taken(cast: &Cast, what: &TakenMessage, fate: &str) -> String {
+    let kind = match what.kind {
+        MessageKind::Request => "request",
+        MessageKind::Response => "response",
+    };
+    format!("{} {kind} {}>{} {fate}", what.api.name(), cast.name(what.from), cast.name(what.to))
+}
+
+/// `b1<>b2,b3`: both ways; `b1>b2`: one way.
+fn pairs_text(cast: &Cast, pairs: &[(MachineId, MachineId)]) -> String {
+    let cut: BTreeSet<(MachineId, MachineId)> = pairs.iter().copied().collect();
+    let mut ways: BTreeMap<(MachineId, &str), Vec<&str>> = BTreeMap::new();
+    for (from, to) in &cut {
+        let is_mutual = cut.contains(&(*to, *from));
+        if is_mutual && to < from {
+            continue;
+        }
+        let way = if is_mutual { "<>" } else { ">" };
+        ways.entry((*from, way)).or_default().push(cast.name(*to));
+    }
+    let words: Vec<String> =
+        ways.into_iter().map(|((from, way), to)| format!("{}{way}{}", cast.name(from), to.join(","))).collect();
+    words.join(" ")
 }
 
 fn filter_text(cast: &Cast, filter: &MessageFilter) -> String {

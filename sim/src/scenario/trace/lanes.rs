@@ -10,11 +10,14 @@
 //!
 //! `L` takes itself for the leader, `+` is where it happened, `X` does not run, `P` stands
 //! still. Times are in seconds since time zero; microseconds follow where there are any.
-//! What happens to several brokers at one instant is one line.
+//! A broker's `leo/hw` is `-` while it does not run or has not loaded its log, and `7/?` until it says with which high
+//! watermark it goes on. What happens to several brokers at one instant is one line, and so is what happens several
+//! times.
 
 use trial_broker::ids::{NodeId, TopicPartition};
 
 use super::cast::Cast;
+use super::fold::{Fold, Line};
 use super::picture::Picture;
 use super::rows::{Row, rows_of};
 use crate::fault::MachineId;
@@ -26,8 +29,9 @@ pub struct Lanes {
     cast: Cast,
     picture: Picture,
     memory: super::rows::Memory,
-    pending: Option<Drawn>,
-    text: String,
+    /// The rows of this instant.
+    pending: Vec<Drawn>,
+    fold: Fold,
 }
 
 /// A row with the state that belongs to it, before it is written: the next one may join it.
@@ -48,7 +52,14 @@ impl Lanes {
     /// A transcript that starts with its heading.
     pub fn new(cast: Cast, picture: Picture) -> Self {
         let mut lanes =
-            Lanes { cast, picture, memory: super::rows::Memory::default(), pending: None, text: String::new() };
+            Lanes { cast, picture, memory: super::rows::Memory::default(), pending: Vec::new(), fold: Fold::default() };
+        lanes.heading();
+        lanes
+    }
+
+    /// The same, but with every line: nothing is counted instead of shown.
+    pub fn in_full(cast: Cast, picture: Picture) -> Self {
+        let mut lanes = Lanes { fold: Fold::off(), ..Lanes::new(cast, picture) };
         lanes.heading();
         lanes
     }
@@ -71,18 +82,18 @@ impl Lanes {
     /// A line of the person's own: the note of a step.
     pub fn note(&mut self, micros: i64, text: &str) {
         self.flush();
-        self.text.push_str(&format!("{}   -- {text}\n", time(micros)));
+        self.fold.words(&format!("{}   -- {text}", time(micros)));
     }
 
     /// The lines that are ready, and forgets them.
     pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
+        self.fold.take()
     }
 
     /// All lines, the last one too.
     pub fn finish(&mut self) -> String {
         self.flush();
-        self.take()
+        self.fold.finish()
     }
 
     fn heading(&mut self) {
@@ -93,41 +104,73 @@ impl Lanes {
             "{:>9}    {lanes}{:<8}{:<13}{:<3}{:<8}{:<width$} cause",
             "t(s)", "event", "what", "ep", "isr", "leo/hw"
         );
-        self.text.push_str(&line);
-        self.text.push('\n');
+        self.fold.words(&line);
     }
 
     fn draw(&mut self, micros: i64, row: Row) {
         let cells = self.cells(&row);
         let (epoch, isr, positions) = self.columns(&row);
         let drawn = Drawn { micros, row, cells, epoch, isr, positions };
-        if let Some(pending) = &mut self.pending
-            && pending.micros == drawn.micros
-            && pending.row.joins(&drawn.row)
-        {
-            pending.join(drawn);
+        if self.pending.first().is_some_and(|first| first.micros != drawn.micros) {
+            self.flush();
+        }
+        if let Some(index) = self.pending.iter().position(|earlier| earlier.row.is_elsewhere(&drawn.row)) {
+            self.join(index, drawn);
             return;
         }
-        self.flush();
-        self.pending = Some(drawn);
+        if let Some(last) = self.pending.last_mut()
+            && last.row.repeats(&drawn.row)
+        {
+            last.positions = drawn.positions;
+            return;
+        }
+        self.pending.push(drawn);
+    }
+
+    /// Adds the same thing on another broker to an earlier row of this instant. That broker is where it is now in all
+    /// rows since.
+    fn join(&mut self, index: usize, drawn: Drawn) {
+        let what = drawn.row.what.clone();
+        for machine in &drawn.row.at {
+            let Some(lane) = self.cast.lane(*machine) else { continue };
+            if self.pending[index].cells[lane] != 'L' {
+                self.pending[index].cells[lane] = drawn.cells[lane];
+            }
+            for row in self.pending[index..].iter_mut().filter(|row| row.row.what == what) {
+                row.positions[lane].clone_from(&drawn.positions[lane]);
+            }
+        }
+        let at = &mut self.pending[index].row.at;
+        at.extend(drawn.row.at);
+        at.sort_unstable();
     }
 
     fn flush(&mut self) {
-        let Some(drawn) = self.pending.take() else { return };
+        for drawn in std::mem::take(&mut self.pending) {
+            let line = self.line(&drawn);
+            self.fold.line(line);
+        }
+    }
+
+    fn line(&self, drawn: &Drawn) -> Line {
         let cells: String = drawn.cells.iter().map(|cell| format!("{cell}  ")).collect();
         let positions: String =
             drawn.positions.iter().map(|position| format!("{position:<0$} ", POSITION - 1)).collect();
+        let cause = drawn.row.cause(&self.cast);
         let line = format!(
-            "{} {cells}{:<8}{:<13}{:<3}{:<8}{positions} {}",
+            "{} {cells}{:<8}{:<13}{:<3}{:<8}{positions} {cause}",
             time(drawn.micros),
             drawn.row.event,
             drawn.row.what,
             drawn.epoch,
             drawn.isr,
-            drawn.row.cause(&self.cast),
         );
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
+        Line {
+            micros: drawn.micros,
+            event: drawn.row.event,
+            says: format!("{} {} {} {cause}", drawn.row.event, drawn.row.what, drawn.epoch),
+            text: line.trim_end().to_owned(),
+        }
     }
 
     fn cells(&self, row: &Row) -> Vec<char> {
@@ -168,28 +211,16 @@ impl Lanes {
     fn position(&self, partition: &TopicPartition, machine: MachineId) -> String {
         match self.picture.replica(partition, machine) {
             Some(replica) if !self.picture.down.contains(&machine) => {
-                format!("{}/{}", replica.log_end_offset, replica.high_watermark)
+                let high_watermark = replica.high_watermark.map_or_else(|| "?".to_owned(), |offset| offset.to_string());
+                format!("{}/{high_watermark}", replica.log_end_offset)
             }
             _ => "-".to_owned(),
         }
     }
 }
 
-impl Drawn {
-    /// Adds the same thing on another broker: later columns are the newer ones.
-    fn join(&mut self, other: Drawn) {
-        for (cell, new) in self.cells.iter_mut().zip(&other.cells) {
-            if *cell != '+' {
-                *cell = *new;
-            }
-        }
-        (self.epoch, self.isr, self.positions) = (other.epoch, other.isr, other.positions);
-        self.row.at.extend(other.row.at);
-    }
-}
-
 /// Microseconds as seconds in ten columns: `     0.010   `, `     0.010123`.
-fn time(micros: i64) -> String {
+pub(super) fn time(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
     let (seconds, millis, rest) = (micros / 1_000_000, micros / 1000 % 1000, micros % 1000);

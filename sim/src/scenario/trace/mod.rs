@@ -6,6 +6,7 @@
 mod cast;
 mod event_rows;
 mod fault_rows;
+mod fold;
 mod json;
 mod lanes;
 mod picture;

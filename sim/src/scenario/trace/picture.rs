@@ -13,8 +13,8 @@ use crate::step::{Fact, Step};
 pub struct ReplicaPicture {
     /// The log end offset.
     pub log_end_offset: Offset,
-    /// The high watermark.
-    pub high_watermark: Offset,
+    /// The high watermark; none from the start of the process until it says with which one it goes on.
+    pub high_watermark: Option<Offset>,
     /// Whether the broker takes itself for the leader.
     pub leads: bool,
 }
@@ -73,6 +73,8 @@ impl Picture {
             Fact::Started { machine } => {
                 self.down.remove(machine);
                 self.paused.remove(machine);
+                // Until it has loaded its logs nobody knows how far they are.
+                self.forget(*machine);
             }
             Fact::Killed { machine } | Fact::Exited { machine, .. } | Fact::PowerCut { machine, .. } => {
                 self.down.insert(*machine);
@@ -82,11 +84,7 @@ impl Picture {
                     }
                 }
             }
-            Fact::Replaced { machine } => {
-                for partition in self.partitions.values_mut() {
-                    partition.replicas.remove(machine);
-                }
-            }
+            Fact::Replaced { machine } => self.forget(*machine),
             Fact::Paused { machine } => {
                 self.paused.insert(*machine);
             }
@@ -100,6 +98,12 @@ impl Picture {
             | Fact::MessageDelayed { .. }
             | Fact::MessageDropped { .. }
             | Fact::Ignored { .. } => {}
+        }
+    }
+
+    fn forget(&mut self, machine: MachineId) {
+        for partition in self.partitions.values_mut() {
+            partition.replicas.remove(&machine);
         }
     }
 
@@ -133,7 +137,7 @@ impl Picture {
             LogEvent::LogTruncated { partition, to, .. } | LogEvent::LogStartedAnew { partition, offset: to } => {
                 let replica = self.entry(partition, machine);
                 replica.log_end_offset = *to;
-                replica.high_watermark = replica.high_watermark.min(*to);
+                replica.high_watermark = replica.high_watermark.map(|offset| offset.min(*to));
             }
             _ => {}
         }
@@ -152,17 +156,21 @@ impl Picture {
                 }
                 let replica = known.replicas.entry(machine).or_default();
                 replica.leads = true;
-                replica.high_watermark = *high_watermark;
+                replica.high_watermark = Some(*high_watermark);
                 replica.log_end_offset = replica.log_end_offset.max(*epoch_start_offset);
             }
-            PartitionEvent::BecameFollower { partition, .. } => self.entry(partition, machine).leads = false,
+            PartitionEvent::BecameFollower { partition, high_watermark, .. } => {
+                let replica = self.entry(partition, machine);
+                replica.leads = false;
+                replica.high_watermark = Some(*high_watermark);
+            }
             PartitionEvent::HighWatermarkAdvanced { partition, to, .. } => {
-                self.entry(partition, machine).high_watermark = *to;
+                self.entry(partition, machine).high_watermark = Some(*to);
             }
             PartitionEvent::RecordsReplicated { partition, log_end_offset, high_watermark } => {
                 let replica = self.entry(partition, machine);
                 replica.log_end_offset = *log_end_offset;
-                replica.high_watermark = *high_watermark;
+                replica.high_watermark = Some(*high_watermark);
             }
             PartitionEvent::IsrChanged { partition, to, .. } => {
                 self.partitions.entry(partition.clone()).or_default().isr.clone_from(to);

@@ -1,9 +1,9 @@
 //! Which events are worth a line of the transcript, and what the line says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use trial_broker::event::Event;
-use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
+use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use trial_broker::message::{Acks, ErrorCode};
 
 use super::cast::Cast;
@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub(super) epoch: Option<LeaderEpoch>,
     /// Where it happened.
     pub(super) at: Vec<MachineId>,
+    /// How often, at this instant.
+    times: u32,
     cause: Cause,
 }
 
@@ -34,6 +36,13 @@ enum Cause {
     Words(String),
     /// Words, then the names of all machines of the row: rows of this kind join.
     At(&'static str),
+    /// Batches that a client holds an acknowledgement for: those that follow each other join.
+    Acked {
+        who: String,
+        first: Offset,
+        next: Offset,
+        batches: u32,
+    },
 }
 
 impl Row {
@@ -43,16 +52,43 @@ impl Row {
     }
 
     /// Whether another row of the same instant is the same thing on another machine.
-    pub(super) fn joins(&self, other: &Row) -> bool {
+    pub(super) fn is_elsewhere(&self, other: &Row) -> bool {
         matches!(self.cause, Cause::At(_))
             && self.cause == other.cause
             && self.event == other.event
             && self.what == other.what
     }
 
+    /// Takes in the row that comes next, at the same instant, if it is the same thing once more.
+    pub(super) fn repeats(&mut self, next: &Row) -> bool {
+        if self.event != next.event || self.what != next.what || self.at != next.at {
+            return false;
+        }
+        match (&mut self.cause, &next.cause) {
+            (Cause::Words(words), Cause::Words(other)) if words == other => self.times += 1,
+            (
+                Cause::Acked { who, next: end, batches, .. },
+                Cause::Acked { who: other, first, next: other_end, batches: more },
+            ) if who == other && end == first => {
+                *end = *other_end;
+                *batches += more;
+            }
+            _ => return false,
+        }
+        true
+    }
+
     pub(super) fn cause(&self, cast: &Cast) -> String {
         match &self.cause {
+            Cause::Words(words) if self.times > 1 => format!("{words}, {} times", self.times),
             Cause::Words(words) => words.clone(),
+            Cause::Acked { who, first, next, batches } => {
+                let batches = if *batches > 1 { format!(" in {batches} batches") } else { String::new() };
+                match next - 1 {
+                    last if last == *first => format!("{who} offset {first}"),
+                    last => format!("{who} offsets {first} to {last}{batches}"),
+                }
+            }
             Cause::At(words) => {
                 let names: Vec<&str> = self.at.iter().map(|machine| cast.name(*machine)).collect();
                 format!("{words} {}", names.join(","))
@@ -101,18 +137,72 @@ pub(super) fn rows_of<'a>(cast: &Cast, picture: &Picture, memory: &mut Memory, s
         parts.push(Part { change: Some(Change::Fact(fact)), row: fact_row(cast, fact) });
     }
     if let Some(machine) = step.machine() {
+        let answers = FetchAnswers::of(step);
         for event in &step.events {
+            if answers.tells_elsewhere(event) {
+                parts.push(Part { change: Some(Change::Event(machine, event)), row: None });
+                continue;
+            }
             let row = event_row(cast, picture, memory, machine, event)
                 .filter(|_| cast.is_seen(machine))
-                .filter(|row| !row.partition.as_ref().is_some_and(|partition| cast.is_hidden(partition)));
+                .filter(|row| !row.partition.as_ref().is_some_and(|partition| cast.is_hidden(partition)))
+                .map(|row| answers.with_high_watermark(event, row));
             parts.push(Part { change: Some(Change::Event(machine, event)), row });
         }
     }
     parts
 }
 
+/// Partitions of which a follower got both data and a new high watermark in this step: one answer, one row.
+struct FetchAnswers<'a> {
+    both: BTreeSet<&'a TopicPartition>,
+}
+
+impl<'a> FetchAnswers<'a> {
+    fn of(step: &'a Step) -> Self {
+        let mut learned = BTreeSet::new();
+        let mut both = BTreeSet::new();
+        for event in &step.events {
+            match event {
+                Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, as_leader: false, .. }) => {
+                    learned.insert(partition);
+                }
+                Event::Partition(PartitionEvent::RecordsReplicated { partition, .. }) => {
+                    both.insert(partition);
+                }
+                _ => {}
+            }
+        }
+        both.retain(|partition| learned.contains(partition));
+        FetchAnswers { both }
+    }
+
+    /// Whether the row of the data says it.
+    fn tells_elsewhere(&self, event: &Event) -> bool {
+        matches!(event, Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, as_leader: false, .. })
+            if self.both.contains(partition))
+    }
+
+    fn with_high_watermark(&self, event: &Event, row: Row) -> Row {
+        match event {
+            Event::Partition(PartitionEvent::RecordsReplicated { partition, .. }) if self.both.contains(partition) => {
+                Row { cause: Cause::At("data and hw to"), ..row }
+            }
+            _ => row,
+        }
+    }
+}
+
 pub(super) fn row(event: &'static str, what: impl Into<String>, at: &[MachineId], cause: impl Into<String>) -> Row {
-    Row { event, what: what.into(), partition: None, epoch: None, at: at.to_vec(), cause: Cause::Words(cause.into()) }
+    Row {
+        event,
+        what: what.into(),
+        partition: None,
+        epoch: None,
+        at: at.to_vec(),
+        times: 1,
+        cause: Cause::Words(cause.into()),
+    }
 }
 
 pub(super) fn partition_row(
@@ -127,6 +217,12 @@ pub(super) fn partition_row(
 /// A row that becomes one with its like on other machines.
 pub(super) fn joint_row(event: &'static str, partition: &TopicPartition, at: MachineId, words: &'static str) -> Row {
     Row { cause: Cause::At(words), ..partition_row(event, partition, at, "") }
+}
+
+/// The row of an acknowledgement: `records` from `first` on.
+pub(super) fn acked_row(partition: &TopicPartition, at: MachineId, who: String, first: Offset, records: i32) -> Row {
+    let next = first + i64::from(records);
+    Row { cause: Cause::Acked { who, first, next, batches: 1 }, ..partition_row("ack", partition, at, "") }
 }
 
 pub(super) fn shown(error: ErrorCode) -> String {

@@ -134,6 +134,7 @@ fn a_leader_loss_reads_as_one_line_per_event() {
             leader: NodeId(1),
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(0),
+            high_watermark: 0,
         };
         picture.observe(&step(0, MachineId(follower), vec![event.into()]));
     }
