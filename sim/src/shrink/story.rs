@@ -28,7 +28,7 @@ fn event_of(line: &str, brokers: usize) -> Option<&str> {
 /// Runs a scenario and keeps what happened.
 pub fn tell(scenario: &Scenario, seed: Option<Seed>) -> Retelling {
     let mut text = String::new();
-    let options = RunOptions { seed, trace: TraceKind::Lanes, ..RunOptions::default() };
+    let options = RunOptions { seed, trace: TraceKind::Full, ..RunOptions::default() };
     let report = run(scenario, options, &mut |piece| {
         text.push_str(piece);
         true
