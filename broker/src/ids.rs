@@ -147,13 +147,12 @@ fn base64_url(bytes: &[u8; 16]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = u128::from_be_bytes(*bytes);
     // 22 digits of 6 bits hold 132 bits: the last digit carries 2 bits and 4 zeros.
-    (0..22)
-        .map(|digit| {
-            let low = 122 - digit * 6;
-            let value = if low >= 0 { bits >> low } else { bits << -low };
-            ALPHABET[(value & 63) as usize] as char
-        })
-        .collect()
+    let mut digits = [0; 22];
+    for (index, digit) in digits[..21].iter_mut().enumerate() {
+        *digit = ALPHABET[(bits >> (122 - 6 * index) & 63) as usize];
+    }
+    digits[21] = ALPHABET[(bits << 4 & 63) as usize];
+    String::from_utf8(digits.to_vec()).expect("the alphabet is ASCII")
 }
 
 macro_rules! epoch {

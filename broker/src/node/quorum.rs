@@ -279,12 +279,12 @@ impl QuorumLane {
     /// rather than waited for: a leader can be known before its address is (`RaftControllerNodeProvider`).
     fn announce_controller(&mut self, ctx: &mut Context) {
         let (leader, _) = self.raft.leader_and_epoch();
-        let announcement = (leader, self.raft.leader_endpoint());
-        if self.announced == announcement {
+        let endpoint = self.raft.leader_endpoint();
+        if self.announced.0 == leader && self.announced.1.as_ref() == endpoint {
             return;
         }
-        self.announced = announcement.clone();
-        let (leader, endpoint) = announcement;
+        let endpoint = endpoint.cloned();
+        self.announced = (leader, endpoint.clone());
         self.channels.controller_changed(ctx, endpoint.clone());
         if self.config.role.is_broker() {
             for to in [Lane::Lifecycle, Lane::Data] {

@@ -185,6 +185,9 @@ impl Raft {
         ctx: &mut Context,
         wanted: impl Fn(&ParkedFetch) -> bool,
     ) -> StorageResult<()> {
+        if !self.parked.iter().any(&wanted) {
+            return Ok(());
+        }
         let (ready, waiting) = std::mem::take(&mut self.parked).into_iter().partition(wanted);
         self.parked = waiting;
         for fetch in ready {
@@ -204,6 +207,9 @@ impl Raft {
 
     /// Nothing came in time: the answer is that of the fetch's arrival.
     pub(super) fn expire_parked_fetches(&mut self, now: Time) {
+        if self.parked.iter().all(|fetch| now < fetch.deadline) {
+            return;
+        }
         let (expired, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.parked).into_iter().partition(|fetch| now >= fetch.deadline);
         self.parked = waiting;

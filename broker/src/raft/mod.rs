@@ -301,8 +301,8 @@ impl Raft {
     }
 
     /// Where that leader listens, if known.
-    pub fn leader_endpoint(&self) -> Option<Endpoint> {
-        self.state.leader_endpoint().cloned()
+    pub fn leader_endpoint(&self) -> Option<&Endpoint> {
+        self.state.leader_endpoint()
     }
 
     /// The first offset not known to be committed; none while unknown.

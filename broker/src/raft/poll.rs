@@ -61,12 +61,12 @@ impl Raft {
             Life::Running => Time::NEVER,
         };
         let of_state = match &self.state {
-            State::Unattached(state) => vec![state.election_deadline],
-            State::Follower(state) => vec![state.fetch_deadline],
-            State::Prospective(state) => vec![state.election_deadline],
-            State::Candidate(state) => vec![state.election_deadline],
-            State::Resigned(state) => vec![state.election_deadline],
-            State::Leader(leader) => vec![
+            State::Unattached(state) => [state.election_deadline, Time::NEVER, Time::NEVER],
+            State::Follower(state) => [state.fetch_deadline, Time::NEVER, Time::NEVER],
+            State::Prospective(state) => [state.election_deadline, Time::NEVER, Time::NEVER],
+            State::Candidate(state) => [state.election_deadline, Time::NEVER, Time::NEVER],
+            State::Resigned(state) => [state.election_deadline, Time::NEVER, Time::NEVER],
+            State::Leader(leader) => [
                 leader.check_quorum_deadline(),
                 leader.begin_quorum_deadline,
                 leader.accumulator.drain_deadline().unwrap_or(Time::NEVER),

@@ -16,6 +16,7 @@
 //! time-out first.
 
 use std::collections::VecDeque;
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::{ChannelFailure, ChannelKey, ChannelOutput, ChannelPurpose, Channels, REGISTRATION_RETRY_TIMEOUT};
@@ -79,10 +80,7 @@ impl Channels {
     /// on, until nothing changes any more.
     pub(super) fn settle(&mut self, ctx: &mut Context) {
         loop {
-            let (of_controller, rest): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut self.outputs).into_iter().partition(|output| self.is_of_controller(output));
-            self.outputs = rest;
-            for output in of_controller {
+            for output in self.take_of_controller() {
                 match output {
                     ChannelOutput::Response { key, response, .. } => self.answered(ctx, &key, response),
                     ChannelOutput::Failed { key, reason, .. } => self.failed(&key, reason),
@@ -91,13 +89,26 @@ impl Channels {
                     }
                 }
             }
-            for purpose in self.to_controller.keys().copied().collect::<Vec<_>>() {
+            let mut next = self.to_controller.keys().next().copied();
+            while let Some(purpose) = next {
                 self.move_on(ctx, purpose);
+                next = self.to_controller.range((Bound::Excluded(purpose), Bound::Unbounded)).next().map(|(to, _)| *to);
             }
             if !self.outputs.iter().any(|output| self.is_of_controller(output)) {
                 return;
             }
         }
+    }
+
+    fn take_of_controller(&mut self) -> Vec<ChannelOutput> {
+        // Most steps have none.
+        if !self.outputs.iter().any(|output| self.is_of_controller(output)) {
+            return Vec::new();
+        }
+        let (of_controller, rest) =
+            std::mem::take(&mut self.outputs).into_iter().partition(|output| self.is_of_controller(output));
+        self.outputs = rest;
+        of_controller
     }
 
     fn is_of_controller(&self, output: &ChannelOutput) -> bool {
@@ -145,8 +156,11 @@ impl Channels {
         let retry_timeout = self.retry_timeout(purpose);
         let to = self.to_controller.get_mut(&purpose).expect("called for each that exists");
         let is_old = |waiting: &Waiting| retry_timeout.is_some_and(|limit| waiting.created + limit <= now);
-        let (old, young): (VecDeque<_>, VecDeque<_>) = to.queue.drain(..).partition(is_old);
-        to.queue = young;
+        let mut old = VecDeque::new();
+        if to.queue.iter().any(is_old) {
+            let (given_up, young) = to.queue.drain(..).partition(is_old);
+            (old, to.queue) = (given_up, young);
+        }
         if to.active.is_none() {
             to.active = self.controller.clone();
         }

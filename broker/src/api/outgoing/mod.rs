@@ -25,6 +25,7 @@
 //! next attempt, where Kafka fails it when the back-off is over and lets the caller retry.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,16 +155,49 @@ impl ChannelsConfig {
         }
     }
 
-    fn client_id(&self, purpose: ChannelPurpose) -> Arc<str> {
-        match purpose {
-            ChannelPurpose::Fetcher => Arc::from(format!("broker-{}-fetcher-0", self.node)),
-            ChannelPurpose::Raft => Arc::from(format!("raft-client-{}", self.node)),
+}
+
+/// The client ids of a process's channels, written once. They follow from the node's id: equal configurations have
+/// equal ones, so they are no part of the state that is compared and hashed.
+#[derive(Clone, Debug)]
+struct ClientIds {
+    fetcher: Arc<str>,
+    raft: Arc<str>,
+    other: Arc<str>,
+}
+
+impl ClientIds {
+    fn new(node: NodeId) -> Self {
+        ClientIds {
+            fetcher: Arc::from(format!("broker-{node}-fetcher-0")),
+            raft: Arc::from(format!("raft-client-{node}")),
+            other: Arc::from(node.to_string()),
+        }
+    }
+
+    fn of(&self, purpose: ChannelPurpose) -> Arc<str> {
+        let id = match purpose {
+            ChannelPurpose::Fetcher => &self.fetcher,
+            ChannelPurpose::Raft => &self.raft,
             ChannelPurpose::Heartbeat
             | ChannelPurpose::AlterPartition
             | ChannelPurpose::Forwarding
-            | ChannelPurpose::Registration => Arc::from(self.node.to_string()),
-        }
+            | ChannelPurpose::Registration => &self.other,
+        };
+        Arc::clone(id)
     }
+}
+
+impl PartialEq for ClientIds {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ClientIds {}
+
+impl Hash for ClientIds {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// `socket.connection.setup.timeout.ms`.
@@ -179,6 +213,7 @@ const MAX_RAFT_BACKOFF_MS: u64 = 500;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Channels {
     config: ChannelsConfig,
+    client_ids: ClientIds,
     channels: BTreeMap<ChannelKey, Channel>,
     keys: BTreeMap<ConnectionId, ChannelKey>,
     next_connection: u64,
@@ -245,6 +280,7 @@ impl Channels {
         assert!(config.first_connection > 0 && config.connection_stride > 0, "connections are numbered from 1");
         Channels {
             next_connection: config.first_connection,
+            client_ids: ClientIds::new(config.node),
             config,
             channels: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -456,7 +492,7 @@ impl Channels {
     ) -> CorrelationId {
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id = self.next_correlation_id.wrapping_add(1).max(0);
-        let client_id = self.config.client_id(key.purpose);
+        let client_id = self.client_ids.of(key.purpose);
         let message = wire::encode_request(request, version, correlation_id, client_id);
         ctx.output(Output::Send { connection, message: Arc::new(message) });
         correlation_id
