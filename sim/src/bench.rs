@@ -1,4 +1,4 @@
-//! The reference scenario R1, and the yardstick beside which its cost is told.
+//! The scenarios by which speed is measured, R1 before all, and the yardstick beside which their cost is told.
 //!
 //! ```text
 //!   node 1 ──▶ node 2 ──▶ … ──▶ node 6 ──▶ node 1      tokens on bare endpoints of madsim
@@ -16,6 +16,22 @@ pub const R1_PATH: &str = "scenarios/bench/r1.toml";
 
 /// The text of R1.
 pub const R1: &str = include_str!("../../scenarios/bench/r1.toml");
+
+/// Scenarios in which there is more of something than in R1: what there is more of, path and text.
+pub const GROWN: [(&str, &str, &str); 2] = [
+    ("30 brokers", "scenarios/bench/brokers-30.toml", include_str!("../../scenarios/bench/brokers-30.toml")),
+    (
+        "3000 partitions",
+        "scenarios/bench/partitions-3000.toml",
+        include_str!("../../scenarios/bench/partitions-3000.toml"),
+    ),
+];
+
+/// The path under which ten idle minutes of a cluster are checked in.
+pub const IDLE_PATH: &str = "scenarios/bench/idle.toml";
+
+/// Their text.
+pub const IDLE: &str = include_str!("../../scenarios/bench/idle.toml");
 
 /// How many machines pass tokens around.
 const NODES: u64 = 6;
@@ -74,8 +90,11 @@ mod tests {
     use crate::scenario::Scenario;
 
     #[test]
-    fn the_reference_scenario_is_valid() {
-        assert!(Scenario::parse(R1_PATH, R1).is_ok());
+    fn the_scenarios_that_are_measured_are_valid() {
+        let grown = GROWN.map(|(_, path, text)| (path, text));
+        for (path, text) in [(R1_PATH, R1), (IDLE_PATH, IDLE)].into_iter().chain(grown) {
+            assert!(Scenario::parse(path, text).is_ok(), "{path}");
+        }
     }
 
     #[test]

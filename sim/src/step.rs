@@ -1,5 +1,7 @@
 //! A step: anything that changes the world, and what it leaves for those who watch.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use trial_broker::choice::Choice;
 use trial_broker::client::CallResult;
@@ -31,7 +33,7 @@ pub struct Step {
     /// Answers to people, published by this step.
     pub resolutions: Vec<Resolution>,
     /// What went in, and what the machine asked for; only while details are kept.
-    pub detail: Option<Box<Detail>>,
+    pub detail: Option<Arc<Detail>>,
     /// The fingerprint of everything up to and with this step.
     pub fingerprint: u64,
 }
@@ -138,7 +140,7 @@ pub struct Detail {
     pub outputs: Vec<Output>,
     /// What it had drawn, and the answers.
     pub choices: Vec<(Choice, u64)>,
-    /// What it said, whether or not that is published yet.
+    /// What it said that this step does not publish, because its lane has to pay first.
     pub said: Vec<Event>,
 }
 

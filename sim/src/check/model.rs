@@ -38,6 +38,8 @@ pub struct Replica {
     /// Every committed batch below this has been found in the log: it is not looked for again while the log stands.
     /// Without it each acknowledgement would read the whole log.
     verified_to: Cell<Offset>,
+    /// Whether anything was said of it since a sweep last compared it with its disk.
+    pub(super) is_unswept: Cell<bool>,
     /// Where the log starts.
     pub log_start_offset: Offset,
     /// Where it ends.
@@ -147,7 +149,9 @@ impl Model {
     }
 
     fn replica_mut(&mut self, partition: &TopicPartition, machine: MachineId) -> &mut Replica {
-        self.replicas.entry((partition.clone(), machine)).or_default()
+        let replica = self.replicas.entry((partition.clone(), machine)).or_default();
+        replica.is_unswept.set(true);
+        replica
     }
 
     /// Takes in what the world did to machines.
@@ -175,6 +179,7 @@ impl Model {
             if *on == machine {
                 replica.leads_in = None;
                 replica.is_open = false;
+                replica.is_unswept.set(true);
             }
         }
     }

@@ -26,7 +26,12 @@ pub(super) const PROPERTY: Property = Property {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
     segments: BTreeMap<(MachineId, u32), Segment>,
+    /// How many sweeps there were.
+    sweeps: usize,
 }
+
+/// So many replicas of which nothing was said are looked at in each sweep, in turn: all of them in a small cluster.
+const QUIET_REPLICAS: usize = 128;
 
 /// A segment file as it was when it was last looked at.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +53,30 @@ struct Held {
 }
 
 impl Check {
-    /// Forgets what was read: the next sweep reads every byte.
-    pub(super) fn forget(&mut self) {
+    /// Looks at every replica, and reads every byte again.
+    pub(super) fn sweep_all(&mut self, world: &World, model: &Model) -> Option<Finding> {
         self.segments.clear();
+        self.compare_all(world, model, |_, _| true)
     }
 
+    /// Looks at every replica of which something was said since the last sweep, and at some of the others.
     pub(super) fn sweep(&mut self, world: &World, model: &Model) -> Option<Finding> {
-        let on_disk = model.replicas.iter().filter(|((_, on), replica)| replica.is_open && model.running.contains(on));
-        for ((partition, id), replica) in on_disk {
+        self.sweeps += 1;
+        let turns = model.replicas.len() / QUIET_REPLICAS + 1;
+        let turn = self.sweeps % turns;
+        self.compare_all(world, model, |index, replica| index % turns == turn || replica.is_unswept.get())
+    }
+
+    fn compare_all(
+        &mut self,
+        world: &World,
+        model: &Model,
+        is_wanted: impl Fn(usize, &Replica) -> bool,
+    ) -> Option<Finding> {
+        for (index, ((partition, id), replica)) in model.replicas.iter().enumerate() {
+            if !is_wanted(index, replica) || !replica.is_open || !model.running.contains(id) {
+                continue;
+            }
             let Some(machine) = world.machine(*id).filter(|machine| machine.node().is_some()) else { continue };
             // A lane that owes is ahead of what has been published.
             if Lane::ALL.iter().any(|lane| machine.owes(*lane)) {
@@ -68,6 +89,7 @@ impl Check {
             if numbers.is_empty() {
                 continue;
             }
+            replica.is_unswept.set(false);
             let held = numbers.iter().flat_map(|number| &self.segments[&(*id, *number)].batches);
             if let Some(message) = compare(held, replica) {
                 let message = format!("machine {id}: {partition}{message}");

@@ -57,7 +57,7 @@ pub struct WorldSettings {
     /// Whether every message is handed over as bytes that were decoded again, as a socket would,
     /// instead of as a value.
     pub through_bytes: bool,
-    /// Whether every node that was stepped looks at its own invariants.
+    /// Whether every node that was stepped looks at its own invariants; one with many partitions after every so many-th.
     pub assert_invariants: bool,
 }
 

@@ -1,6 +1,7 @@
 //! Processes: how they start and end, and how their lanes run, pay and wait.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use trial_broker::choice::{Choice, Choices, Purpose};
 use trial_broker::context::Context;
@@ -68,7 +69,7 @@ impl World {
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
         if self.settings.assert_invariants {
-            process.program.assert_invariants();
+            process.program.assert_invariants(self.steps);
         }
         let cost = access.cost();
         let given = choices.given;
@@ -82,9 +83,9 @@ impl World {
                 input: recorded,
                 outputs: effects.outputs.clone(),
                 choices: given,
-                said: effects.events.clone(),
+                said: if until.is_some() { effects.events.clone() } else { Vec::new() },
             };
-            outcome.detail = Some(Box::new(detail));
+            outcome.detail = Some(Arc::new(detail));
         }
         match until {
             None => self.publish(machine, lane, effects, messages, outcome),
@@ -257,8 +258,9 @@ impl World {
         self.expect_landing(machine);
         let messages = self.fold(&effects, &given);
         if self.keep_detail {
-            let (outputs, said) = (effects.outputs.clone(), effects.events.clone());
-            outcome.detail = Some(Box::new(Detail { input: None, outputs, choices: given, said }));
+            let outputs = effects.outputs.clone();
+            let said = if cost.is_zero() { Vec::new() } else { effects.events.clone() };
+            outcome.detail = Some(Arc::new(Detail { input: None, outputs, choices: given, said }));
         }
         if cost.is_zero() {
             self.publish(machine, Lane::Quorum, effects, messages, outcome);

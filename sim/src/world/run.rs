@@ -1,6 +1,7 @@
 //! Taking the next due thing, and folding what came of it.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use trial_broker::event::Event;
 use trial_broker::input::{Input, Lane};
@@ -22,7 +23,7 @@ pub(super) struct Outcome {
     pub(super) events: Vec<Event>,
     pub(super) facts: Vec<Fact>,
     pub(super) resolutions: Vec<Resolution>,
-    pub(super) detail: Option<Box<Detail>>,
+    pub(super) detail: Option<Arc<Detail>>,
 }
 
 impl World {

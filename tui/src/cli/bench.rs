@@ -4,6 +4,8 @@
 //! noise meets all three alike. The unit of cost is a message between bare endpoints of
 //! madsim, measured between the seeds of the same run.
 
+mod goals;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use serde_json::{Value, json};
 use trial_sim::bench::{R1, R1_PATH, digest, pass_tokens};
 use trial_sim::scenario::run::{Counts, Measure, run_measured};
 use trial_sim::scenario::{Scenario, Seed, Verdict};
+
+use goals::Goals;
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
@@ -36,6 +40,9 @@ What the figures mean:
   checks         share of the wall time that goes away with the checks switched off
   recording      what keeping every step for a screen adds
   peak memory    of the whole process (VmHWM), after two runs without recording
+  growth         cost of an event (what machines say of themselves) with more brokers or partitions, over that of R1
+  idle           wall time of ten virtual minutes of a cluster without topics and clients
+  jump           wall time to see the world as it was at a step of a recording
 
 Figures are comparable only when the digest of the scenario is the same and the build is a release build:
   cargo run --release -p trial -- bench --seeds 50
@@ -50,6 +57,9 @@ pub struct Bench {
     /// How many seeds to time, from 1 on; enough for about five seconds unless said.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
+    /// Leave out the rows for growth, idling and jumps.
+    #[arg(long)]
+    only_r1: bool,
     /// How to print the figures.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -90,17 +100,18 @@ pub fn bench(arguments: &Bench) -> u8 {
         complain("interrupted before the first seed was measured");
         return INTERRUPTED;
     }
+    let goals = if arguments.only_r1 || figures.is_interrupted { None } else { Goals::measure() };
     let text = match arguments.format {
-        Format::Text => figures.to_text(),
-        Format::Json => format!("{}\n", figures.to_json()),
+        Format::Text => figures.to_text() + &goals.as_ref().map(Goals::to_text).unwrap_or_default(),
+        Format::Json => format!("{}\n", figures.to_json(goals.as_ref())),
     };
     // A reader that has gone is no failure.
     let _ = print(&text);
-    if figures.is_interrupted {
+    if figures.is_interrupted || interrupt::asked() {
         complain(&format!("interrupted: the figures are those of {} seeds", figures.seeds));
         return INTERRUPTED;
     }
-    u8::from(figures.failed > 0)
+    u8::from(figures.failed > 0 || goals.is_some_and(|goals| goals.failed()))
 }
 
 fn measure(scenario: &Scenario, seeds: Option<u64>) -> Figures {
@@ -191,13 +202,13 @@ impl Figures {
         format!(
             "scenario       {R1_PATH}, digest {:016x}, {build} build, one thread\n\
              counted        {} seeds ({} failed), {} messages delivered, {} records acknowledged, {} faults executed, {} checks evaluated, {} steps\n\
-             speed          {:.1} seeds/s\n\
-             speed-up       {:.0} x real time\n\
-             per message    {:.2} us; bare madsim message {:.2} us; ratio {:.2}\n\
+             speed          {:.1} seeds/s (goal >= 100)\n\
+             speed-up       {:.0} x real time (goal >= 3000)\n\
+             per message    {:.2} us; bare madsim message {:.2} us; ratio {:.2} (goal <= 1.0)\n\
              per record     {:.1} us for each acknowledged record\n\
-             checks         {:.0} % of the run\n\
-             recording      {:.0} % more\n\
-             peak memory    {memory}\n",
+             checks         {:.0} % of the run (goal <= 25)\n\
+             recording      {:.0} % more (goal <= 30)\n\
+             peak memory    {memory} (goal <= 32)\n",
             digest(R1),
             self.seeds,
             self.failed,
@@ -217,7 +228,7 @@ impl Figures {
         )
     }
 
-    fn to_json(self) -> Value {
+    fn to_json(self, goals: Option<&Goals>) -> Value {
         let counts = self.counts;
         json!({
             "scenario": R1_PATH,
@@ -237,8 +248,10 @@ impl Figures {
             "ratio": self.ratio(),
             "us_per_acknowledged_record": self.micros_per(counts.records_acknowledged),
             "checks_percent": self.checks_percent(),
+            "events": counts.events,
             "recording_percent_more": self.recording_percent(),
             "peak_memory_kib": self.peak_kib,
+            "goals": goals.map(Goals::to_json),
         })
     }
 }

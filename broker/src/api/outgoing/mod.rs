@@ -154,7 +154,6 @@ impl ChannelsConfig {
             ChannelPurpose::AlterPartition | ChannelPurpose::Forwarding => CONTROLLER_SOCKET_TIMEOUT,
         }
     }
-
 }
 
 /// The client ids of a process's channels, written once. They follow from the node's id: equal configurations have

@@ -244,7 +244,7 @@ impl<'a> Run<'a> {
         let violation = if self.measure.checks { self.checks.observe(&self.world, &step) } else { None };
         self.counts.observe(&step);
         if self.measure.recording {
-            self.kept.observe(&self.world, &step);
+            self.kept.observe(&self.world);
         }
         self.ledger.observe(&step);
         self.picture.observe(&step);
@@ -254,7 +254,9 @@ impl<'a> Run<'a> {
             self.watch();
         }
         let watched = self.shown_to_watcher(Some(&step));
-        self.last_step = Some(step);
+        if let Some(before) = self.last_step.replace(step).filter(|_| self.measure.recording) {
+            self.kept.keep(before);
+        }
         match violation {
             Some(violation) => Err(self.violated(&violation)),
             None => watched,

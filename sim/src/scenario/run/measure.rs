@@ -3,8 +3,11 @@
 //! A rate without what was counted is not a result. Nothing here reads a clock: wall time is
 //! the business of whoever calls, outside of the world.
 
-use super::{Report, RunOptions, Scenario, Seed, TraceKind};
-use crate::fault::Fault;
+use trial_broker::time::Time;
+
+use super::{Report, RunOptions, Scenario, Seed, Span, TraceKind};
+use crate::fault::{Entry, Fault};
+use crate::record::Recording;
 use crate::step::{InputKind, Step, StepKind};
 use crate::world::{DIGEST_EVERY, World};
 
@@ -37,12 +40,15 @@ pub struct Counts {
     pub checks_evaluated: u64,
     /// Steps of the world.
     pub steps: u64,
+    /// What machines have said of themselves.
+    pub events: u64,
 }
 
 impl Counts {
     /// Takes in one step.
     pub(super) fn observe(&mut self, step: &Step) {
         self.steps += 1;
+        self.events += step.events.len() as u64;
         match &step.kind {
             StepKind::Input { input: InputKind::Received(_), .. } => self.messages_delivered += 1,
             StepKind::Entry(fault) if breaks(fault) => self.faults_executed += 1,
@@ -57,6 +63,7 @@ impl Counts {
         self.faults_executed += other.faults_executed;
         self.checks_evaluated += other.checks_evaluated;
         self.steps += other.steps;
+        self.events += other.events;
     }
 }
 
@@ -87,12 +94,40 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn observe(&mut self, world: &World, step: &Step) {
-        self.steps.push(step.clone());
+    /// Takes a step that nobody else needs any more.
+    pub(super) fn keep(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Copies the world now and then.
+    pub(super) fn observe(&mut self, world: &World) {
         if world.steps().is_multiple_of(DIGEST_EVERY) {
             self.copies.push(world.clone());
         }
     }
+}
+
+/// A scenario's run as a screen holds it: recorded with details and copies from the start of its machines until this
+/// long after time zero. It is played once for the list of its entries, which is then given to a world that is recorded.
+pub fn recorded(scenario: &Scenario, seed: Seed, until: Span) -> Recording {
+    super::panics::watch();
+    let (mut entries, mut end) = (Vec::new(), Time::ZERO);
+    let mut keep_entries = |world: &World, step: Option<&Step>| {
+        if let Some(Step { at, kind: StepKind::Entry(fault), .. }) = step {
+            entries.push(Entry::new(*at, fault.clone()));
+        }
+        end = world.now();
+        std::ops::ControlFlow::Continue(())
+    };
+    let options = RunOptions { seed: Some(seed), until: Some(until), trace: TraceKind::None };
+    let measure = Measure { checks: false, recording: false };
+    super::run_here(scenario, options, measure, &mut |_| true, &mut keep_entries);
+    let mut recording = Recording::new(super::build::build(scenario, seed.0).world);
+    for entry in entries {
+        recording.schedule(entry);
+    }
+    recording.run_until(end);
+    recording
 }
 
 /// Runs a scenario on this thread, without printing anything.
@@ -133,6 +168,16 @@ start = { broker = 3 }
 at = "5s"
 expect = { client = "p1", acked = 10 }
 "#;
+
+    #[test]
+    fn a_recording_that_is_made_from_the_entries_of_a_run_is_that_run() {
+        let scenario = Scenario::parse("small.toml", SMALL).expect("a valid scenario");
+        let recording = recorded(&scenario, Seed(5), Span::parse("6s").expect("a span"));
+        let (report, _) = run_measured(&scenario, Seed(5), Measure::default());
+        let last = recording.step_numbered(report.steps - 1).expect("the recording is longer than the run");
+        assert_eq!(last.fingerprint, report.fingerprint);
+        recording.replay().expect("a run can be repeated");
+    }
 
     #[test]
     fn what_is_counted_is_what_happened_whether_or_not_anybody_checks_or_records() {

@@ -33,7 +33,7 @@ use crate::step::Step;
 use crate::world::World;
 
 use execute::Run;
-pub use measure::{Counts, Measure, run_measured};
+pub use measure::{Counts, Measure, recorded, run_measured};
 
 /// What to print of a run while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
