@@ -81,6 +81,7 @@ macro_rules! caught {
 }
 
 caught! {
+    what_is_about_to_be_cut_off_is_shown: "committed-below-high-watermark" is Safety;
     a_record_that_only_the_leader_acknowledged: "acked-record-not-lost" is Safety;
     a_broker_that_skips_metadata: "broker-image-is-replay" is Safety;
     a_change_of_leader_in_the_same_epoch: "epochs-only-grow" is Safety;

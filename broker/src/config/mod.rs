@@ -265,12 +265,44 @@ pub enum Switch {
     ApplyStaleFetchResponse,
     /// A follower truncates to its high watermark instead of the diverging epoch (before KIP-101).
     TruncateToHighWatermark,
+    /// A leader asked for the end of an epoch that it never had answers with the start of its next one, and does not
+    /// say which epoch that is about; the follower asks once and cuts there (before KIP-279).
+    ///
+    /// Simulated: the question was OffsetsForLeaderEpoch, asked when following began; here the first fetch asks it,
+    /// and later ones do not.
+    EpochReplyWithoutEpoch,
+    /// A follower goes on fetching, without asking where the logs part, if a new epoch's leader is the one that it
+    /// already follows (before KAFKA-7164).
+    SkipTruncationIfLeaderUnchanged,
+    /// A leader does not compare the epoch in which a fetch was sent with its own, and a follower asks where the logs
+    /// part once, when following begins (before KIP-320).
+    ///
+    /// Simulated: fetches of that time had no epoch fields. Here the leader does not look at the one, and followers
+    /// leave out the other after the first answer. They also append batches of epochs that they have not heard of
+    /// (before KAFKA-18723), which would hide the rest.
+    FetchWithoutEpochs,
+    /// A leader does not compare the epoch in which a fetch was sent with its own; every fetch still names the epoch
+    /// of the follower's last record (the first draft of KIP-320). Followers append batches of epochs that they have
+    /// not heard of (before KAFKA-18723).
+    FetchWithoutCurrentEpoch,
+    /// An answer without records makes a follower forget the epoch of its last record (before KAFKA-15510).
+    LastEpochLostOnEmptyFetch,
+    /// A follower enters the ISR at the high watermark, even if the leader's epoch began later (before KAFKA-7128).
+    IsrJoinIgnoresEpochStart,
+    /// A follower that is told to cut its log takes over the leader's high watermark first (before KAFKA-14704).
+    HighWatermarkBeforeTruncation,
+    /// A truncation to the log's end or beyond leaves epochs without records in the epoch cache (before KAFKA-10706).
+    TruncationToEndKeepsEpochs,
     /// The leader ignores divergence of a follower's log.
     IgnoreDivergence,
     /// acks=all is answered as soon as the leader has appended.
     AckBeforeReplication,
     /// AlterPartition is accepted whatever the partition epoch.
     AlterPartitionIgnoresPartitionEpoch,
+    /// AlterPartition is accepted whatever registrations the leader has seen its followers fetch under (before KIP-903).
+    AlterPartitionIgnoresBrokerEpoch,
+    /// Leaders propose, and controllers accept, fenced brokers for the ISR (before KIP-841).
+    IsrAcceptsFenced,
     /// A controller changes a leader without raising the leader epoch.
     LeaderChangeKeepsEpoch,
     /// A controller puts a leader outside of the ISR without saying so.

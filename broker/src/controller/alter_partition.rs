@@ -98,16 +98,19 @@ impl Controller {
         if recovering && (new_isr.len() > 1 || was_recovered) {
             return Err(ErrorCode::InvalidRequest);
         }
-        if proposal.new_isr.iter().any(|(node, epoch)| !is_eligible(image, *node, *epoch)) {
+        if proposal.new_isr.iter().any(|(node, epoch)| !self.is_eligible(image, *node, *epoch)) {
             return Err(ErrorCode::IneligibleReplica);
         }
         Ok(())
     }
-}
 
-/// Registered, in service, and the very process that fetched (unless the leader does not know which).
-fn is_eligible(image: &MetadataImage, node: NodeId, epoch: BrokerEpoch) -> bool {
-    image.broker(node).is_some_and(|broker| broker.is_active() && (!epoch.is_some() || broker.broker_epoch == epoch))
+    /// Registered, in service, and the very process that fetched (unless the leader does not know which).
+    fn is_eligible(&self, image: &MetadataImage, node: NodeId, epoch: BrokerEpoch) -> bool {
+        let Some(broker) = image.broker(node) else { return false };
+        let in_service = broker.is_active() || self.is(Switch::IsrAcceptsFenced);
+        let same_process = !epoch.is_some() || broker.broker_epoch == epoch;
+        in_service && (same_process || self.is(Switch::AlterPartitionIgnoresBrokerEpoch))
+    }
 }
 
 fn result_of(

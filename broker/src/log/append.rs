@@ -101,7 +101,11 @@ impl Log {
         leader_epoch: LeaderEpoch,
     ) -> Result<AppendInfo, AppendError> {
         let mut kept = parse(&records)?;
-        if let Some(first_newer) = kept.iter().position(|batch| batch.leader_epoch() > leader_epoch) {
+        let takes_any_epoch = [Switch::FetchWithoutEpochs, Switch::FetchWithoutCurrentEpoch]
+            .into_iter()
+            .any(|switch| self.behaviour.is(switch));
+        if !takes_any_epoch && let Some(first_newer) = kept.iter().position(|batch| batch.leader_epoch() > leader_epoch)
+        {
             kept.truncate(first_newer);
         }
         let Some(first) = kept.first() else { return Ok(self.nothing_appended()) };

@@ -26,8 +26,10 @@ impl Log {
     pub fn truncate_to(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<bool> {
         assert!(offset >= 0, "{}: no log is truncated to {offset}", self.partition);
         if offset >= self.log_end_offset {
-            self.epochs.truncate_from_end(self.log_end_offset);
-            self.schedule_epoch_write(ctx);
+            if !self.behaviour.is(Switch::TruncationToEndKeepsEpochs) {
+                self.epochs.truncate_from_end(self.log_end_offset);
+                self.schedule_epoch_write(ctx);
+            }
             return Ok(false);
         }
         if offset < self.first_segment_base_offset() {

@@ -149,7 +149,7 @@ impl ReplicaManager {
             let leaderless = !registration.leader.is_some() || !registration.isr.contains(&self.config.node);
             if self.in_controlled_shutdown && leaderless {
                 to_stop.push(name);
-            } else if new_epoch {
+            } else if new_epoch && !self.goes_on_fetching(&name, &registration) {
                 to_start.push((name, registration.leader));
             }
         }

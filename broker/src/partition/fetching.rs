@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
 use super::purgatory::WaitId;
-use super::read::{EpochCheck, FetchBound, FetchParameters, ReadLimit, ReadResult};
+use super::read::{EpochCheck, FetchBound, FetchParameters, ReadLimit, ReadResult, epoch_of_fetch};
 use super::session::FetchContext;
 use crate::config::Switch;
 use crate::context::Context;
@@ -185,7 +185,8 @@ impl ReplicaManager {
     ) -> Option<u64> {
         let partition = self.hosted(&target.partition).ok()?;
         let request = &target.request;
-        partition.check_epoch(request.current_leader_epoch, parameters.is_from_follower()).ok()?;
+        let epoch = epoch_of_fetch(&self.config.behaviour, request);
+        partition.check_epoch(epoch, parameters.is_from_follower()).ok()?;
         let bound = partition.bound(parameters.bound);
         // A follower may be beyond the bound after the leader's log was cut; a consumer, when it reads from a
         // follower whose high watermark lags: it polls in a circle then, as it does in Kafka.
@@ -207,7 +208,8 @@ impl ReplicaManager {
             bytes = to.position_bytes.saturating_sub(from.position_bytes).min(most);
         }
         if request.last_fetched_epoch.is_some() && !self.config.behaviour.is(Switch::IgnoreDivergence) {
-            match partition.check_last_fetched_epoch(request.last_fetched_epoch, request.fetch_offset) {
+            let behaviour = &self.config.behaviour;
+            match partition.check_last_fetched_epoch(behaviour, request.last_fetched_epoch, request.fetch_offset) {
                 EpochCheck::Consistent => {}
                 EpochCheck::Diverges(_) | EpochCheck::Unknown => return None,
             }

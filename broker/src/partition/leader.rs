@@ -113,10 +113,12 @@ impl Leader {
         self.isr.pending().is_none()
             && !self.isr.committed().contains(&follower)
             && !around.behaviour.is(Switch::NeverExpandIsr)
-            && cluster::is_isr_eligible(around.image, follower, state.broker_epoch)
+            && (cluster::is_isr_eligible(around.image, follower, state.broker_epoch)
+                || around.behaviour.is(Switch::IsrAcceptsFenced))
             && reached
             && (state.log_end_offset >= self.epoch_start_offset
-                || around.behaviour.is(Switch::IsrExpandBelowHighWatermark))
+                || around.behaviour.is(Switch::IsrExpandBelowHighWatermark)
+                || around.behaviour.is(Switch::IsrJoinIgnoresEpochStart))
     }
 
     /// Whether a follower would be let in below min.insync.replicas although it lags: the high watermark stands still

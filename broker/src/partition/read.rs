@@ -11,7 +11,7 @@ use super::cluster;
 use super::leader::Surroundings;
 use super::local_partition::{Moved, Partition, PartitionRole};
 use super::replica::FollowerFetch;
-use crate::config::Switch;
+use crate::config::{Behaviour, Switch};
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, UNKNOWN_OFFSET};
@@ -121,8 +121,17 @@ impl Partition {
     }
 
     /// Whether a reader whose last record has `last_fetched_epoch` and ends at `fetch_offset` has left this log (KIP-595).
-    pub(super) fn check_last_fetched_epoch(&self, last_fetched_epoch: LeaderEpoch, fetch_offset: Offset) -> EpochCheck {
+    pub(super) fn check_last_fetched_epoch(
+        &self,
+        behaviour: &Behaviour,
+        last_fetched_epoch: LeaderEpoch,
+        fetch_offset: Offset,
+    ) -> EpochCheck {
         let Some(end) = self.log.end_offset_for_epoch(last_fetched_epoch) else { return EpochCheck::Unknown };
+        if behaviour.is(Switch::EpochReplyWithoutEpoch) {
+            let end = EpochEndOffset { epoch: last_fetched_epoch, end_offset: end.end_offset };
+            return if end.end_offset < fetch_offset { EpochCheck::Diverges(end) } else { EpochCheck::Consistent };
+        }
         if end.leader_epoch < last_fetched_epoch || end.end_offset < fetch_offset {
             EpochCheck::Diverges(EpochEndOffset { epoch: end.leader_epoch, end_offset: end.end_offset })
         } else {
@@ -142,7 +151,7 @@ impl Partition {
         book: bool,
     ) -> (ReadResult, Moved) {
         let from_follower = parameters.is_from_follower();
-        if let Err(error) = self.check_epoch(request.current_leader_epoch, from_follower) {
+        if let Err(error) = self.check_epoch(epoch_of_fetch(around.behaviour, request), from_follower) {
             return (ReadResult::error(error), Moved::default());
         }
         if from_follower && let Err(error) = self.check_is_replica(parameters.replica, request.current_leader_epoch) {
@@ -194,7 +203,8 @@ impl Partition {
             ..ReadResult::error(ErrorCode::None)
         };
         if request.last_fetched_epoch.is_some() && !around.behaviour.is(Switch::IgnoreDivergence) {
-            let check = self.check_last_fetched_epoch(request.last_fetched_epoch, request.fetch_offset);
+            let check =
+                self.check_last_fetched_epoch(around.behaviour, request.last_fetched_epoch, request.fetch_offset);
             // An unknown epoch, or an offset before the log's start, is out of range whether or not it diverges.
             if check == EpochCheck::Unknown || request.fetch_offset < result.log_start_offset {
                 return ReadResult::error(ErrorCode::OffsetOutOfRange);
@@ -274,6 +284,12 @@ impl Partition {
         let high_watermark_rose = advanced && self.raise_high_watermark(ctx, around);
         Ok(Moved { high_watermark_rose, proposal })
     }
+}
+
+/// The epoch in which a fetch was sent, as far as the leader looks at it.
+pub(super) fn epoch_of_fetch(behaviour: &Behaviour, request: &FetchPartition) -> LeaderEpoch {
+    let looks_away = behaviour.is(Switch::FetchWithoutEpochs) || behaviour.is(Switch::FetchWithoutCurrentEpoch);
+    if looks_away { LeaderEpoch::NONE } else { request.current_leader_epoch }
 }
 
 fn read_failed(error: ReadError) -> ReadResult {

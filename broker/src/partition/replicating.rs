@@ -22,6 +22,7 @@ use crate::log::{AppendError, Log};
 use crate::message::{
     EpochEndOffset, ErrorCode, FetchPartitionResponse, FetchRequest, FetchResponse, IsolationLevel, Request, Response,
 };
+use crate::metadata::PartitionRegistration;
 use crate::storage::StorageError;
 
 /// What became of one partition's fetched records.
@@ -207,7 +208,12 @@ impl ReplicaManager {
             match answer.error {
                 ErrorCode::None => match answer.diverging_epoch {
                     // Nothing else of the answer is looked at before the log has been cut.
-                    Some(end) => diverging.push((name, end)),
+                    Some(end) => {
+                        if self.config.behaviour.is(Switch::HighWatermarkBeforeTruncation) {
+                            self.expose_what_diverges(ctx, &name, answer);
+                        }
+                        diverging.push((name, end));
+                    }
                     None => match self.replicate(ctx, &name, epoch, answer) {
                         Replicated::Applied { high_watermark_moved } => {
                             self.replicated(leader, &name, !answer.records.is_empty());
@@ -324,17 +330,51 @@ impl ReplicaManager {
 
     /// Moves a partition's fetch state to the end of its log.
     fn replicated(&mut self, leader: NodeId, name: &TopicPartition, appended: bool) {
-        let epochs_ignored = self.config.behaviour.is(Switch::TruncateToHighWatermark);
+        let epochs_ignored = self.asks_no_more();
+        let forgets = epochs_ignored || self.config.behaviour.is(Switch::LastEpochLostOnEmptyFetch);
         let ReplicaManager { fetchers, partitions, .. } = self;
         let Some(fetcher) = fetchers.get_mut(&leader) else { return };
-        if appended
-            && let Some(partition) = partitions.get(name).and_then(|hosted| hosted.online())
+        if let Some(partition) = partitions.get(name).and_then(|hosted| hosted.online())
             && let Some(state) = fetcher.partitions.get_mut(name)
         {
-            state.fetch_offset = partition.log.log_end_offset();
-            state.last_fetched_epoch = partition.log.latest_epoch().filter(|_| !epochs_ignored);
+            if appended {
+                state.fetch_offset = partition.log.log_end_offset();
+                state.last_fetched_epoch = partition.log.latest_epoch().filter(|_| !epochs_ignored);
+            } else if forgets {
+                state.last_fetched_epoch = None;
+            }
         }
         fetcher.mark_changed(name);
+    }
+
+    /// Whether a follower that has begun to fetch leaves out the epoch of its last record: protocols in which the
+    /// question where the logs part is asked once, or never.
+    fn asks_no_more(&self) -> bool {
+        [Switch::TruncateToHighWatermark, Switch::EpochReplyWithoutEpoch, Switch::FetchWithoutEpochs]
+            .into_iter()
+            .any(|switch| self.config.behaviour.is(switch))
+    }
+
+    /// The switch `SkipTruncationIfLeaderUnchanged`: whether a partition goes on where it is, in the new epoch.
+    pub(super) fn goes_on_fetching(&mut self, name: &TopicPartition, registration: &PartitionRegistration) -> bool {
+        if !self.config.behaviour.is(Switch::SkipTruncationIfLeaderUnchanged) {
+            return false;
+        }
+        let Some(fetcher) = self.fetchers.get_mut(&registration.leader) else { return false };
+        let Some(state) = fetcher.partitions.get_mut(name) else { return false };
+        state.current_leader_epoch = registration.leader_epoch;
+        state.last_fetched_epoch = None;
+        fetcher.mark_changed(name);
+        true
+    }
+
+    /// The switch `HighWatermarkBeforeTruncation`: readers see the leader's high watermark on a log that is not yet
+    /// the leader's.
+    fn expose_what_diverges(&mut self, ctx: &mut Context, name: &TopicPartition, answer: &FetchPartitionResponse) {
+        let Ok((partition, _)) = self.online(name) else { return };
+        if partition.set_follower_high_watermark(ctx, answer.high_watermark) {
+            self.complete_fetches(ctx, name);
+        }
     }
 
     /// Cuts the log where the leader says that it leaves the leader's.
@@ -376,9 +416,9 @@ impl ReplicaManager {
         offset: Offset,
         cut: bool,
     ) {
+        let Ok(directory) = self.hosted(name).map(|partition| partition.directory) else { return };
+        let epochs_ignored = self.asks_no_more();
         let Ok(partition) = self.hosted(name) else { return };
-        let directory = partition.directory;
-        let epochs_ignored = self.config.behaviour.is(Switch::TruncateToHighWatermark);
         let last_fetched_epoch = partition.log.latest_epoch().filter(|_| !epochs_ignored);
         if let Some(fetcher) = self.fetchers.get_mut(&leader)
             && let Some(state) = fetcher.partitions.get(name).cloned()

@@ -1,4 +1,5 @@
-//! A partition's registration is legal: ISR and ELR are sets of replicas with nobody in both, the leader is in the ISR.
+//! A partition's registration is legal: ISR and ELR are sets of replicas with nobody in both, the leader is in the ISR,
+//! and nobody enters the ISR who is fenced.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
     name: "isr-within-replicas",
-    rule: "ISR and ELR are subsets of the replicas, no broker stands in ISR and ELR at once, and a leader is a member of the ISR",
-    source: "PartitionRegistration; KIP-966 (ValidControllerState)",
+    rule: "ISR and ELR are subsets of the replicas, no broker stands in ISR and ELR at once, a leader is a member of the ISR, and no fenced broker enters it",
+    source: "PartitionRegistration; KIP-841; KIP-966 (ValidControllerState)",
 };
 
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
@@ -22,6 +23,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let replicas: BTreeSet<NodeId> = registration.replicas.iter().copied().collect();
     let eligible: Vec<NodeId> = isr.iter().chain(elr).copied().collect();
     let distinct: BTreeSet<NodeId> = eligible.iter().copied().collect();
+    let entered = seen.model.partitions.get(partition).map_or(&[][..], |known| &known.entered_isr);
     // Kafka 4.1 leaves a replica in the ELR that was reassigned away: the hazard elr-keeps-removed-replica.
     let wrong = if !isr.iter().all(|node| replicas.contains(node)) {
         "the ISR names a broker that is no replica"
@@ -31,6 +33,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         "ISR and ELR name a replica twice"
     } else if leader.is_some() && !isr.contains(leader) {
         "the leader is not in the ISR"
+    } else if entered.iter().any(|node| seen.model.fenced.contains(node)) {
+        "a fenced broker has entered the ISR"
     } else {
         return None;
     };

@@ -10,6 +10,7 @@
 
 mod acked_record_not_lost;
 mod broker_image_is_replay;
+mod committed_below_high_watermark;
 mod deposed_leader_resigns;
 mod end_offset_monotonic;
 mod epochs_only_grow;
@@ -57,6 +58,7 @@ pub const PROPERTIES: &[Property] = &[
     order_of_positions::PROPERTY,
     high_watermark_monotonic::PROPERTY,
     end_offset_monotonic::PROPERTY,
+    committed_below_high_watermark::PROPERTY,
     log_matching::PROPERTY,
     acked_record_not_lost::PROPERTY,
     leader_completeness::PROPERTY,
@@ -228,6 +230,7 @@ impl Suite {
             .or_else(|| self.idempotent_record_once.observe(&seen))
             .or_else(|| leader_completeness::observe(&seen))
             .or_else(|| acked_record_not_lost::observe(&seen))
+            .or_else(|| committed_below_high_watermark::observe(&seen))
             .or_else(|| self.metadata_not_lost.observe(&seen))
             .or_else(|| self.healthy_leader_undisturbed.observe(&seen))
     }

@@ -24,6 +24,8 @@ pub struct Model {
     pub partitions: BTreeMap<TopicPartition, Partition>,
     /// The broker epoch under which each broker is registered.
     pub registrations: BTreeMap<NodeId, BrokerEpoch>,
+    /// Brokers that are registered and fenced.
+    pub fenced: BTreeSet<NodeId>,
     /// Machines whose process runs.
     pub running: BTreeSet<MachineId>,
 }
@@ -61,6 +63,8 @@ pub struct Replica {
 pub struct Partition {
     /// The controllers' last committed registration.
     pub registration: Option<Registration>,
+    /// Who entered the ISR with it.
+    pub entered_isr: Vec<NodeId>,
     /// Every batch below the highest high watermark that a leader has had.
     pub committed: Vec<BatchFact>,
     /// That high watermark.
@@ -349,8 +353,11 @@ impl Model {
     /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.
     fn refresh(&mut self, world: &World, machine: MachineId) {
         let Some(controller) = world.machine(machine).and_then(|host| host.node()?.controller()) else { return };
-        for (partition, _, registration) in controller.committed_image().partitions() {
+        let image = controller.committed_image();
+        self.fenced = image.brokers().values().filter(|broker| broker.fenced).map(|broker| broker.broker).collect();
+        for (partition, _, registration) in image.partitions() {
             let known = self.partitions.entry(partition).or_default();
+            known.entered_isr.clear();
             known.registration = Some(Registration {
                 leader: registration.leader,
                 leader_epoch: registration.leader_epoch,
@@ -365,6 +372,13 @@ impl Model {
         match event {
             ControllerEvent::BrokerRegistered { broker, broker_epoch, .. } => {
                 self.registrations.insert(*broker, *broker_epoch);
+                self.fenced.insert(*broker);
+            }
+            ControllerEvent::BrokerFenced { broker, .. } => {
+                self.fenced.insert(*broker);
+            }
+            ControllerEvent::BrokerUnfenced { broker } => {
+                self.fenced.remove(broker);
             }
             ControllerEvent::PartitionChanged {
                 partition,
@@ -380,6 +394,8 @@ impl Model {
                 if *unclean {
                     known.excuse = Some("an unclean election");
                 }
+                let before = known.registration.as_ref().map_or(&[][..], |registration| &registration.isr);
+                known.entered_isr = isr.iter().copied().filter(|node| !before.contains(node)).collect();
                 known.registration = Some(Registration {
                     leader: *leader,
                     leader_epoch: *leader_epoch,
