@@ -35,6 +35,11 @@ pub mod stream;
 mod toy;
 pub mod world;
 
+/// Which build this is: a digest of the sources that decide what a seed does, in hexadecimal.
+///
+/// A fingerprint is the same for the same seed *and the same build*.
+pub const BUILD: &str = env!("TRIAL_BUILD");
+
 pub use fault::{Entry, Fault, MachineId};
 pub use machine::{Machine, MachineConfig, ProgramConfig};
 pub use people::{People, WorldHandle, run};

@@ -268,6 +268,15 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
     let again = trial(&["run", &out, "--trace", "none"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stdout).contains("acked-record-not-lost: "), "{}", text(&again.stdout));
+
+    let replayed = trial(&["replay", &out]);
+    assert_eq!(replayed.status.code(), Some(1));
+    assert!(text(&replayed.stdout).contains("\nthe same run: "), "{}", text(&replayed.stdout));
+
+    // A file that claims another fingerprint of this build catches a world that is not deterministic.
+    let claim = small.replace("fingerprint = \"", "fingerprint = \"0");
+    let replayed = trial(&["replay", &folder.file("other.toml", claim.as_bytes())]);
+    assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stdout));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use trial_broker::event::{ControllerEvent, Event};
 use trial_broker::ids::NodeId;
 
+use super::evidence::names;
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -41,6 +42,11 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     Some(Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
-        message: format!("{partition}: {wrong}: leader {leader}, ISR {isr:?}, ELR {elr:?}, replicas {replicas:?}"),
+        message: format!(
+            "{partition}: {wrong}: leader {leader}, ISR {}, ELR {}, replicas {}",
+            names(isr),
+            names(elr),
+            names(&replicas)
+        ),
     })
 }

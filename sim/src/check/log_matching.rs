@@ -51,18 +51,26 @@ impl Check {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
                     message: format!(
-                        "{partition}, offset {}, epoch {}: machine {} has {} after {previous:?}, another has {} after {:?}",
+                        "{partition}, offset {}, epoch {}: machine {} has {} {}, another has {} {}",
                         batch.base_offset,
                         batch.leader_epoch,
                         seen.machine,
                         describe(batch),
+                        place(previous),
                         describe(&first.batch),
-                        first.previous,
+                        place(first.previous),
                     ),
                 });
             }
         }
         None
+    }
+}
+
+fn place(previous: Option<(Offset, LeaderEpoch)>) -> String {
+    match previous {
+        Some((offset, epoch)) => format!("after offset {offset} of epoch {epoch}"),
+        None => "at the start of its log".to_owned(),
     }
 }
 

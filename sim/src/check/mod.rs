@@ -14,6 +14,7 @@ mod committed_below_high_watermark;
 mod deposed_leader_resigns;
 mod end_offset_monotonic;
 mod epochs_only_grow;
+mod evidence;
 mod healthy_leader_undisturbed;
 mod high_watermark_monotonic;
 mod idempotent_record_once;
@@ -40,6 +41,7 @@ use trial_broker::time::Time;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
+pub use evidence::Evidence;
 use model::Model;
 
 /// A property by its name, with the sentence that states it and where that is documented.
@@ -92,25 +94,12 @@ pub struct Violation {
     pub evidence: Vec<Evidence>,
 }
 
-/// One event that belongs to a proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// At which step.
-    pub step: u64,
-    /// When.
-    pub at: Time,
-    /// On which machine.
-    pub machine: MachineId,
-    /// What it said.
-    pub event: Event,
-}
-
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.property.name, self.message)?;
         writeln!(f, "  rule: {} ({})", self.property.rule, self.property.source)?;
         for evidence in &self.evidence {
-            writeln!(f, "  step {} machine {}: {:?}", evidence.step, evidence.machine, evidence.event)?;
+            writeln!(f, "  {evidence}")?;
         }
         Ok(())
     }

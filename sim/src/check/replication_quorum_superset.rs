@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use trial_broker::event::{ControllerEvent, Event, PartitionEvent};
 use trial_broker::ids::NodeId;
 
+use super::evidence::names;
 use super::model::machine_of;
 use super::{Finding, Property, Seen};
 
@@ -36,8 +37,11 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(
-            "{partition}: leader {} counts {maximal:?}, the controllers have committed {:?}: {uncounted:?} not counted",
-            registration.leader, registration.isr
+            "{partition}: leader {} counts {}, the controllers have committed {}: {} not counted",
+            registration.leader,
+            names(&maximal),
+            names(&registration.isr),
+            names(&uncounted)
         ),
     })
 }

@@ -15,6 +15,7 @@ pub mod format;
 
 mod parse;
 pub mod print;
+pub mod replay;
 mod report;
 pub mod run;
 mod signature;

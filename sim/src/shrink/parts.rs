@@ -41,6 +41,7 @@ const PLAINER: &[fn(&mut File)] = &[
     |file| file.lesson = None,
     |file| file.museum = None,
     |file| file.hazard = None,
+    |file| file.found = None,
     |file| file.nodes.clear(),
     |file| file.cluster.value.racks.clear(),
     |file| file.cluster.value.elr = None,

@@ -1,6 +1,8 @@
 //! What happens in a scenario, in the lines that matter: the comment above a shrunk file.
 
+use crate::scenario::format::File;
 use crate::scenario::print::{Story, print_with};
+use crate::scenario::replay::Found;
 use crate::scenario::run::{RunOptions, TraceKind, run};
 use crate::scenario::{Report, Scenario, Seed};
 
@@ -61,6 +63,7 @@ impl Retelling {
             heading.push_str("\nWhat happens:\n");
             self.lines.iter().for_each(|line| heading.push_str(&format!("{line}\n")));
         }
-        print_with(&scenario.file, &Story { heading, ..Story::default() })
+        let file = File { found: Some(Found::by_this_build(&self.report)), ..scenario.file.clone() };
+        print_with(&file, &Story { heading, ..Story::default() })
     }
 }

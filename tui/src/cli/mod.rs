@@ -7,6 +7,7 @@ mod bench;
 mod interrupt;
 mod museum;
 mod output;
+mod replay;
 mod run;
 mod shrink;
 
@@ -43,6 +44,8 @@ Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5
 enum Command {
     /// Run a scenario and say what came of it.
     Run(Run),
+    /// Run a file again and compare with what was found.
+    Replay(replay::ReplayOf),
     /// Make a failing scenario as small as it can be while it fails in the same way.
     Shrink(shrink::Shrink),
     /// Measure how fast worlds run, and what was done for that.
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Museum(arguments) => museum::museum(&arguments),

@@ -126,7 +126,7 @@ fn said(report: &Report, verdict: &str) -> String {
 }
 
 /// The findings, with empty lines around each, and the goals of recovery that were not asked for.
-fn findings(report: &Report) -> String {
+pub(super) fn findings(report: &Report) -> String {
     let mut text = String::new();
     for failure in &report.failures {
         text.push('\n');

@@ -6,6 +6,7 @@
 //!   [lesson]                            what a learner should see
 //!   [museum]                            which known bug it shows, and how to bring it back
 //!   [hazard]                            which failure of Kafka 4.1 itself it shows
+//!   [found]                             what a finder saw, to be compared with
 //!   [cluster] [[node]] [[topic]]        the cluster before time zero
 //!   [[client]]                          who uses it
 //!   [[step]]                            what happens, and what must be true
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trial_broker::config::{ConsumerSettings, ProducerSettings, Treatment};
 
+use super::super::replay::Found;
 use super::liveness::Liveness;
 use super::settings::{ClientSettings, Settings, settings_schema};
 use super::step::Step;
@@ -59,6 +61,9 @@ pub struct File {
     /// Which failure of Kafka 4.1 itself it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hazard: Option<Spanned<HazardShown>>,
+    /// What the run came to for which the file was kept: `trial replay` compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
     /// The machines and the network between them.
     pub cluster: Spanned<Cluster>,
     /// What is particular to one machine.

@@ -62,6 +62,7 @@ pub fn print_with(file: &File, story: &Story) -> String {
     section(&mut text, "lesson", file.lesson.as_ref());
     section(&mut text, "museum", file.museum.as_ref());
     section(&mut text, "hazard", file.hazard.as_ref());
+    section(&mut text, "found", file.found.as_ref());
     section(&mut text, "cluster", Some(&file.cluster));
     sections(&mut text, "node", &file.nodes);
     sections(&mut text, "topic", &file.topics);
@@ -92,6 +93,7 @@ fn is_section(name: &str) -> bool {
             | "always"
             | "allow"
             | "swarm"
+        "lesson" | "museum" | "found" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm"
     )
 }
 

@@ -60,10 +60,15 @@ impl Run<'_> {
     pub(super) fn violated(&mut self, violation: &Violation) -> Stop {
         let at = Span { micros: self.cast.micros(violation.at) };
         let machine = violation.machine.map_or(String::new(), |machine| format!(" on {}", self.cast.name(machine)));
-        let seed = self.seed;
+        let Violation { property, message, step, .. } = violation;
+        let proof = violation.evidence.iter().map(|event| format!("  {}\n", event.on(self.cast.name(event.machine))));
         let text = format!(
-            "safety at {at}, world step {}{machine}, seed {seed}\n{violation}{}",
-            violation.step,
+            "safety at {at}, world step {step}{machine}, seed {}\n{}: {message}\n  rule: {} ({})\n{}{}",
+            self.seed,
+            property.name,
+            property.rule,
+            property.source,
+            proof.collect::<String>(),
             self.replay_line(at)
         );
         self.failures.push(text);
