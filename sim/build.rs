@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 fn main() {
-    let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate lies"));
-    let workspace = here.parent().expect("the crate lies in the workspace");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
     let mut files = vec![workspace.join("Cargo.lock")];
     for sources in ["broker/src", "sim/src"] {
         println!("cargo:rerun-if-changed=../{sources}");

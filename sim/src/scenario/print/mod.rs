@@ -85,6 +85,7 @@ fn is_section(name: &str) -> bool {
         "lesson"
             | "museum"
             | "hazard"
+            | "found"
             | "cluster"
             | "node"
             | "topic"
@@ -93,7 +94,6 @@ fn is_section(name: &str) -> bool {
             | "always"
             | "allow"
             | "swarm"
-        "lesson" | "museum" | "found" | "cluster" | "node" | "topic" | "client" | "step" | "always" | "allow" | "swarm"
     )
 }
 
