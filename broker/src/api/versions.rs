@@ -5,8 +5,8 @@
 //! controller's listener announces other APIs than a broker's (KIP-591).
 //!
 //! The ranges are Kafka 4.1's stable ones, for the APIs that Trial speaks.
-//! Simplified: Fetch starts at version 13, where partitions are named by topic id; Kafka
-//! serves names from version 4 on. A client that knows no version 13 finds no common one.
+//! Simplified: Trial's own machines fetch by topic id only, so they ask no server that
+//! knows no version 13; they answer readers who do not.
 
 use crate::message::{Api, ApiVersionsResponse};
 
@@ -36,7 +36,7 @@ impl VersionRange {
 pub fn spoken(api: Api) -> VersionRange {
     let (lowest, highest) = match api {
         Api::Produce => (3, 13),
-        Api::Fetch => (13, 18),
+        Api::Fetch => (4, 18),
         Api::ListOffsets => (1, 10),
         Api::Metadata => (0, 13),
         Api::ApiVersions => (0, 4),
@@ -61,6 +61,15 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::ControllerRegistration => (0, 0),
     };
     VersionRange { lowest, highest }
+}
+
+/// The versions of an API at which Trial's own machines ask.
+pub fn asked(api: Api) -> VersionRange {
+    let range = spoken(api);
+    match api {
+        Api::Fetch => VersionRange { lowest: 13, ..range },
+        _ => range,
+    }
 }
 
 /// The newest version of an API: what two machines of Trial negotiate.
@@ -152,7 +161,7 @@ fn announced(served: fn(Api) -> bool) -> Vec<(i16, i16, i16)> {
 /// server does not serve the API, or at no version that Trial speaks.
 pub fn negotiate(api: Api, answer: &ApiVersionsResponse) -> Option<i16> {
     let (_, lowest, highest) = *answer.api_keys.iter().find(|(key, _, _)| *key == api as i16)?;
-    spoken(api).highest_common(VersionRange { lowest, highest })
+    asked(api).highest_common(VersionRange { lowest, highest })
 }
 
 #[cfg(test)]

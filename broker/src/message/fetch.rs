@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{ErrorCode, LeaderHint, NodeEndpoint};
-use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, LeaderEpoch, NodeId, Offset, ProducerId, TopicId};
+use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, LeaderEpoch, NodeId, Offset, ProducerId, TopicId, TopicName};
 
 /// What a consumer wants to see of transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -34,6 +34,25 @@ pub struct EpochEndOffset {
     pub end_offset: Offset,
 }
 
+/// A partition as a fetch names it: by its topic's id from version 13 on, by its topic's name before (KIP-516). What
+/// is not said is zero, or empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FetchKey {
+    /// The topic's id (v13+).
+    pub topic_id: TopicId,
+    /// The topic's name (v4–12).
+    pub topic: TopicName,
+    /// The partition's index.
+    pub partition: i32,
+}
+
+impl FetchKey {
+    /// The name that version 13 and later have for a partition.
+    pub fn by_id((topic_id, partition): (TopicId, i32)) -> FetchKey {
+        FetchKey { topic_id, topic: TopicName::default(), partition }
+    }
+}
+
 /// Read these partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchRequest {
@@ -55,10 +74,12 @@ pub struct FetchRequest {
     pub session_id: i32,
     /// The session's epoch: 0 asks for a session, −1 refuses one.
     pub session_epoch: i32,
+    /// Whether topics go by name (v4–12), in this request and in a session that it makes.
+    pub by_name: bool,
     /// The partitions to read; in an incremental fetch only those that changed.
     pub partitions: Vec<FetchPartition>,
     /// The partitions to drop from the session.
-    pub forgotten: Vec<(TopicId, i32)>,
+    pub forgotten: Vec<FetchKey>,
     /// The consumer's rack, for fetching from the closest replica.
     pub rack_id: String,
 }
@@ -66,8 +87,10 @@ pub struct FetchRequest {
 /// One partition to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchPartition {
-    /// The topic's id.
+    /// The topic's id; zero where it goes by name.
     pub topic_id: TopicId,
+    /// The topic's name; empty where it goes by id.
+    pub topic: TopicName,
     /// The partition's index.
     pub partition: i32,
     /// The leader epoch that the reader knows; NONE to skip the check.
@@ -87,6 +110,13 @@ pub struct FetchPartition {
     pub high_watermark: Option<Offset>,
 }
 
+impl FetchPartition {
+    /// Which partition is meant.
+    pub fn key(&self) -> FetchKey {
+        FetchKey { topic_id: self.topic_id, topic: self.topic.clone(), partition: self.partition }
+    }
+}
+
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchResponse {
@@ -103,8 +133,10 @@ pub struct FetchResponse {
 /// What was read of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchPartitionResponse {
-    /// The topic's id.
+    /// The topic's id; zero where it goes by name.
     pub topic_id: TopicId,
+    /// The topic's name; empty where it goes by id.
+    pub topic: TopicName,
     /// The partition's index.
     pub partition: i32,
     /// Whether it could be read.
@@ -127,6 +159,13 @@ pub struct FetchPartitionResponse {
     pub preferred_read_replica: NodeId,
     /// The batches.
     pub records: Bytes,
+}
+
+impl FetchPartitionResponse {
+    /// Which partition is meant.
+    pub fn key(&self) -> FetchKey {
+        FetchKey { topic_id: self.topic_id, topic: self.topic.clone(), partition: self.partition }
+    }
 }
 
 /// One aborted transaction, so that a consumer can skip its records.

@@ -41,6 +41,7 @@ pub(super) fn config() -> NodeConfig {
     }
 }
 
+#[derive(Clone)]
 struct Process {
     node: Node,
     storage: MemoryStorage,
@@ -85,6 +86,21 @@ impl Process {
 
 /// Metadata in which this broker leads the one partition of a new topic.
 fn topic(offset: i64, name: &str) -> Internal {
+    update(offset, records_of(offset, name))
+}
+
+fn update(offset: i64, records: Vec<MetadataRecord>) -> Internal {
+    let records: Vec<(i64, MetadataRecord)> = (offset..).zip(records).collect();
+    let last_offset = offset + records.len() as i64 - 1;
+    Internal::Metadata(Arc::new(MetadataUpdate {
+        is_snapshot: false,
+        last_offset,
+        last_epoch: LeaderEpoch(1),
+        records,
+    }))
+}
+
+fn records_of(offset: i64, name: &str) -> Vec<MetadataRecord> {
     let topic_id = TopicId(Uuid::from_u128(2000 + offset as u128));
     let mut registration = PartitionRegistration::new(vec![NodeId(1)], vec![directory(1)], vec![NodeId(1)]);
     registration.leader = NodeId(1);
@@ -101,17 +117,11 @@ fn topic(offset: i64, name: &str) -> Internal {
         in_controlled_shutdown: false,
         log_directories: vec![directory(1), directory(2)],
     };
-    let records = vec![
-        (offset, broker),
-        (offset + 1, MetadataRecord::Topic { name: TopicName::new(name), topic_id }),
-        (offset + 2, MetadataRecord::Partition { partition: 0, topic_id, registration }),
-    ];
-    Internal::Metadata(Arc::new(MetadataUpdate {
-        is_snapshot: false,
-        last_offset: offset + 2,
-        last_epoch: LeaderEpoch(1),
-        records,
-    }))
+    vec![
+        broker,
+        MetadataRecord::Topic { name: TopicName::new(name), topic_id },
+        MetadataRecord::Partition { partition: 0, topic_id, registration },
+    ]
 }
 
 /// The quorum lane goes on for a while after the logs are closed, and still says what it learns; connections that were
@@ -147,4 +157,34 @@ fn a_data_lane_that_has_shut_down_ignores_whatever_comes_afterwards() {
     }
     assert_eq!(process.storage, storage, "a closed lane touches no file");
     assert_eq!(process.node.next_deadline(Lane::Data), None);
+}
+
+/// What was committed is what a controller wrote; but a broker that reads something else must end neither itself nor the
+/// world: it takes what it can, and what it cannot it leaves.
+#[test]
+fn a_data_lane_bears_metadata_that_nobody_meant() {
+    let mut base = Process::started();
+    base.load_logs();
+    base.tell(topic(10, "orders"));
+    let mut readable = 0;
+    for (index, record) in records_of(20, "payments").iter().enumerate() {
+        let bytes = record.encode();
+        for position in 0..bytes.len() {
+            for bit in [0, 7] {
+                let mut damaged = bytes.to_vec();
+                damaged[position] ^= 1 << bit;
+                let Ok(damaged) = MetadataRecord::decode(&damaged) else { continue };
+                readable += 1;
+                let mut records = records_of(20, "payments");
+                records[index] = damaged;
+                let mut process = base.clone();
+                process.tell(update(20, records));
+                process.tell(topic(30, "payments"));
+                process.step(Input::Timers { lane: Lane::Data });
+                process.node.assert_invariants();
+                process.tell(Internal::ShutDown);
+            }
+        }
+    }
+    assert!(readable > 100, "most damages make another record: {readable}");
 }

@@ -239,7 +239,7 @@ impl ReplicaManager {
     }
 
     /// Makes sure that a partition is there: from the logs that were loaded, or with a new log. `false` if its
-    /// directory failed.
+    /// directory failed, or if it is a partition of another topic that is there.
     fn ensure_partition(
         &mut self,
         ctx: &mut Context,
@@ -249,14 +249,9 @@ impl ReplicaManager {
         registration: &PartitionRegistration,
     ) -> bool {
         match self.partitions.get(name) {
-            Some(Hosted::Online(partition)) => {
-                assert!(
-                    partition.topic_id == topic_id,
-                    "{name} is here with topic id {}, and the metadata says {topic_id}",
-                    partition.topic_id
-                );
-                return true;
-            }
+            // Another topic of the same name, without the removal of this one: to Kafka's publisher of metadata a fault,
+            // which it logs, and then goes on with what it has.
+            Some(Hosted::Online(partition)) => return partition.topic_id == topic_id,
             Some(Hosted::Offline { topic_id: offline }) if *offline == topic_id => return false,
             Some(Hosted::Offline { .. }) | None => {}
         }

@@ -371,6 +371,7 @@ impl ReplicaFetcher {
         let state = self.partitions.get(name).filter(|state| state.is_ready(now))?;
         Some(FetchPartition {
             topic_id: state.topic_id,
+            topic: crate::ids::TopicName::default(),
             partition: name.partition,
             current_leader_epoch: state.current_leader_epoch,
             fetch_offset: state.fetch_offset,

@@ -65,7 +65,11 @@ impl ReplicaManager {
         let mut targets = Vec::with_capacity(asked.len());
         let mut unreadable = Vec::new();
         for request in asked {
-            match self.image.topic_name(request.topic_id) {
+            let topic = match request.topic_id.is_zero() && parameters.by_name {
+                true => Some(&request.topic),
+                false => self.image.topic_name(request.topic_id),
+            };
+            match topic {
                 Some(topic) if self.image.partition(topic, request.partition).is_some() => {
                     let partition = TopicPartition { topic: topic.clone(), partition: request.partition };
                     targets.push(FetchTarget { partition, request });
@@ -101,6 +105,7 @@ impl ReplicaManager {
         FetchParameters {
             replica: request.replica_id,
             replica_epoch: request.replica_epoch,
+            by_name: request.by_name,
             min_bytes: request.min_bytes.min(max_bytes),
             max_bytes,
             bound,
@@ -254,12 +259,14 @@ impl ReplicaManager {
             }
         }
         for request in &unreadable {
-            let known = self.image.topic_name(request.topic_id).is_some();
+            let known = parameters.by_name || self.image.topic_name(request.topic_id).is_some();
             let error = if known { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::UnknownTopicId };
             answers.push(answer_of(request, ReadResult::error(error)));
         }
         let asked: Vec<FetchPartition> = match context {
-            FetchContext::Full => targets.iter().map(|target| target.request.clone()).chain(unreadable).collect(),
+            FetchContext::Full { .. } => {
+                targets.iter().map(|target| target.request.clone()).chain(unreadable).collect()
+            }
             FetchContext::Refused(_) | FetchContext::Sessionless | FetchContext::Incremental { .. } => Vec::new(),
         };
         let endpoints = endpoints.into_values().collect();
@@ -280,10 +287,11 @@ impl ReplicaManager {
         // Answers stand in the order of the targets, with some left out and those that could not be read behind them.
         let mut targets = targets.iter();
         for answer in answers {
-            let key = (answer.topic_id, answer.partition);
-            let Some(target) = targets.find(|target| (target.request.topic_id, target.request.partition) == key) else {
-                return;
+            let is_of = |request: &FetchPartition| {
+                (request.topic_id, &request.topic, request.partition)
+                    == (answer.topic_id, &answer.topic, answer.partition)
             };
+            let Some(target) = targets.find(|target| is_of(&target.request)) else { return };
             ctx.emit(PartitionEvent::FetchAnswered {
                 partition: target.partition.clone(),
                 replica: parameters.replica,
@@ -300,6 +308,7 @@ impl ReplicaManager {
 fn answer_of(request: &FetchPartition, result: ReadResult) -> FetchPartitionResponse {
     FetchPartitionResponse {
         topic_id: request.topic_id,
+        topic: request.topic.clone(),
         partition: request.partition,
         error: result.error,
         high_watermark: result.high_watermark,

@@ -38,6 +38,8 @@ pub struct FetchParameters {
     pub replica: NodeId,
     /// The follower's registration; −1 if it did not say.
     pub replica_epoch: BrokerEpoch,
+    /// Whether topics go by name: then none of them is unknown by its id.
+    pub by_name: bool,
     /// How many bytes are worth answering at once.
     pub min_bytes: i32,
     /// The most bytes in the whole answer.

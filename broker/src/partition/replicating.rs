@@ -20,7 +20,8 @@ use crate::event::{FetchIgnored, LogStartReason, PartitionEvent};
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use crate::log::{AppendError, Log};
 use crate::message::{
-    EpochEndOffset, ErrorCode, FetchPartitionResponse, FetchRequest, FetchResponse, IsolationLevel, Request, Response,
+    EpochEndOffset, ErrorCode, FetchKey, FetchPartitionResponse, FetchRequest, FetchResponse, IsolationLevel, Request,
+    Response,
 };
 use crate::metadata::PartitionRegistration;
 use crate::storage::StorageError;
@@ -119,8 +120,9 @@ impl ReplicaManager {
             isolation: IsolationLevel::ReadUncommitted,
             session_id: fetcher.session.id,
             session_epoch: fetcher.session.epoch,
+            by_name: false,
             partitions: lists.partitions,
-            forgotten: lists.forgotten,
+            forgotten: lists.forgotten.into_iter().map(FetchKey::by_id).collect(),
             rack_id: String::new(),
         };
         self.send_to_leader(leader, Awaiting::Fetch, Request::Fetch(request));

@@ -12,6 +12,9 @@
 //!   session s, epoch −1   full fetch; s is dropped, none made
 //! ```
 //!
+//! A session's partitions go by topic id or by topic name, as in the request that made it; a request of the other kind
+//! is an error of the session (FETCH_SESSION_TOPIC_ID_ERROR).
+//!
 //! The epoch counts requests, so that a lost or doubled one is noticed on both sides.
 //!
 //! Simplified: Kafka spreads its slots over eight shards, to spare a lock; here is one.
@@ -22,31 +25,32 @@ use std::time::Duration;
 use super::read::FetchParameters;
 use crate::choice::Purpose;
 use crate::context::Context;
-use crate::ids::{Offset, TopicId, UNKNOWN_OFFSET};
-use crate::message::{ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, NodeEndpoint};
+use crate::ids::{Offset, UNKNOWN_OFFSET};
+use crate::message::{
+    ErrorCode, FetchKey, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, NodeEndpoint,
+};
 use crate::time::Time;
 
 /// A session that has not been used for this long may be evicted by any other; and one that exists for less may be
 /// evicted only by a follower's.
 pub(super) const EVICTION_AGE: Duration = Duration::from_secs(120);
 
-/// A partition of a session.
-type Key = (TopicId, i32);
-
 /// One fetch session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchSession {
     /// Whether a follower made it.
     pub from_follower: bool,
+    /// Whether its topics go by name instead of by id.
+    pub by_name: bool,
     /// The epoch that the next request must carry.
     pub epoch: i32,
     /// When it was made.
     pub created: Time,
     /// When it was last used.
     pub last_used: Time,
-    partitions: BTreeMap<Key, CachedPartition>,
+    partitions: BTreeMap<FetchKey, CachedPartition>,
     /// The partitions in the order in which they are read: by rank.
-    order: BTreeMap<u64, Key>,
+    order: BTreeMap<u64, FetchKey>,
     next_rank: u64,
 }
 
@@ -60,9 +64,10 @@ struct CachedPartition {
 }
 
 impl FetchSession {
-    fn new(from_follower: bool, now: Time) -> FetchSession {
+    fn new(from_follower: bool, by_name: bool, now: Time) -> FetchSession {
         FetchSession {
             from_follower,
+            by_name,
             epoch: 1,
             created: now,
             last_used: now,
@@ -88,36 +93,36 @@ impl FetchSession {
     }
 
     fn insert(&mut self, request: &FetchPartition, high_watermark: Offset, log_start_offset: Offset) {
-        let key = (request.topic_id, request.partition);
+        let key = request.key();
         let rank = self.next_rank;
         self.next_rank += 1;
-        self.order.insert(rank, key);
+        self.order.insert(rank, key.clone());
         self.partitions
             .insert(key, CachedPartition { rank, request: request.clone(), high_watermark, log_start_offset });
     }
 
-    fn remove(&mut self, key: Key) {
-        if let Some(cached) = self.partitions.remove(&key) {
+    fn remove(&mut self, key: &FetchKey) {
+        if let Some(cached) = self.partitions.remove(key) {
             self.order.remove(&cached.rank);
         }
     }
 
     fn update(&mut self, request: &FetchRequest) {
         for partition in &request.partitions {
-            match self.partitions.get_mut(&(partition.topic_id, partition.partition)) {
+            match self.partitions.get_mut(&partition.key()) {
                 Some(cached) => cached.request = partition.clone(),
                 None => self.insert(partition, UNKNOWN_OFFSET, UNKNOWN_OFFSET),
             }
         }
         for key in &request.forgotten {
-            self.remove(*key);
+            self.remove(key);
         }
     }
 
     /// Whether a partition's answer must be sent; books it as sent if so. A partition that gave records goes to the
     /// end of the order, so that a full answer does not starve those behind it.
     fn must_send(&mut self, answer: &FetchPartitionResponse) -> bool {
-        let key = (answer.topic_id, answer.partition);
+        let key = answer.key();
         let Some(cached) = self.partitions.get_mut(&key) else { return true };
         let failed = !answer.error.is_none();
         let must = !answer.records.is_empty()
@@ -159,7 +164,10 @@ pub enum FetchContext {
     /// No session.
     Sessionless,
     /// A full fetch that asks for a session, which is made with the answer.
-    Full,
+    Full {
+        /// Whether its topics go by name.
+        by_name: bool,
+    },
     /// An incremental fetch.
     Incremental {
         /// The session.
@@ -191,7 +199,10 @@ impl FetchSessions {
     pub(super) fn accept(&mut self, now: Time, request: &FetchRequest) -> (FetchContext, Vec<FetchPartition>) {
         if request.session_epoch <= 0 {
             self.sessions.remove(&request.session_id);
-            let context = if request.session_epoch == 0 { FetchContext::Full } else { FetchContext::Sessionless };
+            let context = match request.session_epoch {
+                0 => FetchContext::Full { by_name: request.by_name },
+                _ => FetchContext::Sessionless,
+            };
             return (context, request.partitions.clone());
         }
         let Some(session) = self.sessions.get_mut(&request.session_id) else {
@@ -199,6 +210,9 @@ impl FetchSessions {
         };
         if session.epoch != request.session_epoch {
             return (FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch), Vec::new());
+        }
+        if session.by_name != request.by_name {
+            return (FetchContext::Refused(ErrorCode::FetchSessionTopicIdError), Vec::new());
         }
         session.update(request);
         if session.is_empty() {
@@ -228,8 +242,9 @@ impl FetchSessions {
                 (*error, 0)
             }
             FetchContext::Sessionless => (ErrorCode::None, 0),
-            FetchContext::Full => {
-                (ErrorCode::None, self.create(ctx, parameters.is_from_follower(), requests, &partitions))
+            FetchContext::Full { by_name } => {
+                let session = FetchSession::new(parameters.is_from_follower(), *by_name, ctx.now.monotonic);
+                (ErrorCode::None, self.create(ctx, session, requests, &partitions))
             }
             FetchContext::Incremental { session_id, epoch } => match self.sessions.get_mut(session_id) {
                 // A doubled request has overtaken this one while it was parked.
@@ -251,19 +266,18 @@ impl FetchSessions {
     fn create(
         &mut self,
         ctx: &mut Context,
-        from_follower: bool,
+        mut session: FetchSession,
         requests: &[FetchPartition],
         answers: &[FetchPartitionResponse],
     ) -> i32 {
         let now = ctx.now.monotonic;
-        if self.sessions.len() >= self.slots && !self.evict(now, from_follower, answers.len()) {
+        if self.sessions.len() >= self.slots && !self.evict(now, session.from_follower, answers.len()) {
             return 0;
         }
-        let mut session = FetchSession::new(from_follower, now);
-        let by_key: BTreeMap<Key, &FetchPartition> =
-            requests.iter().map(|request| ((request.topic_id, request.partition), request)).collect();
+        let by_key: BTreeMap<FetchKey, &FetchPartition> =
+            requests.iter().map(|request| (request.key(), request)).collect();
         for answer in answers {
-            if let Some(request) = by_key.get(&(answer.topic_id, answer.partition)) {
+            if let Some(request) = by_key.get(&answer.key()) {
                 session.insert(request, answer.high_watermark, answer.log_start_offset);
             }
         }

@@ -134,6 +134,7 @@ impl Raft {
         let (leader, epoch) = self.leader_and_epoch();
         let partition = FetchPartitionResponse {
             topic_id: METADATA_TOPIC_ID,
+            topic: crate::ids::TopicName::default(),
             partition: 0,
             error,
             high_watermark: -1,

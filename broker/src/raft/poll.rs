@@ -322,6 +322,7 @@ impl Raft {
     fn fetch_request(&self) -> FetchRequest {
         let partition = FetchPartition {
             topic_id: super::METADATA_TOPIC_ID,
+            topic: crate::ids::TopicName::default(),
             partition: 0,
             current_leader_epoch: self.state.epoch(),
             fetch_offset: self.log.end_offset(),
@@ -341,6 +342,7 @@ impl Raft {
             isolation: IsolationLevel::ReadUncommitted,
             session_id: 0,
             session_epoch: -1,
+            by_name: false,
             partitions: vec![partition],
             forgotten: Vec::new(),
             rack_id: String::new(),

@@ -1,4 +1,5 @@
-//! Fetch (key 1, from version 13 on, where topics go by id).
+//! Fetch (key 1). Topics go by name up to version 12 and by id from 13 on (KIP-516); fetch sessions
+//! came with version 7, checks of the leader epoch with 9, of the last fetched epoch with 12.
 
 use kafka_protocol::messages::fetch_request::{
     FetchPartition as WireFetchPartition, FetchTopic, ForgottenTopic, ReplicaState,
@@ -9,16 +10,28 @@ use kafka_protocol::messages::fetch_response::{
 };
 use kafka_protocol::messages::{
     FetchRequest as WireFetchRequest, FetchResponse as WireFetchResponse, ProducerId as WireProducerId,
+    TopicName as WireTopicName,
 };
 
 use super::WireError;
-use super::common::{broker, by_topic, cluster_id, read_broker, read_cluster_id, read_endpoint, text};
-use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerId, TopicId};
+use super::common::{
+    broker, by_topic, cluster_id, read_broker, read_cluster_id, read_endpoint, read_topic_name, text, topic_name,
+};
+use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerId, TopicId, TopicName, UNKNOWN_OFFSET};
 use crate::message::{
-    AbortedTransaction, EpochEndOffset, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse,
-    IsolationLevel, LeaderHint, NodeEndpoint, SnapshotId,
+    AbortedTransaction, EpochEndOffset, ErrorCode, FetchKey, FetchPartition, FetchPartitionResponse, FetchRequest,
+    FetchResponse, IsolationLevel, LeaderHint, NodeEndpoint, SnapshotId,
 };
 
+const FIRST_WITH_LOG_START_OFFSET: i16 = 5;
+const FIRST_WITH_SESSIONS: i16 = 7;
+const FIRST_WITH_CURRENT_LEADER_EPOCH: i16 = 9;
+const FIRST_WITH_RACK: i16 = 11;
+/// The first version with last fetched epochs, diverging epochs, leader hints, snapshots and cluster ids (KIP-595).
+const FIRST_OF_RAFT: i16 = 12;
+const FIRST_WITH_TOPIC_IDS: i16 = 13;
+/// Up to this version a consumer need not know KAFKA_STORAGE_ERROR; it is answered NOT_LEADER_OR_FOLLOWER.
+const LAST_WITHOUT_STORAGE_ERROR: i16 = 5;
 /// The first version that names the fetching replica by id and broker epoch (KIP-903).
 const FIRST_WITH_REPLICA_STATE: i16 = 15;
 const FIRST_WITH_NODE_ENDPOINTS: i16 = 16;
@@ -27,30 +40,60 @@ const FIRST_WITH_HIGH_WATERMARK: i16 = 18;
 /// The default of the high watermark field: "this replica does not say" (KIP-1166).
 const HIGH_WATERMARK_NOT_SAID: i64 = i64::MAX;
 
+/// A topic as a version names it.
+#[derive(PartialEq)]
+enum Named<'a> {
+    ById(TopicId),
+    ByName(&'a TopicName),
+}
+
+/// The topic's name, where the version has one.
+fn read_name(name: &WireTopicName) -> TopicName {
+    if name.is_empty() { TopicName::default() } else { read_topic_name(name) }
+}
+
+fn named(id: TopicId, name: &TopicName, version: i16) -> Named<'_> {
+    if version >= FIRST_WITH_TOPIC_IDS { Named::ById(id) } else { Named::ByName(name) }
+}
+
 pub(super) fn fetch_request(request: &FetchRequest, version: i16) -> WireFetchRequest {
-    let topics = by_topic(&request.partitions, |partition| partition.topic_id)
-        .map(|(id, run)| {
+    let topics = by_topic(&request.partitions, move |partition| named(partition.topic_id, &partition.topic, version))
+        .map(|(name, run)| {
             let partitions = run.iter().map(|partition| fetch_partition(partition, version)).collect();
-            FetchTopic::default().with_topic_id(id.0).with_partitions(partitions)
+            let topic = FetchTopic::default().with_partitions(partitions);
+            match name {
+                Named::ById(id) => topic.with_topic_id(id.0),
+                Named::ByName(name) => topic.with_topic(topic_name(name)),
+            }
         })
         .collect();
-    let forgotten = by_topic(&request.forgotten, |(id, _)| *id)
-        .map(|(id, run)| {
-            let partitions = run.iter().map(|(_, partition)| *partition).collect();
-            ForgottenTopic::default().with_topic_id(id.0).with_partitions(partitions)
+    let forgotten = by_topic(&request.forgotten, move |key| named(key.topic_id, &key.topic, version))
+        .map(|(name, run)| {
+            let topic = ForgottenTopic::default().with_partitions(run.iter().map(|key| key.partition).collect());
+            match name {
+                Named::ById(id) => topic.with_topic_id(id.0),
+                Named::ByName(name) => topic.with_topic(topic_name(name)),
+            }
         })
         .collect();
-    let body = WireFetchRequest::default()
-        .with_cluster_id(request.cluster_id.map(cluster_id))
+    let mut body = WireFetchRequest::default()
         .with_max_wait_ms(request.max_wait_ms)
         .with_min_bytes(request.min_bytes)
         .with_max_bytes(request.max_bytes)
         .with_isolation_level(isolation_level(request.isolation))
-        .with_session_id(request.session_id)
-        .with_session_epoch(request.session_epoch)
-        .with_topics(topics)
-        .with_forgotten_topics_data(forgotten)
-        .with_rack_id(text(&request.rack_id));
+        .with_topics(topics);
+    if version >= FIRST_WITH_SESSIONS {
+        body = body
+            .with_session_id(request.session_id)
+            .with_session_epoch(request.session_epoch)
+            .with_forgotten_topics_data(forgotten);
+    }
+    if version >= FIRST_WITH_RACK {
+        body = body.with_rack_id(text(&request.rack_id));
+    }
+    if version >= FIRST_OF_RAFT {
+        body = body.with_cluster_id(request.cluster_id.map(cluster_id));
+    }
     if version >= FIRST_WITH_REPLICA_STATE {
         body.with_replica_state(
             ReplicaState::default()
@@ -65,11 +108,17 @@ pub(super) fn fetch_request(request: &FetchRequest, version: i16) -> WireFetchRe
 fn fetch_partition(partition: &FetchPartition, version: i16) -> WireFetchPartition {
     let mut body = WireFetchPartition::default()
         .with_partition(partition.partition)
-        .with_current_leader_epoch(partition.current_leader_epoch.0)
         .with_fetch_offset(partition.fetch_offset)
-        .with_last_fetched_epoch(partition.last_fetched_epoch.0)
-        .with_log_start_offset(partition.log_start_offset)
         .with_partition_max_bytes(partition.max_bytes);
+    if version >= FIRST_WITH_LOG_START_OFFSET {
+        body = body.with_log_start_offset(partition.log_start_offset);
+    }
+    if version >= FIRST_WITH_CURRENT_LEADER_EPOCH {
+        body = body.with_current_leader_epoch(partition.current_leader_epoch.0);
+    }
+    if version >= FIRST_OF_RAFT {
+        body = body.with_last_fetched_epoch(partition.last_fetched_epoch.0);
+    }
     if version >= FIRST_WITH_DIRECTORY_ID {
         body = body.with_replica_directory_id(partition.replica_directory_id.0);
     }
@@ -101,8 +150,10 @@ pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Resul
         (body.replica_id, BrokerEpoch::NONE.0)
     };
     let partitions = body.topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|partition| FetchPartition {
+        let name = read_name(&topic.topic);
+        topic.partitions.iter().map(move |partition| FetchPartition {
             topic_id: TopicId(topic.topic_id),
+            topic: name.clone(),
             partition: partition.partition,
             current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
             fetch_offset: partition.fetch_offset,
@@ -113,10 +164,14 @@ pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Resul
             high_watermark: Some(partition.high_watermark).filter(|said| *said != HIGH_WATERMARK_NOT_SAID),
         })
     });
-    let forgotten = body
-        .forgotten_topics_data
-        .iter()
-        .flat_map(|topic| topic.partitions.iter().map(|partition| (TopicId(topic.topic_id), *partition)));
+    let forgotten = body.forgotten_topics_data.iter().flat_map(|topic| {
+        let name = read_name(&topic.topic);
+        topic.partitions.iter().map(move |partition| FetchKey {
+            topic_id: TopicId(topic.topic_id),
+            topic: name.clone(),
+            partition: *partition,
+        })
+    });
     Ok(FetchRequest {
         cluster_id: body.cluster_id.as_ref().map(read_cluster_id).transpose()?,
         replica_id: read_broker(replica_id),
@@ -127,6 +182,7 @@ pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Resul
         isolation: read_isolation_level(body.isolation_level)?,
         session_id: body.session_id,
         session_epoch: body.session_epoch,
+        by_name: version < FIRST_WITH_TOPIC_IDS,
         partitions: partitions.collect(),
         forgotten: forgotten.collect(),
         rack_id: body.rack_id.to_string(),
@@ -134,33 +190,36 @@ pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Resul
 }
 
 pub(super) fn fetch_response(response: &FetchResponse, version: i16) -> WireFetchResponse {
-    let topics = by_topic(&response.partitions, |partition| partition.topic_id)
-        .map(|(id, run)| {
-            FetchableTopicResponse::default()
-                .with_topic_id(id.0)
-                .with_partitions(run.iter().map(fetched_partition).collect())
+    let topics = by_topic(&response.partitions, move |partition| named(partition.topic_id, &partition.topic, version))
+        .map(|(name, run)| {
+            let partitions = run.iter().map(|partition| fetched_partition(partition, version)).collect();
+            let topic = FetchableTopicResponse::default().with_partitions(partitions);
+            match name {
+                Named::ById(id) => topic.with_topic_id(id.0),
+                Named::ByName(name) => topic.with_topic(topic_name(name)),
+            }
         })
         .collect();
     let node_endpoints = if version >= FIRST_WITH_NODE_ENDPOINTS { &response.node_endpoints[..] } else { &[] };
-    WireFetchResponse::default()
-        .with_error_code(response.error.code())
-        .with_session_id(response.session_id)
-        .with_responses(topics)
-        .with_node_endpoints(
-            node_endpoints
-                .iter()
-                .map(|node| {
-                    WireNodeEndpoint::default()
-                        .with_node_id(broker(node.node))
-                        .with_host(text(&node.endpoint.host))
-                        .with_port(i32::from(node.endpoint.port))
-                        .with_rack(node.rack.as_deref().map(text))
-                })
-                .collect(),
-        )
+    let mut body = WireFetchResponse::default();
+    if version >= FIRST_WITH_SESSIONS {
+        body = body.with_error_code(response.error.code()).with_session_id(response.session_id);
+    }
+    body.with_responses(topics).with_node_endpoints(
+        node_endpoints
+            .iter()
+            .map(|node| {
+                WireNodeEndpoint::default()
+                    .with_node_id(broker(node.node))
+                    .with_host(text(&node.endpoint.host))
+                    .with_port(i32::from(node.endpoint.port))
+                    .with_rack(node.rack.as_deref().map(text))
+            })
+            .collect(),
+    )
 }
 
-fn fetched_partition(partition: &FetchPartitionResponse) -> PartitionData {
+fn fetched_partition(partition: &FetchPartitionResponse, version: i16) -> PartitionData {
     // Kafka leaves the list of aborted transactions away (null) unless the reader asked
     // for committed records only; to a reader an empty list means the same.
     let aborted = (!partition.aborted_transactions.is_empty()).then(|| {
@@ -183,24 +242,36 @@ fn fetched_partition(partition: &FetchPartitionResponse) -> PartitionData {
     let snapshot = partition.snapshot_id.map_or_else(WireSnapshotId::default, |snapshot| {
         WireSnapshotId::default().with_end_offset(snapshot.end_offset).with_epoch(snapshot.epoch.0)
     });
-    PartitionData::default()
+    let error = match partition.error {
+        ErrorCode::KafkaStorageError if version <= LAST_WITHOUT_STORAGE_ERROR => ErrorCode::NotLeaderOrFollower,
+        error => error,
+    };
+    let mut body = PartitionData::default()
         .with_partition_index(partition.partition)
-        .with_error_code(partition.error.code())
+        .with_error_code(error.code())
         .with_high_watermark(partition.high_watermark)
         .with_last_stable_offset(partition.last_stable_offset)
-        .with_log_start_offset(partition.log_start_offset)
-        .with_diverging_epoch(diverging)
-        .with_current_leader(leader)
-        .with_snapshot_id(snapshot)
         .with_aborted_transactions(aborted)
-        .with_preferred_read_replica(broker(partition.preferred_read_replica))
-        .with_records(Some(partition.records.clone()))
+        .with_records(Some(partition.records.clone()));
+    let log_start = if version >= FIRST_WITH_LOG_START_OFFSET { partition.log_start_offset } else { UNKNOWN_OFFSET };
+    body = body.with_log_start_offset(log_start);
+    if version >= FIRST_WITH_RACK {
+        body = body.with_preferred_read_replica(broker(partition.preferred_read_replica));
+    }
+    // Simplified: Kafka's brokers give a consumer leader hints from version 16 on; here they do where the field exists.
+    if version >= FIRST_OF_RAFT {
+        body = body.with_diverging_epoch(diverging).with_current_leader(leader).with_snapshot_id(snapshot);
+    }
+    body
 }
 
 pub(super) fn read_fetch_response(body: &WireFetchResponse) -> Result<FetchResponse, WireError> {
     let partitions = body.responses.iter().flat_map(|topic| {
-        let topic_id = TopicId(topic.topic_id);
-        topic.partitions.iter().map(move |partition| read_fetched_partition(topic_id, partition))
+        let name = read_name(&topic.topic);
+        topic.partitions.iter().map(move |partition| FetchPartitionResponse {
+            topic: name.clone(),
+            ..read_fetched_partition(TopicId(topic.topic_id), partition)
+        })
     });
     let node_endpoints = body
         .node_endpoints
@@ -227,6 +298,7 @@ fn read_fetched_partition(topic_id: TopicId, partition: &PartitionData) -> Fetch
     let snapshot = &partition.snapshot_id;
     FetchPartitionResponse {
         topic_id,
+        topic: TopicName::default(),
         partition: partition.partition_index,
         error: ErrorCode::from_code(partition.error_code),
         high_watermark: partition.high_watermark,

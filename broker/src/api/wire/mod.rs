@@ -90,6 +90,8 @@ impl fmt::Display for WireError {
 impl std::error::Error for WireError {}
 
 mod admin;
+#[cfg(test)]
+mod carried;
 mod common;
 mod controller;
 mod fetch;

@@ -256,8 +256,10 @@ impl<'a> Source<'a> {
             isolation: self.isolation(),
             session_id: self.int(),
             session_epoch: self.int(),
+            by_name: false,
             partitions: self.list(|s| FetchPartition {
                 topic_id: s.topic_id(),
+                topic: s.topic(),
                 partition: s.int(),
                 current_leader_epoch: s.leader_epoch(),
                 fetch_offset: s.long(),
@@ -268,7 +270,7 @@ impl<'a> Source<'a> {
                 // Long.MAX is the field's default, which reads as "not said".
                 high_watermark: s.maybe(|s| s.long().min(i64::MAX - 1)),
             }),
-            forgotten: self.list(|s| (s.topic_id(), s.int())),
+            forgotten: self.list(|s| FetchKey { topic_id: s.topic_id(), topic: s.topic(), partition: s.int() }),
             rack_id: self.text(),
         }
     }
@@ -483,6 +485,7 @@ impl<'a> Source<'a> {
             session_id: self.int(),
             partitions: self.list(|s| FetchPartitionResponse {
                 topic_id: s.topic_id(),
+                topic: s.topic(),
                 partition: s.int(),
                 error: s.error(),
                 high_watermark: s.long(),

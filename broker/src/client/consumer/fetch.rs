@@ -10,8 +10,8 @@ use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
 use crate::context::Context;
 use crate::event::ClientEvent;
-use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, TopicPartition};
-use crate::message::{ErrorCode, FetchPartition, FetchRequest, FetchResponse, LeaderHint, Response};
+use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, TopicName, TopicPartition};
+use crate::message::{ErrorCode, FetchKey, FetchPartition, FetchRequest, FetchResponse, LeaderHint, Response};
 
 impl Consumer {
     /// Whether records of this partition wait for a poll.
@@ -69,6 +69,7 @@ impl Consumer {
     pub(super) fn send_fetch(&mut self, ctx: &mut Context, cluster: &mut Cluster, node: NodeId, fetch: &SessionFetch) {
         let partition = |(partition, held): &(TopicPartition, SessionPartition)| FetchPartition {
             topic_id: held.topic_id,
+            topic: TopicName::default(),
             partition: partition.partition,
             current_leader_epoch: held.leader_epoch,
             fetch_offset: held.fetch_offset,
@@ -88,8 +89,9 @@ impl Consumer {
             isolation: self.isolation,
             session_id: fetch.id,
             session_epoch: fetch.epoch,
+            by_name: false,
             partitions: fetch.send.iter().map(partition).collect(),
-            forgotten: fetch.forget.clone(),
+            forgotten: fetch.forget.iter().copied().map(FetchKey::by_id).collect(),
             rack_id: String::new(),
         };
         let token = self.token();

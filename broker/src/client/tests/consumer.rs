@@ -19,6 +19,7 @@ fn fetched(session_id: i32, high_watermark: Offset, records: Bytes) -> FetchResp
 fn partition(error: ErrorCode, high_watermark: Offset, records: Bytes) -> FetchPartitionResponse {
     FetchPartitionResponse {
         topic_id: topic_id("orders"),
+        topic: crate::ids::TopicName::default(),
         partition: 0,
         error,
         high_watermark,

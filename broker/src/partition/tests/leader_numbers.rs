@@ -41,8 +41,10 @@ fn fetch_request(replica: i32, at: Offset, epoch: i32, last_fetched: i32) -> Fet
         isolation: IsolationLevel::ReadUncommitted,
         session_id: 0,
         session_epoch: -1,
+        by_name: false,
         partitions: vec![FetchPartition {
             topic_id: topic_id(),
+            topic: TopicName::default(),
             partition: 0,
             current_leader_epoch: LeaderEpoch(epoch),
             fetch_offset: at,
@@ -455,4 +457,27 @@ fn a_batch_that_the_shrunken_isr_commits_is_answered_not_enough_replicas_after_a
     }]);
     append(&mut c, 1);
     assert_eq!(c.produce_error(960), Some(ErrorCode::None), "the new minimum counts from the next event on");
+}
+
+/// Before version 13 a fetch names its topics (KIP-516), and is answered by name.
+#[test]
+fn a_fetch_by_name_reads_what_a_fetch_by_id_reads() {
+    let mut c = leader_of(&[1], "1");
+    append(&mut c, 3);
+    let epoch = c.partition(LEADER).leader_epoch().0;
+    let by_name = |name: &str| {
+        let mut request = fetch_request(-1, 0, epoch, -1);
+        request.by_name = true;
+        request.partitions[0].topic_id = TopicId::ZERO;
+        request.partitions[0].topic = TopicName::new(name);
+        request
+    };
+    let by_id = ask(&mut c, fetch_request(-1, 0, epoch, -1));
+    let named = ask(&mut c, by_name("orders"));
+    assert_eq!((named.error, named.topic_id, named.topic.as_str()), (ErrorCode::None, TopicId::ZERO, "orders"));
+    assert_eq!((named.records, named.high_watermark), (by_id.records, 3));
+    assert_eq!(ask(&mut c, by_name("other")).error, ErrorCode::UnknownTopicOrPartition);
+    let mut by_no_id = fetch_request(-1, 0, epoch, -1);
+    by_no_id.partitions[0].topic_id = TopicId::ZERO;
+    assert_eq!(ask(&mut c, by_no_id).error, ErrorCode::UnknownTopicId);
 }

@@ -7,6 +7,7 @@ use super::*;
 fn partition(topic: u128, offset: Offset) -> FetchPartition {
     FetchPartition {
         topic_id: TopicId(Uuid::from_u128(topic)),
+        topic: TopicName::default(),
         partition: 0,
         current_leader_epoch: LeaderEpoch::NONE,
         fetch_offset: offset,
@@ -29,6 +30,7 @@ fn request(session_id: i32, session_epoch: i32, partitions: Vec<FetchPartition>)
         isolation: IsolationLevel::ReadUncommitted,
         session_id,
         session_epoch,
+        by_name: false,
         partitions,
         forgotten: Vec::new(),
         rack_id: String::new(),
@@ -38,6 +40,7 @@ fn request(session_id: i32, session_epoch: i32, partitions: Vec<FetchPartition>)
 fn answer(topic: u128, high_watermark: Offset, records: &'static [u8]) -> FetchPartitionResponse {
     FetchPartitionResponse {
         topic_id: TopicId(Uuid::from_u128(topic)),
+        topic: TopicName::default(),
         partition: 0,
         error: ErrorCode::None,
         high_watermark,
@@ -67,6 +70,7 @@ fn exchange(
     let parameters = FetchParameters {
         replica: if follower { NodeId(2) } else { NodeId::NONE },
         replica_epoch: BrokerEpoch::NONE,
+        by_name: false,
         min_bytes: 1,
         max_bytes: 1000,
         bound: FetchBound::HighWatermark,
@@ -119,7 +123,7 @@ fn a_request_that_does_not_fit_its_session_is_refused_and_an_empty_session_close
     let wrong = exchange(&mut s, 0, false, &request(1, 2, vec![]), &fine);
     assert_eq!(wrong, (ErrorCode::InvalidFetchSessionEpoch, 0, vec![]));
     let mut forget = request(1, 1, vec![]);
-    forget.forgotten = vec![(TopicId(Uuid::from_u128(1)), 0)];
+    forget.forgotten = vec![FetchKey::by_id((TopicId(Uuid::from_u128(1)), 0))];
     assert_eq!(exchange(&mut s, 0, false, &forget, &fine), (ErrorCode::None, 0, vec![]));
     assert_eq!(s.iter().count(), 0);
     let final_one = exchange(&mut s, 0, false, &request(0, -1, vec![partition(1, 10)]), &fine);
@@ -159,4 +163,35 @@ fn a_fetcher_asks_anew_when_its_session_is_lost_and_closes_the_one_it_had() {
     session.answered(&response(ErrorCode::None, 78));
     assert_eq!(session.answered(&response(ErrorCode::FetchSessionIdNotFound, 0)), SessionVerdict::Lost);
     assert_eq!((session.id, session.epoch), (0, 0));
+}
+
+/// `FetchSessionTest.testFetchSessionWithUnknownIdOldRequestVersion` and its kin: a session that goes by name does so for
+/// as long as it lives.
+#[test]
+fn session_by_name_is_no_session_by_id() {
+    let mut sessions = FetchSessions::new(10);
+    let named = |epoch, by_name| {
+        let mut by_name_request = request(if epoch == 0 { 0 } else { 1 }, epoch, Vec::new());
+        by_name_request.by_name = by_name;
+        if by_name {
+            let mut of_orders = partition(0, 0);
+            of_orders.topic = TopicName::new("orders");
+            by_name_request.partitions = vec![of_orders];
+        }
+        by_name_request
+    };
+    let mut of_orders = answer(0, 5, b"");
+    of_orders.topic = TopicName::new("orders");
+    let mut moved = of_orders.clone();
+    moved.high_watermark = 6;
+    let (error, id, _) = exchange(&mut sessions, 0, false, &named(0, true), &[of_orders.clone()]);
+    assert_eq!((error, id), (ErrorCode::None, 1));
+    assert!(sessions.iter().all(|(_, session)| session.by_name && session.len() == 1));
+    let (error, ..) = exchange(&mut sessions, 1, false, &named(1, false), &[]);
+    assert_eq!(error, ErrorCode::FetchSessionTopicIdError);
+    // What is refused moves nothing: the next request by name is the one that was due.
+    let (error, _, sent) = exchange(&mut sessions, 2, false, &named(1, true), &[of_orders]);
+    assert_eq!((error, sent.len()), (ErrorCode::None, 0), "nothing has changed");
+    let (error, _, sent) = exchange(&mut sessions, 3, false, &named(2, true), &[moved]);
+    assert_eq!((error, sent.len()), (ErrorCode::None, 1));
 }
