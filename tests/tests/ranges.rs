@@ -135,8 +135,9 @@ fn second_leader_begins_7_to_10_2_seconds_after_the_cut() {
 }
 
 /// Both survivors time out 2.0 s after their last fetch answer; the smaller election timeout decides, two epochs later.
-/// Survivors whose draws lie within a round trip of each other split the vote once more (there is no candidate
-/// backoff): such a seed needs more epochs, and more time. Those are few, and not what the range speaks of.
+/// Survivors whose draws lie within one trip of each other split the vote once more (there is no candidate backoff):
+/// such a seed needs more epochs, and more time. They are one in fifty (docs: decision 10), and not what the range
+/// speaks of.
 #[test]
 fn split_vote_ends_after_3_06_to_4_06_seconds() {
     let killed = |fault: &Fault| matches!(fault, Fault::Kill { .. });
@@ -146,7 +147,7 @@ fn split_vote_ends_after_3_06_to_4_06_seconds() {
         (found.expect("a leader is elected"), *seed)
     });
     let (split_once, split_again): (Vec<_>, Vec<_>) = all.into_iter().partition(|(found, _)| found.epochs == 2);
-    assert!(split_again.len() <= 20, "more than one seed in ten: {split_again:?}");
+    assert!((1..=12).contains(&split_again.len()), "four of two hundred are expected: {split_again:?}");
     assert!(split_again.iter().all(|(found, _)| found.epochs > 2 && found.seconds > 4.0), "{split_again:?}");
     // The kill falls one microsecond after the last answers.
     judge("13-split-vote", 3.059_999, 4.06, split_once);
