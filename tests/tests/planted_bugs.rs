@@ -113,6 +113,12 @@ fn an_eligible_leader_that_lost_what_it_held() {
 }
 
 #[test]
+fn a_broker_that_shows_its_whole_log_when_it_starts() {
+    let name = "more/high-watermark-starts-at-log-end";
+    assert_caught_by(name, "committed-below-high-watermark", Verdict::Safety);
+}
+
+#[test]
 fn a_new_leader_that_does_not_wait_for_its_followers() {
     assert_caught_by("more/high-watermark-ignores-unknown", "leader-completeness", Verdict::Safety);
 }

@@ -261,8 +261,6 @@ pub enum Switch {
     IsrShrinksBeforeCommit,
     /// A follower enters the ISR without having reached the high watermark.
     IsrExpandBelowHighWatermark,
-    /// Fetch responses are applied although they answer another offset or epoch.
-    ApplyStaleFetchResponse,
     /// A follower truncates to its high watermark instead of the diverging epoch (before KIP-101).
     TruncateToHighWatermark,
     /// A leader asked for the end of an epoch that it never had answers with the start of its next one, and does not

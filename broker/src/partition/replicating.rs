@@ -16,7 +16,7 @@ use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
 use crate::config::Switch;
 use crate::context::Context;
-use crate::event::{FetchIgnored, LogStartReason, PartitionEvent};
+use crate::event::{LogStartReason, PartitionEvent};
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use crate::log::{AppendError, Log};
 use crate::message::{
@@ -262,13 +262,8 @@ impl ReplicaManager {
     ) -> Option<(TopicPartition, LeaderEpoch)> {
         let fetcher = self.fetchers.get(&leader)?;
         let (name, sent) = fetcher.session.asked(answer.topic_id, answer.partition)?;
-        let applies_stale = self.config.behaviour.is(Switch::ApplyStaleFetchResponse);
         match fetcher.check_answer(name, sent, ctx.now.monotonic) {
             Ok(state) => Some((name.clone(), state.current_leader_epoch)),
-            Err(FetchIgnored::OtherOffset | FetchIgnored::OtherEpoch) if applies_stale => {
-                let state = fetcher.partitions.get(name)?;
-                Some((name.clone(), state.current_leader_epoch))
-            }
             Err(reason) => {
                 ctx.emit(PartitionEvent::FetchResponseIgnored { partition: name.clone(), reason });
                 None
@@ -284,7 +279,6 @@ impl ReplicaManager {
         leader_epoch: LeaderEpoch,
         answer: &FetchPartitionResponse,
     ) -> Replicated {
-        let applies_stale = self.config.behaviour.is(Switch::ApplyStaleFetchResponse);
         let fetch_offset = self
             .fetchers
             .values()
@@ -293,7 +287,7 @@ impl ReplicaManager {
         let Ok((partition, _)) = self.online(name) else {
             return Replicated::Failed(ErrorCode::KafkaStorageError, None);
         };
-        if fetch_offset != partition.log.log_end_offset() && !applies_stale {
+        if fetch_offset != partition.log.log_end_offset() {
             return Replicated::Failed(ErrorCode::UnknownServerError, None);
         }
         if !answer.records.is_empty() {

@@ -6,28 +6,36 @@ use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
     name: "committed-below-high-watermark",
-    rule: "a replica, leader or follower, moves its high watermark only over records that are committed: readers may see them",
+    rule: "what a replica, leader or follower, has below its high watermark is committed: readers may see it",
     source: "KAFKA-14704; KIP-392; hachikuji/kafka-specification WeakIsr; KIP-966 (LogMatching, ConsistentRead)",
 };
 
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
-    let Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, to, .. }) = seen.event else {
-        return None;
+    let (partition, shown) = match seen.event {
+        Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, to, .. }) => (partition, *to),
+        Event::Partition(PartitionEvent::BecameLeader { partition, high_watermark, .. }) => {
+            (partition, *high_watermark)
+        }
+        _ => return None,
     };
-    let known = seen.model.partitions.get(partition)?;
-    // Between an excused loss and the new leader's first act nobody knows what is committed.
-    if known.excuse.is_some() {
+    let known = seen.model.partitions.get(partition).filter(|known| known.registration.is_some())?;
+    let replica = seen.model.replica(partition, seen.machine)?;
+    // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
+    // of that leader shows what it has lost.
+    if known.excuse.is_some() || replica.epoch < known.rebased_in {
         return None;
     }
-    let replica = seen.model.replica(partition, seen.machine)?;
-    let below = known.committed.partition_point(|batch| batch.last_offset < *to);
-    let missing = replica.first_missing(&known.committed[..below])?;
-    Some(Finding {
-        property: PROPERTY,
-        partition: Some(partition.clone()),
-        message: format!(
-            "{partition}: machine {} moves its high watermark to {to}, but what it has at offset {} is not the committed batch {}..={} of epoch {}",
-            seen.machine, missing.base_offset, missing.base_offset, missing.last_offset, missing.leader_epoch
-        ),
-    })
+    let machine = seen.machine;
+    let message = if shown > known.committed_end {
+        let end = known.committed_end;
+        format!("{partition}: machine {machine} has the high watermark {shown}, but only what lies below {end} is committed")
+    } else {
+        let below = known.committed.partition_point(|batch| batch.last_offset < shown);
+        let missing = replica.first_missing(&known.committed[..below])?;
+        format!(
+            "{partition}: machine {machine} has the high watermark {shown}, but lacks the committed batch {}..={} of epoch {}",
+            missing.base_offset, missing.last_offset, missing.leader_epoch
+        )
+    };
+    Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message })
 }

@@ -50,6 +50,8 @@ pub struct Replica {
     pub high_watermark: Offset,
     /// The epoch in which it leads; none while it does not.
     pub leads_in: Option<LeaderEpoch>,
+    /// The leader epoch that it knows; none before it has heard of one.
+    pub epoch: Option<LeaderEpoch>,
     /// The in-sync set in force, and the proposed one, as far as a leader has said.
     pub isr: BTreeSet<NodeId>,
     /// Members whose addition the leader has proposed.
@@ -73,6 +75,8 @@ pub struct Partition {
     pub acked_end: Offset,
     /// Why a loss would be nobody's fault; none while it would be a bug.
     pub excuse: Option<&'static str>,
+    /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
+    pub rebased_in: Option<LeaderEpoch>,
 }
 
 /// A partition's registration, as a controller said when it was committed.
@@ -285,14 +289,16 @@ impl Model {
             PartitionEvent::BecameLeader { partition, leader_epoch, high_watermark, isr, .. } => {
                 let replica = self.replica_mut(partition, machine);
                 replica.leads_in = Some(*leader_epoch);
+                replica.epoch = Some(*leader_epoch);
                 replica.high_watermark = *high_watermark;
                 replica.isr = isr.iter().copied().collect();
                 replica.proposed.clear();
                 self.rebase_if_excused(partition, machine);
             }
-            PartitionEvent::BecameFollower { partition, .. } => {
+            PartitionEvent::BecameFollower { partition, leader_epoch, .. } => {
                 let replica = self.replica_mut(partition, machine);
                 replica.leads_in = None;
+                replica.epoch = Some(*leader_epoch);
                 replica.isr.clear();
                 replica.proposed.clear();
             }
@@ -341,6 +347,7 @@ impl Model {
             return;
         }
         let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
+        known.rebased_in = replica.leads_in;
         known.committed.retain(|batch| replica.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)));
         known.committed_end = known.committed_end.min(replica.log_end_offset);
         known.acked_end = known.acked_end.min(replica.log_end_offset);
