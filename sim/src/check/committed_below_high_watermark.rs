@@ -28,7 +28,9 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let machine = seen.machine;
     let message = if shown > known.committed_end {
         let end = known.committed_end;
-        format!("{partition}: machine {machine} has the high watermark {shown}, but only what lies below {end} is committed")
+        format!(
+            "{partition}: machine {machine} has the high watermark {shown}, but only what lies below {end} is committed"
+        )
     } else {
         let below = known.committed.partition_point(|batch| batch.last_offset < shown);
         let missing = replica.first_missing(&known.committed[..below])?;
