@@ -99,6 +99,7 @@ caught! {
     an_end_that_goes_back: "end-offset-monotonic" is Safety;
     a_retry_under_a_new_epoch: "idempotent-record-once" is Safety;
     a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" is Safety;
+    a_broker_that_chases_the_end: "caught-up-broker-unfenced" is Safety;
     a_broker_that_never_comes_back: "liveness" is Liveness;
 }
 

@@ -77,9 +77,17 @@ impl Controller {
         if next == BrokerControlState::ControlledShutdown {
             decision.controlled_shutdown = Some(broker);
         }
+        let is_caught_up = request.current_metadata_offset >= registration_offset;
+        decision.fact(ControllerEvent::HeartbeatAnswered {
+            broker,
+            metadata_offset: request.current_metadata_offset,
+            is_caught_up,
+            asks_to_serve: !request.want_fence && !request.want_shut_down,
+            is_fenced: next.is_fenced(),
+        });
         decision.answer(BrokerHeartbeatResponse {
             error: ErrorCode::None,
-            is_caught_up: request.current_metadata_offset >= registration_offset,
+            is_caught_up,
             is_fenced: next.is_fenced(),
             should_shut_down: next == BrokerControlState::ShutdownNow,
         })

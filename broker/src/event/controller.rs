@@ -96,6 +96,19 @@ pub enum ControllerEvent {
         /// Why.
         error: crate::message::ErrorCode,
     },
+    /// A broker's heartbeat was answered.
+    HeartbeatAnswered {
+        /// Whose.
+        broker: NodeId,
+        /// How far it has read the metadata log.
+        metadata_offset: Offset,
+        /// Whether it was told that it has caught up.
+        is_caught_up: bool,
+        /// Whether it wants to be unfenced, and not to stop.
+        asks_to_serve: bool,
+        /// Whether it is fenced from now on.
+        is_fenced: bool,
+    },
     /// A block of producer ids was given out.
     ProducerIdsAllocated {
         /// To which broker.

@@ -10,6 +10,7 @@
 
 mod acked_record_not_lost;
 mod broker_image_is_replay;
+mod caught_up_broker_unfenced;
 mod committed_below_high_watermark;
 mod deposed_leader_resigns;
 mod end_offset_monotonic;
@@ -66,6 +67,7 @@ pub const PROPERTIES: &[Property] = &[
     leader_completeness::PROPERTY,
     one_leader_per_epoch::PROPERTY,
     deposed_leader_resigns::PROPERTY,
+    caught_up_broker_unfenced::PROPERTY,
     replication_quorum_superset::PROPERTY,
     isr_within_replicas::PROPERTY,
     epochs_only_grow::PROPERTY,
@@ -206,7 +208,7 @@ impl Suite {
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
-        self.evaluated += 14;
+        self.evaluated += 15;
         order_of_positions::observe(&seen)
             .or_else(|| self.high_watermark_monotonic.observe(&seen))
             .or_else(|| self.end_offset_monotonic.observe(&seen))
@@ -214,6 +216,7 @@ impl Suite {
             .or_else(|| self.one_leader_per_epoch.observe(&seen))
             .or_else(|| self.epochs_only_grow.observe(&seen))
             .or_else(|| isr_within_replicas::observe(&seen))
+            .or_else(|| caught_up_broker_unfenced::observe(&seen))
             .or_else(|| replication_quorum_superset::observe(&seen))
             .or_else(|| producer_sequence::observe(&seen))
             .or_else(|| self.idempotent_record_once.observe(&seen))

@@ -240,6 +240,7 @@ fn controller_row(
             Some(row("regist!", cast.node_name(*broker), &[], "another session of it lives"))
         }
         ControllerEvent::ControlledShutdownGranted { .. }
+        | ControllerEvent::HeartbeatAnswered { .. }
         | ControllerEvent::ProducerIdsAllocated { .. }
         | ControllerEvent::WriteCommitted { .. } => None,
     }
