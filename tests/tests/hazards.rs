@@ -1,0 +1,92 @@
+//! Hazards: what Kafka 4.1 itself gets wrong, shown and mended.
+//!
+//! ```text
+//!   scenarios/hazards/NAME.toml ──as it stands, faithful to Kafka──▶ the check that it names, or an expectation, fails
+//!                               ──with the hazard mended───────────▶ pass
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trial_sim::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::scenario::vocabulary::hazard_names;
+use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_tests::parallel;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let folder = root().join("scenarios/hazards");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
+        let source = fs::read_to_string(path).expect("a scenario is readable");
+        Scenario::parse(&shown, &source).unwrap_or_else(|invalid| panic!("{invalid}"))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn play(scenario: &Scenario) -> Report {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run(scenario, options, &mut |_| true)
+}
+
+fn assert_all(wrong: impl Fn(&Scenario) -> Option<String> + Sync) {
+    let findings: Vec<String> = parallel::map(&scenarios(), wrong).into_iter().flatten().collect();
+    assert!(findings.is_empty(), "{}", findings.join("\n\n"));
+}
+
+#[test]
+fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
+    assert_all(|scenario| {
+        let shown = scenario.file.hazard.as_ref()?;
+        let report = play(scenario);
+        let wanted = shown.property.as_ref().map(|property| property.value.as_str());
+        let verdict = if wanted.is_some() { Verdict::Safety } else { Verdict::Expectation };
+        (report.verdict != verdict || report.property != wanted).then(|| {
+            let (found, verdict) = (report.failures.join("\n"), report.verdict);
+            format!("{}: expected {wanted:?}, found {:?} and {verdict}: {found}", scenario.path, report.property)
+        })
+    });
+}
+
+#[test]
+fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
+    assert_all(|scenario| {
+        let shown = scenario.file.hazard.as_ref()?;
+        let mut mended = scenario.clone();
+        mended.mend(&shown.name);
+        let mut all = scenario.clone();
+        hazard_names().iter().for_each(|name| all.mend(name));
+        [mended, all].iter().map(play).find(|report| report.verdict != Verdict::Pass).map(|report| {
+            format!("{}: {}: {}", scenario.path, report.verdict, report.failures.join("\n"))
+        })
+    });
+}
+
+#[test]
+fn every_hazard_has_a_scenario_of_its_name_and_a_page_in_the_book() {
+    let shown: BTreeSet<String> = scenarios()
+        .iter()
+        .map(|scenario| {
+            let name = Path::new(&scenario.path).file_stem().and_then(|name| name.to_str()).expect("a file has a name");
+            let hazard = scenario.file.hazard.as_ref().unwrap_or_else(|| panic!("{}: no [hazard]", scenario.path));
+            assert_eq!((scenario.file.id.value.as_str(), hazard.name.value.as_str()), (name, name), "{}", scenario.path);
+            name.to_owned()
+        })
+        .collect();
+    assert_eq!(shown, hazard_names().into_iter().collect(), "hazards that are shown, and hazards that there are");
+    let summary = fs::read_to_string(root().join("docs/src/SUMMARY.md")).expect("the book has a summary");
+    for name in shown {
+        let page = format!("hazards/{name}.md");
+        let text = fs::read_to_string(root().join("docs/src").join(&page)).unwrap_or_else(|_| panic!("docs/src/{page}"));
+        assert!(summary.contains(&page), "docs/src/SUMMARY.md does not link {page}");
+        assert!(text.contains(&format!("scenarios/hazards/{name}.toml")), "docs/src/{page} does not say how to run it");
+    }
+}
