@@ -64,9 +64,11 @@ fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
         mended.mend(&shown.name);
         let mut all = scenario.clone();
         hazard_names().iter().for_each(|name| all.mend(name));
-        [mended, all].iter().map(play).find(|report| report.verdict != Verdict::Pass).map(|report| {
-            format!("{}: {}: {}", scenario.path, report.verdict, report.failures.join("\n"))
-        })
+        [mended, all]
+            .iter()
+            .map(play)
+            .find(|report| report.verdict != Verdict::Pass)
+            .map(|report| format!("{}: {}: {}", scenario.path, report.verdict, report.failures.join("\n")))
     });
 }
 
@@ -77,7 +79,12 @@ fn every_hazard_has_a_scenario_of_its_name_and_a_page_in_the_book() {
         .map(|scenario| {
             let name = Path::new(&scenario.path).file_stem().and_then(|name| name.to_str()).expect("a file has a name");
             let hazard = scenario.file.hazard.as_ref().unwrap_or_else(|| panic!("{}: no [hazard]", scenario.path));
-            assert_eq!((scenario.file.id.value.as_str(), hazard.name.value.as_str()), (name, name), "{}", scenario.path);
+            assert_eq!(
+                (scenario.file.id.value.as_str(), hazard.name.value.as_str()),
+                (name, name),
+                "{}",
+                scenario.path
+            );
             name.to_owned()
         })
         .collect();
@@ -85,7 +92,8 @@ fn every_hazard_has_a_scenario_of_its_name_and_a_page_in_the_book() {
     let summary = fs::read_to_string(root().join("docs/src/SUMMARY.md")).expect("the book has a summary");
     for name in shown {
         let page = format!("hazards/{name}.md");
-        let text = fs::read_to_string(root().join("docs/src").join(&page)).unwrap_or_else(|_| panic!("docs/src/{page}"));
+        let text =
+            fs::read_to_string(root().join("docs/src").join(&page)).unwrap_or_else(|_| panic!("docs/src/{page}"));
         assert!(summary.contains(&page), "docs/src/SUMMARY.md does not link {page}");
         assert!(text.contains(&format!("scenarios/hazards/{name}.toml")), "docs/src/{page} does not say how to run it");
     }

@@ -9,6 +9,10 @@
 //! ```
 //!
 //! Nothing of it happens before the logs are loaded; then each task keeps its phase.
+//!
+//! Simplified: Kafka checkpoints high watermarks for the first time as soon as the first metadata is published
+//! (`BrokerMetadataPublisher.finishInitializingReplicaManager`), in a thread beside the fetchers; here that waits for
+//! the task's phase.
 
 use std::time::Duration;
 

@@ -208,7 +208,7 @@ impl Suite {
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
-        self.evaluated += 15;
+        self.evaluated += 16;
         order_of_positions::observe(&seen)
             .or_else(|| self.high_watermark_monotonic.observe(&seen))
             .or_else(|| self.end_offset_monotonic.observe(&seen))
