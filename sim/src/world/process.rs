@@ -111,7 +111,12 @@ impl World {
         messages: Vec<(u32, u64)>,
         outcome: &mut Outcome,
     ) {
-        outcome.events.extend(effects.events);
+        // Nearly always nothing was published before it in the same step.
+        if outcome.events.is_empty() {
+            outcome.events = effects.events;
+        } else {
+            outcome.events.extend(effects.events);
+        }
         self.perform(machine, lane, effects.outputs, messages, outcome);
         self.arm_timer(machine, lane);
     }

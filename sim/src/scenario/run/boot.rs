@@ -218,8 +218,11 @@ impl Run<'_> {
     }
 
     fn is_serving(&self) -> bool {
-        self.active_controller().is_some()
-            && self.brokers.iter().all(|machine| view::is_fenced(&self.world, NodeId(machine.0 as i32)) == Some(false))
+        // Asked after every step of the boot: the newest metadata is looked for once, not once for each broker.
+        let Some(image) = self.active_controller().and_then(|_| view::metadata(&self.world)) else { return false };
+        let is_unfenced =
+            |machine: &MachineId| image.broker(NodeId(machine.0 as i32)).is_some_and(|known| !known.fenced);
+        self.brokers.iter().all(is_unfenced)
     }
 
     fn is_replicated(&self) -> bool {

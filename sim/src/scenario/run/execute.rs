@@ -247,7 +247,10 @@ impl<'a> Run<'a> {
             self.kept.observe(&self.world);
         }
         self.ledger.observe(&step);
-        self.picture.observe(&step);
+        // Only lanes are drawn from it.
+        if matches!(self.options.trace, TraceKind::Lanes | TraceKind::Full) {
+            self.picture.observe(&step);
+        }
         self.events.observe(&step);
         if self.booted {
             self.show(&step)?;
