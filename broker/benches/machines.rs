@@ -12,7 +12,7 @@ use trial_broker::choice::LowestChoice;
 use trial_broker::config::LogSettings;
 use trial_broker::context::Context;
 use trial_broker::ids::{
-    BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerEpoch, ProducerId, TopicId, TopicPartition,
+    BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition,
 };
 use trial_broker::log::{AppendOrigin, LoadOptions, Log};
 use trial_broker::message::{Api, FetchPartition, FetchRequest, IsolationLevel, Request};
@@ -114,6 +114,7 @@ fn logs(criterion: &mut Criterion) {
 fn fetch() -> Request {
     let partition = |partition| FetchPartition {
         topic_id: TopicId(Uuid::from_u128(7)),
+        topic: TopicName::default(),
         partition,
         current_leader_epoch: LeaderEpoch(3),
         fetch_offset: 1_000,
@@ -136,6 +137,7 @@ fn fetch() -> Request {
         partitions: (0..3).map(partition).collect(),
         forgotten: Vec::new(),
         rack_id: String::new(),
+        by_name: false,
     };
     request.into()
 }
