@@ -21,6 +21,7 @@ pub mod bench;
 pub mod check;
 pub mod clock;
 pub mod disk;
+pub mod explore;
 pub mod fault;
 pub mod machine;
 pub mod network;

@@ -25,6 +25,8 @@ pub enum StreamPurpose {
     Directory,
     /// The choices of a machine; the first subject is the machine, the second the purpose.
     Choice,
+    /// What the explorer draws of a scenario; the subject is (aspect, index).
+    Explore,
 }
 
 /// One stream of randomness.

@@ -140,8 +140,8 @@ settings! {
         log_dir_failure_timeout: Duration = "log.dir.failure.timeout.ms", ms(30_000), 1 => i64::MAX;
         /// Whether leadership returns to the preferred replica by itself.
         auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable", true, 0 => 1;
-        /// How often the controller looks for leaderships to return.
-        leader_imbalance_check_interval: Duration = "leader.imbalance.check.interval.seconds", ms(300_000), 1 => i64::MAX;
+        /// How often the controller looks for leaderships to return. In seconds, as the name says, unlike its neighbours.
+        leader_imbalance_check_seconds: i64 = "leader.imbalance.check.interval.seconds", 300, 1 => I32_MAX;
         /// How often the controller looks for partitions that need an unclean election.
         unclean_leader_election_interval: Duration = "unclean.leader.election.interval.ms", ms(300_000), 0 => i64::MAX;
         /// A broker's request to another node without an answer for this long has failed.

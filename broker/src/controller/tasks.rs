@@ -81,7 +81,7 @@ impl Controller {
         match task {
             PeriodicTask::FenceStaleBroker => Some((settings.broker_session_timeout / 8).max(millisecond)),
             PeriodicTask::ElectPreferred if settings.auto_leader_rebalance_enable => {
-                Some(settings.leader_imbalance_check_interval.max(millisecond))
+                Some(Duration::from_secs(settings.leader_imbalance_check_seconds.unsigned_abs()))
             }
             PeriodicTask::ElectPreferred => None,
             PeriodicTask::ElectUnclean => Some(settings.unclean_leader_election_interval.max(millisecond)),

@@ -4,6 +4,7 @@
 //! invalid scenario, 3 liveness, 4 crash of a machine's assertion, 5 nondeterminism, 130 Ctrl-C.
 
 mod bench;
+mod explore;
 mod interrupt;
 mod museum;
 mod output;
@@ -36,6 +37,7 @@ Examples:
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
   trial museum rep
   trial shrink found.toml --out scenarios/regressions/small.toml
+  trial explore --budget 60s
 
 Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
 
@@ -52,6 +54,10 @@ enum Command {
     Bench(bench::Bench),
     /// Show known bugs of Kafka: each without and with its switch, and the check that finds it.
     Museum(museum::Museum),
+    /// Run thousands of seeds, each a scenario of its own, and say what they found.
+    Explore(explore::Explore),
+    /// Join the results of several explorations.
+    Merge(explore::Merge),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -144,6 +150,8 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Museum(arguments) => museum::museum(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
+        Command::Merge(arguments) => explore::merge(&arguments),
         Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),
     };
     ExitCode::from(code)

@@ -4,6 +4,7 @@
 //!   at | after | when | when-event      one of them; none means: right after the step before
 //!   within                              how long an expectation, or a `when`, may take to hold
 //!   note                                words for the reader
+//!   optional                            left out if its target is nobody now
 //!   kill | clog | produce | expect | …  exactly one action
 //! ```
 //!
@@ -48,6 +49,10 @@ macro_rules! vocabulary {
             /// Words for the reader.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub note: Option<String>,
+            /// Whether the step is left out, with a line that says so, when the machine that it names by what it does
+            /// ("leader", "stopped") is nobody at that instant. Otherwise that is a failure.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub optional: bool,
             $(
                 $(#[doc = $doc])*
                 #[serde(rename = $name, default, skip_serializing_if = "Option::is_none")]

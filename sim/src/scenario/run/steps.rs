@@ -147,6 +147,11 @@ impl Run<'_> {
         self.advance(at)?;
         let resolved = match self.entries(step, at) {
             Ok(resolved) => resolved,
+            Err(reason) if step.optional => {
+                self.note(at, format!("step {}: {} is left out: {reason}", step.number, step.action.name()));
+                self.previous = at;
+                return Ok(());
+            }
             Err(reason) => {
                 let title = format!("{} could not run", self.title_of(step));
                 self.fail(Diagnostic::new(title, step.action.span.clone(), reason));

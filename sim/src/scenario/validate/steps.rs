@@ -23,6 +23,8 @@ pub struct PlannedStep {
     pub within: Option<Spanned<Spans>>,
     /// Words for the reader.
     pub note: Option<String>,
+    /// Whether it is left out when its target is nobody.
+    pub optional: bool,
     /// What it does.
     pub action: Spanned<Action>,
 }
@@ -57,6 +59,7 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
             start,
             within: step.within.clone(),
             note: step.note.clone(),
+            optional: step.optional,
             action,
         });
     }

@@ -1,0 +1,230 @@
+//! The cluster of a seed: how many machines, how they are set, which topics they hold.
+//!
+//! Settings stay within what Kafka allows and what an operator might choose, but lean
+//! towards the short end: in half a minute of virtual time sessions must lapse, segments
+//! must roll, snapshots must be taken. Some settings are left at Kafka's defaults in most
+//! seeds, so that the common case is explored too.
+
+use super::Profile;
+use super::draw::{Aspect, Draw};
+use super::text::{ids, set, spanned};
+use crate::scenario::Seed;
+use crate::scenario::format::{Cluster, Latency, Settings, Span, Topic};
+
+/// What the rest of the generator needs to know of the cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    /// The ids of the brokers, or of the combined processes.
+    pub(super) brokers: Vec<i32>,
+    /// The ids of controllers of their own; none in a combined cluster.
+    pub(super) controllers: Vec<i32>,
+    /// The topics of time zero.
+    pub(super) topics: Vec<TopicShape>,
+    /// Whether eligible leader replicas are kept.
+    pub(super) elr: bool,
+    /// `broker.session.timeout.ms`, in microseconds: how long the controller believes in a dead broker.
+    pub(super) session_micros: u64,
+    /// How long faults go on.
+    pub(super) duration: Span,
+    /// How long a message usually takes.
+    pub(super) latency: Latency,
+}
+
+/// One topic.
+#[derive(Clone, Debug)]
+pub(super) struct TopicShape {
+    pub(super) name: String,
+    /// The brokers of each partition, the preferred leader first.
+    pub(super) replicas: Vec<Vec<i32>>,
+    /// `min.insync.replicas`.
+    pub(super) min_isr: u64,
+}
+
+impl Shape {
+    /// The names of all partitions: "orders-0".
+    pub(super) fn partitions(&self) -> Vec<String> {
+        let of = |topic: &TopicShape| {
+            (0..topic.replicas.len()).map(|index| format!("{}-{index}", topic.name)).collect::<Vec<_>>()
+        };
+        self.topics.iter().flat_map(of).collect()
+    }
+
+    /// Whether brokers are controllers too.
+    pub(super) fn is_combined(&self) -> bool {
+        self.controllers.is_empty()
+    }
+
+    /// The names of all machines of the cluster.
+    pub(super) fn machines(&self) -> Vec<String> {
+        let brokers = self.brokers.iter().map(|id| format!("b{id}"));
+        brokers.chain(self.controllers.iter().map(|id| format!("c{}", id - 100))).collect()
+    }
+
+    /// How many machines may be without what they had not synced, at one time: one less than the smallest
+    /// `min.insync.replicas` with eligible leader replicas (KIP-966), none without them.
+    pub(super) fn loss_budget(&self) -> usize {
+        let smallest = self.topics.iter().map(|topic| topic.min_isr).min().unwrap_or(1);
+        if self.elr { smallest.saturating_sub(1) as usize } else { 0 }
+    }
+}
+
+/// Draws a cluster and its topics.
+pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec<Topic>) {
+    let mut draw = Draw::new(seed, Aspect::Topology, 0);
+    let (brokers, controllers) = machines(profile, &mut draw);
+    let combined = controllers == 0;
+    let elr = !draw.percent(15);
+    let duration = match profile {
+        Profile::Lite => Span::from_millis(draw.between(8_000, 15_000) as i64),
+        _ => Span::from_millis(draw.between(12_000, 35_000) as i64),
+    };
+    let racks = if draw.percent(20) { vec!["r1".to_owned(), "r2".to_owned()] } else { Vec::new() };
+    let latency = latency(&mut Draw::new(seed, Aspect::Network, 0));
+    let mut config = Settings::default();
+    let session_ms = broker_settings(&mut config, &mut Draw::new(seed, Aspect::BrokerSettings, 0));
+    log_settings(profile, &mut config, &mut Draw::new(seed, Aspect::LogSettings, 0));
+    quorum_settings(profile, &mut config, &mut Draw::new(seed, Aspect::QuorumSettings, 0));
+    let ids_of_brokers: Vec<i32> = (1..=brokers as i32).collect();
+    let (shapes, topics) = topics(profile, seed, &ids_of_brokers);
+    let count = |number: u64| Some(spanned(number as u32));
+    let cluster = Cluster {
+        brokers: if combined { None } else { count(brokers) },
+        controllers: if combined { None } else { count(controllers) },
+        combined: if combined { count(brokers) } else { None },
+        latency: Some(spanned(latency.clone())),
+        racks,
+        config,
+        elr: (!elr).then_some(false),
+        ..Cluster::default()
+    };
+    let shape = Shape {
+        brokers: ids_of_brokers,
+        controllers: (1..=controllers as i32).map(|index| 100 + index).collect(),
+        topics: shapes,
+        elr,
+        session_micros: session_ms * 1000,
+        duration,
+        latency,
+    };
+    (shape, cluster, topics)
+}
+
+/// Brokers and controllers; no controllers of their own in a combined cluster.
+fn machines(profile: Profile, draw: &mut Draw) -> (u64, u64) {
+    let combined = draw.percent(40);
+    let brokers = match profile {
+        Profile::Lite => 3,
+        _ if combined => draw.pick(&[1, 3, 3, 3, 4, 5]),
+        _ => draw.pick(&[1, 2, 3, 3, 3, 4, 5]),
+    };
+    let controllers = match profile {
+        Profile::Lite => draw.pick(&[1, 3]),
+        Profile::Controllers => draw.pick(&[2, 3, 3, 3, 4, 5]),
+        _ => draw.pick(&[1, 3, 3, 3, 5]),
+    };
+    (brokers, if combined { 0 } else { controllers })
+}
+
+fn latency(draw: &mut Draw) -> Latency {
+    match draw.between(0, 3) {
+        0 => Latency::Constant(draw.span(1, 20)),
+        1 => Latency::Uniform { min: Span { micros: 200 }, max: draw.span(2, 30) },
+        2 => Latency::Exponential { min: Span { micros: 200 }, mean: draw.span(1, 10) },
+        _ => Latency::Bimodal { fast: draw.span(1, 5), slow: draw.span(20, 200), one_in: draw.between(20, 200) as u32 },
+    }
+}
+
+/// Replication, sessions and elections. Returns the session timeout in milliseconds.
+fn broker_settings(config: &mut Settings, draw: &mut Draw) -> u64 {
+    let session = draw.scale(1_500, 9_000);
+    set(config, "broker.session.timeout.ms", session);
+    set(config, "broker.heartbeat.interval.ms", draw.scale(100, session / 3));
+    let fetch_wait = draw.scale(100, 500);
+    set(config, "replica.fetch.wait.max.ms", fetch_wait);
+    set(config, "replica.lag.time.max.ms", draw.scale(fetch_wait * 4, 15_000));
+    set(config, "replica.socket.timeout.ms", draw.scale(fetch_wait * 4, 10_000));
+    set(config, "replica.fetch.backoff.ms", draw.scale(50, 1_000));
+    set(config, "replica.high.watermark.checkpoint.interval.ms", draw.scale(200, 5_000));
+    if draw.percent(25) {
+        set(config, "replica.fetch.max.bytes", draw.scale(100, 10_000));
+    }
+    if draw.percent(15) {
+        set(config, "max.incremental.fetch.session.cache.slots", draw.scale(1, 4));
+    }
+    if draw.percent(50) {
+        set(config, "leader.imbalance.check.interval.seconds", draw.scale(1, 20));
+    } else if draw.percent(30) {
+        set(config, "auto.leader.rebalance.enable", false);
+    }
+    if draw.percent(30) {
+        set(config, "unclean.leader.election.interval.ms", draw.scale(500, 10_000));
+    }
+    if draw.percent(10) {
+        set(config, "controlled.shutdown.enable", false);
+    }
+    session
+}
+
+/// Segments, checkpoints, retention.
+fn log_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
+    if draw.percent(if profile == Profile::Disk { 80 } else { 40 }) {
+        set(config, "internal.segment.bytes", draw.scale(300, 20_000));
+        set(config, "index.interval.bytes", draw.scale(64, 4_096));
+    }
+    set(config, "log.flush.offset.checkpoint.interval.ms", draw.scale(500, 20_000));
+    set(config, "log.initial.task.delay.ms", draw.scale(100, 10_000));
+    if draw.percent(25) {
+        set(config, "log.retention.check.interval.ms", draw.scale(1_000, 10_000));
+        set(config, "retention.bytes", draw.scale(2_000, 50_000));
+        set(config, "file.delete.delay.ms", draw.scale(100, 10_000));
+    }
+    if draw.percent(20) {
+        set(config, "trial.log.dirs", 2);
+    }
+}
+
+/// Elections, snapshots. A member's fetch may be parked for half a second, so the fetch timeout is well above that.
+fn quorum_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
+    set(config, "controller.quorum.election.timeout.ms", draw.scale(300, 1_500));
+    set(config, "controller.quorum.fetch.timeout.ms", draw.scale(1_200, 3_000));
+    set(config, "controller.quorum.election.backoff.max.ms", draw.scale(50, 1_000));
+    set(config, "controller.quorum.request.timeout.ms", draw.scale(800, 2_000));
+    set(config, "controller.quorum.append.linger.ms", draw.pick(&[0, 5, 25, 25, 50]));
+    if draw.percent(if profile == Profile::Controllers { 75 } else { 25 }) {
+        set(config, "metadata.log.max.record.bytes.between.snapshots", draw.scale(200, 10_000));
+        set(config, "internal.metadata.log.segment.bytes", draw.scale(500, 10_000));
+        if draw.percent(60) {
+            set(config, "metadata.max.retention.bytes", draw.scale(200, 10_000));
+        }
+    }
+}
+
+fn topics(profile: Profile, seed: Seed, brokers: &[i32]) -> (Vec<TopicShape>, Vec<Topic>) {
+    let count = if profile == Profile::Lite { 1 } else { Draw::new(seed, Aspect::Topic, 0).pick(&[1, 1, 1, 2, 2, 3]) };
+    (1..=count).map(|index| topic(seed, index, brokers)).unzip()
+}
+
+fn topic(seed: Seed, index: u64, brokers: &[i32]) -> (TopicShape, Topic) {
+    let mut draw = Draw::new(seed, Aspect::Topic, index);
+    let partitions = draw.pick(&[1, 1, 2, 3]);
+    let most = brokers.len().min(4) as u64;
+    let factor = if most >= 3 { draw.pick(&[1, 2, 3, 3, 3, 3, most]) } else { draw.between(1, most) };
+    let min_isr = if draw.percent(70) { factor.div_ceil(2).max(factor.min(2)) } else { draw.between(1, factor) };
+    let unclean = draw.percent(12);
+    let replicas: Vec<Vec<i32>> =
+        (0..partitions).map(|_| draw.shuffled(brokers).into_iter().take(factor as usize).collect()).collect();
+    let mut config = Settings::default();
+    set(&mut config, "min.insync.replicas", min_isr);
+    if unclean {
+        set(&mut config, "unclean.leader.election.enable", true);
+    }
+    let name = format!("t{index}");
+    let topic = Topic {
+        name: spanned(name.clone()),
+        partitions: None,
+        replication_factor: None,
+        replicas: Some(spanned(replicas.iter().map(|list| spanned(ids(list))).collect())),
+        config,
+    };
+    (TopicShape { name, replicas, min_isr }, topic)
+}

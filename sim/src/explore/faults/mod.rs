@@ -1,0 +1,298 @@
+//! The faults of a seed: which kinds, how many, when, on whom, and how they are mended.
+//!
+//! ```text
+//!   swarm: which kinds are on, how often ─┐
+//!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order ──▶ all is mended
+//!   bursts: several close together ───────┘
+//! ```
+//!
+//! A subset of the kinds is on in each seed, some are off entirely (swarm testing): a seed
+//! that only pauses and clogs reaches states in which a seed with everything never stays.
+//! Faults that come close together find more than the same faults apart: a *burst* aims
+//! several at one partition's leader and follower, at one machine while it recovers, or at
+//! the active controller and a leader while an election goes on.
+
+mod incident;
+mod referee;
+mod victim;
+
+use super::Profile;
+use super::cluster::Shape;
+use super::draw::{Aspect, Draw};
+use super::text::{at, said, spanned};
+use crate::scenario::format::Step;
+use crate::scenario::format::action::{DiskError, Heal, Messages, SetLatency};
+use crate::scenario::{Seed, Span};
+
+pub(super) use incident::Incident;
+use incident::incident;
+use victim::Victim;
+
+/// The kinds of faults. The order is part of every seed: new kinds go to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// A process dies, and starts after a while.
+    Kill,
+    /// A process dies and starts at once.
+    Restart,
+    /// A process is asked to stop, and starts after a while.
+    Stop,
+    /// A process stands still for a while.
+    Pause,
+    /// A machine loses its power, and comes back after a while.
+    PowerCut,
+    /// A broker comes back with an empty disk.
+    Replace,
+    /// A wall clock jumps.
+    Skew,
+    /// A machine is cut off, both ways.
+    Isolate,
+    /// Nothing passes from one machine to some others.
+    OneWay,
+    /// The cluster falls into two groups.
+    Split,
+    /// Messages of a kind are held back for a while.
+    Clog,
+    /// One message is held for a while.
+    Hold,
+    /// One message is lost.
+    Drop,
+    /// One message is late.
+    Delay,
+    /// Messages take longer for a while.
+    Latency,
+    /// Syncs are slow for a while.
+    Slow,
+    /// A disk answers nothing for a while.
+    Stall,
+    /// A disk answers with errors until it is exchanged.
+    DiskError,
+    /// One sync fails, and its pages stay dirty.
+    FailedSync,
+    /// One sync fails, and its pages are gone.
+    LostSync,
+    /// The voters' election timeouts become equal.
+    AlignTimers,
+    /// A topic is created.
+    CreateTopic,
+    /// A topic is deleted.
+    DeleteTopic,
+    /// A topic gets more partitions.
+    CreatePartitions,
+    /// A topic's settings change.
+    AlterConfig,
+    /// Preferred leaders are elected.
+    ElectPreferred,
+    /// A leader is elected whatever is lost by it.
+    ElectUnclean,
+    /// A partition moves.
+    Reassign,
+    /// A client dies, and starts after a while.
+    ClientCrash,
+    /// A client stands still for a while.
+    ClientPause,
+}
+
+impl Kind {
+    /// All kinds.
+    pub(super) const ALL: &'static [Kind] = &[
+        Kind::Kill,
+        Kind::Restart,
+        Kind::Stop,
+        Kind::Pause,
+        Kind::PowerCut,
+        Kind::Replace,
+        Kind::Skew,
+        Kind::Isolate,
+        Kind::OneWay,
+        Kind::Split,
+        Kind::Clog,
+        Kind::Hold,
+        Kind::Drop,
+        Kind::Delay,
+        Kind::Latency,
+        Kind::Slow,
+        Kind::Stall,
+        Kind::DiskError,
+        Kind::FailedSync,
+        Kind::LostSync,
+        Kind::AlignTimers,
+        Kind::CreateTopic,
+        Kind::DeleteTopic,
+        Kind::CreatePartitions,
+        Kind::AlterConfig,
+        Kind::ElectPreferred,
+        Kind::ElectUnclean,
+        Kind::Reassign,
+        Kind::ClientCrash,
+        Kind::ClientPause,
+    ];
+
+    /// Whether it hits one machine in a way that several of them close together make worse.
+    fn is_sharp(self) -> bool {
+        matches!(
+            self,
+            Kind::Kill
+                | Kind::Restart
+                | Kind::Stop
+                | Kind::Pause
+                | Kind::PowerCut
+                | Kind::Isolate
+                | Kind::OneWay
+                | Kind::Clog
+                | Kind::Stall
+        )
+    }
+}
+
+/// What the faults of a seed are drawn for.
+pub(super) struct Stage<'a> {
+    pub(super) profile: Profile,
+    pub(super) seed: Seed,
+    pub(super) shape: &'a Shape,
+    /// The names of the clients.
+    pub(super) clients: Vec<String>,
+}
+
+/// Draws all faults, each with its time in microseconds, and what ends them all.
+pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> {
+    let kinds = swarm(stage);
+    let mut incidents: Vec<Incident> = Vec::new();
+    for (kind, count) in &kinds {
+        incidents.extend((0..*count).map(|number| single(stage, *kind, number)));
+    }
+    let sharp: Vec<Kind> = kinds.iter().map(|(kind, _)| *kind).filter(|kind| kind.is_sharp()).collect();
+    if !sharp.is_empty() {
+        let count = Draw::new(stage.seed, Aspect::Burst, 0).pick(&[0, 0, 1, 1, 2, 3]);
+        incidents.extend((1..=count).flat_map(|number| burst(stage, &sharp, number)));
+    }
+    // A stable order: by time, then by the order in which they were drawn.
+    incidents.sort_by_key(|incident| incident.at);
+    if !over_budget {
+        incidents = referee::within_budget(incidents, stage.shape);
+    }
+    let end = stage.shape.duration.micros;
+    let mut timed: Vec<(i64, Step)> = incidents
+        .into_iter()
+        .flat_map(|incident| incident.steps.into_iter().map(move |(after, step)| (incident.at + after, step)))
+        .filter(|(micros, _)| *micros < end)
+        .collect();
+    timed.sort_by_key(|(micros, _)| *micros);
+    timed.extend(mended(stage, &kinds).into_iter().map(|step| (end, step)));
+    timed
+}
+
+/// Both lists in order of time, each step at an instant of its own: entries of one instant would otherwise come late.
+pub(super) fn merged(workload: Vec<(i64, Step)>, faults: Vec<(i64, Step)>) -> Vec<Step> {
+    let mut timed: Vec<(i64, Step)> = workload.into_iter().chain(faults).collect();
+    timed.sort_by_key(|(micros, _)| *micros);
+    let mut last = -2;
+    let mut steps = Vec::new();
+    for (micros, step) in timed {
+        last = micros.max(last + 2);
+        steps.push(at(last, step));
+    }
+    steps
+}
+
+/// Which kinds are on, and how many faults there are of each.
+fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
+    let mut draw = Draw::new(stage.seed, Aspect::Swarm, 0);
+    let total = draw.scale(2, 24);
+    let mut weights: Vec<(Kind, u64)> = Vec::new();
+    for kind in stage.profile.kinds().iter().filter(|kind| possible(**kind, stage)) {
+        let mut own = Draw::new(stage.seed, Aspect::Swarm, 1 + *kind as u64);
+        let (is_on, weight) = (own.percent(45), own.pick(&[1, 2, 4, 8]));
+        if is_on {
+            weights.push((*kind, weight));
+        }
+    }
+    let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
+    weights.into_iter().map(|(kind, weight)| (kind, (total * weight).div_ceil(sum.max(1)))).collect()
+}
+
+/// Whether there is somebody to suffer it.
+fn possible(kind: Kind, stage: &Stage) -> bool {
+    let shape = stage.shape;
+    match kind {
+        Kind::Split | Kind::OneWay | Kind::Isolate => shape.machines().len() > 1,
+        // A voter's disk is never replaced: its vote would be lost with it for the whole run.
+        Kind::Replace => !shape.is_combined() && shape.brokers.len() > 1,
+        Kind::ClientCrash | Kind::ClientPause => !stage.clients.is_empty(),
+        Kind::Reassign => shape.brokers.len() > 1,
+        _ => true,
+    }
+}
+
+/// One fault, with a stream of its own.
+fn single(stage: &Stage, kind: Kind, number: u64) -> Incident {
+    let mut draw = Draw::new(stage.seed, Aspect::Fault, (kind as u64) << 32 | number);
+    let at = draw.between(100_000, stage.shape.duration.micros as u64 - 1) as i64;
+    let victim = victim::any(stage, &mut draw);
+    incident(kind, at, &victim, stage, number, &mut draw)
+}
+
+/// Several faults close together.
+fn burst(stage: &Stage, sharp: &[Kind], number: u64) -> Vec<Incident> {
+    let mut draw = Draw::new(stage.seed, Aspect::Burst, number);
+    let shape = stage.shape;
+    let partitions = shape.partitions();
+    let partition = partitions[draw.between(0, partitions.len() as u64 - 1) as usize].clone();
+    let (leader, follower) = (Victim::Leader(partition.clone()), Victim::Follower(partition));
+    let session_ms = shape.session_micros / 1000;
+    let (victims, gap_ms): (Vec<Victim>, u64) = match draw.between(0, 4) {
+        // Leader after leader, about as far apart as an election takes.
+        0 => (vec![leader.clone(), leader.clone(), leader], session_ms * 2),
+        1 => (vec![leader, follower], 300),
+        2 => (vec![follower, leader], 300),
+        // The same machine while it recovers.
+        3 => {
+            let broker = Victim::Broker(draw.pick(&shape.brokers));
+            (vec![broker.clone(), broker.clone(), broker], 3_000)
+        }
+        _ => (vec![Victim::ActiveController, leader, Victim::ActiveController], 1_500),
+    };
+    let mut at = draw.between(100_000, shape.duration.micros as u64 - 1) as i64;
+    let mut incidents = Vec::new();
+    for (victim, index) in victims.iter().zip(0u64..) {
+        let kind = draw.pick(sharp);
+        let mut own = Draw::new(stage.seed, Aspect::Burst, number << 32 | index);
+        incidents.push(incident(kind, at, victim, stage, index, &mut own));
+        at += draw.span(1, gap_ms.max(2)).micros;
+    }
+    incidents
+}
+
+/// The end of all faults: the network is healed, the disks are well, everybody runs.
+fn mended(stage: &Stage, kinds: &[(Kind, u64)]) -> Vec<Step> {
+    let on = |any: &[Kind]| kinds.iter().any(|(kind, _)| any.contains(kind));
+    let shape = stage.shape;
+    let mut steps = vec![Step { heal: said(Heal::default()), ..Step::default() }];
+    if on(&[Kind::Hold, Kind::Drop, Kind::Delay]) {
+        steps.push(Step { release: said(Messages::default()), ..Step::default() });
+    }
+    if on(&[Kind::Latency]) {
+        let usual = SetLatency { from: None, to: None, is: spanned(shape.latency.clone()) };
+        steps.push(Step { latency: said(usual), ..Step::default() });
+    }
+    let brokers = shape.brokers.iter().map(|id| Victim::Broker(*id));
+    let machines: Vec<Victim> = brokers.chain(shape.controllers.iter().map(|id| Victim::Controller(*id))).collect();
+    for machine in &machines {
+        if on(&[Kind::Slow]) {
+            let slow = victim::slow(machine, Span::default());
+            steps.push(Step { slow: said(slow), ..Step::default() });
+        }
+        if on(&[Kind::DiskError, Kind::FailedSync, Kind::LostSync]) {
+            let well = victim::fail(machine, DiskError::None, None);
+            steps.push(Step { fail: said(well), ..Step::default() });
+        }
+        if on(&[Kind::Pause]) {
+            steps.push(Step { resume: said(machine.target()), ..Step::default() });
+        }
+        steps.push(Step { start: said(machine.target()), ..Step::default() });
+    }
+    for client in stage.clients.iter().filter(|_| on(&[Kind::ClientCrash])) {
+        steps.push(Step { start: said(Victim::Client(client.clone()).target()), ..Step::default() });
+    }
+    steps
+}

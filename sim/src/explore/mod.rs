@@ -1,0 +1,100 @@
+//! Exploration: thousands of seeds, each a scenario of its own, and what they found.
+//!
+//! ```text
+//!   profile, seed ─▶ generate ─▶ scenario ─▶ run ─▶ Outcome { report, signature, marks }
+//!                     draw         File       │            │
+//!                     cluster     (printable) │            ▼
+//!                     workload                │     Campaign: failures by signature, marks, one fingerprint
+//!                     faults              switches
+//! ```
+//!
+//! The generator turns a seed into an explicit list of timed steps and reads nothing else:
+//! switches are turned on in the scenario afterwards, so that a seed is the same scenario
+//! with a bug and without it. [`run_seed`] is the whole of one seed; [`explore`] runs many,
+//! on all cores, in any order, to the same result.
+
+mod campaign;
+mod cluster;
+mod draw;
+mod farm;
+mod faults;
+mod generate;
+pub mod marks;
+mod profile;
+mod signature;
+mod text;
+mod workload;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use trial_broker::config::Switch;
+
+use crate::scenario::print::print;
+use crate::scenario::run::{RunOptions, TraceKind, run_watched};
+use crate::scenario::{Report, Scenario, Seed, Verdict};
+
+pub use campaign::{Campaign, Failure, SeedResult};
+pub use farm::{Asked, Farm, Shard, explore, first_difference};
+pub use generate::{Drawing, generate};
+pub use marks::Mark;
+pub use profile::Profile;
+pub use signature::Signature;
+
+/// What a seed came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The scenario that was run, with its text; its switches are on.
+    pub scenario: Scenario,
+    /// How the run ended.
+    pub report: Report,
+    /// What it has in common with other failures; none if it passed.
+    pub signature: Option<Signature>,
+    /// The marks that it reached.
+    pub marks: BTreeSet<Mark>,
+}
+
+/// The scenario of a seed, as text and as what the text says, with these switches on. The text is what `trial run`
+/// takes.
+///
+/// # Panics
+/// The generator wrote a scenario that is not valid: a mistake of the generator, shown with its text.
+pub fn scenario_of(profile: Profile, seed: Seed, drawing: Drawing, switches: &[String]) -> Scenario {
+    let mut file = generate(profile, seed, drawing);
+    file.cluster.value.switches = switches.iter().cloned().map(crate::scenario::format::Spanned::nowhere).collect();
+    let text = print(&file);
+    let path = format!("{}.toml", file.id.value);
+    Scenario::parse(&path, &text).unwrap_or_else(|invalid| panic!("{invalid}\n{text}"))
+}
+
+/// Whether there is a switch of this name.
+pub fn is_switch(name: &str) -> bool {
+    serde_json::from_value::<Switch>(name.into()).is_ok()
+}
+
+/// Draws the scenario of a seed, turns the switches on, and runs it on a thread of its own.
+pub fn run_seed(profile: Profile, seed: Seed, drawing: Drawing, switches: &[String]) -> Outcome {
+    run_until(scenario_of(profile, seed, drawing, switches), &|| false).expect("nobody stops it")
+}
+
+/// Runs a scenario to its end; none if somebody stopped it before that.
+pub(crate) fn run_until(scenario: Scenario, stopped: &Asked) -> Option<Outcome> {
+    let mut observer = marks::Observer::default();
+    let mut was_stopped = false;
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    let report = run_watched(&scenario, options, &mut |_| true, &mut |world, step| {
+        if let Some(step) = step {
+            observer.observe(world, step);
+        }
+        was_stopped = stopped();
+        if was_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if was_stopped {
+        return None;
+    }
+    let signature = (report.verdict != Verdict::Pass).then(|| Signature::of(&report)).flatten();
+    Some(Outcome { scenario, report, signature, marks: observer.reached() })
+}

@@ -1,0 +1,175 @@
+//! Profiles: which part of the world a campaign looks at.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::faults::Kind;
+use super::marks::Mark;
+
+/// What a campaign draws from. Each profile is a subset of one generator, not a generator of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Clusters of every shape, the common faults.
+    #[default]
+    Default,
+    /// Small clusters that are killed and started: the cheapest seeds.
+    Lite,
+    /// What disks do: power cuts, slow and stalled disks, errors, lost syncs, small segments.
+    Disk,
+    /// What networks do: partitions in two directions and in one, clogs, held, late and lost messages.
+    Network,
+    /// The metadata quorum and the controllers: elections, snapshots, administration.
+    Controllers,
+    /// Everything, rare things too.
+    Everything,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: &'static [Profile] =
+        &[Profile::Default, Profile::Lite, Profile::Disk, Profile::Network, Profile::Controllers, Profile::Everything];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Default => "default",
+            Profile::Lite => "lite",
+            Profile::Disk => "disk",
+            Profile::Network => "network",
+            Profile::Controllers => "controllers",
+            Profile::Everything => "everything",
+        }
+    }
+
+    /// The kinds of faults that a seed of this profile may draw.
+    pub(super) fn kinds(self) -> &'static [Kind] {
+        match self {
+            Profile::Default => &[
+                Kind::Kill,
+                Kind::Restart,
+                Kind::Stop,
+                Kind::Pause,
+                Kind::PowerCut,
+                Kind::Isolate,
+                Kind::OneWay,
+                Kind::Clog,
+                Kind::Slow,
+                Kind::Stall,
+                Kind::Reassign,
+                Kind::ElectPreferred,
+                Kind::ClientCrash,
+            ],
+            Profile::Lite => &[Kind::Kill, Kind::Restart, Kind::Stop],
+            Profile::Disk => &[
+                Kind::Kill,
+                Kind::Restart,
+                Kind::Stop,
+                Kind::PowerCut,
+                Kind::Replace,
+                Kind::Slow,
+                Kind::Stall,
+                Kind::DiskError,
+                Kind::FailedSync,
+                Kind::LostSync,
+                Kind::Skew,
+            ],
+            Profile::Network => &[
+                Kind::Kill,
+                Kind::Pause,
+                Kind::Isolate,
+                Kind::OneWay,
+                Kind::Split,
+                Kind::Clog,
+                Kind::Hold,
+                Kind::Drop,
+                Kind::Delay,
+                Kind::Latency,
+            ],
+            Profile::Controllers => &[
+                Kind::Kill,
+                Kind::Restart,
+                Kind::Stop,
+                Kind::Pause,
+                Kind::PowerCut,
+                Kind::Isolate,
+                Kind::OneWay,
+                Kind::Hold,
+                Kind::Stall,
+                Kind::AlignTimers,
+                Kind::CreateTopic,
+                Kind::DeleteTopic,
+                Kind::CreatePartitions,
+                Kind::AlterConfig,
+                Kind::ElectPreferred,
+                Kind::Reassign,
+            ],
+            Profile::Everything => Kind::ALL,
+        }
+    }
+
+    /// How likely a fault is aimed at a controller rather than at a broker, in percent.
+    pub(super) fn controllers_percent(self) -> u64 {
+        match self {
+            Profile::Controllers => 60,
+            Profile::Lite | Profile::Default | Profile::Disk | Profile::Network | Profile::Everything => 20,
+        }
+    }
+
+    /// The marks that a campaign of a few hundred seeds of this profile must reach.
+    pub fn must_reach(self) -> &'static [Mark] {
+        match self {
+            Profile::Lite => &[Mark::LeaderMovedDuringFetch, Mark::FormerLeaderTruncated, Mark::IsrShrunk],
+            Profile::Default => &[
+                Mark::LeaderMovedDuringFetch,
+                Mark::FormerLeaderTruncated,
+                Mark::IsrShrunk,
+                Mark::IsrExpanded,
+                Mark::DuplicateAvoided,
+                Mark::ControllerMoved,
+                Mark::BytesLostInPowerCut,
+                Mark::LogRecovered,
+            ],
+            Profile::Disk => &[
+                Mark::BytesLostInPowerCut,
+                Mark::PowerCutInsideSync,
+                Mark::LogRecovered,
+                Mark::TornTailDropped,
+                Mark::StepDroppedByCrash,
+                Mark::SegmentRolled,
+                Mark::LogDirectoryFailed,
+            ],
+            Profile::Network => &[
+                Mark::IsrShrunk,
+                Mark::IsrExpanded,
+                Mark::LeaderMovedDuringFetch,
+                Mark::DuplicateAvoided,
+                Mark::StaleFetchIgnored,
+                Mark::IsrChangeRefused,
+                Mark::TwoLeadersAtOnce,
+            ],
+            Profile::Controllers => &[
+                Mark::ControllerMoved,
+                Mark::VoteRefused,
+                Mark::MetadataTruncated,
+                Mark::SnapshotCreated,
+                Mark::SnapshotLoaded,
+                Mark::ReplicasMoved,
+            ],
+            Profile::Everything => &[
+                Mark::ControllerMoved,
+                Mark::EligibleLeaderElected,
+                Mark::IsrShrunk,
+                Mark::FormerLeaderTruncated,
+                Mark::BytesLostInPowerCut,
+            ],
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,83 @@
+//! Every seed is a valid scenario, printed and read back equal; the same for ever.
+
+use super::*;
+use crate::scenario::format::File;
+
+#[test]
+fn every_seed_of_every_profile_is_a_valid_scenario_that_is_printed_and_read_back_equal() {
+    for profile in Profile::ALL {
+        for seed in 0..300 {
+            let file = generate(*profile, Seed(seed), Drawing::default());
+            let scenario = scenario_of(*profile, Seed(seed), Drawing::default(), &[]);
+            assert_eq!(scenario.file, file, "{}", scenario.source);
+        }
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_scenario_with_a_switch_and_without_it() {
+    for seed in 0..20 {
+        let without = scenario_of(Profile::Everything, Seed(seed), Drawing::default(), &[]);
+        let with = scenario_of(Profile::Everything, Seed(seed), Drawing::default(), &["vote-twice".to_owned()]);
+        let mut bare = with.file.clone();
+        bare.cluster.value.switches.clear();
+        assert_eq!(print(&bare), without.source);
+    }
+}
+
+#[test]
+fn seeds_differ_and_every_kind_of_step_occurs_in_a_campaign() {
+    let files: Vec<File> = (0..400).map(|seed| generate(Profile::Everything, Seed(seed), Drawing::default())).collect();
+    let texts: BTreeSet<String> = files.iter().map(print).collect();
+    assert_eq!(texts.len(), files.len());
+    let seen: BTreeSet<&str> =
+        files.iter().flat_map(|file| &file.steps).flat_map(|step| step.actions()).map(|action| action.name()).collect();
+    for name in [
+        "kill",
+        "power-cut",
+        "stop",
+        "pause",
+        "start",
+        "restart",
+        "replace",
+        "skew",
+        "partition",
+        "heal",
+        "clog",
+        "unclog",
+        "latency",
+        "drop",
+        "delay",
+        "hold",
+        "release",
+        "slow",
+        "stall",
+        "fail",
+        "produce",
+        "crash",
+        "create-topic",
+        "delete-topic",
+        "create-partitions",
+        "alter-config",
+        "elect-leader",
+        "reassign",
+        "align-timers",
+    ] {
+        assert!(seen.contains(name), "no seed has `{name}`");
+    }
+}
+
+#[test]
+fn within_the_budget_no_machine_loses_anything_where_nothing_may_be_lost() {
+    use crate::scenario::format::action::Lose;
+    let mut cuts = 0;
+    for seed in 0..200 {
+        let file = generate(Profile::Disk, Seed(seed), Drawing::default());
+        let no_budget = file.cluster.elr == Some(false);
+        for cut in file.steps.iter().filter_map(|step| step.power_cut.as_ref()).filter(|_| no_budget) {
+            cuts += 1;
+            assert_eq!(cut.lose.as_ref().map(|lose| lose.value), Some(Lose::None), "seed {seed}");
+        }
+    }
+    assert!(cuts > 0, "no seed shows it");
+}

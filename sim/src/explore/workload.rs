@@ -1,0 +1,127 @@
+//! Who uses the cluster of a seed, and what for.
+//!
+//! A fault schedule finds nothing if the data never takes the needed shape: so producers
+//! of every kind of promise are drawn, with batches of one record and of many, with
+//! requests in flight that can overtake each other, with retries and without.
+
+use super::Profile;
+use super::cluster::Shape;
+use super::draw::{Aspect, Draw};
+use super::text::{said, set, spanned};
+use crate::scenario::format::action::Produce;
+use crate::scenario::format::{Client, ClientSettings, Step};
+use crate::scenario::{Seed, Span};
+
+/// The most records of one seed: a run should cost faults, not bytes.
+const MOST_RECORDS: u64 = 400;
+
+/// The clients of a seed, and the names of those who can fail.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Workload {
+    pub(super) clients: Vec<Client>,
+    /// What they send: the time in microseconds, and the step.
+    pub(super) steps: Vec<(i64, Step)>,
+}
+
+/// Draws the clients and what they send.
+pub(super) fn draw_workload(profile: Profile, seed: Seed, shape: &Shape) -> Workload {
+    let mut draw = Draw::new(seed, Aspect::Client, 0);
+    let producers = if profile == Profile::Lite { 1 } else { draw.pick(&[1, 2, 2, 3]) };
+    let consumers = if profile == Profile::Lite { draw.between(0, 1) } else { draw.pick(&[0, 1, 1, 2]) };
+    let mut workload = Workload::default();
+    for index in 1..=producers {
+        let name = format!("p{index}");
+        workload.clients.push(producer(seed, index, &name));
+        workload.steps.extend(produces(seed, index, &name, shape, MOST_RECORDS / producers));
+    }
+    for index in 1..=consumers {
+        workload.clients.push(consumer(seed, producers + index, &format!("r{index}"), shape));
+    }
+    workload
+}
+
+fn client(name: &str) -> Client {
+    Client { name: spanned(name.to_owned()), producer: None, consumer: None, admin: None }
+}
+
+fn producer(seed: Seed, index: u64, name: &str) -> Client {
+    let mut draw = Draw::new(seed, Aspect::Client, index);
+    let mut section = ClientSettings::default();
+    let settings = &mut section.settings;
+    let acks = draw.pick(&["all", "all", "all", "all", "all", "1", "0"]);
+    set(settings, "acks", acks);
+    if acks == "all" && draw.percent(25) {
+        set(settings, "idempotence", false);
+    }
+    if draw.percent(50) {
+        set(settings, "max.in.flight.requests.per.connection", draw.between(1, 5));
+    }
+    if draw.percent(50) {
+        set(settings, "linger.ms", draw.scale(1, 50));
+    }
+    if draw.percent(30) {
+        set(settings, "batch.size", draw.scale(50, 2_000));
+    }
+    if draw.percent(15) {
+        set(settings, "retries", draw.between(0, 3));
+    }
+    let request = draw.scale(500, 15_000);
+    set(settings, "request.timeout.ms", request);
+    // Kafka demands delivery.timeout.ms ≥ linger.ms + request.timeout.ms.
+    set(settings, "delivery.timeout.ms", request + draw.scale(1_000, 20_000));
+    set(settings, "retry.backoff.ms", draw.scale(10, 200));
+    set(settings, "metadata.max.age.ms", draw.scale(500, 60_000));
+    set(settings, "max.block.ms", draw.scale(1_000, 20_000));
+    set(settings, "trial.backoff.jitter", true);
+    Client { producer: said(section), ..client(name) }
+}
+
+fn consumer(seed: Seed, index: u64, name: &str, shape: &Shape) -> Client {
+    let mut draw = Draw::new(seed, Aspect::Client, index);
+    let partitions = shape.partitions();
+    let how_many = draw.between(1, partitions.len() as u64) as usize;
+    let mut section = ClientSettings::default();
+    section.assign = draw.some_of(&partitions, how_many).into_iter().map(spanned).collect();
+    let settings = &mut section.settings;
+    set(settings, "fetch.max.wait.ms", draw.scale(100, 500));
+    set(settings, "request.timeout.ms", draw.scale(1_000, 15_000));
+    set(settings, "metadata.max.age.ms", draw.scale(500, 60_000));
+    if draw.percent(30) {
+        set(settings, "max.partition.fetch.bytes", draw.scale(100, 5_000));
+    }
+    if draw.percent(30) {
+        set(settings, "auto.offset.reset", draw.pick(&["latest", "earliest"]));
+    }
+    set(settings, "trial.backoff.jitter", true);
+    Client { consumer: said(section), ..client(name) }
+}
+
+/// What a producer sends: streams of records, each to one topic, from its own time on.
+fn produces(seed: Seed, index: u64, name: &str, shape: &Shape, most: u64) -> Vec<(i64, Step)> {
+    let mut draw = Draw::new(seed, Aspect::Workload, index);
+    let streams = draw.between(1, 2);
+    (0..streams)
+        .map(|_| {
+            let topic = &shape.topics[draw.between(0, shape.topics.len() as u64 - 1) as usize];
+            let start = draw.between(0, shape.duration.micros as u64 / 4) as i64;
+            let left = (shape.duration.micros - start) as u64;
+            let count = draw.scale(10, most / streams);
+            // A stream ends with the faults at the latest: what comes then is answered while all is well.
+            let every = draw.scale(5_000, (left / count).max(10_000));
+            let keys = if draw.percent(50) { (0..8).map(|key| format!("k{key}")).collect() } else { Vec::new() };
+            let bursts = draw.percent(15);
+            let partition = draw.percent(25).then(|| draw.between(0, topic.replicas.len() as u64 - 1) as i32);
+            let produce = Produce {
+                client: spanned(name.to_owned()),
+                topic: spanned(topic.name.clone()),
+                partition: partition.map(spanned),
+                count: said(count.min(if bursts { 50 } else { count }) as u32),
+                every: (!bursts).then(|| spanned(Span { micros: every as i64 })),
+                keys,
+                values: Vec::new(),
+                together: bursts.then_some(true),
+            };
+            (start, Step { produce: said(produce), ..Step::default() })
+        })
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! `trial explore` and `trial merge`: many seeds, and what they came to.
+//!
+//! ```text
+//!   --seeds --budget --shard ─▶ farm ─▶ results ─┬─▶ progress      (standard error)
+//!                                                ├─▶ --out: results.jsonl, one scenario a signature
+//!                                                └─▶ campaign ─▶ report, last line, exit code
+//!   trial merge results.jsonl … ───────────────────▶ campaign ─▶ the same report
+//! ```
+
+mod merge;
+mod out;
+mod progress;
+mod report;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use trial_sim::explore::{self, Campaign, Drawing, Farm, Profile, Shard};
+use trial_sim::scenario::{Seed, Span};
+
+use super::interrupt::{self, INTERRUPTED};
+use super::output::{complain, print};
+use super::{Format, WRONG_USE};
+pub use merge::{Merge, merge};
+use out::Out;
+use progress::Progress;
+use report::Report;
+
+const HELP: &str = "\
+Each seed is a scenario of its own: a cluster, its clients and a list of faults, all drawn from the seed.
+--print-scenario SEED shows it; saved to a file, `trial run` plays it.
+
+What is reported:
+  signatures   failures that are one, by check, message and place; each with its fastest seed
+  excused      seeds in which a failed property was forgiven (loss budget, liveness oracle, hazard); --excused lists them
+  marks        in how many seeds the things came about that ought to come about sometimes; never-reached ones on top
+
+The last line, which scripts may read:
+  explored: 1000 seeds  failures: 0  excused: 12  signatures: 0  unreached-marks: 3  rate: 210/s  fingerprint: 0123456789abcdef
+
+Its fingerprint combines all seeds: it is the same for any --jobs, any order, and for shards that `trial merge` joined.
+The exit code is that of the worst verdict. Ctrl-C keeps what was found.
+
+Examples:
+  trial explore --budget 60s
+  trial explore --profile disk --seeds 0..2000 --out found/
+  trial explore --print-scenario 0x2a > seed.toml && trial run seed.toml
+  trial explore --seeds 0..100000 --shard 3/16 --out shard-3/ && trial merge shard-*/results.jsonl";
+
+/// How many seeds run when neither their number nor a budget is said.
+const SEEDS: u64 = 1000;
+
+/// An exploration's arguments.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Explore {
+    /// The seeds, from the first up to but without the last: 0..1000, 0x10..0x20. Without an end only with --budget.
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    seeds: Option<Seeds>,
+    /// How long to go on: "60s". What is under way then is finished.
+    #[arg(long, value_name = "TIME", value_parser = Span::parse)]
+    budget: Option<Span>,
+    /// What the scenarios are drawn from.
+    #[arg(long, default_value = "default", value_parser = parse_profile)]
+    profile: Profile,
+    /// How many worlds at once; as many as there are cores unless said.
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
+    /// Only one of several parts of the seeds: 0/8 to 7/8.
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
+    shard: Option<Shard>,
+    /// A deliberate bug on every broker and controller; may be said several times.
+    #[arg(long = "switch", value_name = "NAME", value_parser = parse_switch)]
+    switches: Vec<String>,
+    /// Let more machines lose their un-synced bytes together than the loss budget covers.
+    #[arg(long)]
+    over_budget: bool,
+    /// A folder for results.jsonl and one scenario for each signature.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print what came of it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// List the seeds in which something was forgiven.
+    #[arg(long)]
+    excused: bool,
+    /// Print the scenario of one seed, and run nothing.
+    #[arg(long, value_name = "SEED", value_parser = Seed::parse, conflicts_with_all = ["seeds", "budget", "shard", "out"])]
+    print_scenario: Option<Seed>,
+}
+
+/// A range of seeds; without an end it goes on for ever.
+#[derive(Clone, Copy, Debug)]
+struct Seeds {
+    first: u64,
+    end: Option<u64>,
+}
+
+fn parse_seeds(text: &str) -> Result<Seeds, String> {
+    let expected = || format!("expected a range such as 0..1000, found {text:?}");
+    let (first, end) = text.split_once("..").ok_or_else(expected)?;
+    let first = Seed::parse(first)?.0;
+    let end = if end.is_empty() { None } else { Some(Seed::parse(end)?.0) };
+    match end {
+        Some(end) if end <= first => Err(format!("there is no seed in {text}")),
+        end => Ok(Seeds { first, end }),
+    }
+}
+
+fn parse_profile(text: &str) -> Result<Profile, String> {
+    Profile::ALL.iter().copied().find(|profile| profile.name() == text).ok_or_else(|| {
+        let names: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn parse_switch(text: &str) -> Result<String, String> {
+    // The generated scenario would be refused with a switch that does not exist: better to say so here.
+    explore::is_switch(text).then(|| text.to_owned()).ok_or_else(|| format!("there is no switch `{text}`"))
+}
+
+/// Explores. Returns the exit code.
+pub fn explore(arguments: &Explore) -> u8 {
+    let drawing = Drawing { over_budget: arguments.over_budget };
+    if let Some(seed) = arguments.print_scenario {
+        let scenario = explore::scenario_of(arguments.profile, seed, drawing, &arguments.switches);
+        // A reader that has gone is no failure.
+        let _ = print(&scenario.source);
+        return 0;
+    }
+    let Some(farm) = farm_of(arguments, drawing) else { return WRONG_USE };
+    let mut out = match arguments.out.as_deref().map(Out::create).transpose() {
+        Ok(out) => out,
+        Err(complaint) => {
+            complain(&complaint);
+            return WRONG_USE;
+        }
+    };
+    interrupt::watch();
+    let started = Instant::now();
+    let budget = arguments.budget.map(Span::duration);
+    let mut campaign = Campaign::default();
+    let mut progress = Progress::start(arguments.seeds.is_some() || budget.is_none(), &farm, budget);
+    let closing = || budget.is_some_and(|budget| started.elapsed() >= budget);
+    explore::explore(&farm, &interrupt::asked, &closing, &mut |result| {
+        campaign.add(&result);
+        if let Some(out) = &mut out {
+            out.keep(&result, &campaign, drawing, &farm.switches);
+        }
+        progress.show(&campaign);
+    });
+    progress.end();
+    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall: started.elapsed() };
+    let text = match arguments.format {
+        Format::Text => report.text(arguments.excused),
+        Format::Json => report.json(),
+    };
+    let _ = print(&text);
+    if let Some(complaint) = out.and_then(|out| out.complaint()) {
+        complain(&complaint);
+        return WRONG_USE;
+    }
+    exit_code(&campaign, interrupt::asked())
+}
+
+/// The worst verdict; an interruption only where nothing worse is known.
+fn exit_code(campaign: &Campaign, interrupted: bool) -> u8 {
+    match campaign.verdict.exit_code() {
+        0 if interrupted => INTERRUPTED,
+        code => code,
+    }
+}
+
+fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
+    let seeds = match (arguments.seeds, arguments.budget) {
+        (Some(Seeds { first, end: Some(end) }), _) => first..end,
+        (Some(Seeds { first, end: None }), Some(_)) => first..u64::MAX,
+        (Some(Seeds { end: None, .. }), None) => {
+            complain("these seeds have no end: say where they end, or for how long with --budget");
+            return None;
+        }
+        (None, Some(_)) => 0..u64::MAX,
+        (None, None) => 0..SEEDS,
+    };
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    Some(Farm {
+        profile: arguments.profile,
+        drawing,
+        switches: arguments.switches.clone(),
+        seeds,
+        shard: arguments.shard.unwrap_or(Shard::WHOLE),
+        jobs: arguments.jobs.unwrap_or(cores),
+    })
+}
+
+/// Seeds per second.
+fn rate(seeds: u64, wall: Duration) -> f64 {
+    seeds as f64 / wall.as_secs_f64().max(1e-6)
+}

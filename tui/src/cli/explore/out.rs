@@ -1,0 +1,73 @@
+//! What a campaign leaves in a folder: its results as they come, and one scenario for each signature.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use trial_sim::explore::{Campaign, Drawing, SeedResult, scenario_of};
+use trial_sim::scenario::print::{Story, print_with};
+
+/// The name of the file of results.
+const RESULTS: &str = "results.jsonl";
+
+/// A folder that is being filled.
+pub struct Out {
+    folder: PathBuf,
+    results: BufWriter<File>,
+    /// The first thing that could not be written.
+    complaint: Option<String>,
+}
+
+impl Out {
+    /// Makes the folder, with an empty file of results.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be made.
+    pub fn create(folder: &Path) -> Result<Out, String> {
+        let cannot = |path: &Path, error| format!("cannot write {}: {error}", path.display());
+        fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
+        let path = folder.join(RESULTS);
+        let file = File::create(&path).map_err(|error| cannot(&path, error))?;
+        Ok(Out { folder: folder.to_owned(), results: BufWriter::new(file), complaint: None })
+    }
+
+    /// Keeps a result; and its scenario, if no faster seed of its signature is known.
+    pub fn keep(&mut self, result: &SeedResult, campaign: &Campaign, drawing: Drawing, switches: &[String]) {
+        let line = serde_json::to_string(result).expect("a result is JSON");
+        // Flushed at once: whatever ends the process, what was found stays.
+        let written = writeln!(self.results, "{line}").and_then(|()| self.results.flush());
+        self.note(RESULTS, written);
+        let Some(signature) = &result.signature else { return };
+        let is_fastest = campaign.failures.get(signature).is_some_and(|failure| failure.fastest == *result);
+        if is_fastest {
+            let name = format!("{}.toml", signature.file_name());
+            let written = fs::write(self.folder.join(&name), scenario_with_story(result, drawing, switches));
+            self.note(&name, written);
+        }
+    }
+
+    fn note(&mut self, name: &str, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            let path = self.folder.join(name);
+            self.complaint.get_or_insert_with(|| format!("cannot write {}: {error}", path.display()));
+        }
+    }
+
+    /// What could not be written, if anything.
+    pub fn complaint(self) -> Option<String> {
+        self.complaint
+    }
+}
+
+/// The scenario of a failing seed, with what it found above it.
+fn scenario_with_story(result: &SeedResult, drawing: Drawing, switches: &[String]) -> String {
+    let scenario = scenario_of(result.profile, result.seed, drawing, switches);
+    let heading = format!(
+        "Found by exploration, not yet shrunk: verdict {}, fingerprint {}.\n{}",
+        result.verdict,
+        result.fingerprint,
+        result.failures.join("\n")
+    );
+    let story = Story { heading, schema: None, ..Story::default() };
+    print_with(&scenario.file, &story)
+}

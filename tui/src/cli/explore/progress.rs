@@ -1,0 +1,73 @@
+//! How far a campaign is, on the standard error: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use trial_sim::explore::{Campaign, Farm, Mark};
+
+use super::rate;
+use crate::cli::output::complain;
+
+/// How often a line is written where nobody sees a bar.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Shows how far a campaign is.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    told: Instant,
+}
+
+impl Progress {
+    /// Begins to show. The number of seeds is known only when the campaign does not end with its budget.
+    pub fn start(counted: bool, farm: &Farm, budget: Option<Duration>) -> Progress {
+        let now = Instant::now();
+        let bar = io::stderr().is_terminal().then(|| bar(counted, farm, budget));
+        Progress { bar, started: now, told: now }
+    }
+
+    /// One more seed is done.
+    pub fn show(&mut self, campaign: &Campaign) {
+        let line = self.line(campaign);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(campaign.seeds);
+                bar.set_message(line);
+            }
+            None if self.told.elapsed() >= EVERY => {
+                self.told = Instant::now();
+                complain(&format!("{} seeds, {line}", campaign.seeds));
+            }
+            None => {}
+        }
+    }
+
+    fn line(&self, campaign: &Campaign) -> String {
+        let (reached, all) = (campaign.marks.len(), Mark::ALL.len());
+        format!(
+            "{:.0}/s, {} failures in {} signatures, marks {reached}/{all}",
+            rate(campaign.seeds, self.started.elapsed()),
+            campaign.failed,
+            campaign.failures.len(),
+        )
+    }
+
+    /// The campaign is over.
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(counted: bool, farm: &Farm, budget: Option<Duration>) -> ProgressBar {
+    if counted && farm.seeds.end < u64::MAX {
+        let seeds = (farm.seeds.end - farm.seeds.start).div_ceil(farm.shard.count);
+        let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} seeds, {msg}");
+        return ProgressBar::new(seeds).with_style(style.expect("the template is one"));
+    }
+    let budget = budget.map_or(String::new(), |budget| format!(" of {} s", budget.as_secs()));
+    let template = format!("{{elapsed_precise}}{budget} {{spinner}} {{pos}} seeds, {{msg}}");
+    ProgressBar::new_spinner().with_style(ProgressStyle::with_template(&template).expect("the template is one"))
+}

@@ -1,0 +1,100 @@
+//! What a campaign came to, for people and for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::json;
+use trial_sim::explore::{Campaign, Failure, Mark, Profile, Signature};
+
+use super::rate;
+
+/// A campaign that is over.
+pub struct Report<'a> {
+    pub campaign: &'a Campaign,
+    /// The one profile that it had, if it had one.
+    pub profile: Option<Profile>,
+    pub wall: Duration,
+}
+
+impl Report<'_> {
+    /// Signatures, marks, what was forgiven if that is asked for, and the line that scripts read.
+    pub fn text(&self, list_excused: bool) -> String {
+        let mut text = String::new();
+        for (signature, failure) in &self.campaign.failures {
+            text.push_str(&one_failure(signature, failure));
+        }
+        text.push_str(&self.marks());
+        if list_excused {
+            for ((profile, seed), reasons) in &self.campaign.excused {
+                let _ = writeln!(text, "excused: profile {profile} seed {seed}: {}", reasons.join("; "));
+            }
+        }
+        let _ = writeln!(text, "{}", self.campaign.last_line(rate(self.campaign.seeds, self.wall)));
+        text
+    }
+
+    /// In how many seeds each mark was reached; those that nobody reached stand on top.
+    fn marks(&self) -> String {
+        let mut marks: Vec<(u64, Mark)> =
+            Mark::ALL.iter().map(|mark| (self.campaign.marks.get(mark).copied().unwrap_or(0), *mark)).collect();
+        marks.sort();
+        let mut text = String::from("marks: in how many seeds\n");
+        for (count, mark) in marks {
+            let wanted = count == 0 && self.profile.is_some_and(|profile| profile.must_reach().contains(&mark));
+            let missed = if wanted { "  (this profile ought to reach it)" } else { "" };
+            let _ = writeln!(text, "{count:>8}  {mark}: {}{missed}", mark.sentence());
+        }
+        text
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> String {
+        let campaign = self.campaign;
+        let failures: Vec<_> = campaign
+            .failures
+            .iter()
+            .map(|(signature, failure)| {
+                json!({
+                    "signature": signature,
+                    "count": failure.count,
+                    "fastest": failure.fastest,
+                })
+            })
+            .collect();
+        let marks: serde_json::Map<_, _> = Mark::ALL
+            .iter()
+            .map(|mark| (mark.name().to_owned(), json!(campaign.marks.get(mark).copied().unwrap_or(0))))
+            .collect();
+        let excused: Vec<_> = campaign
+            .excused
+            .iter()
+            .map(|((profile, seed), reasons)| json!({ "profile": profile, "seed": seed, "reasons": reasons }))
+            .collect();
+        let object = json!({
+            "seeds": campaign.seeds,
+            "failed": campaign.failed,
+            "twice": campaign.twice,
+            "excused": excused,
+            "signatures": failures,
+            "marks": marks,
+            "verdict": campaign.verdict,
+            "seeds_per_second": rate(campaign.seeds, self.wall),
+            "fingerprint": format!("{:016x}", campaign.fingerprint),
+        });
+        format!("{object}\n")
+    }
+}
+
+fn one_failure(signature: &Signature, failure: &Failure) -> String {
+    let fastest = &failure.fastest;
+    let mut text = format!(
+        "signature: {signature}\n  {} seeds; fastest: profile {} seed {}, {} steps, verdict {}\n",
+        failure.count, fastest.profile, fastest.seed, fastest.steps, fastest.verdict
+    );
+    for line in fastest.failures.iter().take(1).flat_map(|failure| failure.lines()) {
+        let _ = writeln!(text, "    {line}");
+    }
+    let _ =
+        writeln!(text, "  its scenario: trial explore --profile {} --print-scenario {}", fastest.profile, fastest.seed);
+    text
+}
