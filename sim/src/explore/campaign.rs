@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Mark, Outcome, Profile, Signature};
-use crate::scenario::{Seed, Verdict};
+use super::{Mark, Outcome, Profile};
+use crate::scenario::{Seed, Signature, Verdict};
 
 /// One seed's result: one JSON line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl SeedResult {
             virtual_us: outcome.report.virtual_micros,
             twice: false,
             marks: outcome.marks.clone(),
-            excused: Vec::new(),
+            excused: outcome.report.excused.clone(),
             signature: outcome.signature.clone(),
             failures: outcome.report.failures.clone(),
         }

@@ -32,6 +32,8 @@ pub(super) enum Aspect {
     Fault,
     /// Bursts: several faults close together.
     Burst,
+    /// The core that must recover when the faults are over.
+    Core,
 }
 
 /// The draws of one aspect.

@@ -12,9 +12,9 @@ use std::sync::mpsc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Drawing, Outcome, Profile, SeedResult, Signature, run_until, scenario_of};
+use super::{Drawing, Outcome, Profile, SeedResult, run_until, scenario_of};
 use crate::scenario::run::{RunOptions, TraceKind, run_watched};
-use crate::scenario::{Scenario, Seed, Verdict};
+use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
 
 /// One of several parts of a campaign: the seeds whose number leaves `index` when divided by `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +126,16 @@ fn run_one(farm: &Farm, seed: Seed, stopped: &Asked) -> Option<SeedResult> {
 /// Two runs of one seed differ.
 fn condemn(result: &mut SeedResult, one: &Outcome, other: &Outcome) {
     let difference = first_difference(&one.scenario);
-    result.verdict = Verdict::Nondeterminism;
-    result.signature = Some(Signature {
-        check: Verdict::Nondeterminism.to_string(),
-        message: "two runs of one seed differ".to_owned(),
-        place: String::new(),
-    });
-    result.failures.insert(
-        0,
-        format!(
-            "two runs of one seed differ: fingerprints {:016x} and {:016x}, {} and {} steps\n{difference}",
-            one.report.fingerprint, other.report.fingerprint, one.report.steps, other.report.steps
-        ),
+    let failure = format!(
+        "two runs of one seed differ: fingerprints {:016x} and {:016x}, {} and {} steps\n{difference}",
+        one.report.fingerprint, other.report.fingerprint, one.report.steps, other.report.steps
     );
+    // The fingerprints are a matter of chance: what the failure has in common with others is that there are two.
+    let sentence = "two runs of one seed differ".to_owned();
+    let verdict = Verdict::Nondeterminism;
+    result.verdict = verdict;
+    result.signature = Signature::of(&Report { verdict, failures: vec![sentence], ..Report::default() });
+    result.failures.insert(0, failure);
 }
 
 /// How many steps are shown before the one in which two runs part.

@@ -1,12 +1,13 @@
 //! From a seed to a scenario: cluster, clients, faults, and what must be reached in the end.
 
 use super::Profile;
-use super::cluster::draw_cluster;
+use super::cluster::{Shape, draw_cluster};
+use super::draw::{Aspect, Draw};
 use super::faults::{Stage, draw_faults, merged};
-use super::text::spanned;
+use super::text::{said, spanned};
 use super::workload::draw_workload;
 use crate::scenario::Seed;
-use crate::scenario::format::File;
+use crate::scenario::format::{File, Liveness, Outside};
 
 /// How scenarios are drawn, beside the profile and the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,10 +28,11 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
         id: spanned(format!("{profile}-{seed}")),
         title: format!("Seed {seed} of the profile {profile}"),
         seed: Some(seed),
-        until: None,
-        liveness: true,
+        until: said(shape.duration),
+        liveness: Some(draw_core(seed, &shape)),
         open_loop: false,
         lesson: None,
+        museum: None,
         cluster: spanned(cluster),
         nodes: Vec::new(),
         topics,
@@ -40,4 +42,26 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
         allow: Default::default(),
         swarm: Default::default(),
     }
+}
+
+/// Who must recover when the faults are over: everybody, or a majority of the quorum with some of the brokers.
+///
+/// Which partitions such a core can serve is asked by the oracle of the liveness check when the time has come.
+fn draw_core(seed: Seed, shape: &Shape) -> Liveness {
+    let mut draw = Draw::new(seed, Aspect::Core, 0);
+    let outside = draw.pick(&[Outside::Dead, Outside::CutOff]);
+    let everybody = shape.brokers.iter().chain(&shape.controllers).copied();
+    if draw.percent(60) {
+        return Liveness::of_core(everybody, Outside::default());
+    }
+    let voters = if shape.is_combined() { &shape.brokers } else { &shape.controllers };
+    let majority = voters.len() as u64 / 2 + 1;
+    let quorum = draw.between(majority, voters.len() as u64) as usize;
+    let mut core = draw.some_of(voters, quorum);
+    if !shape.is_combined() {
+        let brokers = draw.between(1, shape.brokers.len() as u64) as usize;
+        core.extend(draw.some_of(&shape.brokers, brokers));
+    }
+    core.sort_unstable();
+    Liveness::of_core(core, outside)
 }

@@ -21,7 +21,6 @@ mod faults;
 mod generate;
 pub mod marks;
 mod profile;
-mod signature;
 mod text;
 mod workload;
 
@@ -35,14 +34,13 @@ use trial_broker::config::Switch;
 
 use crate::scenario::print::print;
 use crate::scenario::run::{RunOptions, TraceKind, run_watched};
-use crate::scenario::{Report, Scenario, Seed, Verdict};
+use crate::scenario::{Report, Scenario, Seed, Signature};
 
 pub use campaign::{Campaign, Failure, SeedResult};
 pub use farm::{Asked, Farm, Shard, explore, first_difference};
 pub use generate::{Drawing, generate};
 pub use marks::Mark;
 pub use profile::Profile;
-pub use signature::Signature;
 
 /// What a seed came to.
 #[derive(Clone, Debug)]
@@ -95,6 +93,6 @@ pub(crate) fn run_until(scenario: Scenario, stopped: &Asked) -> Option<Outcome> 
     if was_stopped {
         return None;
     }
-    let signature = (report.verdict != Verdict::Pass).then(|| Signature::of(&report)).flatten();
+    let signature = Signature::of(&report);
     Some(Outcome { scenario, report, signature, marks: observer.reached() })
 }

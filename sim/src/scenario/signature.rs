@@ -29,8 +29,20 @@ impl Signature {
             Verdict::Expectation => report.failures.first(),
             Verdict::Safety | Verdict::Liveness | Verdict::Crash | Verdict::Nondeterminism => report.failures.last(),
         };
-        let seen = telling.map_or("", |failure| sentence(report.verdict, failure));
-        Some(Signature(format!("{} {}", report.verdict, without_numbers(seen))))
+        let telling = telling.map_or("", String::as_str);
+        let seen = without_numbers(sentence(report.verdict, telling));
+        let place = place(report.verdict, telling).map(|place| format!(" {}", without_numbers(place)));
+        Some(Signature(format!("{} {seen}{}", report.verdict, place.unwrap_or_default())))
+    }
+}
+
+impl Signature {
+    /// A name for files: the first words, and a number that is made of all of them.
+    pub fn file_name(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let words: String = self.0.chars().map(plain).collect();
+        let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).take(6).collect();
+        format!("{}-{:08x}", words.join("-"), xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()) as u32)
     }
 }
 
@@ -49,6 +61,12 @@ fn sentence(verdict: Verdict, failure: &str) -> &str {
         Verdict::Pass | Verdict::Expectation | Verdict::Crash | Verdict::Nondeterminism => lines.next(),
     }
     .unwrap_or(failure)
+}
+
+/// Where in the code an assertion stands: the same words in two files are two failures.
+fn place(verdict: Verdict, failure: &str) -> Option<&str> {
+    let says_place = |line: &&str| line.trim_start().starts_with("at ");
+    (verdict == Verdict::Crash).then(|| failure.lines().find(says_place)).flatten()
 }
 
 /// Numbers become `#`, and so do lists of them, however long.
@@ -105,7 +123,7 @@ mod tests {
         let report = failed(Verdict::Crash, &["an expectation at 3s", "crash: index 7 is beyond 6\n  at log.rs:12"]);
         assert_eq!(
             Signature::of(&report).map(|it| it.to_string()).as_deref(),
-            Some("crash crash: index # is beyond #")
+            Some("crash crash: index # is beyond # at log.rs:#")
         );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   swarm: which kinds are on, how often ─┐
-//!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order ──▶ all is mended
+//!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order of time
 //!   bursts: several close together ───────┘
 //! ```
 //!
@@ -19,10 +19,9 @@ mod victim;
 use super::Profile;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
-use super::text::{at, said, spanned};
+use super::text::at;
+use crate::scenario::Seed;
 use crate::scenario::format::Step;
-use crate::scenario::format::action::{DiskError, Heal, Messages, SetLatency};
-use crate::scenario::{Seed, Span};
 
 pub(super) use incident::Incident;
 use incident::incident;
@@ -154,7 +153,7 @@ pub(super) struct Stage<'a> {
     pub(super) clients: Vec<String>,
 }
 
-/// Draws all faults, each with its time in microseconds, and what ends them all.
+/// Draws all faults, each with its time in microseconds. What is still broken at the end is healed by the run itself.
 pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> {
     let kinds = swarm(stage);
     let mut incidents: Vec<Incident> = Vec::new();
@@ -178,7 +177,6 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
         .filter(|(micros, _)| *micros < end)
         .collect();
     timed.sort_by_key(|(micros, _)| *micros);
-    timed.extend(mended(stage, &kinds).into_iter().map(|step| (end, step)));
     timed
 }
 
@@ -261,38 +259,4 @@ fn burst(stage: &Stage, sharp: &[Kind], number: u64) -> Vec<Incident> {
         at += draw.span(1, gap_ms.max(2)).micros;
     }
     incidents
-}
-
-/// The end of all faults: the network is healed, the disks are well, everybody runs.
-fn mended(stage: &Stage, kinds: &[(Kind, u64)]) -> Vec<Step> {
-    let on = |any: &[Kind]| kinds.iter().any(|(kind, _)| any.contains(kind));
-    let shape = stage.shape;
-    let mut steps = vec![Step { heal: said(Heal::default()), ..Step::default() }];
-    if on(&[Kind::Hold, Kind::Drop, Kind::Delay]) {
-        steps.push(Step { release: said(Messages::default()), ..Step::default() });
-    }
-    if on(&[Kind::Latency]) {
-        let usual = SetLatency { from: None, to: None, is: spanned(shape.latency.clone()) };
-        steps.push(Step { latency: said(usual), ..Step::default() });
-    }
-    let brokers = shape.brokers.iter().map(|id| Victim::Broker(*id));
-    let machines: Vec<Victim> = brokers.chain(shape.controllers.iter().map(|id| Victim::Controller(*id))).collect();
-    for machine in &machines {
-        if on(&[Kind::Slow]) {
-            let slow = victim::slow(machine, Span::default());
-            steps.push(Step { slow: said(slow), ..Step::default() });
-        }
-        if on(&[Kind::DiskError, Kind::FailedSync, Kind::LostSync]) {
-            let well = victim::fail(machine, DiskError::None, None);
-            steps.push(Step { fail: said(well), ..Step::default() });
-        }
-        if on(&[Kind::Pause]) {
-            steps.push(Step { resume: said(machine.target()), ..Step::default() });
-        }
-        steps.push(Step { start: said(machine.target()), ..Step::default() });
-    }
-    for client in stage.clients.iter().filter(|_| on(&[Kind::ClientCrash])) {
-        steps.push(Step { start: said(Victim::Client(client.clone()).target()), ..Step::default() });
-    }
-    steps
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
-use trial_sim::explore::{Campaign, Failure, Mark, Profile, Signature};
+use trial_sim::explore::{Campaign, Failure, Mark, Profile};
+use trial_sim::scenario::Signature;
 
 use super::rate;
 
