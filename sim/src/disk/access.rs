@@ -69,7 +69,11 @@ impl<'a> DiskAccess<'a> {
             }
         }
         self.cost += stalled_until.since(now);
-        self.disk.conditions.retain(|condition| !matches!(condition.what, Misbehaviour::StalledUntil(at) if at <= now));
+        // Only what is over for everybody is forgotten: this step may be ahead of the other lanes by what it waits.
+        let begun = self.start;
+        self.disk
+            .conditions
+            .retain(|condition| !matches!(condition.what, Misbehaviour::StalledUntil(at) if at <= begun));
         Ok(extra)
     }
 
@@ -252,7 +256,7 @@ impl Storage for DiskAccess<'_> {
     fn sync(&mut self, file: FileHandle) -> StorageResult<()> {
         let extra = self.on_file(file, Kind::Sync)?;
         let at = self.stamp();
-        let lands = self.disk.begin_sync(file.0, at, extra)?;
+        let lands = self.disk.begin_sync(file.0, self.start, at, extra)?;
         self.cost += lands.since(at);
         Ok(())
     }
@@ -310,7 +314,7 @@ impl Storage for DiskAccess<'_> {
         let extra = self.on_path(path, Kind::Sync)?;
         let inode = self.disk.lookup(path).ok_or(GONE)?;
         let at = self.stamp();
-        let lands = self.disk.begin_sync(inode, at, extra)?;
+        let lands = self.disk.begin_sync(inode, self.start, at, extra)?;
         self.cost += lands.since(at);
         Ok(())
     }

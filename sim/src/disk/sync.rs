@@ -30,8 +30,9 @@ pub(super) enum Captured {
 }
 
 impl Disk {
-    /// Begins to sync a file or directory at `at`. Answers when that ends; the caller lets it land then.
-    pub(super) fn begin_sync(&mut self, inode: u32, at: Time, extra: Duration) -> StorageResult<Time> {
+    /// Begins to sync a file or directory at `at`, which may lie ahead of `now`: a step that waits for a stalled disk
+    /// is ahead by its costs. Answers when that ends; the caller lets it land then.
+    pub(super) fn begin_sync(&mut self, inode: u32, now: Time, at: Time, extra: Duration) -> StorageResult<Time> {
         self.sync_failure(inode)?;
         let in_front = self.syncs.iter().filter(|sync| sync.inode == inode).map(|sync| sync.lands).max();
         let node = self.inode(inode);
@@ -46,7 +47,8 @@ impl Disk {
         let cost = if is_clean { Duration::ZERO } else { self.sync_cost + extra };
         let lands = (at + cost).max(in_front.unwrap_or(Time::ZERO));
         let sync = SyncInProgress { inode, issued: at, lands, what };
-        if lands == at {
+        // A sync that costs nothing lands at once, but not before its time: a crash may come before that.
+        if lands <= now {
             self.land(sync)
         } else {
             self.syncs.push_back(sync)
@@ -139,10 +141,14 @@ impl Disk {
     }
 
     /// The kernel writes part of what is dirty, in any order: an index before its log, a log
-    /// before its checkpoint.
+    /// before its checkpoint. It leaves alone what a step has changed that a slow or stalled disk has not come to yet:
+    /// a crash before that would have to take it back from the medium too.
     pub(crate) fn write_back(&mut self, stream: &mut Stream) {
         for index in 0..self.inodes.len() as u32 {
             let Some(inode) = &self.inodes[index as usize] else { continue };
+            if self.journal.iter().any(|undo| undo.inode == index) {
+                continue;
+            }
             if inode.file().is_some_and(|file| !file.is_clean()) {
                 self.write_back_file(index, stream);
             } else if let Some(names) = inode.directory()
@@ -174,5 +180,70 @@ impl Disk {
             file.durable_length = file.length;
         }
         file.cut_durable_pages();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trial_broker::storage::Storage;
+    use trial_broker::time::WallTime;
+
+    use super::*;
+    use crate::disk::access::DiskAccess;
+
+    const CHECKPOINT: &str = "data-0/checkpoint";
+
+    fn access(disk: &mut Disk, at: u64) -> DiskAccess<'_> {
+        DiskAccess::new(disk, Time(at), WallTime(0), None)
+    }
+
+    /// As Kafka writes its small files: beside the old one, made durable, and then in its place.
+    fn write_checkpoint(disk: &mut Disk, at: u64, content: &[u8]) -> Duration {
+        let mut storage = access(disk, at);
+        storage.create_directory("data-0").expect("a healthy disk");
+        let file = storage.create("data-0/checkpoint.tmp").expect("a healthy disk");
+        storage.append(file, content).expect("a healthy disk");
+        storage.sync(file).expect("a healthy disk");
+        storage.rename("data-0/checkpoint.tmp", CHECKPOINT).expect("a healthy disk");
+        storage.sync_directory("data-0").expect("a healthy disk");
+        storage.cost()
+    }
+
+    /// A sync that costs nothing used to land at once even when its step was ahead of the world by the length of a
+    /// stall: a kill then took the new file back, and the old one was no longer there.
+    #[test]
+    fn kill_during_a_stall_takes_back_a_step_whose_syncs_cost_nothing_and_the_old_file_is_still_there() {
+        let mut disk = Disk::new(Duration::ZERO);
+        assert_eq!(write_checkpoint(&mut disk, 1, b"old"), Duration::ZERO);
+        disk.sync_now();
+        disk.stall(String::new(), Time(1_000));
+        assert_eq!(write_checkpoint(&mut disk, 10, b"new"), Duration::from_micros(990));
+        disk.kill(Time(500));
+        assert_eq!(disk.content(CHECKPOINT).as_deref(), Some(&b"old"[..]));
+        disk.power_cut(Time(600), crate::fault::Lose::All, 0);
+        assert_eq!(disk.content(CHECKPOINT).as_deref(), Some(&b"old"[..]));
+    }
+
+    #[test]
+    fn stall_is_met_by_every_step_that_begins_before_its_end_and_by_none_after() {
+        let mut disk = Disk::new(Duration::ZERO);
+        disk.stall(String::new(), Time(1_000));
+        assert_eq!(write_checkpoint(&mut disk, 10, b"one"), Duration::from_micros(990));
+        assert_eq!(write_checkpoint(&mut disk, 20, b"two"), Duration::from_micros(980));
+        assert_eq!(write_checkpoint(&mut disk, 1_000, b"three"), Duration::ZERO);
+    }
+
+    #[test]
+    fn writeback_leaves_alone_what_a_stalled_disk_has_not_come_to() {
+        let mut disk = Disk::new(Duration::ZERO);
+        write_checkpoint(&mut disk, 1, b"old");
+        disk.sync_now();
+        disk.stall(String::new(), Time(1_000));
+        write_checkpoint(&mut disk, 10, b"new");
+        for seed in 0..8 {
+            disk.write_back(&mut Stream::new(seed, crate::stream::StreamPurpose::Writeback, (0, 0)));
+        }
+        disk.power_cut(Time(500), crate::fault::Lose::All, 0);
+        assert_eq!(disk.content(CHECKPOINT).as_deref(), Some(&b"old"[..]));
     }
 }

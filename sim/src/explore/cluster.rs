@@ -192,7 +192,8 @@ fn quorum_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
     set(config, "controller.quorum.append.linger.ms", draw.pick(&[0, 5, 25, 25, 50]));
     if draw.percent(if profile == Profile::Controllers { 75 } else { 25 }) {
         set(config, "metadata.log.max.record.bytes.between.snapshots", draw.scale(200, 10_000));
-        set(config, "internal.metadata.log.segment.bytes", draw.scale(500, 10_000));
+        // A batch of metadata must fit into a segment: topics with all their partitions are one batch.
+        set(config, "internal.metadata.log.segment.bytes", draw.scale(4_096, 40_000));
         if draw.percent(60) {
             set(config, "metadata.max.retention.bytes", draw.scale(200, 10_000));
         }

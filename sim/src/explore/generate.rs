@@ -30,17 +30,11 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
         seed: Some(seed),
         until: said(shape.duration),
         liveness: Some(draw_core(seed, &shape)),
-        open_loop: false,
-        lesson: None,
-        museum: None,
         cluster: spanned(cluster),
-        nodes: Vec::new(),
         topics,
         clients: workload.clients,
         steps: merged(workload.steps, faults).into_iter().map(spanned).collect(),
-        always: Vec::new(),
-        allow: Default::default(),
-        swarm: Default::default(),
+        ..File::default()
     }
 }
 

@@ -29,7 +29,7 @@ use super::step::Step;
 use super::value::{Seed, Span, Spanned};
 
 /// A scenario: a cluster, its clients, and what happens to them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(title = "Trial scenario")]
 pub struct File {
