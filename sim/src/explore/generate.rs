@@ -1,5 +1,9 @@
 //! From a seed to a scenario: cluster, clients, faults, and what must be reached in the end.
 
+use std::collections::BTreeMap;
+
+use trial_broker::config::{Hazard, Treatment};
+
 use super::Profile;
 use super::cluster::{Shape, draw_cluster};
 use super::draw::{Aspect, Draw};
@@ -7,18 +11,29 @@ use super::faults::{Stage, draw_faults, merged};
 use super::text::{said, spanned};
 use super::workload::draw_workload;
 use crate::scenario::Seed;
-use crate::scenario::format::{File, Liveness, Outside};
+use crate::scenario::format::{File, Liveness, Outside, Spanned};
 
 /// How scenarios are drawn, beside the profile and the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drawing {
     /// Whether more machines may lose their un-synced bytes together than the loss budget covers.
     pub over_budget: bool,
+    /// Whether machines have the hazards of Kafka 4.1 itself. Otherwise these are mended, so that something else is
+    /// found.
+    pub faithful: bool,
+}
+
+/// How the hazards of a scenario are treated: nothing is said where machines are faithful.
+fn hazards(drawing: Drawing) -> BTreeMap<Spanned<String>, Treatment> {
+    let name = |hazard: Hazard| serde_json::to_value(hazard).ok()?.as_str().map(str::to_owned);
+    let mended = Hazard::ALL.into_iter().filter(|_| !drawing.faithful).filter_map(name);
+    mended.map(|name| (spanned(name), Treatment::Mended)).collect()
 }
 
 /// The scenario of a seed: concrete, printable, the same for ever. It reads no switches.
 pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
-    let (shape, cluster, topics) = draw_cluster(profile, seed);
+    let (shape, mut cluster, topics) = draw_cluster(profile, seed);
+    cluster.hazards = hazards(drawing);
     let workload = draw_workload(profile, seed, &shape);
     let clients = workload.clients.iter().map(|client| client.name.value.clone()).collect();
     let stage = Stage { profile, seed, shape: &shape, clients };

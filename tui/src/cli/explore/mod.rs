@@ -77,6 +77,9 @@ pub struct Explore {
     /// Let more machines lose their un-synced bytes together than the loss budget covers.
     #[arg(long)]
     over_budget: bool,
+    /// Keep the hazards of Kafka 4.1 itself, which are mended otherwise.
+    #[arg(long)]
+    faithful: bool,
     /// A folder for results.jsonl and one scenario for each signature.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -123,7 +126,7 @@ fn parse_switch(text: &str) -> Result<String, String> {
 
 /// Explores. Returns the exit code.
 pub fn explore(arguments: &Explore) -> u8 {
-    let drawing = Drawing { over_budget: arguments.over_budget };
+    let drawing = Drawing { over_budget: arguments.over_budget, faithful: arguments.faithful };
     if let Some(seed) = arguments.print_scenario {
         let scenario = explore::scenario_of(arguments.profile, seed, drawing, &arguments.switches);
         // A reader that has gone is no failure.
