@@ -103,6 +103,8 @@ macro_rules! bad {
 
 bad! {
     syntax_is_explained: "brokers = 3" => "brokers = ";
+    museum_bug_without_a_check: "[cluster]\n" => "[museum]\npiece = \"REP-01\"\nsource = \"KIP-101\"\nswitches = [\"truncate-to-high-watermark\"]\n\n[cluster]\n";
+    museum_switch_that_is_always_on: "[cluster]\n" => "[museum]\npiece = \"REP-01\"\nsource = \"KIP-101\"\n\n[cluster]\nswitches = [\"vote-twice\"]\n";
     unknown_action_names_the_nearest: "kill = { leader" => "kil = { leader";
     unknown_key_names_the_nearest: "latency = \"10ms\"" => "latnecy = \"10ms\"";
     unknown_fact_names_the_nearest: "leo = 13" => "loe = 13";

@@ -151,6 +151,36 @@ fn a_failed_expectation_is_exit_code_1_and_an_invalid_scenario_2() {
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
+const PIECE: &str = "scenarios/museum/rep-01-truncation-to-high-watermark.toml";
+
+#[test]
+fn a_switch_brings_a_bug_back_and_the_line_to_paste_says_so() {
+    assert_eq!(trial(&["run", PIECE, "--trace", "none"]).status.code(), Some(0));
+    let output = trial(&["run", PIECE, "--trace", "none", "--switch", "truncate-to-high-watermark"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("again: trial run") && stdout.contains("--switch truncate-to-high-watermark"), "{stdout}");
+}
+
+#[test]
+fn a_switch_that_does_not_exist_is_answered_with_those_that_do() {
+    let output = trial(&["run", PIECE, "--switch", "truncate-to-low-watermark"]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("did you mean `truncate-to-high-watermark`?"), "{stderr}");
+    assert!(stderr.contains("  vote-twice\n"), "{stderr}");
+}
+
+#[test]
+fn the_museum_says_which_check_finds_a_bug() {
+    let output = trial(&["museum", "rep-01", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let piece: serde_json::Value = serde_json::from_str(&text(&output.stdout)).expect("one piece, one line");
+    assert_eq!((&piece["piece"], &piece["verdict"], &piece["found"]), (&"REP-01".into(), &"pass".into(), &true.into()));
+    assert_eq!(piece["found_by"], "acked-record-not-lost");
+    assert_eq!(trial(&["museum", "no-such-piece"]).status.code(), Some(2));
+}
+
 /// `trial run … | head -1`: whoever reads may leave at any time.
 #[test]
 fn a_reader_that_leaves_is_no_panic() {
