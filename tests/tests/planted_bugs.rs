@@ -156,3 +156,8 @@ fn records_that_stay_unreadable_although_enough_replicas_live() {
 fn controllers_that_never_agree_again() {
     assert_not_recovered("more/vote-only-once", "the controllers do not agree who leads");
 }
+
+#[test]
+fn a_voter_that_forgets_whom_it_has_voted_for() {
+    assert_caught_by("more/vote-not-durable", "one-leader-per-epoch", Verdict::Safety);
+}
