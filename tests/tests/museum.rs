@@ -7,10 +7,12 @@
 //!
 //! A piece without switches shows what Kafka promises and what it does not; it has only the first line.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use trial_sim::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::scenario::vocabulary::switch_names;
 use trial_sim::scenario::{Report, Scenario, Verdict};
 use trial_tests::parallel;
 
@@ -98,4 +100,23 @@ fn every_piece_has_a_page_in_the_book() {
         assert!(summary.contains(&page), "docs/src/SUMMARY.md does not link {page}");
         assert!(text.contains(&piece.path), "docs/src/{page} does not say how to run {}", piece.path);
     }
+}
+
+/// The names of the switches that some scenario turns on: those of the museum, and those of the planted bugs.
+fn switches_that_are_proved() -> BTreeSet<String> {
+    let planted = ["tests/tests/planted", "tests/tests/planted/more"].into_iter().flat_map(scenarios);
+    let all: Vec<Scenario> = pieces().into_iter().chain(planted).collect();
+    let of_file = |scenario: &Scenario| {
+        let file = &scenario.file;
+        let museum = file.museum.iter().flat_map(|museum| museum.switches.iter());
+        let nodes = file.nodes.iter().flat_map(|node| node.switches.iter());
+        museum.chain(&file.cluster.switches).chain(nodes).map(|switch| switch.value.clone()).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(of_file).collect()
+}
+
+#[test]
+fn every_switch_is_proved_by_a_piece_or_a_planted_bug() {
+    let there_are: BTreeSet<String> = switch_names().into_iter().collect();
+    assert_eq!(switches_that_are_proved(), there_are, "a switch that no scenario turns on may do nothing");
 }
