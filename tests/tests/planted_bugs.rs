@@ -94,6 +94,7 @@ caught! {
     half_a_batch_after_a_power_cut: "on-disk-truth" is Safety;
     voters_that_vote_twice: "one-leader-per-epoch" is Safety;
     retention_of_what_is_not_committed: "order-of-positions" is Safety;
+    a_recovery_point_that_nobody_synced: "recovery-point-durable" is Safety;
     a_retry_that_is_written_again: "producer-sequence" is Safety;
     a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" is Safety;
     an_end_that_goes_back: "end-offset-monotonic" is Safety;
@@ -160,4 +161,21 @@ fn controllers_that_never_agree_again() {
 #[test]
 fn a_voter_that_forgets_whom_it_has_voted_for() {
     assert_caught_by("more/vote-not-durable", "one-leader-per-epoch", Verdict::Safety);
+}
+
+#[test]
+fn eligible_leaders_that_miss_what_is_committed_without_them() {
+    assert_caught_by("more/elr-outlives-min-isr", "isr-within-replicas", Verdict::Safety);
+}
+
+#[test]
+fn a_loss_within_the_budget_is_a_bug() {
+    assert_caught_by("more/loss-within-the-budget", "leader-completeness", Verdict::Safety);
+}
+
+/// The same bug, and one replica more that has really lost the record: Kafka promises nothing then.
+#[test]
+fn a_loss_beyond_the_budget_is_nobodys_fault() {
+    let report = play(&read("more/loss-beyond-the-budget"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
 }

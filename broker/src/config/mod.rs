@@ -360,6 +360,10 @@ pub enum Switch {
     VoteOnlyOnce,
     /// Without an open transaction the last stable offset is the log end, committed or not.
     LastStableOffsetIgnoresHighWatermark,
+    /// Members of the ELR stay in it when the ISR is large enough again.
+    ElrOutlivesMinIsr,
+    /// The recovery point advances when a segment is closed, and nothing is synced.
+    RecoveryPointWithoutFlush,
     /// A broker acts as leader of the partitions that it is the preferred leader of, whoever the controllers elected.
     PreferredReplicaAlwaysLeads,
 }

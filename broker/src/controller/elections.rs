@@ -59,6 +59,7 @@ impl Controller {
         builder.election = election;
         builder.elect_any_replica = self.is(Switch::ElectAnyReplica);
         builder.elr_of_replicas_only = self.config.behaviour.mends(Hazard::ElrKeepsRemovedReplica);
+        builder.elr_outlives_min_isr = self.is(Switch::ElrOutlivesMinIsr);
         adjust(&mut builder);
         builder.build()
     }

@@ -51,6 +51,8 @@ pub(super) struct PartitionChangeBuilder<'a> {
     pub(super) elect_any_replica: bool,
     /// Whether `Hazard::ElrKeepsRemovedReplica` is mended.
     pub(super) elr_of_replicas_only: bool,
+    /// The switch `ElrOutlivesMinIsr`.
+    pub(super) elr_outlives_min_isr: bool,
     target_elr: Vec<NodeId>,
     target_directories: BTreeMap<NodeId, DirectoryId>,
 }
@@ -94,6 +96,7 @@ impl<'a> PartitionChangeBuilder<'a> {
             unclean_shutdown_replicas: Vec::new(),
             elect_any_replica: false,
             elr_of_replicas_only: false,
+            elr_outlives_min_isr: false,
             target_elr: partition.elr.clone(),
             target_directories: directories.collect(),
         }
@@ -137,7 +140,7 @@ impl<'a> PartitionChangeBuilder<'a> {
         if !self.elr_enabled {
             return;
         }
-        if self.target_isr.len() >= self.min_isr {
+        if self.target_isr.len() >= self.min_isr && !self.elr_outlives_min_isr {
             self.target_elr.clear();
             return;
         }

@@ -12,6 +12,7 @@
 use super::files::{self, LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX};
 use super::segment::Segment;
 use super::{FlushPlan, Log};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::LogEvent;
 use crate::ids::Offset;
@@ -50,6 +51,10 @@ impl Log {
     /// A file that is gone when its turn comes (`NotFound`) was deleted meanwhile: that is no failure.
     pub fn take_flush(&mut self) -> Option<FlushPlan> {
         let up_to = self.flush_requested.take()?;
+        if self.behaviour.is(Switch::RecoveryPointWithoutFlush) {
+            self.recovery_point = self.recovery_point.max(up_to);
+            return None;
+        }
         self.truncated_since_flush = None;
         let mut plan = FlushPlan { files: self.producers.take_unsynced(), up_to, ..FlushPlan::default() };
         if up_to <= self.recovery_point {

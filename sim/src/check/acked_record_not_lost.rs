@@ -3,8 +3,10 @@
 use trial_broker::event::{ControllerEvent, Event, LogEvent, PartitionEvent};
 use trial_broker::ids::{NodeId, TopicPartition};
 
+use super::loss_budget::Loss;
 use super::model::{Model, machine_of};
 use super::{Finding, Property, Seen};
+use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
     name: "acked-record-not-lost",
@@ -17,28 +19,27 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         // A member that is cut short, or a set that gains a member: look at everybody who may lead.
         Event::Log(LogEvent::LogTruncated { partition, .. } | LogEvent::LogStartedAnew { partition, .. })
         | Event::Controller(ControllerEvent::PartitionChanged { partition, .. })
-        | Event::Partition(PartitionEvent::ProduceCompleted { partition, .. }) => candidates(seen.model, partition),
+        | Event::Partition(PartitionEvent::ProduceCompleted { partition, .. }) => candidates(seen, partition),
         _ => None,
     }
 }
 
 /// Every member of ISR and ELR must hold what was acknowledged.
-fn candidates(model: &Model, partition: &TopicPartition) -> Option<Finding> {
+fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
+    let model = seen.model;
     let known = model.partitions.get(partition)?;
     let registration = known.registration.as_ref()?;
-    if known.excuse.is_some() {
-        return None;
-    }
     let acked = known.committed.partition_point(|batch| batch.last_offset < known.acked_end);
     for node in registration.isr.iter().chain(&registration.elr) {
         let machine = machine_of(*node);
         let Some(replica) = model.replica(partition, machine) else { continue };
         // A machine that does not run, or that lost un-synced bytes, is judged when it leads.
-        if !model.running.contains(&machine) || replica.is_out {
+        if !model.running.contains(&machine) || replica.loss != Loss::None {
             continue;
         }
         if let Some(missing) = replica.first_missing(&known.committed[..acked]) {
-            return Some(lost(partition, *node, missing.base_offset, missing.last_offset));
+            let found = lost(partition, *node, missing.base_offset, missing.last_offset);
+            return model.excuse(seen.world, partition).is_none().then_some(found);
         }
     }
     None
@@ -53,14 +54,14 @@ fn lost(partition: &TopicPartition, node: NodeId, first: i64, last: i64) -> Find
 }
 
 /// At the end the leader must hold everything that was acknowledged.
-pub(super) fn at_end(model: &Model) -> Option<Finding> {
+pub(super) fn at_end(world: &World, model: &Model) -> Option<Finding> {
     for (partition, known) in &model.partitions {
         let Some(registration) = &known.registration else { continue };
         let Some(replica) = model.replica(partition, machine_of(registration.leader)) else { continue };
         let acked = known.committed.partition_point(|batch| batch.last_offset < known.acked_end);
-        if known.excuse.is_none()
-            && replica.leads_in == Some(registration.leader_epoch)
+        if replica.leads_in == Some(registration.leader_epoch)
             && let Some(missing) = replica.first_missing(&known.committed[..acked])
+            && model.excuse(world, partition).is_none()
         {
             return Some(lost(partition, registration.leader, missing.base_offset, missing.last_offset));
         }

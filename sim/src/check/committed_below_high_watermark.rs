@@ -22,7 +22,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let replica = seen.model.replica(partition, seen.machine)?;
     // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
     // of that leader shows what it has lost.
-    if known.excuse.is_some() || replica.epoch < known.rebased_in {
+    if replica.epoch < known.rebased_in {
         return None;
     }
     let machine = seen.machine;
@@ -39,5 +39,6 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
             missing.base_offset, missing.last_offset, missing.leader_epoch
         )
     };
-    Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message })
+    let found = Finding { property: PROPERTY, partition: Some(partition.clone()), message };
+    seen.model.excuse(seen.world, partition).is_none().then_some(found)
 }

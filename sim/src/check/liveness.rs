@@ -142,10 +142,14 @@ pub fn survey(world: &World, core: &Core) -> Survey {
         .filter(|(_, machine)| machine.state() == ProcessState::Running)
         .filter_map(|(id, machine)| Some((id, machine.node()?)))
         .collect();
-    for gone in core.iter().filter(|id| !nodes.contains_key(id)) {
-        let name = world.machine(*gone).map_or("?", |machine| machine.name());
-        survey.unmet.push(Unmet { partition: None, message: format!("{name} of the core does not run") });
-    }
+    let gone = |is_wanted: fn(&NodeConfig) -> bool| {
+        let missing = core.iter().filter(|id| !nodes.contains_key(id)).filter_map(|id| world.machine(*id));
+        let missing = missing.filter(|machine| node_config(machine.config()).is_some_and(is_wanted));
+        let message = |name: &str| format!("{name} of the core does not run");
+        let unmet = missing.map(|machine| Unmet { partition: None, message: message(machine.name()) });
+        unmet.collect::<Vec<_>>()
+    };
+    survey.unmet = gone(|config| config.role.is_controller());
     let Some(best_informed) = nodes.values().max_by_key(|node| node.committed_metadata().last_offset()) else {
         return survey;
     };
@@ -158,6 +162,8 @@ pub fn survey(world: &World, core: &Core) -> Survey {
         Quorum::Disagrees(message) => survey.unmet.push(Unmet { partition: None, message }),
         Quorum::Agrees => {}
     }
+    // A broker that finds no controllers to register with gives up, as it should.
+    survey.unmet.extend(gone(|config| !config.role.is_controller()));
     survey.unmet.extend(look.brokers());
     for (name, _, registration) in look.image.partitions() {
         look.partition(&name, registration, &mut survey);

@@ -23,12 +23,14 @@ mod isr_within_replicas;
 mod leader_completeness;
 pub mod liveness;
 mod log_matching;
+mod loss_budget;
 mod metadata_not_lost;
 pub mod model;
 mod on_disk_truth;
 mod one_leader_per_epoch;
 mod order_of_positions;
 mod producer_sequence;
+mod recovery_point_durable;
 mod replication_quorum_superset;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -77,6 +79,7 @@ pub const PROPERTIES: &[Property] = &[
     producer_sequence::PROPERTY,
     idempotent_record_once::PROPERTY,
     on_disk_truth::PROPERTY,
+    recovery_point_durable::PROPERTY,
 ];
 
 /// A property that did not hold.
@@ -173,7 +176,7 @@ impl Suite {
 
     /// Looks at a step that the world has just made.
     pub fn observe(&mut self, world: &World, step: &Step) -> Option<Violation> {
-        self.model.observe_facts(step);
+        self.model.observe_facts(world, step);
         self.healthy_leader_undisturbed.observe_facts(step);
         for fact in &step.facts {
             if let Fact::Replaced { machine } = fact {
@@ -201,7 +204,7 @@ impl Suite {
     /// Looks at everything once more when a run ends.
     pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
         let finding = self.on_disk_truth.sweep_all(world, &self.model);
-        let finding = finding.or_else(|| self.sweep(world)).or_else(|| acked_record_not_lost::at_end(&self.model));
+        let finding = finding.or_else(|| self.sweep(world)).or_else(|| acked_record_not_lost::at_end(world, &self.model));
         finding.and_then(|finding| self.report(last, None, finding))
     }
 
@@ -228,8 +231,11 @@ impl Suite {
     }
 
     fn sweep(&mut self, world: &World) -> Option<Finding> {
-        self.evaluated += 2;
-        self.on_disk_truth.sweep(world, &self.model).or_else(|| self.broker_image_is_replay.sweep(world))
+        self.evaluated += 3;
+        self.on_disk_truth
+            .sweep(world, &self.model)
+            .or_else(|| recovery_point_durable::sweep(world, &self.model))
+            .or_else(|| self.broker_image_is_replay.sweep(world))
     }
 
     fn report(&mut self, step: &Step, machine: Option<MachineId>, finding: Finding) -> Option<Violation> {

@@ -10,6 +10,7 @@ use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, Partition
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
 use trial_broker::message::ErrorCode;
 
+use super::loss_budget::Loss;
 use super::on_disk_truth;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
@@ -39,7 +40,7 @@ pub struct Replica {
     pub is_open: bool,
     /// Every committed batch below this has been found in the log: it is not looked for again while the log stands.
     /// Without it each acknowledgement would read the whole log.
-    verified_to: Cell<Offset>,
+    pub(super) verified_to: Cell<Offset>,
     /// Whether anything was said of it since a sweep last compared it with its disk.
     pub(super) is_unswept: Cell<bool>,
     /// Where the log starts.
@@ -56,8 +57,8 @@ pub struct Replica {
     pub isr: BTreeSet<NodeId>,
     /// Members whose addition the leader has proposed.
     pub proposed: BTreeSet<NodeId>,
-    /// Whether a lossy stop has taken committed records from it, and it has not caught up since.
-    pub is_out: bool,
+    /// Whether something has taken committed records from it, and it has not caught up since.
+    pub loss: Loss,
 }
 
 /// What is known of a partition as a whole.
@@ -73,7 +74,7 @@ pub struct Partition {
     pub committed_end: Offset,
     /// The end of what was acknowledged to producers with acks=all.
     pub acked_end: Offset,
-    /// Why a loss would be nobody's fault; none while it would be a bug.
+    /// Why a loss would be nobody's fault, whatever the loss budget says; none unless an unclean leader was elected.
     pub excuse: Option<&'static str>,
     /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
     pub rebased_in: Option<LeaderEpoch>,
@@ -99,21 +100,6 @@ pub fn machine_of(node: NodeId) -> MachineId {
     MachineId(u32::try_from(node.0).unwrap_or(u32::MAX))
 }
 
-/// How many replicas that may lead must be out together before a loss is nobody's fault: `min.insync.replicas`
-/// with eligible leader replicas (KIP-966); without them any member of the last ISR.
-pub fn loss_budget(world: &World, partition: &TopicPartition) -> usize {
-    let node = world.machines().find_map(|(_, machine)| machine.node().filter(|node| node.controller().is_some()));
-    let Some(node) = node else { return 1 };
-    let (image, config) = (node.committed_metadata(), node.config());
-    match image.is_elr_enabled() {
-        true => {
-            let settings = image.log_settings(&partition.topic, &config.log, config.node);
-            usize::try_from(settings.min_insync_replicas).unwrap_or(1)
-        }
-        false => 1,
-    }
-}
-
 impl Replica {
     /// The batch that holds this offset.
     pub fn batch_at(&self, offset: Offset) -> Option<&BatchFact> {
@@ -126,12 +112,17 @@ impl Replica {
         let known = self.log_start_offset.max(self.verified_to.get());
         let from = committed.partition_point(|batch| batch.last_offset < known);
         for batch in &committed[from..] {
-            if !self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)) {
+            if !self.holds(batch) {
                 return Some(batch);
             }
             self.verified_to.set(batch.last_offset + 1);
         }
         None
+    }
+
+    /// Whether it has this very batch.
+    pub fn holds(&self, batch: &BatchFact) -> bool {
+        self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch))
     }
 
     fn truncate(&mut self, end: Offset) {
@@ -163,7 +154,8 @@ impl Model {
     }
 
     /// Takes in what the world did to machines.
-    pub(super) fn observe_facts(&mut self, step: &Step) {
+    pub(super) fn observe_facts(&mut self, world: &World, step: &Step) {
+        self.observe_losses(world, step);
         for fact in &step.facts {
             match fact {
                 Fact::Started { machine } => {
@@ -196,8 +188,8 @@ impl Model {
         let on_it: Vec<TopicPartition> =
             self.replicas.keys().filter(|(_, on)| *on == machine).map(|(partition, _)| partition.clone()).collect();
         for partition in on_it {
-            self.shortened(&partition, machine, 0, 1);
-            *self.replica_mut(&partition, machine) = Replica { is_out: true, ..Replica::default() };
+            let replica = self.replica_mut(&partition, machine);
+            *replica = Replica { loss: replica.loss, ..Replica::default() };
         }
     }
 
@@ -205,7 +197,7 @@ impl Model {
     pub(super) fn observe(&mut self, world: &World, machine: MachineId, event: &Event) {
         match event {
             Event::Log(event) => self.observe_log(world, machine, event),
-            Event::Partition(event) => self.observe_partition(machine, event),
+            Event::Partition(event) => self.observe_partition(world, machine, event),
             Event::Controller(ControllerEvent::Activated { .. }) => self.refresh(world, machine),
             Event::Controller(event) => self.observe_controller(event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Client(_) => {}
@@ -233,7 +225,6 @@ impl Model {
                 self.replica_mut(partition, machine).log_start_offset = *to;
             }
             LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
-                self.shortened(partition, machine, *log_end_offset, loss_budget(world, partition));
                 let replica = self.replica_mut(partition, machine);
                 // A step that died before it could speak may have left bytes that nobody has said.
                 if *log_end_offset > replica.log_end_offset
@@ -254,37 +245,7 @@ impl Model {
         }
     }
 
-    /// A lossy stop has cut a log to `end`: the replica is out if that took committed records, and enough
-    /// replicas out together excuse a loss.
-    fn shortened(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset, budget: usize) {
-        let Some(known) = self.partitions.get(partition) else { return };
-        if end >= known.committed_end {
-            return;
-        }
-        self.replica_mut(partition, machine).is_out = true;
-        let Some(known) = self.partitions.get_mut(partition) else { return };
-        let Some(registration) = &known.registration else { return };
-        let eligible = registration.isr.iter().chain(&registration.elr);
-        let out = eligible
-            .filter(|node| {
-                self.replicas.get(&(partition.clone(), machine_of(**node))).is_some_and(|replica| replica.is_out)
-            })
-            .count();
-        if out >= budget {
-            known.excuse =
-                Some("more replicas that may lead lost committed records together than the loss budget covers");
-        }
-    }
-
-    fn caught_up(&mut self, partition: &TopicPartition, machine: MachineId) {
-        let Some(known) = self.partitions.get(partition) else { return };
-        let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) else { return };
-        if replica.is_out && replica.log_end_offset >= known.committed_end {
-            replica.is_out = false;
-        }
-    }
-
-    fn observe_partition(&mut self, machine: MachineId, event: &PartitionEvent) {
+    fn observe_partition(&mut self, world: &World, machine: MachineId, event: &PartitionEvent) {
         match event {
             PartitionEvent::BecameLeader { partition, leader_epoch, high_watermark, isr, .. } => {
                 let replica = self.replica_mut(partition, machine);
@@ -293,7 +254,7 @@ impl Model {
                 replica.high_watermark = *high_watermark;
                 replica.isr = isr.iter().copied().collect();
                 replica.proposed.clear();
-                self.rebase_if_excused(partition, machine);
+                self.rebase_if_excused(world, partition, machine);
             }
             PartitionEvent::BecameFollower { partition, leader_epoch, .. } => {
                 let replica = self.replica_mut(partition, machine);
@@ -340,29 +301,13 @@ impl Model {
         known.committed_end = known.committed_end.max(high_watermark);
     }
 
-    /// After an excused loss the new leader's log is the truth.
-    fn rebase_if_excused(&mut self, partition: &TopicPartition, machine: MachineId) {
-        let Some(known) = self.partitions.get_mut(partition) else { return };
-        if known.excuse.take().is_none() {
-            return;
-        }
-        let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
-        known.rebased_in = replica.leads_in;
-        known.committed.retain(|batch| replica.batch_at(batch.base_offset).is_some_and(|own| same(own, batch)));
-        known.committed_end = known.committed_end.min(replica.log_end_offset);
-        known.acked_end = known.acked_end.min(replica.log_end_offset);
-        // What was found before may not be what will be committed instead.
-        for (_, replica) in self.replicas.iter().filter(|((other, _), _)| other == partition) {
-            replica.verified_to.set(0);
-        }
-    }
-
     /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.
     fn refresh(&mut self, world: &World, machine: MachineId) {
         let Some(controller) = world.machine(machine).and_then(|host| host.node()?.controller()) else { return };
         let image = controller.committed_image();
         self.fenced = image.brokers().values().filter(|broker| broker.fenced).map(|broker| broker.broker).collect();
         for (partition, _, registration) in image.partitions() {
+            self.named(&partition, registration.isr.iter().chain(&registration.elr).copied());
             let known = self.partitions.entry(partition).or_default();
             known.entered_isr.clear();
             known.registration = Some(Registration {
@@ -397,6 +342,7 @@ impl Model {
                 unclean,
                 ..
             } => {
+                self.named(partition, isr.iter().chain(elr).copied());
                 let known = self.partitions.entry(partition.clone()).or_default();
                 if *unclean {
                     known.excuse = Some("an unclean election");

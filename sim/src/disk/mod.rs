@@ -121,6 +121,19 @@ impl CachedFile<'_> {
         self.file.pages.iter().map(|pair| page::digest(&pair.cached))
     }
 
+    /// Whether the medium holds what the cache holds, up to a position. A page that was synced and has grown since is
+    /// dirty, and its first bytes are durable all the same.
+    pub(crate) fn is_durable_to(&self, end: u64) -> bool {
+        let Some(last) = end.checked_sub(1) else { return true };
+        let is_dirty = self.file.dirty.range(..=file::page_of(last) as u32).next().is_some();
+        if end <= self.file.durable_length && !is_dirty {
+            return true;
+        }
+        let mut medium = self.file.clone();
+        medium.forget_cache();
+        medium.length >= end && medium.read(0, end as usize) == self.file.read(0, end as usize)
+    }
+
     /// Its content from a position to its end.
     pub(crate) fn read_from(&self, position: u64) -> bytes::Bytes {
         self.file.read(position, self.file.length.saturating_sub(position) as usize)

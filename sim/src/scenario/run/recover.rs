@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use trial_broker::event::BrokerState;
 use trial_broker::time::Time;
 
 use super::build::{ADMIN, latency_model};
@@ -158,10 +159,12 @@ fn heal_machine(id: MachineId, machine: &Machine) -> Vec<Fault> {
     faults
 }
 
-/// A process that is about to end, or has given up a log directory, helps nobody: Kafka never takes a directory back.
+/// A process that is about to end, or has given up a log directory, helps nobody: Kafka never takes a directory back. A
+/// broker that has not registered yet has spent part of the time that it gives itself for that.
 fn needs_restart(machine: &Machine) -> bool {
     machine.node().is_some_and(|node| {
         let directories = node.replicas().map(|replicas| replicas.directories()).unwrap_or_default();
-        node.is_stopping() || directories.iter().any(|directory| !directory.online)
+        let registers = node.broker_state() == Some(BrokerState::Starting);
+        node.is_stopping() || registers || directories.iter().any(|directory| !directory.online)
     })
 }

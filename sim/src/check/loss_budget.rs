@@ -1,0 +1,218 @@
+//! The loss budget: when a lost acknowledged record is a bug, and when it is nobody's fault.
+//!
+//! ```text
+//!   power cut, empty disk, rot ─▶ did it take a committed record from a replica that held them all?
+//!                                      └─ yes: the replica is out, until it has caught up
+//!   ELR on:  a loss is a bug while fewer than min.insync.replicas members of ISR ∪ ELR are out together
+//!   ELR off: a loss is a bug while no member of the last ISR is out
+//! ```
+//!
+//! What counts is what was really removed, as the disk has it right after the incident, and not what a process says when it
+//! starts again: a kill takes nothing, and a recovery that cuts more than the disk had lost is a bug. A replica that did not
+//! hold everything cannot lose the budget's records. A member that went out stays counted when the controllers drop it from
+//! ISR and ELR: that it is no longer named is why they know that it is out.
+
+use trial_broker::event::BatchFact;
+use trial_broker::ids::{NodeId, TopicPartition};
+use trial_broker::log::batch_fact;
+use trial_broker::record::batches;
+
+use super::model::{Model, Replica, machine_of};
+use crate::disk::Disk;
+use crate::fault::{Fault, MachineId};
+use crate::step::{Fact, Step, StepKind};
+use crate::world::World;
+
+/// Whether a lossy incident has taken committed records from a replica that has not caught up since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loss {
+    /// No.
+    #[default]
+    None,
+    /// Yes, but no set that may lead has named it since: nothing depended on it.
+    Unnamed,
+    /// Yes, while ISR or ELR named it.
+    Counted,
+}
+
+const BUDGET_SPENT: &str = "as many replicas that may lead lost committed records together as the loss budget covers";
+
+/// `min.insync.replicas` of a partition with eligible leader replicas (KIP-966); none where they are off.
+fn budget(world: &World, partition: &TopicPartition) -> Option<usize> {
+    let nodes = world.machines().filter_map(|(_, machine)| machine.node());
+    let node = nodes.max_by_key(|node| node.committed_metadata().last_offset())?;
+    let (image, config) = (node.committed_metadata(), node.config());
+    image.is_elr_enabled().then(|| {
+        let settings = image.log_settings(&partition.topic, &config.log, config.node);
+        let replicas = image.partition(&partition.topic, partition.partition).map_or(1, |known| known.replicas.len());
+        usize::try_from(settings.min_insync_replicas).unwrap_or(1).min(replicas)
+    })
+}
+
+impl Model {
+    /// Why a loss of committed records would be nobody's fault now; none while it would be a bug.
+    pub(super) fn excuse(&self, world: &World, partition: &TopicPartition) -> Option<&'static str> {
+        let known = self.partitions.get(partition)?;
+        if known.excuse.is_some() {
+            return known.excuse;
+        }
+        self.is_spent(partition, budget(world, partition)).then_some(BUDGET_SPENT)
+    }
+
+    /// Whether as many are out as a budget allows; without one, whether any member of the ISR is.
+    fn is_spent(&self, partition: &TopicPartition, budget: Option<usize>) -> bool {
+        let is_out = |machine| self.replica(partition, machine).is_some_and(|replica| replica.loss != Loss::None);
+        match budget {
+            Some(budget) => {
+                let of_it = self.replicas.iter().filter(|((name, _), _)| name == partition);
+                of_it.filter(|(_, replica)| replica.loss == Loss::Counted).count() >= budget
+            }
+            None => {
+                let registration = self.partitions.get(partition).and_then(|known| known.registration.as_ref());
+                registration.is_some_and(|known| known.isr.iter().any(|node| is_out(machine_of(*node))))
+            }
+        }
+    }
+
+    /// Takes in what a step has destroyed. The disks are as the step has left them.
+    pub(super) fn observe_losses(&mut self, world: &World, step: &Step) {
+        if let StepKind::Entry(Fault::Rot { machine, .. } | Fault::Misdirect { machine, .. }) = &step.kind {
+            self.look_for_losses(world, *machine);
+        }
+        for fact in &step.facts {
+            if let Fact::PowerCut { machine, .. } | Fact::Replaced { machine } = fact {
+                self.look_for_losses(world, *machine);
+            }
+        }
+    }
+
+    fn look_for_losses(&mut self, world: &World, machine: MachineId) {
+        let Some(host) = world.machine(machine) else { return };
+        let Model { replicas, partitions, .. } = self;
+        for ((partition, _), replica) in replicas.iter_mut().filter(|((_, on), _)| *on == machine) {
+            let Some(known) = partitions.get(partition) else { continue };
+            if replica.loss != Loss::None || replica.first_missing(&known.committed).is_some() {
+                continue;
+            }
+            let left = Replica {
+                batches: surviving(host.disk(), partition),
+                log_start_offset: replica.log_start_offset,
+                ..Replica::default()
+            };
+            if left.first_missing(&known.committed).is_some() {
+                let named = known.registration.iter().flat_map(|known| known.isr.iter().chain(&known.elr));
+                let counts = named.copied().any(|node| machine_of(node) == machine);
+                replica.loss = if counts { Loss::Counted } else { Loss::Unnamed };
+            }
+        }
+    }
+
+    /// ISR or ELR names these: from now on something depends on what they lost.
+    pub(super) fn named(&mut self, partition: &TopicPartition, members: impl Iterator<Item = NodeId>) {
+        for node in members {
+            if let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine_of(node)))
+                && replica.loss == Loss::Unnamed
+            {
+                replica.loss = Loss::Counted;
+            }
+        }
+    }
+
+    /// A replica that holds every committed record again is no longer out.
+    pub(super) fn caught_up(&mut self, partition: &TopicPartition, machine: MachineId) {
+        let Some(known) = self.partitions.get(partition) else { return };
+        let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) else { return };
+        if replica.loss != Loss::None
+            && replica.log_end_offset >= known.committed_end
+            && replica.first_missing(&known.committed).is_none()
+        {
+            replica.loss = Loss::None;
+        }
+    }
+
+    /// After an excused loss the new leader's log is the truth: nothing else can be lost any more.
+    pub(super) fn rebase_if_excused(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
+        if self.excuse(world, partition).is_none() {
+            return;
+        }
+        let Model { replicas, partitions, .. } = self;
+        let Some(known) = partitions.get_mut(partition) else { return };
+        known.excuse = None;
+        let Some(leader) = replicas.get(&(partition.clone(), machine)) else { return };
+        known.rebased_in = leader.leads_in;
+        if leader.first_missing(&known.committed).is_none() {
+            return;
+        }
+        known.committed.retain(|batch| leader.holds(batch));
+        known.committed_end = known.committed_end.min(leader.log_end_offset);
+        known.acked_end = known.acked_end.min(leader.log_end_offset);
+        for (_, replica) in replicas.iter_mut().filter(|((other, _), _)| other == partition) {
+            // What was found before may not be what will be committed instead.
+            replica.verified_to.set(0);
+            if replica.first_missing(&known.committed).is_none() {
+                replica.loss = Loss::None;
+            }
+        }
+    }
+}
+
+/// The batches of a partition that a disk still holds: up to the first that is torn, as recovery will find them.
+fn surviving(disk: &Disk, partition: &TopicPartition) -> Vec<BatchFact> {
+    let directory = partition.to_string();
+    let contents: Vec<_> = disk.files_of(&directory, ".log").map(|file| file.read_from(0)).collect();
+    let found = contents.iter().flat_map(|content| batches(content));
+    let whole = found.map_while(|batch| batch.ok().filter(|batch| batch.is_valid()));
+    whole.map(|batch| batch_fact(&batch)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use trial_broker::ids::{LeaderEpoch, PartitionEpoch};
+
+    use super::super::model::Registration;
+    use super::*;
+
+    fn orders() -> TopicPartition {
+        TopicPartition::new("orders", 0)
+    }
+
+    /// A partition with these losses on machines 1, 2, …, and this ISR.
+    fn model(losses: &[Loss], isr: &[i32]) -> Model {
+        let mut model = Model::default();
+        for (machine, loss) in (1..).zip(losses) {
+            model.replicas.insert((orders(), MachineId(machine)), Replica { loss: *loss, ..Replica::default() });
+        }
+        model.partitions.entry(orders()).or_default().registration = Some(Registration {
+            leader: NodeId(1),
+            leader_epoch: LeaderEpoch(0),
+            isr: isr.iter().copied().map(NodeId).collect(),
+            elr: Vec::new(),
+            partition_epoch: PartitionEpoch(0),
+        });
+        model
+    }
+
+    #[test]
+    fn with_elr_a_loss_is_a_bug_while_fewer_than_min_insync_replicas_are_out_together() {
+        let (within, spent) = ([Loss::Counted, Loss::None, Loss::None], [Loss::Counted, Loss::Counted, Loss::None]);
+        assert!(!model(&within, &[2, 3]).is_spent(&orders(), Some(2)));
+        assert!(model(&spent, &[3]).is_spent(&orders(), Some(2)), "they count although the ISR has dropped them");
+        assert!(model(&within, &[2, 3]).is_spent(&orders(), Some(1)));
+    }
+
+    #[test]
+    fn with_elr_a_replica_that_nothing_depends_on_does_not_count_until_it_is_named() {
+        let mut model = model(&[Loss::Counted, Loss::Unnamed, Loss::None], &[1, 3]);
+        assert!(!model.is_spent(&orders(), Some(2)));
+        model.named(&orders(), [NodeId(2), NodeId(3)].into_iter());
+        assert!(model.is_spent(&orders(), Some(2)));
+        assert_eq!(model.replica(&orders(), MachineId(3)).map(|replica| replica.loss), Some(Loss::None));
+    }
+
+    #[test]
+    fn without_elr_a_loss_is_a_bug_while_no_member_of_the_last_isr_is_out() {
+        let losses = [Loss::None, Loss::Counted, Loss::None];
+        assert!(!model(&losses, &[1, 3]).is_spent(&orders(), None));
+        assert!(model(&losses, &[1, 2]).is_spent(&orders(), None));
+    }
+}
