@@ -92,6 +92,7 @@ caught! {
     a_pre_vote_against_a_leader_that_is_heard: "healthy-leader-undisturbed" is Safety;
     metadata_that_one_voter_commits: "metadata-not-lost" is Safety;
     half_a_batch_after_a_power_cut: "on-disk-truth" is Safety;
+    a_log_that_begins_behind_no_snapshot: "snapshot-at-log-start" is Safety;
     voters_that_vote_twice: "one-leader-per-epoch" is Safety;
     retention_of_what_is_not_committed: "order-of-positions" is Safety;
     a_recovery_point_that_nobody_synced: "recovery-point-durable" is Safety;

@@ -364,6 +364,8 @@ pub enum Switch {
     ElrOutlivesMinIsr,
     /// The recovery point advances when a segment is closed, and nothing is synced.
     RecoveryPointWithoutFlush,
+    /// A quorum member that lets its log start at a snapshot deletes that snapshot too.
+    LogStartWithoutSnapshot,
     /// A broker acts as leader of the partitions that it is the preferred leader of, whoever the controllers elected.
     PreferredReplicaAlwaysLeads,
 }

@@ -343,6 +343,10 @@ impl MetadataLog {
         let segments = self.log.delete_old_segments(ctx)?;
         let before = self.snapshots.len();
         self.forget_before(ctx, id)?;
+        if self.log.behaviour.is(Switch::LogStartWithoutSnapshot) {
+            self.snapshots.remove(&position(id));
+            ctx.storage.remove(&snapshots::path(&self.directory, id))?;
+        }
         Ok(segments > 0 || self.snapshots.len() < before)
     }
 

@@ -6,7 +6,8 @@
 //!
 //! One file a property, each with its source. Checks read published events and the
 //! [`model`] that these add up to; a sweep over the disks compares the model with the bytes.
-//! They change nothing: a run has the same fingerprint with and without them.
+//! Which invariant of Kafka's specifications is looked at by which file, and which by none, is a table in the book
+//! (`docs/src/checks.md`). They change nothing: a run has the same fingerprint with and without them.
 
 mod acked_record_not_lost;
 mod broker_image_is_replay;
@@ -32,6 +33,7 @@ mod order_of_positions;
 mod producer_sequence;
 mod recovery_point_durable;
 mod replication_quorum_superset;
+mod snapshot_at_log_start;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -75,6 +77,7 @@ pub const PROPERTIES: &[Property] = &[
     epochs_only_grow::PROPERTY,
     metadata_not_lost::PROPERTY,
     healthy_leader_undisturbed::PROPERTY,
+    snapshot_at_log_start::PROPERTY,
     broker_image_is_replay::PROPERTY,
     producer_sequence::PROPERTY,
     idempotent_record_once::PROPERTY,
@@ -211,7 +214,7 @@ impl Suite {
     fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
-        self.evaluated += 16;
+        self.evaluated += 17;
         order_of_positions::observe(&seen)
             .or_else(|| self.high_watermark_monotonic.observe(&seen))
             .or_else(|| self.end_offset_monotonic.observe(&seen))
@@ -228,6 +231,7 @@ impl Suite {
             .or_else(|| committed_below_high_watermark::observe(&seen))
             .or_else(|| self.metadata_not_lost.observe(&seen))
             .or_else(|| self.healthy_leader_undisturbed.observe(&seen))
+            .or_else(|| snapshot_at_log_start::observe(&seen))
     }
 
     fn sweep(&mut self, world: &World) -> Option<Finding> {
