@@ -37,6 +37,8 @@ pub(super) const PROPERTY: Property = Property {
 pub(super) struct Check {
     leading: BTreeMap<MachineId, LeaderEpoch>,
     newest: Option<(LeaderEpoch, Time)>,
+    /// When each quorum lane made its last step, and since when it has made one every second.
+    awake: BTreeMap<MachineId, (Time, Time)>,
 }
 
 impl Check {
@@ -51,6 +53,7 @@ impl Check {
         let StepKind::Input { lane: Lane::Quorum, pays_until: None, .. } = step.kind else { return None };
         let (newest, since) = self.newest?;
         let own = self.leading.get(&machine).copied().filter(|own| *own < newest)?;
+        let since = since.max(self.awake_since(machine, step.at));
         let node = world.machine(machine)?.node()?;
         let bound = node.config().raft.fetch_timeout * 3 + Duration::from_secs(1);
         let still_leads =
@@ -63,6 +66,17 @@ impl Check {
                 step.at.since(since).as_millis()
             ),
         })
+    }
+
+    /// Since when a machine takes part without a break. Its clocks went on while it stood still or waited for its disk,
+    /// and what has come meanwhile is taken before its timers.
+    fn awake_since(&mut self, machine: MachineId, now: Time) -> Time {
+        let (last, since) = self.awake.entry(machine).or_insert((now, now));
+        if now.since(*last) > Duration::from_secs(1) {
+            *since = now;
+        }
+        *last = now;
+        *since
     }
 
     fn changed(&mut self, machine: MachineId, to: QuorumStateName, epoch: LeaderEpoch, at: Time) {

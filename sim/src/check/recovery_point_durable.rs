@@ -25,9 +25,13 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
             continue;
         }
         let is_metadata = partition.topic.as_str() == super::log_matching::METADATA_TOPIC;
-        let log = |node: &Node| match is_metadata {
-            true => Some(node.raft().log().recovery_point()),
-            false => Some(node.replicas()?.partition(partition)?.log().recovery_point()),
+        let log = |node: &Node| {
+            let log = match is_metadata {
+                true => node.raft().log(),
+                false => node.replicas()?.partition(partition)?.log(),
+            };
+            // Where a log was given up to its start, its recovery point moves along: nothing lies between the two.
+            Some(log.recovery_point()).filter(|recovery_point| *recovery_point > log.log_start_offset())
         };
         let Some(recovery_point) = machine.node().and_then(log) else { continue };
         let directory = partition.to_string();
