@@ -222,8 +222,8 @@ impl Admin {
         }
     }
 
-    /// When the next thing happens by itself.
-    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+    /// When the next thing happens by itself, later than now.
+    pub fn next_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
         let times = self.calls.iter().flat_map(|call| {
             let waits = match call.progress {
                 Progress::Waiting { not_before, target } => {
@@ -234,7 +234,7 @@ impl Admin {
             };
             [Some(call.deadline), waits]
         });
-        times.flatten().min()
+        times.flatten().filter(|at| *at > now).min()
     }
 }
 

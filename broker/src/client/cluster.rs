@@ -105,9 +105,10 @@ impl Cluster {
         self.metadata.rebootstrap(now);
     }
 
-    /// When the next thing happens by itself.
+    /// When the next thing happens by itself, later than now. What was due by now has been tried and waits for an event,
+    /// not for time: it must not hide what comes later.
     pub fn next_deadline(&self, now: Time) -> Option<Time> {
-        let network = self.network.next_deadline();
+        let network = self.network.next_deadline(now);
         let rebootstrap = self.metadata.rebootstrap_at();
         let update = if self.metadata.is_in_progress() {
             None
@@ -118,6 +119,6 @@ impl Cluster {
             let nodes = self.metadata.nodes().keys();
             nodes.filter_map(|node| self.network.connectable_at(*node)).filter(|at| *at > now).min()
         };
-        [network, rebootstrap, update].into_iter().flatten().min()
+        [network, rebootstrap, update].into_iter().flatten().filter(|at| *at > now).min()
     }
 }

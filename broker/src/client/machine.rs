@@ -132,12 +132,11 @@ impl Client {
             return None;
         }
         let role = match &self.role {
-            Role::Producer(producer) => producer.next_deadline(&self.cluster),
-            Role::Consumer(consumer) => consumer.next_deadline(&self.cluster),
-            Role::Admin(admin) => admin.next_deadline(&self.cluster),
+            Role::Producer(producer) => producer.next_deadline(&self.cluster, now),
+            Role::Consumer(consumer) => consumer.next_deadline(&self.cluster, now),
+            Role::Admin(admin) => admin.next_deadline(&self.cluster, now),
         };
-        // What was due by now has been tried and waits for an event, not for time.
-        [self.cluster.next_deadline(now), role].into_iter().flatten().filter(|deadline| *deadline > now).min()
+        [self.cluster.next_deadline(now), role].into_iter().flatten().min()
     }
 
     // ---- Calls --------------------------------------------------------------------

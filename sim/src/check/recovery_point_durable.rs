@@ -36,7 +36,9 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
         let Some(recovery_point) = machine.node().and_then(log) else { continue };
         let directory = partition.to_string();
         if machine.disk().files_of(&directory, ".log").any(|segment| !is_durable(&segment, recovery_point)) {
-            let message = format!("machine {id}: {partition} has recovery point {recovery_point}, and lies not on the medium up to there");
+            let message = format!(
+                "machine {id}: {partition} has recovery point {recovery_point}, and lies not on the medium up to there"
+            );
             return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
         }
     }

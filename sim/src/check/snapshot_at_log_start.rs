@@ -25,8 +25,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let machine = seen.world.machine(seen.machine)?;
     let start = machine.node()?.raft().log_start_offset();
     let name = format!("/{start:020}-");
-    let has_snapshot =
-        start == 0 || machine.disk().files().iter().any(|file| file.path.contains(&name) && file.path.ends_with(".checkpoint"));
+    let has_snapshot = start == 0
+        || machine.disk().files().iter().any(|file| file.path.contains(&name) && file.path.ends_with(".checkpoint"));
     (!has_snapshot).then(|| Finding {
         property: PROPERTY,
         partition: None,

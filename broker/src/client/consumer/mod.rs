@@ -372,7 +372,7 @@ impl Consumer {
     }
 
     /// When the next thing happens by itself.
-    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+    pub fn next_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
         if !self.is_active() {
             return None;
         }
@@ -387,7 +387,7 @@ impl Consumer {
         });
         let reconnects = leaders.filter_map(|leader| cluster.network.connectable_at(leader));
         // What is due already waits for something else.
-        polls.chain(retries).chain(reconnects).min()
+        polls.chain(retries).chain(reconnects).filter(|at| *at > now).min()
     }
 }
 

@@ -432,9 +432,9 @@ impl Network {
         state.failed_attempts = 0;
     }
 
-    /// When the earliest timer is due.
-    pub fn next_deadline(&self) -> Option<Time> {
-        self.nodes.values().filter_map(|connection| self.deadline_of(connection)).min()
+    /// When the earliest timer is due that is not due yet.
+    pub fn next_deadline(&self, now: Time) -> Option<Time> {
+        self.nodes.values().filter_map(|connection| self.deadline_of(connection)).filter(|at| *at > now).min()
     }
 
     fn deadline_of(&self, connection: &NodeConnection) -> Option<Time> {

@@ -328,13 +328,13 @@ impl Producer {
         batches.into_iter().filter(|batch| !batch.is_done()).map(view).collect()
     }
 
-    /// When the next thing happens by itself.
-    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
-        let waiting = self.waiting.iter().map(|send| send.deadline).min();
+    /// When the next thing happens by itself, later than now.
+    pub fn next_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
+        let waiting = self.waiting.iter().map(|send| send.deadline).filter(|at| *at > now).min();
         let id = match self.id {
             IdState::Wanted { not_before, .. } => Some(not_before),
             IdState::NotNeeded | IdState::Asked | IdState::Known | IdState::Refused(_) => None,
         };
-        [waiting, id, self.next_batch_deadline(cluster)].into_iter().flatten().min()
+        [waiting, id, self.next_batch_deadline(cluster, now)].into_iter().flatten().filter(|at| *at > now).min()
     }
 }

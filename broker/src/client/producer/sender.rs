@@ -224,10 +224,15 @@ impl Producer {
         !queued.is_empty() || !in_flight.is_empty()
     }
 
-    /// When the next batch becomes ready, or is given up.
-    pub(super) fn next_batch_deadline(&self, cluster: &Cluster) -> Option<Time> {
+    /// When the next batch becomes ready, or is given up, later than now. A batch that is ready and whose leader cannot be
+    /// reached waits for the connection, and must be given up all the same.
+    pub(super) fn next_batch_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
         let mut earliest: Option<Time> = None;
-        let mut consider = |time: Time| earliest = Some(earliest.map_or(time, |known: Time| known.min(time)));
+        let mut consider = |time: Time| {
+            if time > now {
+                earliest = Some(earliest.map_or(time, |known: Time| known.min(time)));
+            }
+        };
         for batch in self.batches.iter().filter(|batch| !batch.is_done()) {
             consider(batch.created_at + self.settings.delivery_timeout);
         }

@@ -1,0 +1,114 @@
+//! Recovery of a core: it is healed whatever was done to it, goals that it cannot reach are excused and named, and nobody
+//! waits for an answer for ever.
+
+use trial_sim::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::scenario::{Report, Scenario, Verdict};
+
+/// Three brokers and three controllers, partition `orders-0` led by broker 1, and what is done to them.
+fn played(liveness: &str, topic: &str, steps: &str) -> Report {
+    let source = format!(
+        r#"
+format = 1
+id = "recovery"
+title = "A core recovers"
+seed = 1
+liveness = {liveness}
+[cluster]
+brokers = 3
+controllers = 3
+latency = "10ms"
+[[topic]]
+name = "orders"
+{topic}
+[[client]]
+name = "p1"
+producer = {{ acks = "all" }}
+[[client]]
+name = "p2"
+producer = {{ acks = "1" }}
+{steps}
+"#
+    );
+    let scenario = Scenario::parse("recovery.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run(&scenario, options, &mut |_| true)
+}
+
+fn assert_recovered(report: &Report) {
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert!(report.recovery_micros.is_some(), "it had to recover");
+}
+
+#[test]
+fn a_core_is_healed_of_everything_that_was_done_to_it() {
+    let report = played(
+        "{ core = [1, 2, 101, 102] }",
+        "replicas = [[1, 2, 3]]\nconfig = { \"min.insync.replicas\" = 2 }",
+        r#"
+[[step]]
+at = "1s"
+produce = { client = "p1", topic = "orders", count = 10, every = "200ms" }
+[[step]]
+partition = { groups = [["b1", "c1"], ["b2", "c2"]] }
+[[step]]
+clog = { from = "b2", to = "b3" }
+[[step]]
+stall = { broker = 1, length = "10m" }
+[[step]]
+pause = { controller = 101 }
+[[step]]
+after = "1s"
+power-cut = { broker = 2, lose = "none" }
+"#,
+    );
+    assert_recovered(&report);
+    assert_eq!(report.excused, Vec::<String>::new());
+}
+
+#[test]
+fn too_few_replicas_in_the_core_excuse_the_high_watermark_but_no_leader() {
+    let report = played(
+        "{ core = [1, 2, 101, 102], outside = \"cut-off\" }",
+        "replicas = [[3, 1, 2]]\nconfig = { \"min.insync.replicas\" = 3 }",
+        "[[step]]\nat = \"1s\"\nproduce = { client = \"p1\", topic = \"orders\", count = 3 }",
+    );
+    assert_recovered(&report);
+    assert_eq!(
+        report.excused,
+        ["orders-0: high watermark: the core holds 2 of its replicas, min.insync.replicas is 3"]
+    );
+}
+
+#[test]
+fn a_partition_without_an_eligible_replica_in_the_core_is_excused() {
+    let report = played("{ core = [1, 2, 101, 102] }", "replicas = [[3]]", "");
+    assert_recovered(&report);
+    // Broker 3 was fenced meanwhile: out of the ISR, and eligible still (KIP-966).
+    assert_eq!(
+        report.excused,
+        ["orders-0: leader, ISR and high watermark: no member of ISR [] or ELR [3] is in the core"]
+    );
+}
+
+/// A producer whose leader is gone, in a cluster that can elect none: its batch is ready, no connection comes up, and it
+/// must still be given up when delivery.timeout.ms is over.
+#[test]
+fn a_producer_gives_up_what_nobody_will_ever_take() {
+    let report = played(
+        "{ core = [1, 103] }",
+        "replicas = [[2, 1, 3]]",
+        r#"
+[[step]]
+at = "1s"
+kill = { controller = 101 }
+[[step]]
+kill = { controller = 102 }
+[[step]]
+power-cut = { broker = 2, lose = "none" }
+[[step]]
+produce = { client = "p2", topic = "orders", count = 5, every = "300ms" }
+"#,
+    );
+    assert_recovered(&report);
+    assert_eq!(report.excused, ["every partition: whatever the controllers decide: 1 of 3 voters are in the core"]);
+}
