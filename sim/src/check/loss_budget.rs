@@ -160,7 +160,7 @@ impl Model {
 fn surviving(disk: &Disk, partition: &TopicPartition) -> Vec<BatchFact> {
     let directory = partition.to_string();
     let contents: Vec<_> = disk.files_of(&directory, ".log").map(|file| file.read_from(0)).collect();
-    let found = contents.iter().flat_map(|content| batches(content));
+    let found = contents.iter().flat_map(batches);
     let whole = found.map_while(|batch| batch.ok().filter(|batch| batch.is_valid()));
     whole.map(|batch| batch_fact(&batch)).collect()
 }
