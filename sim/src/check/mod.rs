@@ -207,7 +207,8 @@ impl Suite {
     /// Looks at everything once more when a run ends.
     pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
         let finding = self.on_disk_truth.sweep_all(world, &self.model);
-        let finding = finding.or_else(|| self.sweep(world)).or_else(|| acked_record_not_lost::at_end(world, &self.model));
+        let finding =
+            finding.or_else(|| self.sweep(world)).or_else(|| acked_record_not_lost::at_end(world, &self.model));
         finding.and_then(|finding| self.report(last, None, finding))
     }
 
