@@ -40,7 +40,8 @@ What the figures mean:
   checks         share of the wall time that goes away with the checks switched off
   recording      what keeping every step for a screen adds
   peak memory    of the whole process (VmHWM), after two runs without recording
-  growth         cost of an event (what machines say of themselves) with more brokers or partitions, over that of R1
+  growth         cost of an event (what machines say of themselves), and of a step, with more brokers or partitions, over
+                 that of R1
   idle           wall time of ten virtual minutes of a cluster without topics and clients
   jump           wall time to see the world as it was at a step of a recording
 
