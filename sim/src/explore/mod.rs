@@ -19,6 +19,7 @@ mod draw;
 mod farm;
 mod faults;
 mod generate;
+mod hunt;
 pub mod marks;
 mod profile;
 mod text;
@@ -39,6 +40,7 @@ use crate::scenario::{Report, Scenario, Seed, Signature};
 pub use campaign::{Campaign, Failure, SeedResult};
 pub use farm::{Asked, Farm, Shard, explore, first_difference};
 pub use generate::{Drawing, generate};
+pub use hunt::{CAMPAIGNS, Found, Hunt, median};
 pub use marks::Mark;
 pub use profile::Profile;
 

@@ -1,13 +1,17 @@
 //! `trial museum`: every known bug once without and once with its switch, and which check finds it.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
+use trial_sim::explore::{CAMPAIGNS, Hunt, Profile, median};
 use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
 use trial_sim::scenario::{Report, Scenario, Verdict};
 
+use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::run::read;
 use super::{Format, WRONG_USE};
@@ -16,9 +20,15 @@ const HELP: &str = "\
 Each piece is a scenario with a section [museum]. It must pass as it stands, and with its own switches
 the check that it names must find the bug. Pieces without switches show what Kafka promises.
 
+With --seeds the bug is also hunted by exploration that does not know it: five campaigns, each over at most so many
+seeds of its own, drawn from the profile that the piece names. A seed counts if a promise breaks with the switches and
+does not break without them. The table shows the median of the seeds needed, and how many steps are left of the first
+find when it is shrunk.
+
 Examples:
   trial museum
   trial museum rep-01 --format json
+  trial museum isr --seeds 200 --shrink 500
   trial run scenarios/museum/rep-01-truncation-to-high-watermark.toml --switch truncate-to-high-watermark";
 
 /// A museum's arguments.
@@ -30,6 +40,15 @@ pub struct Museum {
     /// Where the pieces are.
     #[arg(long, default_value = "scenarios/museum")]
     folder: PathBuf,
+    /// Hunt each bug by exploration, giving up after so many seeds a campaign.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: Option<u64>,
+    /// How many candidates to run when the first find is shrunk; 0 leaves it as it is.
+    #[arg(long, default_value_t = 200, requires = "seeds")]
+    shrink: usize,
+    /// How many worlds to run at once; all cores unless said. The result does not depend on it.
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -41,15 +60,35 @@ struct Piece {
     without: Report,
     /// None for a piece that has no switches.
     with: Option<Report>,
+    /// None unless it was hunted.
+    hunted: Option<Hunted>,
+}
+
+/// What exploration came to.
+struct Hunted {
+    /// For each campaign how many seeds it needed; none if they did not suffice.
+    needed: Vec<Option<u64>>,
+    /// Which checks found it.
+    found_by: BTreeSet<&'static str>,
+    /// How many steps the first find has, and how many are left of it.
+    steps: Option<(usize, usize)>,
 }
 
 /// Runs every piece and prints the table. Returns the exit code: that of the worst piece.
 pub fn museum(arguments: &Museum) -> u8 {
     let Some(scenarios) = scenarios(arguments) else { return WRONG_USE };
+    interrupt::watch();
     let mut pieces = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
         complain(&format!("{}: {}", number(&scenario), scenario.file.title));
-        pieces.push(Piece::play(scenario));
+        let mut piece = Piece::play(scenario);
+        if let Some(most) = arguments.seeds {
+            piece.hunted = hunt(&piece, most, arguments);
+        }
+        pieces.push(piece);
+        if interrupt::asked() {
+            break;
+        }
     }
     let text = match arguments.format {
         Format::Text => table(&pieces),
@@ -57,6 +96,9 @@ pub fn museum(arguments: &Museum) -> u8 {
     };
     // A reader that has gone is no failure.
     let _ = print(&text);
+    if interrupt::asked() {
+        return INTERRUPTED;
+    }
     pieces.iter().map(Piece::exit_code).max().unwrap_or(0)
 }
 
@@ -103,7 +145,7 @@ impl Piece {
         let without = run_scenario(&scenario, options, &mut |_| true);
         let has_bug = scenario.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty());
         let with = has_bug.then(|| run_scenario(&scenario.with_its_bug(), options, &mut |_| true));
-        Piece { scenario, without, with }
+        Piece { scenario, without, with, hunted: None }
     }
 
     fn source(&self) -> &str {
@@ -160,27 +202,76 @@ impl Piece {
             "found": self.with.as_ref().map(|_| self.is_found()),
             "found_by": self.with.as_ref().and_then(|report| report.property),
             "verdict_with_bug": self.with.as_ref().map(|report| report.verdict.to_string()),
+            "seeds_needed": self.hunted.as_ref().map(|hunted| hunted.needed.clone()),
+            "seeds_median": self.hunted.as_ref().and_then(|hunted| median(&hunted.needed)),
+            "explored_by": self.hunted.as_ref().map(|hunted| hunted.found_by.clone()),
+            "steps_found": self.hunted.as_ref().and_then(|hunted| hunted.steps.map(|(found, _)| found)),
+            "steps_shrunk": self.hunted.as_ref().and_then(|hunted| hunted.steps.map(|(_, shrunk)| shrunk)),
         })
     }
 }
 
-/// One line a piece, in columns as wide as their widest word.
+/// Hunts a piece's bug; none if it has none, or its profile is not known.
+fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
+    let museum = piece.scenario.file.museum.as_ref()?;
+    piece.with.as_ref()?;
+    let named = museum.profile.as_ref().map_or(Profile::default().name(), |profile| profile.value.as_str());
+    let hunt = Hunt {
+        piece: museum.piece.value.clone(),
+        profile: Profile::ALL.iter().copied().find(|profile| profile.name() == named)?,
+        switches: museum.switches.iter().map(|switch| switch.value.clone()).collect(),
+        most,
+        jobs: arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),
+    };
+    let mut hunted = Hunted { needed: Vec::new(), found_by: BTreeSet::new(), steps: None };
+    for campaign in 0..CAMPAIGNS {
+        let found = hunt.campaign(campaign, &interrupt::asked);
+        let seeds = found.as_ref().map(|found| found.seeds);
+        let said = seeds.map_or(format!("not found in {most} seeds"), |seeds| format!("found after {seeds} seeds"));
+        complain(&format!("  campaign {} of {CAMPAIGNS}, profile {named}: {said}", campaign + 1));
+        hunted.needed.push(seeds);
+        let Some(found) = found else { continue };
+        hunted.found_by.extend(found.outcome.report.property);
+        if hunted.steps.is_none() {
+            let before = found.outcome.scenario.file.steps.len();
+            let after = match arguments.shrink {
+                0 => before,
+                runs => found.shrunk(runs, hunt.jobs, &interrupt::asked).file.steps.len(),
+            };
+            hunted.steps = Some((before, after));
+        }
+    }
+    Some(hunted)
+}
+
+impl Hunted {
+    /// The median, with the number of campaigns that found something if some did not.
+    fn seeds(&self) -> String {
+        let finds = self.needed.iter().flatten().count();
+        let median = median(&self.needed).map_or("-".to_owned(), |seeds| seeds.to_string());
+        if finds == self.needed.len() { median } else { format!("{median} ({finds} of {})", self.needed.len()) }
+    }
+
+    fn steps(&self) -> String {
+        self.steps.map_or("-".to_owned(), |(before, after)| format!("{after} of {before}"))
+    }
+}
+
+/// One line a piece, in columns as wide as their widest word. What was not hunted has no columns for it.
 fn table(pieces: &[Piece]) -> String {
-    let head = ["piece", "bug", "source", "as it stands", "found by"].map(str::to_owned);
+    let head = ["piece", "bug", "source", "as it stands", "found by", "seeds", "steps left"].map(str::to_owned);
     let rows = pieces.iter().map(|piece| {
         let title = piece.scenario.file.title.clone();
-        [
-            number(&piece.scenario).to_owned(),
-            title,
-            piece.source().to_owned(),
-            piece.as_it_stands(),
-            piece.with_its_bug(),
-        ]
+        let seeds = piece.hunted.as_ref().map_or(String::new(), Hunted::seeds);
+        let steps = piece.hunted.as_ref().map_or(String::new(), Hunted::steps);
+        let (number, source) = (number(&piece.scenario).to_owned(), piece.source().to_owned());
+        [number, title, source, piece.as_it_stands(), piece.with_its_bug(), seeds, steps]
     });
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
+    let columns = if pieces.iter().any(|piece| piece.hunted.is_some()) { 7 } else { 5 };
+    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    let line = |row: &[String; 5]| {
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &[String; 7]| {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };

@@ -134,7 +134,7 @@ pub struct Museum {
     pub property: Option<Spanned<String>>,
     /// The profile of random exploration that should find it too; "default" unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<String>,
+    pub profile: Option<Spanned<String>>,
 }
 
 /// A failure that Kafka 4.1 itself has. The scenario fails as it stands, for machines are faithful to Kafka; with the

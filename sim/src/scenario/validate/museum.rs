@@ -2,10 +2,11 @@
 //! Kafka 4.1 itself, by names that exist.
 
 use super::super::diagnostic::{Diagnostic, suggestion};
-use super::super::format::File;
+use super::super::format::{File, Spanned};
 use super::super::vocabulary::{hazard_named, hazard_names};
 use super::cluster::check_switches;
 use super::{Scope, check_name};
+use crate::explore::Profile;
 
 pub(super) fn check(file: &File, scope: &mut Scope) {
     check_hazards(file, scope);
@@ -28,10 +29,23 @@ pub(super) fn check(file: &File, scope: &mut Scope) {
             scope.mistake(Diagnostic::new("a bug that no check finds", museum.span.clone(), label));
         }
     }
+    if let Some(profile) = &museum.profile {
+        check_profile(profile, scope);
+    }
     let always_on = file.cluster.switches.iter().chain(file.nodes.iter().flat_map(|node| &node.switches));
     for name in always_on {
         let label = "a piece passes as it stands: `[museum] switches` names what brings the bug back";
         scope.mistake(Diagnostic::new("this switch would always be on", name.span.clone(), label));
+    }
+}
+
+/// Complains unless exploration has such a profile.
+fn check_profile(profile: &Spanned<String>, scope: &mut Scope) {
+    let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+    if !known.contains(&profile.as_str()) {
+        let label = suggestion(profile, known);
+        let title = format!("there is no profile `{}`", profile.value);
+        scope.mistake(Diagnostic::new(title, profile.span.clone(), label));
     }
 }
 
