@@ -29,16 +29,21 @@ pub enum Hazard {
     /// Recovery goes on with the next segment where one ends too early but whole (`LogLoader.recoverLog`). Mended: what
     /// lies behind a hole is dropped.
     HoleBetweenSegments,
+    /// A leader that hears from the metadata log of a change that it knows already forgets the ISR that it has
+    /// proposed since, and counts without it (`Partition.makeLeader`, `updateAssignmentAndIsr`). Mended: what is known
+    /// already changes nothing.
+    PendingIsrForgotten,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 5] = [
+    pub const ALL: [Hazard; 6] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
         Hazard::ElrKeepsRemovedReplica,
         Hazard::HoleBetweenSegments,
+        Hazard::PendingIsrForgotten,
     ];
 }
 

@@ -16,7 +16,7 @@ use super::isr::IsrState;
 use super::leader::{Leader, Surroundings};
 use super::replica::FollowerState;
 use super::state::PartitionState;
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{DirectoryId, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId, TopicPartition};
@@ -177,8 +177,12 @@ impl Partition {
                 followers: Default::default(),
             },
         };
-        // Whatever was proposed is over: the metadata says what is in force.
-        leader.isr = IsrState::Committed { isr: state.isr.iter().copied().collect() };
+        // Whatever was proposed is over: the metadata says what is in force. Kafka thinks so even of a change that the
+        // leader has learned before, from the answer to its proposal, and has proposed another one since.
+        let is_known = was_leader && !new_epoch && state.partition_epoch == self.partition_epoch;
+        if !(is_known && around.behaviour.mends(Hazard::PendingIsrForgotten)) {
+            leader.isr = IsrState::Committed { isr: state.isr.iter().copied().collect() };
+        }
         leader.followers.retain(|id, _| state.replicas.contains(id));
         for id in state.replicas.iter().filter(|id| **id != around.node) {
             leader.followers.entry(*id).or_insert_with(FollowerState::unknown);
