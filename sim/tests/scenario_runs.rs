@@ -198,3 +198,21 @@ fn a_symbolic_target_that_means_nobody_is_a_finding() {
     assert!(text.contains("step 3 (kill) could not run"), "{text}");
     assert!(text.contains("no controller is active now"), "{text}");
 }
+
+#[test]
+fn records_that_are_given_to_a_dead_client_are_waited_for_by_nobody() {
+    let head = HEAD.replace("seed = 0x5", "seed = 0x5\nliveness = true");
+    let source = format!(
+        r#"{head}
+[[step]]
+at = "2s"
+crash = {{ client = "p1" }}
+[[step]]
+at = "3s"
+produce = {{ client = "p1", topic = "orders", count = 5 }}
+"#
+    );
+    let scenario = Scenario::parse("runs.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let report = run(&scenario, RunOptions { trace: TraceKind::None, ..RunOptions::default() }, &mut |_| true);
+    assert_eq!(report.verdict, Verdict::Pass, "{:?}", report.failures);
+}

@@ -90,7 +90,11 @@ impl Ledger {
 
     /// Takes in one step.
     pub(super) fn observe(&mut self, step: &Step) {
-        if let StepKind::Entry(Fault::Call { machine, ticket, call }) = &step.kind {
+        // A call to a client that does not run reaches nobody: nobody waits for its answer.
+        let is_ignored = step.facts.iter().any(|fact| matches!(fact, Fact::Ignored { .. }));
+        if let StepKind::Entry(Fault::Call { machine, ticket, call }) = &step.kind
+            && !is_ignored
+        {
             self.called(*machine, *ticket, call);
         }
         for fact in &step.facts {
