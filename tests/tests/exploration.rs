@@ -58,8 +58,7 @@ const SEEDS: u64 = 100;
 fn campaign_reaches_the_marks_that_its_profile_must_reach_and_no_run_differs_from_its_second() {
     for profile in [Profile::Lite, Profile::Network] {
         let campaign = campaign(&farm(profile, 0..SEEDS, cores()));
-        let missed: Vec<_> =
-            profile.must_reach().iter().filter(|mark| !campaign.marks.contains_key(mark)).collect();
+        let missed: Vec<_> = profile.must_reach().iter().filter(|mark| !campaign.marks.contains_key(mark)).collect();
         assert!(missed.is_empty(), "{profile} did not reach {missed:?}");
         assert!(campaign.twice > 0, "no seed ran twice");
         assert_ne!(campaign.verdict, Verdict::Nondeterminism, "{}", found(&campaign));

@@ -277,6 +277,14 @@ impl Model {
                 replica.isr = to.iter().copied().collect();
                 replica.proposed.clear();
             }
+            PartitionEvent::IsrChangeRefused {
+                partition,
+                error: ErrorCode::OperationNotAttempted | ErrorCode::IneligibleReplica,
+            } => {
+                // Of these two the leader knows that nothing was applied: it counts as before. After any other answer it
+                // goes on counting those that it has proposed.
+                self.replica_mut(partition, machine).proposed.clear();
+            }
             PartitionEvent::ProduceCompleted { partition, required_offset, error: ErrorCode::None } => {
                 let known = self.partitions.entry(partition.clone()).or_default();
                 known.acked_end = known.acked_end.max(*required_offset);
