@@ -142,6 +142,10 @@ bad! {
     empty_range: "hw = { min = 10 }" => "hw = { min = 10, max = 9 }";
     fact_without_its_subject: "expect = { partition = \"orders-0\", leo" => "expect = { leo";
     action_of_a_later_version: "kill = { leader = \"orders-0\" }" => "begin = { client = \"p1\" }";
+    message_that_takes_no_time: "latency = \"10ms\"" => "latency = \"0ms\"";
+    length_below_zero: "kill = { leader = \"orders-0\" }" => "stall = { broker = 1, length = \"-1s\" }";
+    wait_below_zero: "within = { min = \"7s\", max = \"10.2s\" }" => "within = \"-1s\"";
+    more_records_than_anybody_waits_for: "count = 10" => "count = 4294967295";
     unknown_format: "format = 1" => "format = 2";
     cluster_of_two_kinds: "controllers = 3" => "combined = 3";
     several_mistakes_are_shown_at_once: "[1, 2, 3]]\nconfig = { \"min.insync.replicas\" = 2 }" => "[1, 2, 7]]\nconfig = { \"min.insync.replica\" = 2 }";

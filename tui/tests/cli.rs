@@ -310,6 +310,16 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
 }
 
 #[test]
+fn an_expectation_that_does_not_hold_is_not_shrunk_to_nonsense() {
+    let folder = Folder::new("shrink-expectation");
+    let lesson = std::fs::read_to_string(root().join(LESSON)).expect("a lesson");
+    let wrong = format!("{lesson}\n[[step]]\nexpect = {{ partition = \"orders-0\", leader = 3 }}\n");
+    let output = trial(&["shrink", &folder.file("wrong.toml", wrong.as_bytes())]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no promise is broken"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_passes_cannot_be_shrunk() {
     let output = trial(&["shrink", LESSON]);
     assert_eq!(output.status.code(), Some(2));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trial_sim::scenario::print::print as print_file;
 use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Seed, Signature, Span};
+use trial_sim::scenario::{Report, Scenario, Seed, Signature, Span, Verdict};
 use trial_sim::shrink::{Limits, Progress, shrink, tell};
 
 use super::interrupt::{self, INTERRUPTED};
@@ -63,7 +63,13 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
         scenario.turn_on(switch);
     }
     interrupt::watch();
-    let Some(wanted) = Signature::of(&outcome(&scenario)) else {
+    let report = outcome(&scenario);
+    if report.verdict == Verdict::Expectation {
+        complain("error: an expectation of this scenario does not hold, and no promise is broken");
+        complain("hint: what is expected makes sense only with the steps before it; the shrinker looks for broken promises");
+        return WRONG_USE;
+    }
+    let Some(wanted) = Signature::of(&report) else {
         complain(&format!("error: {} passes: there is nothing to shrink", arguments.file.display()));
         complain("hint: name a seed with which it fails: --seed 0x2a");
         return WRONG_USE;
@@ -110,7 +116,9 @@ fn search(arguments: &Shrink, scenario: &Scenario, wanted: &Signature, out: &Pat
     };
     let shrunk = shrink(scenario, limits, &fails, &mut listen);
     written?;
-    let other_seeds = (1..=OTHER_SEEDS).filter(|seed| fails(&with_seed(&shrunk.scenario, Seed(*seed)))).count();
+    // Whoever presses Ctrl-C does not want to wait for twenty more runs.
+    let fails_with = |seed: &u64| !interrupt::asked() && fails(&with_seed(&shrunk.scenario, Seed(*seed)));
+    let other_seeds = (1..=OTHER_SEEDS).filter(fails_with).count();
     let (before, after) = (scenario.file.steps.len(), shrunk.scenario.file.steps.len());
     let origin = format!(
         "Shrunk from {}, seed {}: {before} steps became {after} in {} runs. It fails with {other_seeds} of {OTHER_SEEDS} \

@@ -54,6 +54,7 @@ pub(super) fn check_head(file: &File, scope: &mut Scope) {
             }
         }
     }
+    cluster.latency.iter().for_each(|latency| scope.latency(latency));
     check_settings(&cluster.config, node_groups(), &[], scope);
     check_node_values(&cluster.config, scope);
     check_switches(&cluster.switches, scope);

@@ -7,6 +7,7 @@ mod conditions;
 mod machines;
 mod museum;
 mod steps;
+mod times;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -181,8 +181,12 @@ fn action_of(step: &Spanned<Step>, scope: &mut Scope) -> Option<Spanned<Action>>
 }
 
 /// Only what can be waited for takes `within`.
+/// How many records one step may send: each is kept until its producer has been told.
+const MOST_RECORDS: u32 = 1_000_000;
+
 fn check_within(step: &Step, action: &Spanned<Action>, scope: &mut Scope) {
     let Some(within) = &step.within else { return };
+    scope.waits(within);
     let waits = step.when.is_some()
         || step.when_event.is_some()
         || matches!(
@@ -213,7 +217,10 @@ impl Scope {
             | Action::Replace(target)
             | Action::SyncNow(target) => self.target(target, span),
             Action::PowerCut(cut) => self.target(&cut.target(), span),
-            Action::Pause(pause) => self.target(&pause.target(), span),
+            Action::Pause(pause) => {
+                self.target(&pause.target(), span);
+                self.length(pause.length.as_ref());
+            }
             Action::Skew(skew) => {
                 self.target(&skew.target(), span);
                 self.field("by", "how far", skew.by.is_some(), span);
@@ -221,10 +228,12 @@ impl Scope {
             Action::Slow(slow) => {
                 self.target(&slow.target(), span);
                 self.field("sync", "how long a sync takes", slow.sync.is_some(), span);
+                self.length(slow.sync.as_ref());
             }
             Action::Stall(stall) => {
                 self.target(&stall.target(), span);
                 self.field("length", "how long", stall.length.is_some(), span);
+                self.length(stall.length.as_ref());
             }
             Action::Fail(fail) => {
                 self.target(&fail.target(), span);
@@ -243,9 +252,13 @@ impl Scope {
             }
             Action::Delay(delay) => {
                 self.names([&delay.from, &delay.to]);
+                self.length(Some(&delay.by));
                 self.api(&delay.api);
             }
-            Action::SetLatency(latency) => self.names([&latency.from, &latency.to]),
+            Action::SetLatency(latency) => {
+                self.names([&latency.from, &latency.to]);
+                self.latency(&latency.is);
+            }
             Action::Produce(produce) => self.produce(produce),
             Action::Poll(poll) => {
                 self.client(&poll.client, Some(Kind::Consumer));
@@ -371,6 +384,10 @@ impl Scope {
 
     fn produce(&mut self, produce: &Produce) {
         self.client(&produce.client, Some(Kind::Producer));
+        if let Some(count) = produce.count.as_ref().filter(|count| count.value > MOST_RECORDS) {
+            let label = format!("expected at most {MOST_RECORDS}");
+            self.mistake(Diagnostic::new("a step sends no more records than a reader would wait for", count.span.clone(), label));
+        }
         if self.topic(&produce.topic.value, &produce.topic.span)
             && let Some(partition) = &produce.partition
         {
