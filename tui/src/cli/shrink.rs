@@ -66,7 +66,9 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
     let report = outcome(&scenario);
     if report.verdict == Verdict::Expectation {
         complain("error: an expectation of this scenario does not hold, and no promise is broken");
-        complain("hint: what is expected makes sense only with the steps before it; the shrinker looks for broken promises");
+        complain(
+            "hint: what is expected makes sense only with the steps before it; the shrinker looks for broken promises",
+        );
         return WRONG_USE;
     }
     let Some(wanted) = Signature::of(&report) else {

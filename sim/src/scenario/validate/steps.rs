@@ -386,7 +386,11 @@ impl Scope {
         self.client(&produce.client, Some(Kind::Producer));
         if let Some(count) = produce.count.as_ref().filter(|count| count.value > MOST_RECORDS) {
             let label = format!("expected at most {MOST_RECORDS}");
-            self.mistake(Diagnostic::new("a step sends no more records than a reader would wait for", count.span.clone(), label));
+            self.mistake(Diagnostic::new(
+                "a step sends no more records than a reader would wait for",
+                count.span.clone(),
+                label,
+            ));
         }
         if self.topic(&produce.topic.value, &produce.topic.span)
             && let Some(partition) = &produce.partition
