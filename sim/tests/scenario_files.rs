@@ -84,6 +84,15 @@ fn a_file_reads_back_as_it_was_written() {
     assert_eq!(scenario.steps.len(), 5);
 }
 
+/// A default that does not go with what was said gives way, as in Kafka: nothing is to be complained about.
+#[test]
+fn defaults_give_way() {
+    for said in ["\"linger.ms\" = 200000", "\"linger.ms\" = 0, idempotence = false"] {
+        let source = GOOD.replacen("\"linger.ms\" = 0", said, 1);
+        Scenario::parse("good.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    }
+}
+
 /// What Trial says about the example with `from` replaced by `to`.
 fn complaint(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "the example does not contain {from:?}");
@@ -134,6 +143,13 @@ bad! {
     setting_out_of_range: "\"min.insync.replicas\" = 2" => "\"min.insync.replicas\" = 0";
     setting_of_the_wrong_kind: "\"linger.ms\" = 0" => "\"linger.ms\" = \"soon\"";
     acks_that_do_not_exist: "acks = \"all\"" => "acks = \"al\"";
+    idempotence_that_its_retries_deny: "retries = 0" => "retries = 0, idempotence = true";
+    too_many_requests_in_flight_for_idempotence: "retries = 0" => "\"max.in.flight.requests.per.connection\" = 9";
+    delivery_timeout_below_its_parts: "\"linger.ms\" = 0" => "\"linger.ms\" = 200000, \"delivery.timeout.ms\" = 120000";
+    lag_below_the_fetch_wait: "\"replica.lag.time.max.ms\" = 30000" => "\"replica.lag.time.max.ms\" = 100";
+    fetch_wait_above_the_socket_timeout: "\"replica.lag.time.max.ms\" = 30000" => "\"replica.lag.time.max.ms\" = 60000, \"replica.fetch.wait.max.ms\" = 40000";
+    machine_that_disagrees_with_its_cluster: "[[topic]]" => "[[node]]\nid = 2\nconfig = { \"replica.fetch.wait.max.ms\" = 30001 }\n\n[[topic]]";
+    retention_of_nothing_for_a_whole_broker: "\"replica.lag.time.max.ms\" = 30000" => "\"retention.ms\" = 0";
     unknown_api_names_the_nearest: "api = \"Fetch\"" => "api = \"Fecth\"";
     unknown_event_names_the_nearest: "event = \"broker-fenced\"" => "event = \"broker-fnced\"";
     unknown_event_field_names_the_nearest: "reason = \"session-expired\"" => "raeson = \"session-expired\"";

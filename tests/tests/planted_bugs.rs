@@ -33,12 +33,8 @@ fn play(scenario: &Scenario) -> Report {
     run(scenario, options, &mut |_| true)
 }
 
-/// With the bug the run ends with this verdict, found by the check of the file's name; without it, all is well.
-fn assert_caught(name: &str, verdict: Verdict) {
-    assert_caught_by(name, name, verdict);
-}
-
-fn assert_caught_by(file: &str, name: &str, verdict: Verdict) {
+/// With the bug the run ends with this verdict, found by this check; without it, all is well.
+fn assert_caught(file: &str, name: &str, verdict: Verdict) {
     let mut scenario = read(file);
     let report = play(&scenario);
     let found = report.failures.join("\n");
@@ -53,130 +49,121 @@ fn assert_caught_by(file: &str, name: &str, verdict: Verdict) {
 
 /// With the bug the core does not recover, for this reason; without it, it does.
 fn assert_not_recovered(file: &str, reason: &str) {
-    assert_caught_by(file, "liveness", Verdict::Liveness);
+    assert_caught(file, "liveness", Verdict::Liveness);
     let found = play(&read(file)).failures.join("\n");
     assert!(found.contains(reason), "another goal failed: {found}");
 }
 
-#[test]
-fn every_property_has_a_planted_bug() {
-    let files = fs::read_dir(folder()).expect("the planted bugs lie beside this file");
-    let have: BTreeSet<String> = files
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()).filter(|path| path.is_file()))
-        .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
-        .filter(|name| name != "liveness")
-        .collect();
-    let wanted: BTreeSet<String> = PROPERTIES.iter().map(|property| property.name.to_owned()).collect();
-    assert_eq!(have, wanted, "a property without a planted bug may be one that cannot fail");
+/// With the bug, and more lost than the promise covers, all is well.
+fn assert_promised_nothing(file: &str) {
+    let report = play(&read(file));
+    assert_eq!(report.verdict, Verdict::Pass, "{file}: {}", report.failures.join("\n"));
 }
 
-/// One test a scenario, so that they run beside each other.
-macro_rules! caught {
-    ($($test:ident: $name:literal is $verdict:ident;)*) => {$(
-        #[test]
-        fn $test() {
-            assert_caught($name, Verdict::$verdict);
+/// How a planted bug shows.
+enum Shows {
+    /// This check reports it.
+    Check(&'static str),
+    /// The core does not recover, for this reason.
+    Stuck(&'static str),
+    /// Not at all: so much has really been lost that Kafka promises nothing.
+    Nothing,
+}
+
+use Shows::{Check, Nothing, Stuck};
+
+/// One test a planted bug, so that they run beside each other, and the list of all that are played.
+macro_rules! planted {
+    ($($test:ident: $file:literal => $shows:expr;)*) => {
+        /// The files that the tests below play.
+        const PLAYED: &[(&str, Shows)] = &[$(($file, $shows)),*];
+
+        $(
+            #[test]
+            fn $test() {
+                match $shows {
+                    Check(name) => assert_caught($file, name, Verdict::Safety),
+                    Stuck(reason) => assert_not_recovered($file, reason),
+                    Nothing => assert_promised_nothing($file),
+                }
+            }
+        )*
+    };
+}
+
+planted! {
+    what_is_about_to_be_cut_off_is_shown: "committed-below-high-watermark" => Check("committed-below-high-watermark");
+    a_record_that_only_the_leader_acknowledged: "acked-record-not-lost" => Check("acked-record-not-lost");
+    a_broker_that_skips_metadata: "broker-image-is-replay" => Check("broker-image-is-replay");
+    a_change_of_leader_in_the_same_epoch: "epochs-only-grow" => Check("epochs-only-grow");
+    a_high_watermark_that_falls: "high-watermark-monotonic" => Check("high-watermark-monotonic");
+    a_leader_from_outside_of_the_isr: "isr-within-replicas" => Check("isr-within-replicas");
+    a_leader_that_was_let_in_too_early: "leader-completeness" => Check("leader-completeness");
+    logs_that_part_and_go_on: "log-matching" => Check("log-matching");
+    a_pre_vote_against_a_leader_that_is_heard: "healthy-leader-undisturbed" => Check("healthy-leader-undisturbed");
+    metadata_that_one_voter_commits: "metadata-not-lost" => Check("metadata-not-lost");
+    half_a_batch_after_a_power_cut: "on-disk-truth" => Check("on-disk-truth");
+    a_log_that_begins_behind_no_snapshot: "snapshot-at-log-start" => Check("snapshot-at-log-start");
+    voters_that_vote_twice: "one-leader-per-epoch" => Check("one-leader-per-epoch");
+    retention_of_what_is_not_committed: "order-of-positions" => Check("order-of-positions");
+    a_recovery_point_that_nobody_synced: "recovery-point-durable" => Check("recovery-point-durable");
+    a_retry_that_is_written_again: "producer-sequence" => Check("producer-sequence");
+    a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" =>
+        Check("replication-quorum-superset");
+    an_end_that_goes_back: "end-offset-monotonic" => Check("end-offset-monotonic");
+    a_retry_under_a_new_epoch: "idempotent-record-once" => Check("idempotent-record-once");
+    a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" => Check("deposed-leader-resigns");
+    a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
+    a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");
+    an_eligible_leader_that_lost_what_it_held: "more/elr-survives-unclean-shutdown" => Check("leader-completeness");
+    a_broker_that_shows_its_whole_log_when_it_starts: "more/high-watermark-starts-at-log-end" =>
+        Check("committed-below-high-watermark");
+    a_new_leader_that_does_not_wait_for_its_followers: "more/high-watermark-ignores-unknown" =>
+        Check("leader-completeness");
+    a_last_stable_offset_behind_which_nothing_is_stable: "more/last-stable-offset-ignores-high-watermark" =>
+        Check("order-of-positions");
+    a_broker_that_leads_beside_the_one_that_was_elected: "more/preferred-replica-always-leads" =>
+        Check("one-leader-per-epoch");
+    a_voter_that_forgets_whom_it_has_voted_for: "more/vote-not-durable" => Check("one-leader-per-epoch");
+    eligible_leaders_that_miss_what_is_committed_without_them: "more/elr-outlives-min-isr" =>
+        Check("isr-within-replicas");
+    a_loss_within_the_budget_is_a_bug: "more/loss-within-the-budget" => Check("leader-completeness");
+    a_loss_beyond_the_budget_is_nobodys_fault: "more/loss-beyond-the-budget" => Nothing;
+    a_partition_whose_only_replica_may_not_lead_again: "liveness" =>
+        Stuck("alone-0 has no leader in the core: leader -1");
+    a_follower_that_is_never_in_sync_again: "more/never-expand-isr" =>
+        Stuck("orders-0 has ISR [1, 2], but its replicas in the core are [1, 2, 3]");
+    records_that_stay_unreadable_although_enough_replicas_live: "more/high-watermark-may-fall" =>
+        Stuck("with high watermark 0");
+    controllers_that_never_agree_again: "more/vote-only-once" => Stuck("the controllers do not agree who leads");
+}
+
+/// The scenarios of a folder of planted bugs, by their names without extension, after `prefix`.
+fn files(folder: &Path, prefix: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).expect("the planted bugs lie beside this file");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path()).filter(|path| path.is_file());
+    paths.map(|path| format!("{prefix}{}", path.file_stem().unwrap_or_default().to_string_lossy())).collect()
+}
+
+#[test]
+fn every_file_is_played() {
+    let mut have = files(&folder(), "");
+    have.extend(files(&folder().join("more"), "more/"));
+    let played: BTreeSet<String> = PLAYED.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(played, have, "a file that nobody plays proves nothing");
+    assert_eq!(played.len(), PLAYED.len(), "a file is played twice");
+}
+
+#[test]
+fn every_property_has_a_planted_bug() {
+    let caught = PLAYED.iter().filter_map(|(file, shows)| match shows {
+        Check(name) if !file.starts_with("more/") => {
+            assert_eq!(file, name, "a planted bug is named after the check that finds it");
+            Some((*name).to_owned())
         }
-    )*};
-}
-
-caught! {
-    what_is_about_to_be_cut_off_is_shown: "committed-below-high-watermark" is Safety;
-    a_record_that_only_the_leader_acknowledged: "acked-record-not-lost" is Safety;
-    a_broker_that_skips_metadata: "broker-image-is-replay" is Safety;
-    a_change_of_leader_in_the_same_epoch: "epochs-only-grow" is Safety;
-    a_high_watermark_that_falls: "high-watermark-monotonic" is Safety;
-    a_leader_from_outside_of_the_isr: "isr-within-replicas" is Safety;
-    a_leader_that_was_let_in_too_early: "leader-completeness" is Safety;
-    logs_that_part_and_go_on: "log-matching" is Safety;
-    a_pre_vote_against_a_leader_that_is_heard: "healthy-leader-undisturbed" is Safety;
-    metadata_that_one_voter_commits: "metadata-not-lost" is Safety;
-    half_a_batch_after_a_power_cut: "on-disk-truth" is Safety;
-    a_log_that_begins_behind_no_snapshot: "snapshot-at-log-start" is Safety;
-    voters_that_vote_twice: "one-leader-per-epoch" is Safety;
-    retention_of_what_is_not_committed: "order-of-positions" is Safety;
-    a_recovery_point_that_nobody_synced: "recovery-point-durable" is Safety;
-    a_retry_that_is_written_again: "producer-sequence" is Safety;
-    a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" is Safety;
-    an_end_that_goes_back: "end-offset-monotonic" is Safety;
-    a_retry_under_a_new_epoch: "idempotent-record-once" is Safety;
-    a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" is Safety;
-    a_broker_that_chases_the_end: "caught-up-broker-unfenced" is Safety;
-    a_broker_that_never_comes_back: "liveness" is Liveness;
-}
-
-#[test]
-fn a_voter_that_acknowledges_before_it_has_flushed() {
-    assert_caught_by("more/fetch-before-flush", "metadata-not-lost", Verdict::Safety);
-}
-
-#[test]
-fn an_eligible_leader_that_lost_what_it_held() {
-    assert_caught_by("more/elr-survives-unclean-shutdown", "leader-completeness", Verdict::Safety);
-}
-
-#[test]
-fn a_broker_that_shows_its_whole_log_when_it_starts() {
-    let name = "more/high-watermark-starts-at-log-end";
-    assert_caught_by(name, "committed-below-high-watermark", Verdict::Safety);
-}
-
-#[test]
-fn a_new_leader_that_does_not_wait_for_its_followers() {
-    assert_caught_by("more/high-watermark-ignores-unknown", "leader-completeness", Verdict::Safety);
-}
-
-#[test]
-fn a_last_stable_offset_behind_which_nothing_is_stable() {
-    assert_caught_by("more/last-stable-offset-ignores-high-watermark", "order-of-positions", Verdict::Safety);
-}
-
-#[test]
-fn a_broker_that_leads_beside_the_one_that_was_elected() {
-    assert_caught_by("more/preferred-replica-always-leads", "one-leader-per-epoch", Verdict::Safety);
-}
-
-#[test]
-fn a_partition_whose_only_replica_may_not_lead_again() {
-    assert_not_recovered("liveness", "alone-0 has no leader in the core: leader -1");
-}
-
-#[test]
-fn a_follower_that_is_never_in_sync_again() {
-    assert_not_recovered(
-        "more/never-expand-isr",
-        "orders-0 has ISR [1, 2], but its replicas in the core are [1, 2, 3]",
-    );
-}
-
-#[test]
-fn records_that_stay_unreadable_although_enough_replicas_live() {
-    assert_not_recovered("more/high-watermark-may-fall", "with high watermark 0");
-}
-
-#[test]
-fn controllers_that_never_agree_again() {
-    assert_not_recovered("more/vote-only-once", "the controllers do not agree who leads");
-}
-
-#[test]
-fn a_voter_that_forgets_whom_it_has_voted_for() {
-    assert_caught_by("more/vote-not-durable", "one-leader-per-epoch", Verdict::Safety);
-}
-
-#[test]
-fn eligible_leaders_that_miss_what_is_committed_without_them() {
-    assert_caught_by("more/elr-outlives-min-isr", "isr-within-replicas", Verdict::Safety);
-}
-
-#[test]
-fn a_loss_within_the_budget_is_a_bug() {
-    assert_caught_by("more/loss-within-the-budget", "leader-completeness", Verdict::Safety);
-}
-
-/// The same bug, and one replica more that has really lost the record: Kafka promises nothing then.
-#[test]
-fn a_loss_beyond_the_budget_is_nobodys_fault() {
-    let report = play(&read("more/loss-beyond-the-budget"));
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+        Check(_) | Stuck(_) | Nothing => None,
+    });
+    let wanted: BTreeSet<String> = PROPERTIES.iter().map(|property| property.name.to_owned()).collect();
+    assert_eq!(caught.collect::<BTreeSet<_>>(), wanted, "a property without a planted bug may be one that cannot fail");
+    assert!(PLAYED.iter().any(|(_, shows)| matches!(shows, Stuck(_))), "recovery has no planted bug");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{ConsumerSettings, ProducerSettings};
+use crate::config::{ConfigError, ConsumerSettings, ProducerSettings, Properties};
 use crate::ids::{Endpoint, TopicPartition};
 use crate::message::{Acks, IsolationLevel};
 
@@ -20,7 +20,7 @@ pub struct ClientConfig {
 /// The three kinds of client, each with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ClientKind {
-    /// Sends records.
+    /// Sends records. [`ClientKind::producer`] makes it from properties; values that do not go together start no client.
     Producer {
         /// `acks`.
         acks: Acks,
@@ -45,6 +45,25 @@ pub enum ClientKind {
         /// The settings that producers and admins share (timeouts, back-offs).
         settings: ProducerSettings,
     },
+}
+
+impl ClientKind {
+    /// A producer as its properties say, `acks` among them: what was not said gives way to what was, as in Kafka.
+    ///
+    /// # Errors
+    /// A value of the wrong kind or outside its range, or said values that Kafka does not take together.
+    pub fn producer(properties: &Properties) -> Result<Self, ConfigError> {
+        let (acks, settings) = ProducerSettings::of_producer(properties)?;
+        Ok(ClientKind::Producer { acks, settings })
+    }
+
+    /// An admin client as its properties say.
+    ///
+    /// # Errors
+    /// A value of the wrong kind or outside its range.
+    pub fn admin(properties: &Properties) -> Result<Self, ConfigError> {
+        Ok(ClientKind::Admin { settings: ProducerSettings::of_admin(properties)? })
+    }
 }
 
 /// Where a consumer starts that has no position (`auto.offset.reset`).

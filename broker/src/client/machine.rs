@@ -74,7 +74,16 @@ pub struct Client {
 
 impl Client {
     /// A client as its process starts.
+    ///
+    /// # Panics
+    /// If a producer's settings do not go together, where Kafka's constructor throws a `ConfigException`:
+    /// [`ClientKind::producer`] says so before.
     pub fn new(config: ClientConfig, ctx: &mut Context) -> Client {
+        if let ClientKind::Producer { acks, settings } = &config.kind
+            && let Err(error) = settings.agree(*acks)
+        {
+            panic!("{}: {error}", config.client_id);
+        }
         let (network, metadata) = cluster_settings(&config);
         let role = match &config.kind {
             ClientKind::Producer { acks, settings } => Role::Producer(Box::new(Producer::new(*acks, settings.clone()))),

@@ -3,7 +3,8 @@
 //! Each group below is one struct whose fields are typed and whose table of names,
 //! defaults and ranges is what scenario files, `--help` texts and error messages are
 //! made from. `internal.*` names are Kafka's own: they exist for tests that need
-//! smaller values than Kafka lets an operator choose.
+//! smaller values than Kafka lets an operator choose. What Kafka asks of several settings
+//! together stands in `rules.rs`.
 //!
 //! Scopes, as in Kafka: a topic's override beats the cluster-wide dynamic default,
 //! which beats the static value in the broker's file, which beats Kafka's default.
@@ -19,6 +20,7 @@ use crate::message::ReplicaKey;
 
 mod groups;
 mod hazards;
+mod rules;
 pub use groups::*;
 pub use hazards::{Hazard, Treatment};
 
@@ -47,6 +49,17 @@ pub struct ConfigError {
     pub value: String,
     /// What is wrong with it.
     pub reason: String,
+    /// The settings that it does not go with; none if it is wrong by itself.
+    pub others: Vec<&'static str>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl ConfigError {
+    /// A value that is wrong by itself.
+    fn of_value(name: &str, value: &str, reason: String) -> Self {
+        ConfigError { name: name.to_owned(), value: value.to_owned(), reason, others: Vec::new(), hint: None }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -133,7 +146,7 @@ fn read<T: SettingValue>(
     high: i64,
 ) -> Result<T, ConfigError> {
     let Some(text) = properties.get(name) else { return Ok(default) };
-    let refuse = |reason: String| ConfigError { name: name.to_owned(), value: text.clone(), reason };
+    let refuse = |reason: String| ConfigError::of_value(name, text, reason);
     let value = T::parse(text.trim()).ok_or_else(|| refuse(format!("expected {}", T::KIND)))?;
     if (low..=high).contains(&value.magnitude()) {
         Ok(value)

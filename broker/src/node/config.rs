@@ -49,13 +49,15 @@ impl NodeConfig {
     /// Fills the groups of settings from `self.properties`.
     ///
     /// # Errors
-    /// The first value of the wrong kind or outside its range.
+    /// The first value of the wrong kind or outside its range, or the first that does not go with another
+    /// (`KafkaConfig.validateValues`).
     pub fn read_properties(&mut self) -> Result<(), ConfigError> {
         self.replication = ReplicationSettings::from_properties(&self.properties)?;
         self.log = LogSettings::from_properties(&self.properties)?;
         self.log_manager = LogManagerSettings::from_properties(&self.properties)?;
         self.raft = RaftSettings::from_properties(&self.properties)?;
         self.controller = ControllerSettings::from_properties(&self.properties)?;
-        Ok(())
+        self.replication.agree()?;
+        self.log.agree_as_defaults()
     }
 }

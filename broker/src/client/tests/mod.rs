@@ -52,8 +52,13 @@ fn topic_id(name: &str) -> TopicId {
 }
 
 fn producer(properties: &[(&str, &str)], acks: Acks) -> ClientKind {
-    let settings = ProducerSettings::from_properties(&settings(properties)).expect("legal settings");
-    ClientKind::Producer { acks, settings }
+    let acks = match acks {
+        Acks::All => "all",
+        Acks::Leader => "1",
+        Acks::None => "0",
+    };
+    let said: Vec<(&str, &str)> = properties.iter().copied().chain([("acks", acks)]).collect();
+    ClientKind::producer(&settings(&said)).expect("legal settings")
 }
 
 fn settings(properties: &[(&str, &str)]) -> Properties {

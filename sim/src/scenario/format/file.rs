@@ -401,6 +401,11 @@ pub struct Always {
 pub(crate) const PRODUCER_EXTRAS: &[(&str, &str)] = &[
     ("acks", "How many acknowledgements to wait for: \"all\", \"1\" or \"0\". Default: all."),
     ("idempotence", "Short for enable.idempotence."),
+    (
+        "linger.ms",
+        "How long a batch waits for company. Default here: 0, where Kafka 4.1 has 5, so that a record leaves when its \
+         step says. Range: 0 to i64::MAX.",
+    ),
 ];
 
 /// As [`PRODUCER_EXTRAS`], for consumers.

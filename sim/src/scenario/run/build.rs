@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
 use trial_broker::config::{
@@ -17,7 +16,7 @@ use trial_broker::config::{
     Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
 };
 use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicPartition};
-use trial_broker::message::{Acks, IsolationLevel, ReplicaKey};
+use trial_broker::message::{IsolationLevel, ReplicaKey};
 use trial_broker::metadata::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use trial_broker::node::NodeConfig;
 use uuid::Uuid;
@@ -222,52 +221,31 @@ fn switches_of(scenario: &Scenario, id: i32) -> BTreeSet<Switch> {
     scenario.file.cluster.switches.iter().chain(own).filter_map(|name| switch_named(&name.value)).collect()
 }
 
-/// A client as its section says. Back-offs are not spread unless it asks for that: the numbers of a scenario are exact.
+/// A client as its section says.
 fn client_config(client: &Client, bootstrap_servers: Vec<Endpoint>) -> ClientConfig {
     let kind = match (&client.producer, &client.consumer, &client.admin) {
         (Some(section), _, _) => producer(section),
         (_, Some(section), _) => consumer(section),
-        (_, _, Some(section)) => ClientKind::Admin { settings: producer_settings(section) },
+        (_, _, Some(section)) => admin(section),
         (None, None, None) => unreachable!("a client's kind was checked with the scenario"),
     };
     ClientConfig { client_id: client.name.as_str().into(), bootstrap_servers, kind }
 }
 
-fn exact(section: &ClientSettings) -> Properties {
-    let mut properties = section.settings.properties();
-    properties.entry("trial.backoff.jitter".to_owned()).or_insert_with(|| "false".to_owned());
-    properties
-}
-
-fn producer_settings(section: &ClientSettings) -> ProducerSettings {
-    ProducerSettings::from_properties(&exact(section)).expect("the settings were checked with the scenario")
-}
-
 fn producer(section: &ClientSettings) -> ClientKind {
-    let text = |name: &str| section.settings.get(name).map(|value| value.0.clone());
-    let acks = match text("acks").as_deref() {
-        Some("0") => Acks::None,
-        Some("1") => Acks::Leader,
-        _ => Acks::All,
-    };
-    let mut settings = producer_settings(section);
-    if let Some(wanted) = text("idempotence") {
-        settings.enable_idempotence = wanted == "true";
-    }
-    // As Kafka's producer: what idempotence needs and the settings deny switches it off by itself.
-    if acks != Acks::All || settings.retries == 0 || settings.max_in_flight > 5 {
-        settings.enable_idempotence = false;
-    }
-    // The classroom's producer sends at once unless the file says otherwise.
-    if section.settings.get("linger.ms").is_none() {
-        settings.linger = Duration::ZERO;
-    }
-    ClientKind::Producer { acks, settings }
+    ClientKind::producer(&validate::producer_properties(&section.settings))
+        .expect("the settings were checked with the scenario")
+}
+
+fn admin(section: &ClientSettings) -> ClientKind {
+    ClientKind::admin(&validate::client_properties(&section.settings))
+        .expect("the settings were checked with the scenario")
 }
 
 fn consumer(section: &ClientSettings) -> ClientKind {
     let text = |name: &str| section.settings.get(name).map(|value| value.0.clone());
-    let settings = ConsumerSettings::from_properties(&exact(section)).expect("the settings were checked");
+    let settings = ConsumerSettings::of_consumer(&validate::client_properties(&section.settings))
+        .expect("the settings were checked with the scenario");
     ClientKind::Consumer {
         isolation: match text("isolation.level").as_deref() {
             Some("read_committed") => IsolationLevel::ReadCommitted,

@@ -271,6 +271,7 @@ fn check_client(kind: Kind, section: &Spanned<ClientSettings>, scope: &mut Scope
             check_values(settings, |given| ProducerSettings::from_properties(given).map(|_| ()), scope);
             check_choice(settings, "acks", &["all", "-1", "1", "0"], scope);
             check_choice(settings, "idempotence", &["true", "false"], scope);
+            super::rules::check_producer(section, scope);
         }
         Kind::Consumer => {
             check_settings(settings, &[ConsumerSettings::DEFINITIONS], CONSUMER_EXTRAS, scope);

@@ -6,6 +6,7 @@ mod cluster;
 mod conditions;
 mod machines;
 mod museum;
+mod rules;
 mod steps;
 mod times;
 
@@ -15,6 +16,7 @@ use std::ops::Range;
 pub(crate) use conditions::error_code;
 pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
+pub(crate) use rules::{client_properties, producer_properties};
 pub use steps::{PlannedStep, Start};
 
 use super::diagnostic::{Diagnostic, suggestion};
@@ -29,6 +31,7 @@ pub(super) fn validate(file: &File) -> Result<Vec<PlannedStep>, Vec<Diagnostic>>
     let mut scope = Scope::new(file);
     cluster::check_head(file, &mut scope);
     cluster::check_nodes(file, &mut scope);
+    rules::check_nodes(file, &mut scope);
     cluster::check_topics(file, &mut scope);
     cluster::check_clients(file, &mut scope);
     cluster::check_liveness(file, &mut scope);
