@@ -89,7 +89,9 @@ impl ProducerSettings {
         }
         match acks {
             Acks::All => {}
-            Acks::Leader => return refuse("acks", "1".to_owned(), "an idempotent producer needs acks = all".to_owned()),
+            Acks::Leader => {
+                return refuse("acks", "1".to_owned(), "an idempotent producer needs acks = all".to_owned());
+            }
             Acks::None => return refuse("acks", "0".to_owned(), "an idempotent producer needs acks = all".to_owned()),
         }
         if self.max_in_flight > MAX_IN_FLIGHT_FOR_IDEMPOTENCE {
@@ -238,7 +240,8 @@ mod tests {
     fn reconnect_backoff_that_is_said_alone_does_not_grow() {
         let (_, settings) = producer(&[("reconnect.backoff.ms", "20")]).expect("a legal value");
         assert_eq!(settings.reconnect_backoff_max, Duration::from_millis(20));
-        let consumer = ConsumerSettings::of_consumer(&said(&[("reconnect.backoff.ms", "2000")])).expect("a legal value");
+        let consumer =
+            ConsumerSettings::of_consumer(&said(&[("reconnect.backoff.ms", "2000")])).expect("a legal value");
         assert_eq!(consumer.reconnect_backoff_max, Duration::from_millis(2000));
     }
 
