@@ -92,7 +92,8 @@ fn the_reference_has_a_row_with_every_field_of_every_event() {
 #[test]
 fn every_action_is_shown_by_a_valid_example_or_refused_as_one_of_a_later_version() {
     let blocks = examples(REFERENCE);
-    let lines: Vec<&str> = blocks.iter().filter(|block| !block.contains("format = 1")).flat_map(|b| b.lines()).collect();
+    let lines: Vec<&str> =
+        blocks.iter().filter(|block| !block.contains("format = 1")).flat_map(|b| b.lines()).collect();
     for line in &lines {
         assert!(action_of(line).is_some(), "{line}: an example of one line shows an action");
         if let Err(invalid) = Scenario::parse(REFERENCE, &format!("{BASE}{line}\n")) {
