@@ -114,6 +114,7 @@ planted! {
     a_retry_under_a_new_epoch: "idempotent-record-once" => Check("idempotent-record-once");
     a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" => Check("deposed-leader-resigns");
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
+    a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");
     an_eligible_leader_that_lost_what_it_held: "more/elr-survives-unclean-shutdown" => Check("leader-completeness");
     a_broker_that_shows_its_whole_log_when_it_starts: "more/high-watermark-starts-at-log-end" =>

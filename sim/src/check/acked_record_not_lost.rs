@@ -60,6 +60,7 @@ pub(super) fn at_end(world: &World, model: &Model) -> Option<Finding> {
         let Some(replica) = model.replica(partition, machine_of(registration.leader)) else { continue };
         let acked = known.committed.partition_point(|batch| batch.last_offset < known.acked_end);
         if replica.leads_in == Some(registration.leader_epoch)
+            && model.partition_of(partition, machine_of(registration.leader)).is_some()
             && let Some(missing) = replica.first_missing(&known.committed[..acked])
             && model.excuse(world, partition).is_none()
         {

@@ -1,49 +1,79 @@
 //! A broker's or controller's image of the cluster is the replay of the committed metadata log to its offset.
+//!
+//! The observer replays the log itself ([`Replayed`]): a record that all nodes leave out is missed as well as one that
+//! a single node leaves out, and a node is measured however far it lies behind.
 
 use std::collections::BTreeMap;
 
+use trial_broker::event::{Event, RaftEvent};
 use trial_broker::ids::Offset;
 use trial_broker::metadata::MetadataImage;
 
-use super::{Finding, Property};
+use super::replayed::Replayed;
+use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
 use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
     name: "broker-image-is-replay",
-    rule: "two nodes that have replayed the metadata log to the same offset have the same image of the cluster",
+    rule: "a node's image of the cluster is the replay of the committed metadata log to the image's offset",
     source: "KIP-500, KIP-631 (MetadataLoader)",
 };
 
-/// The first image seen at each of the latest offsets.
+/// The log as the observer replays it, and which images were found to be like it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    images: BTreeMap<Offset, MetadataImage>,
+    replayed: Replayed,
+    /// The offset at which each image was looked at, by machine, start of its process, and the image's place in it.
+    looked_at: BTreeMap<(MachineId, u32, usize), Offset>,
 }
 
-/// How many offsets are remembered: nodes lag behind each other by a few batches.
-const REMEMBERED: usize = 64;
-
 impl Check {
+    /// Reads the log before a snapshot lets nodes delete it.
+    pub(super) fn observe(&mut self, seen: &Seen) {
+        if let Event::Raft(RaftEvent::SnapshotCreated { .. }) = seen.event {
+            self.replayed.catch_up(seen.world);
+        }
+    }
+
+    /// Looks at every image, those that have not moved on since they were looked at included.
+    pub(super) fn sweep_all(&mut self, world: &World) -> Option<Finding> {
+        self.looked_at.clear();
+        self.sweep(world)
+    }
+
+    /// Looks at every image that has moved on.
     pub(super) fn sweep(&mut self, world: &World) -> Option<Finding> {
+        self.replayed.catch_up(world);
         for (id, machine) in world.machines() {
             let Some(node) = machine.node() else { continue };
             let of_controller = node.controller().map(|controller| controller.committed_image());
             let images = [Some(node.committed_metadata()), node.broker_metadata(), of_controller];
-            for image in images.into_iter().flatten() {
-                let first = self.images.entry(image.last_offset()).or_insert_with(|| image.clone());
-                // What an image remembers of where its records lay is lost in a snapshot: only the records count.
-                if first != image && first.to_records() != image.to_records() {
+            for (place, image) in images.into_iter().enumerate() {
+                let Some(image) = image else { continue };
+                let key = (id, machine.starts(), place);
+                if self.looked_at.get(&key) == Some(&image.last_offset()) {
+                    continue;
+                }
+                let Some(replayed) = self.replayed.at(image.last_offset()) else { continue };
+                if !is_same(image, &replayed) {
                     return Some(Finding {
                         property: PROPERTY,
                         partition: None,
-                        message: format!("machine {id} at metadata offset {} has another image", image.last_offset()),
+                        message: format!(
+                            "machine {id} at metadata offset {} has another image than the log adds up to",
+                            image.last_offset()
+                        ),
                     });
                 }
+                self.looked_at.insert(key, image.last_offset());
             }
-        }
-        while self.images.len() > REMEMBERED {
-            self.images.pop_first();
         }
         None
     }
+}
+
+/// What an image remembers of where its records lay is lost in a snapshot: only the records count.
+fn is_same(one: &MetadataImage, other: &MetadataImage) -> bool {
+    one == other || one.to_records() == other.to_records()
 }

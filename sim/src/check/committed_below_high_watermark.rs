@@ -18,7 +18,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         }
         _ => return None,
     };
-    let known = seen.model.partitions.get(partition).filter(|known| known.registration.is_some())?;
+    let known = seen.model.partition_of(partition, seen.machine).filter(|known| known.registration.is_some())?;
     let replica = seen.model.replica(partition, seen.machine)?;
     // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
     // of that leader shows what it has lost.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::ids::{Offset, TopicId, TopicPartition};
 use trial_broker::message::IsolationLevel;
 
 use super::{Finding, Property, Seen};
@@ -21,7 +21,7 @@ pub(super) const PROPERTY: Property = Property {
 /// The highest end that a client was told of each partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    told: BTreeMap<(TopicPartition, IsolationLevel), Offset>,
+    told: BTreeMap<(TopicId, TopicPartition, IsolationLevel), Offset>,
 }
 
 impl Check {
@@ -32,8 +32,9 @@ impl Check {
             return None;
         };
         // After an unclean election, or a loss that nobody is to blame for, the log may end earlier.
-        let committed_end = seen.model.partitions.get(partition).map_or(0, |known| known.committed_end);
-        let before = self.told.insert((partition.clone(), *isolation), *offset)?.min(committed_end);
+        let committed_end = seen.model.partition_of(partition, seen.machine).map_or(0, |known| known.committed_end);
+        let topic_id = seen.model.topic_of(partition, seen.machine);
+        let before = self.told.insert((topic_id, partition.clone(), *isolation), *offset)?.min(committed_end);
         (*offset < before).then(|| Finding {
             property: PROPERTY,
             partition: Some(partition.clone()),

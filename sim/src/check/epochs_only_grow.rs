@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{ControllerEvent, Event, PartitionEvent, RaftEvent};
-use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, TopicId, TopicPartition};
 
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -17,8 +17,8 @@ pub(super) const PROPERTY: Property = Property {
 /// The last epochs seen of everything that has one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    committed: BTreeMap<TopicPartition, (LeaderEpoch, PartitionEpoch, NodeId)>,
-    local: BTreeMap<(TopicPartition, MachineId), LeaderEpoch>,
+    committed: BTreeMap<(TopicId, TopicPartition), (LeaderEpoch, PartitionEpoch, NodeId)>,
+    local: BTreeMap<(TopicId, TopicPartition, MachineId), LeaderEpoch>,
     brokers: BTreeMap<NodeId, BrokerEpoch>,
     quorum: BTreeMap<MachineId, LeaderEpoch>,
 }
@@ -27,7 +27,7 @@ impl Check {
     /// The machine has a new, empty disk: its quorum member is another one (KIP-853), and begins at epoch 0.
     pub(super) fn replaced(&mut self, machine: MachineId) {
         self.quorum.remove(&machine);
-        self.local.retain(|(_, on), _| *on != machine);
+        self.local.retain(|(_, _, on), _| *on != machine);
     }
 
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
@@ -40,7 +40,8 @@ impl Check {
                 ..
             }) => {
                 let now = (*leader_epoch, *partition_epoch, *leader);
-                let before = self.committed.insert(partition.clone(), now)?;
+                let topic_id = seen.model.topic_id(&partition.topic);
+                let before = self.committed.insert((topic_id, partition.clone()), now)?;
                 let fell = now.0 < before.0 || now.1 <= before.1;
                 let kept = now.2 != before.2 && now.0 == before.0;
                 (fell || kept).then(|| {
@@ -55,7 +56,8 @@ impl Check {
                 PartitionEvent::BecameLeader { partition, leader_epoch, .. }
                 | PartitionEvent::BecameFollower { partition, leader_epoch, .. },
             ) => {
-                let before = self.local.insert((partition.clone(), seen.machine), *leader_epoch)?;
+                let topic_id = seen.model.topic_of(partition, seen.machine);
+                let before = self.local.insert((topic_id, partition.clone(), seen.machine), *leader_epoch)?;
                 (*leader_epoch < before && seen.model.running.contains(&seen.machine)).then(|| Finding {
                     property: PROPERTY,
                     partition: Some(partition.clone()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
 
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -14,10 +14,10 @@ pub(super) const PROPERTY: Property = Property {
     source: "KIP-207; Partition.maybeIncrementLeaderHW",
 };
 
-/// The highest high watermark of each leader in its epoch.
+/// The highest high watermark of each leader in its epoch of a topic.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    highest: BTreeMap<(TopicPartition, MachineId), (LeaderEpoch, Offset)>,
+    highest: BTreeMap<(TopicPartition, MachineId), ((TopicId, LeaderEpoch), Offset)>,
 }
 
 impl Check {
@@ -35,10 +35,11 @@ impl Check {
             _ => return None,
         };
         let epoch = seen.model.replica(partition, seen.machine)?.leads_in?;
+        let led = (seen.model.topic_of(partition, seen.machine), epoch);
         let key = (partition.clone(), seen.machine);
-        let highest = self.highest.entry(key).or_insert((epoch, shown));
-        if highest.0 != epoch {
-            *highest = (epoch, shown);
+        let highest = self.highest.entry(key).or_insert((led, shown));
+        if highest.0 != led {
+            *highest = (led, shown);
         }
         if shown < highest.1 {
             return Some(Finding {

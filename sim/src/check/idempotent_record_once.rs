@@ -3,11 +3,14 @@
 //! Sequence numbers alone do not tell: a producer that raises its epoch numbers from 0 again, and a batch
 //! that it sends once more under the new epoch looks like a new one. So records are counted: a partition
 //! holds no more records of a producer than its application has handed over.
+//!
+//! Simplified: a producer hands records to a topic's name, so what it gave to a topic that is deleted counts for the
+//! next one of that name too.
 
 use std::collections::BTreeMap;
 
 use trial_broker::event::{BatchFact, ClientEvent, Event, PartitionEvent};
-use trial_broker::ids::{ProducerId, TopicPartition};
+use trial_broker::ids::{ProducerId, TopicId, TopicPartition};
 
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -24,7 +27,7 @@ pub(super) struct Check {
     /// Whose each producer id is.
     owners: BTreeMap<ProducerId, MachineId>,
     handed: BTreeMap<(TopicPartition, MachineId), u64>,
-    counted: BTreeMap<TopicPartition, Counted>,
+    counted: BTreeMap<(TopicId, TopicPartition), Counted>,
 }
 
 /// The committed records of one partition by the client that sent them.
@@ -55,8 +58,9 @@ impl Check {
     }
 
     fn count(&mut self, seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
-        let known = seen.model.partitions.get(partition)?;
-        let counted = self.counted.entry(partition.clone()).or_default();
+        let known = seen.model.partition_of(partition, seen.machine)?;
+        let topic_id = seen.model.topic_of(partition, seen.machine);
+        let counted = self.counted.entry((topic_id, partition.clone())).or_default();
         // An excused loss takes committed batches away: what is left is counted anew.
         if known.committed.len() < counted.batches {
             *counted = Counted::default();

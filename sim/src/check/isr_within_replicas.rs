@@ -23,6 +23,11 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     };
     let node = seen.world.machine(seen.machine)?.node()?;
     let controller = node.controller()?;
+    // The controller is ahead of what is committed, and a name may mean another topic there.
+    let topic_id = controller.image().topic_id(&partition.topic)?;
+    if !seen.model.is_current(&partition.topic, topic_id) {
+        return None;
+    }
     let registration = controller.image().partition(&partition.topic, partition.partition)?;
     let replicas: BTreeSet<NodeId> = registration.replicas.iter().copied().collect();
     let eligible: Vec<NodeId> = isr.iter().chain(elr).copied().collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{BatchFact, Event, LogEvent};
-use trial_broker::ids::{LeaderEpoch, Offset, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, Offset, TopicId, TopicPartition};
 
 use super::{Finding, Property, Seen};
 
@@ -24,10 +24,10 @@ struct First {
     previous: Option<(Offset, LeaderEpoch)>,
 }
 
-/// Every batch ever appended anywhere, once.
+/// Every batch ever appended anywhere, once; the metadata log's topic is zero.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    first: BTreeMap<TopicPartition, BTreeMap<(LeaderEpoch, Offset), First>>,
+    first: BTreeMap<TopicId, BTreeMap<TopicPartition, BTreeMap<(LeaderEpoch, Offset), First>>>,
 }
 
 impl Check {
@@ -35,9 +35,10 @@ impl Check {
         let Event::Log(LogEvent::RecordsAppended { partition, batches, .. }) = seen.event else { return None };
         let replica = seen.model.replica(partition, seen.machine)?;
         let first_new = replica.batches.len() - batches.len();
-        let known = match self.first.get_mut(partition) {
+        let of_topic = self.first.entry(replica.topic_id.unwrap_or(TopicId::ZERO)).or_default();
+        let known = match of_topic.get_mut(partition) {
             Some(known) => known,
-            None => self.first.entry(partition.clone()).or_default(),
+            None => of_topic.entry(partition.clone()).or_default(),
         };
         for (at, batch) in (first_new..).zip(batches) {
             let previous =

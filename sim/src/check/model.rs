@@ -7,11 +7,12 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
-use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId, TopicName, TopicPartition};
 use trial_broker::message::ErrorCode;
 
 use super::loss_budget::Loss;
 use super::on_disk_truth;
+use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
@@ -29,6 +30,8 @@ pub struct Model {
     pub fenced: BTreeSet<NodeId>,
     /// Machines whose process runs.
     pub running: BTreeSet<MachineId>,
+    /// Which topic each name means.
+    topics: Topics,
 }
 
 /// One replica's log and role.
@@ -36,6 +39,8 @@ pub struct Model {
 pub struct Replica {
     /// The batches from the log's start to its end.
     pub batches: Vec<BatchFact>,
+    /// The topic that it belongs to; none for the metadata log, and before it leads or follows.
+    pub topic_id: Option<TopicId>,
     /// Whether a running process has the log open: after a stop it is unknown what is left until it is loaded.
     pub is_open: bool,
     /// Every committed batch below this has been found in the log: it is not looked for again while the log stands.
@@ -147,6 +152,52 @@ impl Model {
         self.replicas.get(&(partition.clone(), machine))
     }
 
+    /// The topic to which a machine's replica of a partition belongs: not always the one that has the name now.
+    pub fn topic_of(&self, partition: &TopicPartition, machine: MachineId) -> TopicId {
+        self.replica(partition, machine).and_then(|replica| replica.topic_id).unwrap_or(TopicId::ZERO)
+    }
+
+    /// The topic that has this name now.
+    pub fn topic_id(&self, name: &TopicName) -> TopicId {
+        self.topics.id(name).unwrap_or(TopicId::ZERO)
+    }
+
+    /// Whether a name means this topic, as far as anybody has said.
+    pub fn is_current(&self, name: &TopicName, id: TopicId) -> bool {
+        self.topics.is_current(name, id)
+    }
+
+    /// What is known of the partition that a machine's replica belongs to; nothing once its topic is deleted.
+    pub fn partition_of(&self, partition: &TopicPartition, machine: MachineId) -> Option<&Partition> {
+        let is_current = self.topics.is_current(&partition.topic, self.topic_of(partition, machine));
+        self.partitions.get(partition).filter(|_| is_current)
+    }
+
+    /// Somebody speaks of a topic; where it is a new one, what was known of its name is about another.
+    fn heard_of_topic(&mut self, name: &TopicName, id: TopicId) {
+        if self.topics.heard(name, id) {
+            self.forget_partitions(name);
+        }
+    }
+
+    fn forget_partitions(&mut self, topic: &TopicName) {
+        self.partitions.retain(|partition, _| partition.topic != *topic);
+    }
+
+    /// A replica takes a role: it belongs to the topic for which the broker made it.
+    fn takes_role(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
+        let replicas = world.machine(machine).and_then(|host| host.node()?.replicas());
+        let Some(topic_id) = replicas.and_then(|replicas| Some(replicas.partition(partition)?.topic_id())) else {
+            return;
+        };
+        let replica = self.replica_mut(partition, machine);
+        // What was lost of another topic is nothing that this one lacks.
+        if replica.topic_id.replace(topic_id).is_some_and(|before| before != topic_id) {
+            replica.loss = Loss::None;
+        }
+        self.heard_of_topic(&partition.topic, topic_id);
+    }
+
     fn replica_mut(&mut self, partition: &TopicPartition, machine: MachineId) -> &mut Replica {
         let replica = self.replicas.entry((partition.clone(), machine)).or_default();
         replica.is_unswept.set(true);
@@ -197,7 +248,14 @@ impl Model {
     pub(super) fn observe(&mut self, world: &World, machine: MachineId, event: &Event) {
         match event {
             Event::Log(event) => self.observe_log(world, machine, event),
-            Event::Partition(event) => self.observe_partition(world, machine, event),
+            Event::Partition(event) => {
+                if let PartitionEvent::BecameLeader { partition, .. }
+                | PartitionEvent::BecameFollower { partition, .. } = event
+                {
+                    self.takes_role(world, partition, machine);
+                }
+                self.observe_partition(world, machine, event);
+            }
             Event::Controller(ControllerEvent::Activated { .. }) => self.refresh(world, machine),
             Event::Controller(event) => self.observe_controller(event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Client(_) => {}
@@ -254,7 +312,9 @@ impl Model {
                 replica.high_watermark = *high_watermark;
                 replica.isr = isr.iter().copied().collect();
                 replica.proposed.clear();
-                self.rebase_if_excused(world, partition, machine);
+                if self.partition_of(partition, machine).is_some() {
+                    self.rebase_if_excused(world, partition, machine);
+                }
             }
             PartitionEvent::BecameFollower { partition, leader_epoch, .. } => {
                 let replica = self.replica_mut(partition, machine);
@@ -286,10 +346,11 @@ impl Model {
                 self.replica_mut(partition, machine).proposed.clear();
             }
             PartitionEvent::ProduceCompleted { partition, required_offset, error: ErrorCode::None } => {
-                let known = self.partitions.entry(partition.clone()).or_default();
-                known.acked_end = known.acked_end.max(*required_offset);
                 // An acknowledgement is a promise, wherever the high watermark stands.
                 self.commit(partition, machine, *required_offset);
+                if let Some(known) = self.known_to(partition, machine) {
+                    known.acked_end = known.acked_end.max(*required_offset);
+                }
             }
             PartitionEvent::ReplicaRemoved { partition } => {
                 self.replicas.remove(&(partition.clone(), machine));
@@ -298,9 +359,19 @@ impl Model {
         }
     }
 
+    /// What is known of the partition that a machine's replica belongs to, unless its topic is deleted.
+    fn known_to(&mut self, partition: &TopicPartition, machine: MachineId) -> Option<&mut Partition> {
+        let is_current = self.topics.is_current(&partition.topic, self.topic_of(partition, machine));
+        is_current.then(|| self.partitions.entry(partition.clone()).or_default())
+    }
+
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
     fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
         let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
+        // A leader that has not heard that its topic is deleted commits for nobody.
+        if !self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO)) {
+            return;
+        }
         let known = self.partitions.entry(partition.clone()).or_default();
         let from = replica.batches.partition_point(|batch| batch.last_offset < known.committed_end);
         for batch in replica.batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark) {
@@ -314,7 +385,15 @@ impl Model {
         let Some(controller) = world.machine(machine).and_then(|host| host.node()?.controller()) else { return };
         let image = controller.committed_image();
         self.fenced = image.brokers().values().filter(|broker| broker.fenced).map(|broker| broker.broker).collect();
-        for (partition, _, registration) in image.partitions() {
+        let taken = |name: &TopicName, id| image.topic_id(name) == Some(id);
+        let known = self.topics.iter().map(|(name, id)| (name.clone(), id));
+        let gone: Vec<_> = known.filter(|(name, id)| !taken(name, *id)).collect();
+        for (name, id) in gone {
+            self.topics.deleted(&name, id);
+            self.forget_partitions(&name);
+        }
+        for (partition, topic_id, registration) in image.partitions() {
+            self.heard_of_topic(&partition.topic, topic_id);
             self.named(&partition, registration.isr.iter().chain(&registration.elr).copied());
             let known = self.partitions.entry(partition).or_default();
             known.entered_isr.clear();
@@ -365,8 +444,11 @@ impl Model {
                     partition_epoch: *partition_epoch,
                 });
             }
-            ControllerEvent::TopicDeleted { topic, .. } => {
-                self.partitions.retain(|partition, _| partition.topic != *topic);
+            ControllerEvent::TopicCreated { topic, topic_id, .. } => self.heard_of_topic(topic, *topic_id),
+            ControllerEvent::TopicDeleted { topic, topic_id } => {
+                if self.topics.deleted(topic, *topic_id) {
+                    self.forget_partitions(topic);
+                }
             }
             _ => {}
         }

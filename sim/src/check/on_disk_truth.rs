@@ -1,4 +1,9 @@
 //! What lies in a machine's log files is what its events have said.
+//!
+//! Simplified: only the batches in the segments (`.log`) are compared. Not looked at are the offset and time indexes, the
+//! producer snapshots, the leader-epoch checkpoint (which Kafka writes some time after a truncation, so that it may be
+//! ahead of the log between the two), and the checkpoints of high watermarks, recovery points and log starts. Of those
+//! a bug is found only by what a recovery makes of them.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +14,12 @@ use trial_broker::input::Lane;
 use trial_broker::log::batch_fact;
 use trial_broker::record::batches;
 
+use super::log_matching::METADATA_TOPIC;
 use super::model::{Model, Replica};
 use super::{Finding, Property};
 use crate::disk::{CachedFile, Disk, PAGE_BYTES};
 use crate::fault::MachineId;
+use crate::machine::Machine;
 use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
@@ -85,13 +92,17 @@ impl Check {
             let directory = partition.to_string();
             let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(*id, file));
             let numbers: Vec<u32> = files.map(|file| file.number).collect();
-            // A log that is not loaded yet has nothing to say.
-            if numbers.is_empty() {
+            // A log that was loaded and then let go, for its topic had been deleted meanwhile, has nothing to say.
+            if numbers.is_empty() && !is_held(machine, partition) {
                 continue;
             }
             replica.is_unswept.set(false);
             let held = numbers.iter().flat_map(|number| &self.segments[&(*id, *number)].batches);
-            if let Some(message) = compare(held, replica) {
+            let message = match numbers.is_empty() {
+                true => Some(": its segment files are gone".to_owned()),
+                false => compare(held, replica),
+            };
+            if let Some(message) = message {
                 let message = format!("machine {id}: {partition}{message}");
                 return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
             }
@@ -131,6 +142,13 @@ impl Segment {
         }
         (self.length, self.pages) = (file.length(), pages);
     }
+}
+
+/// Whether the process holds the replica's log open: it has a segment file at least then, if an empty one.
+fn is_held(machine: &Machine, partition: &TopicPartition) -> bool {
+    let replicas = machine.node().and_then(|node| node.replicas());
+    partition.topic.as_str() == METADATA_TOPIC
+        || replicas.is_some_and(|replicas| replicas.partition(partition).is_some())
 }
 
 /// The batches on disk, in the order of the segments' names, against those that were said.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{Event, PartitionEvent, QuorumStateName, RaftEvent};
-use trial_broker::ids::{LeaderEpoch, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, TopicId, TopicPartition};
 
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -14,22 +14,24 @@ pub(super) const PROPERTY: Property = Property {
     source: "Raft (election safety); KRaft specification; KAFKA-10527",
 };
 
-/// Who led in each epoch. The quorum's key is `None`.
+/// Who led in each epoch of a topic's partition. The quorum's partition is `None`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    leaders: BTreeMap<(Option<TopicPartition>, LeaderEpoch), MachineId>,
+    leaders: BTreeMap<(TopicId, Option<TopicPartition>, LeaderEpoch), MachineId>,
 }
 
 impl Check {
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
-        let (partition, epoch) = match seen.event {
+        let (topic_id, partition, epoch) = match seen.event {
             Event::Partition(PartitionEvent::BecameLeader { partition, leader_epoch, .. }) => {
-                (Some(partition.clone()), *leader_epoch)
+                (seen.model.topic_of(partition, seen.machine), Some(partition.clone()), *leader_epoch)
             }
-            Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => (None, *epoch),
+            Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => {
+                (TopicId::ZERO, None, *epoch)
+            }
             _ => return None,
         };
-        let first = *self.leaders.entry((partition.clone(), epoch)).or_insert(seen.machine);
+        let first = *self.leaders.entry((topic_id, partition.clone(), epoch)).or_insert(seen.machine);
         (first != seen.machine).then(|| Finding {
             property: PROPERTY,
             message: format!(

@@ -26,6 +26,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         _ => return None,
     };
     let registration = seen.model.partitions.get(partition)?.registration.as_ref()?;
+    seen.model.partition_of(partition, machine_of(registration.leader))?;
     let leader = seen.model.replica(partition, machine_of(registration.leader))?;
     // Until the leader has heard of its own epoch it cannot know the set that goes with it.
     if leader.leads_in != Some(registration.leader_epoch) {

@@ -202,7 +202,7 @@ impl Figures {
         let counts = self.counts;
         format!(
             "scenario       {R1_PATH}, digest {:016x}, {build} build, one thread\n\
-             counted        {} seeds ({} failed), {} messages delivered, {} records acknowledged, {} faults executed, {} checks evaluated, {} steps\n\
+             counted        {} seeds ({} failed), {} messages delivered, {} records acknowledged, {} faults executed, {} events seen by checks, {} steps\n\
              speed          {:.1} seeds/s (goal >= 100)\n\
              speed-up       {:.0} x real time (goal >= 3000)\n\
              per message    {:.2} us; bare madsim message {:.2} us; ratio {:.2} (goal <= 1.0)\n\
@@ -216,7 +216,7 @@ impl Figures {
             counts.messages_delivered,
             counts.records_acknowledged,
             counts.faults_executed,
-            counts.checks_evaluated,
+            counts.events_checked,
             counts.steps,
             self.seeds_per_second(),
             self.speed_up(),
@@ -240,7 +240,7 @@ impl Figures {
             "messages_delivered": counts.messages_delivered,
             "records_acknowledged": counts.records_acknowledged,
             "faults_executed": counts.faults_executed,
-            "checks_evaluated": counts.checks_evaluated,
+            "events_checked": counts.events_checked,
             "steps": counts.steps,
             "seeds_per_second": self.seeds_per_second(),
             "speed_up": self.speed_up(),

@@ -151,7 +151,7 @@ impl<'a> Run<'a> {
         let acked: i64 = self.ledger.clients.values().map(|client| client.acked).sum();
         Counts {
             records_acknowledged: u64::try_from(acked).unwrap_or(0),
-            checks_evaluated: self.checks.evaluated(),
+            events_checked: self.checks.events(),
             ..self.counts
         }
     }

@@ -36,8 +36,8 @@ pub struct Counts {
     pub records_acknowledged: u64,
     /// Entries of the list that break something; those that mend it are not counted.
     pub faults_executed: u64,
-    /// How many times a check has looked at something.
-    pub checks_evaluated: u64,
+    /// Events that the checks were shown; none while checks are off.
+    pub events_checked: u64,
     /// Steps of the world.
     pub steps: u64,
     /// What machines have said of themselves.
@@ -61,7 +61,7 @@ impl Counts {
         self.messages_delivered += other.messages_delivered;
         self.records_acknowledged += other.records_acknowledged;
         self.faults_executed += other.faults_executed;
-        self.checks_evaluated += other.checks_evaluated;
+        self.events_checked += other.events_checked;
         self.steps += other.steps;
         self.events += other.events;
     }
@@ -187,9 +187,9 @@ expect = { client = "p1", acked = 10 }
         assert_eq!((report.verdict, counts.records_acknowledged, counts.faults_executed), (Verdict::Pass, 10, 1));
         assert_eq!(counts.steps, report.steps);
         assert!(counts.messages_delivered > 20 && counts.messages_delivered < counts.steps);
-        assert!(counts.checks_evaluated > 0);
+        assert!(counts.events_checked > 0);
         let (bare, uncounted) = run(Measure { checks: false, recording: false });
-        assert_eq!(uncounted, Counts { checks_evaluated: 0, ..counts });
+        assert_eq!(uncounted, Counts { events_checked: 0, ..counts });
         let (recorded, same) = run(Measure { checks: true, recording: true });
         assert_eq!(same, counts);
         assert_eq!((bare.fingerprint, recorded.fingerprint), (report.fingerprint, report.fingerprint));

@@ -136,7 +136,8 @@ pub(super) fn check_topic_name(name: &Spanned<String>, scope: &mut Scope) {
         let label = "Trial makes a topic of this name itself, to warm the clients";
         scope.mistake(Diagnostic::new("this name is taken", name.span.clone(), label));
     }
-    if let Some((_, first)) = scope.topics.get(&name.value) {
+    let is_deleted = scope.deleted.remove(&name.value);
+    if let Some((_, first)) = scope.topics.get(&name.value).filter(|_| !is_deleted) {
         let first = first.clone();
         scope.mistake(
             Diagnostic::new(format!("topic `{}` exists twice", name.value), name.span.clone(), "again here")

@@ -10,7 +10,7 @@ mod rules;
 mod steps;
 mod times;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub(crate) use conditions::error_code;
@@ -88,6 +88,8 @@ pub(super) struct Scope {
     controllers_said: Option<Range<usize>>,
     /// Number of partitions and place of declaration, by name.
     pub(super) topics: BTreeMap<String, (u32, Range<usize>)>,
+    /// Topics that a step has deleted: their names may be taken again, and are known still.
+    pub(super) deleted: BTreeSet<String>,
     /// Kind and place of declaration, by name.
     pub(super) clients: BTreeMap<String, (Kind, Range<usize>)>,
 }
@@ -103,6 +105,7 @@ impl Scope {
             brokers_said: said(&cluster.brokers).or_else(|| said(&cluster.combined)),
             controllers_said: said(&cluster.controllers).or_else(|| said(&cluster.combined)),
             topics: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             clients: BTreeMap::new(),
         }
     }

@@ -425,7 +425,9 @@ impl Scope {
         match action {
             Action::CreateTopic(topic) => self.create_topic(topic),
             Action::DeleteTopic(topic) => {
-                self.topic(&topic.name.value, &topic.name.span);
+                if self.topic(&topic.name.value, &topic.name.span) {
+                    self.deleted.insert(topic.name.value.clone());
+                }
             }
             Action::CreatePartitions(more) => {
                 if self.topic(&more.topic.value, &more.topic.span) {
