@@ -2,12 +2,13 @@
 //! the old one binds the new one, while some brokers may not have heard of it yet.
 
 use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_sim::scenario::{Invalid, Scenario, Seed, Verdict};
 
 /// Three brokers; records flow into a topic of which a consumer asks for the end.
 const HEAD: &str = r#"format = 1
 id = "topic-again"
 title = "A topic of the same name"
+seed = 1
 [cluster]
 brokers = 3
 controllers = 3
@@ -42,15 +43,26 @@ expect = { partition = "orders-0", hw = { min = 10, max = 40 } }
 /// Plays the steps with several seeds: the machines meet the deletion and each other's messages in other orders.
 fn assert_passes(steps: &str) {
     for seed in 1..=5 {
-        let source = format!("{HEAD}{steps}{TAIL}").replacen("[cluster]", &format!("seed = {seed}\n[cluster]"), 1);
-        let scenario = Scenario::parse("topic-again.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
-        let report = play(&scenario);
+        let scenario = parse(&format!("{steps}{TAIL}")).unwrap_or_else(|invalid| panic!("{invalid}"));
+        let options = RunOptions { seed: Some(Seed(seed)), trace: TraceKind::None, ..RunOptions::default() };
+        let report = run(&scenario, options, &mut |_| true);
         assert_eq!(report.verdict, Verdict::Pass, "seed {seed}: {}", report.failures.join("\n"));
     }
 }
 
-fn play(scenario: &Scenario) -> Report {
-    run(scenario, RunOptions { trace: TraceKind::None, ..RunOptions::default() }, &mut |_| true)
+fn parse(steps: &str) -> Result<Scenario, Invalid> {
+    Scenario::parse("topic-again.toml", &format!("{HEAD}{steps}"))
+}
+
+#[test]
+fn a_name_is_free_after_the_deletion_and_only_once() {
+    let create = "[[step]]\ncreate-topic = { name = \"orders\", replicas = [[1, 2, 3]] }\n";
+    let delete = "[[step]]\ndelete-topic = { name = \"orders\" }\n";
+    for taken in [create.to_owned(), format!("{delete}{create}{create}")] {
+        let refused = parse(&taken).expect_err("the name is taken");
+        assert!(refused.to_string().contains("topic `orders` exists twice"), "{refused}");
+    }
+    assert!(parse(&format!("{delete}{create}{delete}{create}")).is_ok());
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! on from that of a node.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::metadata::{MetadataImage, MetadataRecord, TransactionFilter};
@@ -68,7 +69,7 @@ impl Replayed {
         }
         let known = self.images.range(..=offset).next_back();
         let (from, mut image) = known.map_or((-1, MetadataImage::default()), |(at, image)| (*at, image.clone()));
-        for (_, records) in self.visible.range(from + 1..=offset) {
+        for (_, records) in self.visible.range((Bound::Excluded(from), Bound::Included(offset))) {
             apply(&mut image, records);
         }
         image.set_last_offset(offset);
