@@ -9,6 +9,7 @@ use trial_broker::config::{
     ConsumerSettings, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, RaftSettings,
     ReplicationSettings,
 };
+use trial_sim::check::PROPERTIES;
 use trial_sim::scenario::vocabulary::{checks, events, hazard_names};
 use trial_sim::scenario::{Action, Scenario};
 
@@ -74,6 +75,15 @@ fn the_reference_names_every_action_check_and_setting() {
     ];
     let names = settings.iter().flat_map(|group| group.iter()).map(|setting| setting.name);
     assert_eq!(missing(REFERENCE, names), Vec::<&str>::new(), "settings");
+}
+
+#[test]
+fn the_reference_states_the_rule_of_every_check() {
+    let page = page(REFERENCE);
+    for property in PROPERTIES {
+        let row = format!("| `{}` | {} |", property.name, property.rule);
+        assert!(page.contains(&row), "{REFERENCE} has no row\n{row}");
+    }
 }
 
 #[test]
