@@ -276,6 +276,8 @@ fn ids(nodes: &[NodeId]) -> String {
 /// An event as a line; none for what every write says.
 fn line(event: &ControllerEvent) -> Option<String> {
     Some(match event {
+        // The answer itself is told.
+        ControllerEvent::HeartbeatAnswered { .. } => return None,
         ControllerEvent::PartitionChanged {
             partition,
             leader,
