@@ -27,6 +27,7 @@ use trial_broker::time::{Now, Time};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::fault::MessageId;
+use crate::record::fingerprint::{hash_input, hash_output};
 use crate::step::InputKind;
 #[cfg(test)]
 use crate::toy::{Toy, ToyConfig};
@@ -350,6 +351,7 @@ impl Machine {
 
 impl Hash for Machine {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.config.hash(state);
         (self.is_powered, self.is_paused, self.starts, self.clock).hash(state);
         self.disk.hash(state);
         let Some(process) = &self.process else { return };
@@ -358,9 +360,11 @@ impl Hash for Machine {
             lane.armed.hash(state);
             for waiting in &lane.inbox {
                 waiting.kind.hash(state);
+                hash_input(&waiting.input, state);
             }
             if let Some(paying) = &lane.paying {
                 (paying.until, &paying.messages, &paying.events).hash(state);
+                paying.outputs.iter().for_each(|output| hash_output(output, state));
             }
         }
         (&process.sockets, &process.listening, process.next_accepted, &process.flushes).hash(state);

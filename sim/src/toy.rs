@@ -39,7 +39,7 @@ pub struct Toy {
     config: ToyConfig,
     log: FileHandle,
     pub beats: i64,
-    next_beat: Time,
+    pub next_beat: Time,
     pub appended: i64,
     next_connection: u64,
     next_request: i32,

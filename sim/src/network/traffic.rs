@@ -406,6 +406,20 @@ impl Network {
     }
 }
 
+#[cfg(test)]
+impl Network {
+    /// Puts another message in the place of the only one in flight: the same segment with other bytes.
+    pub(crate) fn replace_message(&mut self, with: &Arc<Message>, weight: (u32, u64)) {
+        let ways = self.connections.values_mut().flat_map(|connection| &mut connection.directions);
+        for segment in ways.flat_map(|way| &mut way.queue) {
+            if let Content::Message { message, bytes, digest, .. } = &mut segment.content {
+                *message = Arc::clone(with);
+                (*bytes, *digest) = weight;
+            }
+        }
+    }
+}
+
 /// Connections are hashed by what they hold; their numbers only tell them apart.
 impl Hash for Network {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -31,40 +31,18 @@ impl Scratch {
         folded
     }
 
-    /// Appends an input. A received message is told by its number: its bytes were folded when it was sent.
+    /// Appends an input.
     pub(crate) fn input(&mut self, input: &Input) {
-        match input {
-            Input::Accepted { connection, port } => (0u8, connection, port).hash(self),
-            Input::Connected { connection } => (1u8, connection).hash(self),
-            Input::Closed { connection, reason } => (2u8, connection, reason).hash(self),
-            Input::Received { connection, message } => (3u8, connection, message.correlation_id).hash(self),
-            Input::Timers { lane } => (4u8, lane).hash(self),
-            Input::Internal { lane, input } => (5u8, lane, input).hash(self),
-            Input::Flushed { token, result } => (6u8, token, result).hash(self),
-            Input::Call { ticket, call } => (7u8, ticket, call).hash(self),
-            Input::Abandon { ticket } => (8u8, ticket).hash(self),
-            Input::Stop => 9u8.hash(self),
-        }
+        hash_input(input, self);
     }
 
     /// Appends an output; a message as the hash of its bytes, which is answered with their number.
     pub(crate) fn output(&mut self, output: &Output) -> Option<(u32, u64)> {
-        match output {
-            Output::Listen { port } => (0u8, port).hash(self),
-            Output::StopListening { port } => (1u8, port).hash(self),
-            Output::Connect { connection, to } => (2u8, connection, to).hash(self),
-            Output::Send { connection, message } => {
-                let (bytes, digest) = self.weigh(message);
-                (3u8, connection, digest).hash(self);
-                return Some((bytes, digest));
-            }
-            Output::Close { connection } => (4u8, connection).hash(self),
-            Output::Internal { to, input } => (5u8, to, input).hash(self),
-            Output::Flush { token, files, directories } => (6u8, token, files, directories).hash(self),
-            Output::Resolve { ticket, result } => (7u8, ticket, result).hash(self),
-            Output::Exit { reason } => (8u8, reason).hash(self),
-        }
-        None
+        hash_output(output, self);
+        let Output::Send { message, .. } = output else { return None };
+        let (bytes, digest) = self.weigh(message);
+        digest.hash(self);
+        Some((bytes, digest))
     }
 
     /// Appends answered choices.
@@ -79,6 +57,37 @@ impl Scratch {
         self.wire.clear();
         message.append_to(&mut self.wire);
         (self.wire.len() as u32 + 4, xxh3_64(&self.wire))
+    }
+}
+
+/// Hashes an input. A received message is told by its number: its bytes were folded when it was sent.
+pub(crate) fn hash_input<H: Hasher>(input: &Input, state: &mut H) {
+    match input {
+        Input::Accepted { connection, port } => (0u8, connection, port).hash(state),
+        Input::Connected { connection } => (1u8, connection).hash(state),
+        Input::Closed { connection, reason } => (2u8, connection, reason).hash(state),
+        Input::Received { connection, message } => (3u8, connection, message.correlation_id).hash(state),
+        Input::Timers { lane } => (4u8, lane).hash(state),
+        Input::Internal { lane, input } => (5u8, lane, input).hash(state),
+        Input::Flushed { token, result } => (6u8, token, result).hash(state),
+        Input::Call { ticket, call } => (7u8, ticket, call).hash(state),
+        Input::Abandon { ticket } => (8u8, ticket).hash(state),
+        Input::Stop => 9u8.hash(state),
+    }
+}
+
+/// Hashes an output, but for the bytes of a message.
+pub(crate) fn hash_output<H: Hasher>(output: &Output, state: &mut H) {
+    match output {
+        Output::Listen { port } => (0u8, port).hash(state),
+        Output::StopListening { port } => (1u8, port).hash(state),
+        Output::Connect { connection, to } => (2u8, connection, to).hash(state),
+        Output::Send { connection, .. } => (3u8, connection).hash(state),
+        Output::Close { connection } => (4u8, connection).hash(state),
+        Output::Internal { to, input } => (5u8, to, input).hash(state),
+        Output::Flush { token, files, directories } => (6u8, token, files, directories).hash(state),
+        Output::Resolve { ticket, result } => (7u8, ticket, result).hash(state),
+        Output::Exit { reason } => (8u8, reason).hash(state),
     }
 }
 

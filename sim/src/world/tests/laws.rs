@@ -1,7 +1,18 @@
 //! The laws: same seed, same fingerprint; a copy goes on as the original; an entry changes nothing before it.
 
+use std::sync::Arc;
+
+use trial_broker::api::wire::encode_request;
+use trial_broker::effects::Output;
+use trial_broker::ids::ConnectionId;
+use trial_broker::input::{Input, Lane};
+use trial_broker::message::{ApiVersionsRequest, Request};
+
 use super::*;
 use crate::fault::{Lose, MessageFilter, MessageTarget};
+use crate::machine::{Program, Waiting};
+use crate::record::fingerprint::Scratch;
+use crate::step::InputKind;
 use crate::stream::{Stream, StreamPurpose};
 
 /// A world with drawn latencies, and a list drawn from `seed`.
@@ -109,34 +120,89 @@ fn added_entry_changes_nothing_before_its_time() {
     }
 }
 
-#[test]
-fn digest_sees_a_byte_on_a_disk_a_timer_and_a_message_in_flight() {
+/// A world of two with a record on a disk, armed timers, and one message on its way.
+fn in_the_middle() -> World {
     let mut world = two();
     append(&mut world, ms(100), A, 1, b"abc");
     ping(&mut world, ms(120), 2);
     world.run_until(ms(145));
-    let digest = world.digest();
-    let changed = |time, fault| {
+    assert_eq!(world.in_flight().len(), 1);
+    world
+}
+
+#[test]
+fn digest_sees_a_byte_on_a_disk() {
+    let world = in_the_middle();
+    let changed = |fault| {
         let mut copy = world.clone();
-        at(&mut copy, time, fault);
+        at(&mut copy, Time(145_001), fault);
         copy.step();
-        copy.advance_to(time);
+        copy.advance_to(Time(145_001));
         copy.digest()
     };
+    let nothing = Fault::Resume { machine: A };
+    let rot = Fault::Rot { machine: A, path: crate::toy::LOG.to_owned(), position: 2, bits: 1 };
+    assert_ne!(changed(rot), changed(nothing.clone()));
     let mut same = world.clone();
     same.advance_to(Time(145_001));
-    let later = same.digest();
-    assert_ne!(digest, later);
-    let rot = Fault::Rot { machine: A, path: crate::toy::LOG.to_owned(), position: 2, bits: 1 };
-    assert_ne!(changed(Time(145_001), rot), later, "a byte on a disk");
-    let drift = Fault::Skew { machine: A, wall_offset_micros: 0, drift_ppm: 5 };
-    assert_ne!(changed(Time(145_001), drift), later, "a timer");
-    assert_eq!(world.in_flight().len(), 1);
-    let id = world.in_flight()[0].id;
-    let hold = Fault::Hold { target: MessageTarget::InFlight(id) };
-    assert_ne!(changed(Time(145_001), hold), later, "a message in flight");
-    let nothing = Fault::Resume { machine: A };
-    assert_eq!(changed(Time(145_001), nothing), later, "an entry without effect");
+    assert_eq!(changed(nothing), same.digest(), "an entry without effect");
+    assert_ne!(world.digest(), same.digest(), "the time");
+}
+
+#[test]
+fn digest_sees_when_a_timer_is_armed_and_for_when_its_owner_wants_it() {
+    let world = in_the_middle();
+    let changed = |change: fn(&mut crate::machine::Process)| {
+        let mut copy = world.clone();
+        change(copy.machines.get_mut(&A).and_then(|machine| machine.process.as_mut()).expect("it runs"));
+        copy.digest()
+    };
+    assert_eq!(changed(|_| {}), world.digest());
+    let armed = changed(|process| {
+        let armed = &mut process.lane(Lane::Lifecycle).armed;
+        *armed = armed.map(|at| at + us(1));
+    });
+    assert_ne!(armed, world.digest(), "the world's side of a timer");
+    let wanted = changed(|process| match &mut process.program {
+        Program::Toy(toy) => toy.next_beat = toy.next_beat + us(1),
+        Program::Node(_) | Program::Client(_) => panic!("a world of toys"),
+    });
+    assert_ne!(wanted, world.digest(), "the machine's side of a timer");
+}
+
+#[test]
+fn digest_sees_a_byte_of_a_message_in_flight() {
+    let world = in_the_middle();
+    let changed = |name: &str| {
+        let versions =
+            ApiVersionsRequest { client_software_name: name.to_owned(), client_software_version: "1".to_owned() };
+        let message = Arc::new(encode_request(&Request::ApiVersions(versions), 3, 1, Arc::from("toy")));
+        let output = Output::Send { connection: ConnectionId(1), message: Arc::clone(&message) };
+        let weight = Scratch::default().output(&output).expect("a message has a weight");
+        let mut copy = world.clone();
+        copy.network.replace_message(&message, weight);
+        copy.digest()
+    };
+    assert_eq!(changed("toy"), changed("toy"));
+    assert_ne!(changed("toy"), changed("toz"));
+}
+
+#[test]
+fn digest_sees_what_waits_for_a_lane_and_with_what_a_machine_would_start() {
+    let world = in_the_middle();
+    let waiting = |ticket| {
+        let mut copy = world.clone();
+        let process = copy.machines.get_mut(&A).and_then(|machine| machine.process.as_mut()).expect("it runs");
+        let input = Input::Abandon { ticket: Ticket(ticket) };
+        process.lane(Lane::Data).inbox.push_back(Waiting { input, kind: InputKind::Stop, message: None });
+        copy.digest()
+    };
+    assert_eq!(waiting(1), waiting(1));
+    assert_ne!(waiting(1), waiting(2));
+    let mut silent = world.clone();
+    let machine = silent.machines.get_mut(&A).expect("a machine of the world");
+    machine.config.program = ProgramConfig::Toy(ToyConfig { is_silent: true });
+    assert_ne!(silent.digest(), world.digest());
 }
 
 #[test]
