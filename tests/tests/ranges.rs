@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
 use trial_broker::event::{ControllerEvent, Event, FenceReason, PartitionEvent, QuorumStateName, RaftEvent};
-use trial_broker::ids::{LeaderEpoch, NodeId};
+use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::time::Time;
 use trial_sim::scenario::Seed;
 use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
@@ -125,6 +125,12 @@ fn isr_is(machine: MachineId, event: &Event, isr: &[i32]) -> bool {
             if to.iter().map(|node| node.0).eq(isr.iter().copied()))
 }
 
+/// Whether the controllers decide on this ISR for the lesson's partition.
+fn is_decided(event: &Event, isr: &[i32]) -> bool {
+    matches!(event, Event::Controller(ControllerEvent::PartitionChanged { partition, isr: to, .. })
+        if *partition == TopicPartition::new("orders", 0) && to.iter().map(|node| node.0).eq(isr.iter().copied()))
+}
+
 /// In which epoch somebody comes to lead the quorum.
 fn epoch_of(event: &Event) -> Option<i32> {
     match event {
@@ -189,14 +195,11 @@ fn dead_leader_is_fenced_after_7_01_to_10_18_seconds() {
 }
 
 /// A heartbeat to the controller (10 ms), the rest of the linger (0 to 25 ms), the commit (20 ms) and b2 (10 ms). If a
-/// heartbeat was under way, up to 20 ms more: 20 ms of every 2.02 s, one seed in a hundred (docs: decision 10).
+/// heartbeat was under way, up to 20 ms more (docs: decision 10).
 #[test]
 fn stopping_leader_is_replaced_after_40_to_85_milliseconds() {
     let found = all("07-controlled-shutdown", || between(|fault| matches!(fault, Fault::Stop { .. }), takes_over));
-    let (at_once, later): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, seconds)| *seconds <= 0.065);
-    judge("07-controlled-shutdown", 0.040..=0.065, at_once);
-    assert!((1..=8).contains(&later.len()), "two of two hundred are expected: {later:?}");
-    assert!(later.iter().all(|(_, seconds)| *seconds <= 0.085), "{later:?}");
+    judge("07-controlled-shutdown", 0.040..=0.085, found);
 }
 
 /// The fence, and 65 ms until the new leader knows. Two records a second, acknowledged 20 ms after they were handed
@@ -222,9 +225,10 @@ fn second_leader_begins_7_to_10_2_seconds_after_the_cut() {
 }
 
 /// Both ISR changes of the lesson: the follower last fetched up to 520 ms before its fetches hang, is out of sync for
-/// more than 30 s at a check every 15 s, and 55 to 105 ms later the leader knows (docs: decision 10).
+/// more than 30 s at a check every 15 s, and then the controllers decide (docs: decision 10). The leader of the second
+/// change loses its power before it hears of it.
 #[test]
-fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_11_seconds() {
+fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_1_seconds() {
     let found = all("11-last-replica-standing", || {
         let mut clogs = Vec::new();
         let mut left = Vec::new();
@@ -235,14 +239,14 @@ fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_11_seconds() {
             let isr: &[i32] = if left.is_empty() { &[1, 3] } else { &[1] };
             // Sets change while the cluster boots, too: what counts is the first change after the clog.
             let clogged = *clogs.get(left.len())?;
-            if step.events.iter().any(|event| step.machine().is_some_and(|machine| isr_is(machine, event, isr))) {
+            if step.events.iter().any(|event| is_decided(event, isr)) {
                 left.push(step.at.since(clogged).as_secs_f64());
             }
             (left.len() == 2).then(|| (left[0], left[1]))
         }
     });
-    judge("11-last-replica-standing, b2", 29.5..=45.11, found.iter().map(|(seed, found)| (*seed, found.0)));
-    judge("11-last-replica-standing, b3", 29.5..=45.11, found.iter().map(|(seed, found)| (*seed, found.1)));
+    judge("11-last-replica-standing, b2", 29.5..=45.1, found.iter().map(|(seed, found)| (*seed, found.0)));
+    judge("11-last-replica-standing, b3", 29.5..=45.1, found.iter().map(|(seed, found)| (*seed, found.1)));
 }
 
 /// 3.0 s after the last record of the quorum that found the dead voters' fetches parked: one every 500 ms, none in the
