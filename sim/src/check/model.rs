@@ -180,6 +180,13 @@ impl Model {
         }
     }
 
+    /// The controllers have deleted a topic; if the name means another by now, that one stays.
+    fn topic_deleted(&mut self, name: &TopicName, id: TopicId) {
+        if self.topics.deleted(name, id) {
+            self.forget_partitions(name);
+        }
+    }
+
     fn forget_partitions(&mut self, topic: &TopicName) {
         self.partitions.retain(|partition, _| partition.topic != *topic);
     }
@@ -445,11 +452,7 @@ impl Model {
                 });
             }
             ControllerEvent::TopicCreated { topic, topic_id, .. } => self.heard_of_topic(topic, *topic_id),
-            ControllerEvent::TopicDeleted { topic, topic_id } => {
-                if self.topics.deleted(topic, *topic_id) {
-                    self.forget_partitions(topic);
-                }
-            }
+            ControllerEvent::TopicDeleted { topic, topic_id } => self.topic_deleted(topic, *topic_id),
             _ => {}
         }
     }

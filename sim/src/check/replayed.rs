@@ -114,7 +114,7 @@ impl Replayed {
         apply(&mut self.newest, &visible);
         self.visible.insert(batch.last_offset(), visible);
         self.next = batch.next_offset();
-        if self.visible.len() % APART == 0 && self.transaction.open_since().is_none() {
+        if self.visible.len().is_multiple_of(APART) && self.transaction.open_since().is_none() {
             self.newest.set_last_offset(batch.last_offset());
             self.images.insert(batch.last_offset(), self.newest.clone());
         }

@@ -80,8 +80,8 @@ fn consumer(seed: Seed, index: u64, name: &str, shape: &Shape) -> Client {
     let mut draw = Draw::new(seed, Aspect::Client, index);
     let partitions = shape.partitions();
     let how_many = draw.between(1, partitions.len() as u64) as usize;
-    let mut section = ClientSettings::default();
-    section.assign = draw.some_of(&partitions, how_many).into_iter().map(spanned).collect();
+    let assign = draw.some_of(&partitions, how_many).into_iter().map(spanned).collect();
+    let mut section = ClientSettings { assign, ..ClientSettings::default() };
     let settings = &mut section.settings;
     set(settings, "fetch.max.wait.ms", draw.scale(100, 500));
     set(settings, "request.timeout.ms", draw.scale(1_000, 15_000));

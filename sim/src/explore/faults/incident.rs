@@ -1,5 +1,7 @@
 //! One fault with what mends it: steps relative to the instant at which it comes.
 
+use std::slice;
+
 use super::victim::{self, Victim};
 use super::{Kind, Stage};
 use crate::explore::draw::Draw;
@@ -158,9 +160,9 @@ fn network(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw)
                     .and(length, Step { heal: said(heal), ..Step::default() });
             }
             let rest: Vec<String> = everybody.iter().filter(|other| **other != name).cloned().collect();
-            let groups = vec![spanned(names(&[name.clone()])), spanned(names(&rest))];
+            let groups = vec![spanned(names(slice::from_ref(&name))), spanned(names(&rest))];
             let cut = Partition { groups: said(groups), from: None, to: None };
-            let heal_from = Heal { from: said(names(&[name.clone()])), to: None };
+            let heal_from = Heal { from: said(names(slice::from_ref(&name))), to: None };
             let heal_to = Heal { from: None, to: said(names(&[name])) };
             Incident { victim: settled, ..once(Step { partition: said(cut), ..Step::default() }) }
                 .and(length, Step { heal: said(heal_from), ..Step::default() })

@@ -6,7 +6,7 @@ use trial_broker::config::LogSettings;
 use trial_broker::message::Api;
 
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
-use super::super::format::action::{CreateTopic, Messages, Partition, Produce};
+use super::super::format::action::{CreateTopic, DeleteTopic, Messages, Partition, Produce};
 use super::super::format::{Action, Condition, EventPattern, File, Names, Span, Spanned, Spans, Step};
 use super::{Kind, Scope, cluster};
 
@@ -424,11 +424,7 @@ impl Scope {
         }
         match action {
             Action::CreateTopic(topic) => self.create_topic(topic),
-            Action::DeleteTopic(topic) => {
-                if self.topic(&topic.name.value, &topic.name.span) {
-                    self.deleted.insert(topic.name.value.clone());
-                }
-            }
+            Action::DeleteTopic(topic) => self.delete_topic(topic),
             Action::CreatePartitions(more) => {
                 if self.topic(&more.topic.value, &more.topic.span) {
                     let place = more.count.span.clone();
@@ -460,6 +456,13 @@ impl Scope {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The name is free from now on.
+    fn delete_topic(&mut self, topic: &DeleteTopic) {
+        if self.topic(&topic.name.value, &topic.name.span) {
+            self.deleted.insert(topic.name.value.clone());
         }
     }
 

@@ -164,7 +164,7 @@ fn digest_sees_when_a_timer_is_armed_and_for_when_its_owner_wants_it() {
     });
     assert_ne!(armed, world.digest(), "the world's side of a timer");
     let wanted = changed(|process| match &mut process.program {
-        Program::Toy(toy) => toy.next_beat = toy.next_beat + us(1),
+        Program::Toy(toy) => toy.next_beat += us(1),
         Program::Node(_) | Program::Client(_) => panic!("a world of toys"),
     });
     assert_ne!(wanted, world.digest(), "the machine's side of a timer");
