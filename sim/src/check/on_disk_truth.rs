@@ -2,8 +2,8 @@
 //!
 //! Simplified: only the batches in the segments (`.log`) are compared. Not looked at are the offset and time indexes, the
 //! producer snapshots, the leader-epoch checkpoint (which Kafka writes some time after a truncation, so that it may be
-//! ahead of the log between the two), and the checkpoints of high watermarks, recovery points and log starts. Of those
-//! a bug is found only by what a recovery makes of them.
+//! ahead of the log between the two), and the checkpoints of high watermarks and log starts. Of those a bug is found
+//! only by what a recovery makes of them. Recovery points have a check of their own, `recovery-point-durable`.
 
 use std::collections::BTreeMap;
 
