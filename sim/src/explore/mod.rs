@@ -31,8 +31,6 @@ mod tests;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use trial_broker::config::Switch;
-
 use crate::scenario::print::print;
 use crate::scenario::run::{RunOptions, TraceKind, run_watched};
 use crate::scenario::{Report, Scenario, Seed, Signature};
@@ -68,11 +66,6 @@ pub fn scenario_of(profile: Profile, seed: Seed, drawing: Drawing, switches: &[S
     let text = print(&file);
     let path = format!("{}.toml", file.id.value);
     Scenario::parse(&path, &text).unwrap_or_else(|invalid| panic!("{invalid}\n{text}"))
-}
-
-/// Whether there is a switch of this name.
-pub fn is_switch(name: &str) -> bool {
-    serde_json::from_value::<Switch>(name.into()).is_ok()
 }
 
 /// Draws the scenario of a seed, turns the switches on, and runs it on a thread of its own.

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 use trial_sim::explore::{CAMPAIGNS, Hunt, Profile, median};
-use trial_sim::scenario::run::{RunOptions, TraceKind, run as run_scenario};
 use trial_sim::scenario::{Report, Scenario, Verdict};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::run::read;
+use super::run::{read, silently};
 use super::{Format, WRONG_USE};
 
 const HELP: &str = "\
@@ -141,10 +140,9 @@ fn number(scenario: &Scenario) -> &str {
 
 impl Piece {
     fn play(scenario: Scenario) -> Piece {
-        let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-        let without = run_scenario(&scenario, options, &mut |_| true);
+        let without = silently(&scenario);
         let has_bug = scenario.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty());
-        let with = has_bug.then(|| run_scenario(&scenario.with_its_bug(), options, &mut |_| true));
+        let with = has_bug.then(|| silently(&scenario.with_its_bug()));
         Piece { scenario, without, with, hunted: None }
     }
 

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trial_sim::BUILD;
+use trial_sim::scenario::Verdict;
 use trial_sim::scenario::replay::{Found, Replay};
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Verdict};
 
 use super::output::{complain, print};
-use super::run::{findings, read};
+use super::run::{findings, read, silently};
 use super::{Format, WRONG_USE};
 
 /// Which run to repeat.
@@ -30,8 +29,8 @@ pub struct ReplayOf {
 /// Repeats a run. Returns the exit code.
 pub fn replay(arguments: &ReplayOf) -> u8 {
     let Some(scenario) = read(&arguments.file) else { return WRONG_USE };
-    let found = scenario.file.found.clone().unwrap_or_else(|| Found::by_this_build(&again(&scenario)));
-    let report = again(&scenario);
+    let found = scenario.file.found.clone().unwrap_or_else(|| Found::by_this_build(&silently(&scenario)));
+    let report = silently(&scenario);
     let comparison = found.compare(&report);
     let text = match arguments.format {
         Format::Text => format!(
@@ -58,11 +57,6 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
         }
         Replay::Same | Replay::SameInAnotherBuild(_) | Replay::AnotherBuild(_) => report.verdict.exit_code(),
     }
-}
-
-fn again(scenario: &Scenario) -> Report {
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    run(scenario, options, &mut |_| true)
 }
 
 fn word(comparison: &Replay) -> &'static str {

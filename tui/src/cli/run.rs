@@ -120,6 +120,12 @@ impl Drop for Patience {
     }
 }
 
+/// Runs a scenario for what it comes to, without a trace.
+pub(super) fn silently(scenario: &Scenario) -> Report {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    trial_sim::scenario::run::run(scenario, options, &mut |_| true)
+}
+
 /// The findings, and the verdict alone on the last line.
 fn said(report: &Report, verdict: &str) -> String {
     format!("{}{verdict}\n", findings(report))

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trial_sim::scenario::print::print as print_file;
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Seed, Signature, Span, Verdict};
+use trial_sim::scenario::{Scenario, Seed, Signature, Span, Verdict};
 use trial_sim::shrink::{Limits, Progress, shrink, tell};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::run::read;
+use super::run::{read, silently};
 use super::{Format, WRONG_USE, known_switch};
 
 /// What to shrink, and how long to try.
@@ -63,7 +62,7 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
         scenario.turn_on(switch);
     }
     interrupt::watch();
-    let report = outcome(&scenario);
+    let report = silently(&scenario);
     if report.verdict == Verdict::Expectation {
         complain("error: an expectation of this scenario does not hold, and no promise is broken");
         complain(
@@ -105,7 +104,7 @@ fn search(arguments: &Shrink, scenario: &Scenario, wanted: &Signature, out: &Pat
     let started = Instant::now();
     let jobs = arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let limits = Limits { runs: arguments.runs, jobs };
-    let fails = |candidate: &Scenario| Signature::of(&outcome(candidate)).as_ref() == Some(wanted);
+    let fails = |candidate: &Scenario| Signature::of(&silently(candidate)).as_ref() == Some(wanted);
     let mut written = fs::write(out, print_file(&scenario.file));
     let mut listen = |progress: &Progress| {
         if progress.smaller {
@@ -140,12 +139,6 @@ fn search(arguments: &Shrink, scenario: &Scenario, wanted: &Signature, out: &Pat
         is_interrupted: interrupt::asked(),
         finished: shrunk.finished,
     })
-}
-
-/// A run without its trace.
-fn outcome(scenario: &Scenario) -> Report {
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    run(scenario, options, &mut |_| true)
 }
 
 fn with_seed(scenario: &Scenario, seed: Seed) -> Scenario {

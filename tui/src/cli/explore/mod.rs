@@ -22,7 +22,7 @@ use trial_sim::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::{Format, WRONG_USE};
+use super::{Format, WRONG_USE, known_switch};
 pub use merge::{Merge, merge};
 use out::Out;
 use progress::Progress;
@@ -72,7 +72,7 @@ pub struct Explore {
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
     shard: Option<Shard>,
     /// A deliberate bug on every broker and controller; may be said several times.
-    #[arg(long = "switch", value_name = "NAME", value_parser = parse_switch)]
+    #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
     switches: Vec<String>,
     /// Let more machines lose their un-synced bytes together than the loss budget covers.
     #[arg(long)]
@@ -117,11 +117,6 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
         let names: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
         format!("expected one of {}", names.join(", "))
     })
-}
-
-fn parse_switch(text: &str) -> Result<String, String> {
-    // The generated scenario would be refused with a switch that does not exist: better to say so here.
-    explore::is_switch(text).then(|| text.to_owned()).ok_or_else(|| format!("there is no switch `{text}`"))
 }
 
 /// Explores. Returns the exit code.
