@@ -26,7 +26,8 @@ pub(crate) trait Stage {
 
 /// Plays a vector's commands, holds its facts, and writes the text anew with what happened.
 fn replay(file: &str, text: &str, stage: &mut impl Stage) -> String {
-    assert!(text.starts_with("# Kafka: "), "{file} begins with the test of Kafka's that it holds");
+    let origin = text.starts_with("# Kafka: ") || text.starts_with("# kafka-tlaplus: ");
+    assert!(origin, "{file} begins with the test that it holds");
     let mut facts = 0;
     let mut replayed = String::new();
     for line in text.lines().filter(|line| !line.starts_with("    ")) {
