@@ -202,7 +202,8 @@ impl PartitionStage {
             }
             ["reachable"] => {
                 let cluster = self.cluster();
-                let deaf: Vec<NodeId> = cluster.nodes().into_iter().filter(|n| cluster.cut.contains(&(*n, *n))).collect();
+                let deaf: Vec<NodeId> =
+                    cluster.nodes().into_iter().filter(|n| cluster.cut.contains(&(*n, *n))).collect();
                 cluster.cut.clear();
                 deaf.into_iter().for_each(|node| cluster.catch_up(node));
             }
