@@ -66,6 +66,3 @@ pub mod raft;
 pub mod record;
 pub mod storage;
 pub mod time;
-
-#[cfg(test)]
-mod tests;

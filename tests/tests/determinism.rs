@@ -4,13 +4,14 @@
 //! That the digest sees one byte of a disk, one timer and one message in flight is tested
 //! beside the world (`sim/src/world/tests/laws.rs`), on machines small enough to see why.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use trial_broker::time::Time;
+use trial_sim::explore::{difference, whole_trace};
 use trial_sim::record::Recording;
 use trial_sim::scenario::run::{RunOptions, TraceKind};
 use trial_sim::scenario::{Scenario, Seed, Verdict};
@@ -18,8 +19,11 @@ use trial_sim::{Entry, Fault, MachineId};
 use trial_tests::captured::Captured;
 use trial_tests::lessons;
 
-/// In another process of this test: print the fingerprint of this seed, and nothing else matters.
-const VARIABLE: &str = "TRIAL_TEST_FINGERPRINT_OF";
+/// In another process of this test: leave the whole trace of [`PLAYED`] in this file, and nothing else matters.
+const VARIABLE: &str = "TRIAL_TEST_TRACE_TO";
+
+/// The seed that is played in two processes.
+const PLAYED: u64 = 1;
 
 /// A cluster whose leader dies, with a producer and a consumer.
 fn lesson() -> Scenario {
@@ -37,26 +41,41 @@ fn fingerprint(seed: u64) -> u64 {
 }
 
 #[test]
-fn same_seed_same_fingerprint_in_any_order_on_any_thread_and_in_another_process() {
-    if let Ok(seed) = std::env::var(VARIABLE) {
-        // The caller reads this from a failed test's output: nothing may be printed by a test that passes.
-        panic!("fingerprint {:016x}", fingerprint(seed.parse().expect("the caller gives a number")));
-    }
+fn same_seed_same_fingerprint_in_any_order_and_on_any_thread() {
     let forwards = [fingerprint(1), fingerprint(2)];
     let backwards = [fingerprint(2), fingerprint(1)];
     assert_eq!(forwards, [backwards[1], backwards[0]], "the order of runs counts");
     assert_ne!(forwards[0], forwards[1], "the seed does not count");
     let elsewhere = std::thread::spawn(|| fingerprint(1)).join().expect("the run ends");
     assert_eq!(forwards[0], elsewhere, "the thread counts");
+}
 
-    let output = Command::new(std::env::current_exe().expect("this test is a file"))
-        .args(["same_seed_same_fingerprint", "--nocapture"])
-        .env(VARIABLE, "1")
-        .output()
+fn trace(seed: u64) -> Vec<String> {
+    let mut scenario = lesson();
+    scenario.file.seed = Some(Seed(seed));
+    whole_trace(&scenario)
+}
+
+#[test]
+fn same_seed_same_trace_in_two_processes_step_by_step() {
+    if let Some(path) = std::env::var_os(VARIABLE) {
+        return std::fs::write(path, trace(PLAYED).join("\n")).expect("the caller names a file");
+    }
+    let path = std::env::temp_dir().join(format!("trial-trace-{}", std::process::id()));
+    let status = Command::new(std::env::current_exe().expect("this test is a file"))
+        .args(["same_seed_same_trace_in_two_processes"])
+        .env(VARIABLE, &path)
+        .stdout(Stdio::null())
+        .status()
         .expect("this test can be started again");
-    let said = [output.stderr, output.stdout].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(said.contains(&format!("fingerprint {:016x}", forwards[0])), "the process counts: {said}");
+    assert!(status.success(), "the other process failed");
+    let there = std::fs::read_to_string(&path).expect("the other process leaves its trace");
+    std::fs::remove_file(&path).expect("removed");
+    let there: Vec<String> = there.lines().map(str::to_owned).collect();
+    let here = trace(PLAYED);
+    assert!(here.len() > 1_000, "a trace of {} steps", here.len());
+    assert_eq!(difference(&here, &there), None, "the process counts");
+    assert!(difference(&here, &trace(PLAYED + 1)).is_some(), "the trace does not say what happens");
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn farm(profile: Profile, seeds: Range<u64>, jobs: usize) -> Farm {
         seeds,
         shard: Shard::WHOLE,
         jobs: NonZeroUsize::new(jobs).expect("at least one"),
+        faithful_one_in: None,
     }
 }
 

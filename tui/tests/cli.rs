@@ -1,26 +1,14 @@
 //! The command as a shell sees it: exit codes, streams, the last line.
 
+mod shell;
+
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
-}
-
-fn trial(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the command starts")
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trial"));
-    command.args(arguments).current_dir(root()).stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+#[cfg(unix)]
+use shell::interrupt;
+use shell::{Folder, command, root, text, trial};
 
 const LESSON: &str = "scenarios/lessons/02-log-end-and-high-watermark.toml";
 
@@ -37,30 +25,6 @@ fn help_is_a_success_on_the_standard_output() {
         let output = trial(arguments);
         assert_eq!(output.status.code(), Some(0));
         assert!(text(&output.stdout).contains("Usage: trial"), "{}", text(&output.stdout));
-    }
-}
-
-/// A folder of a test's own, removed when the test has passed.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("trial-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder");
-        Folder(path)
-    }
-
-    /// Writes a file and returns its path.
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).expect("written");
-        path.to_str().expect("a plain path").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -181,6 +145,21 @@ fn the_museum_says_which_check_finds_a_bug() {
     assert_eq!(trial(&["museum", "no-such-piece"]).status.code(), Some(2));
 }
 
+#[test]
+fn a_piece_that_cannot_be_read_is_named_and_the_others_are_shown() {
+    let folder = Folder::new("museum");
+    let piece = std::fs::read(root().join(PIECE)).expect("a piece");
+    folder.file("rep-01-truncation-to-high-watermark.toml", &piece);
+    folder.file("rep-02-bad.toml", b"format = 1\nid = 7\n");
+    folder.file("kr-99-bad.toml", b"not a scenario");
+    let output = trial(&["museum", "rep", "--folder", &folder.path("")]);
+    let (table, complaint) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    assert!(table.contains("REP-01") && table.contains("acked-record-not-lost"), "{table}");
+    assert!(complaint.contains("rep-02-bad.toml") && !complaint.contains("kr-99"), "{complaint}");
+    assert!(complaint.contains("1 pieces are not in the table"), "{complaint}");
+}
+
 /// `trial run … | head -1`: whoever reads may leave at any time.
 #[test]
 fn a_reader_that_leaves_is_no_panic() {
@@ -195,13 +174,6 @@ fn a_reader_that_leaves_is_no_panic() {
     child.stderr.take().expect("piped").read_to_string(&mut complaints).expect("readable");
     let status = child.wait().expect("it ends");
     assert_eq!((status.code(), complaints.as_str()), (Some(0), ""));
-}
-
-/// Presses Ctrl-C in the terminal of a process.
-#[cfg(unix)]
-fn interrupt(child: &Child) {
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is a kill");
-    assert!(status.success(), "the process has ended by itself");
 }
 
 /// What came of a process that is read to its end.
@@ -303,10 +275,49 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
     assert_eq!(replayed.status.code(), Some(1));
     assert!(text(&replayed.stdout).contains("\nthe same run: "), "{}", text(&replayed.stdout));
 
+    // The line to paste does what it says.
+    assert!(said.ends_with(&format!("again: trial replay {out}\n")), "{said}");
+
     // A file that claims another fingerprint of this build catches a world that is not deterministic.
     let claim = small.replace("fingerprint = \"", "fingerprint = \"0");
     let replayed = trial(&["replay", &folder.file("other.toml", claim.as_bytes())]);
     assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stdout));
+}
+
+#[test]
+fn a_file_that_says_nothing_of_an_earlier_run_is_run_twice_and_told_so() {
+    let output = trial(&["replay", LESSON]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("nothing says what was found before; two runs now have the same verdict"), "{said}");
+    assert!(said.contains("\nreplayed: pass  seed: 0x2  fingerprint: "), "{said}");
+}
+
+#[test]
+fn what_is_to_be_shrunk_is_not_overwritten_by_it() {
+    let folder = Folder::new("shrink-onto-itself");
+    let planted = std::fs::read(root().join("tests/tests/planted/acked-record-not-lost.toml")).expect("a planted bug");
+    let file = folder.file("bug.toml", &planted);
+    let output = trial(&["shrink", &file, "--out", &file]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("it would be overwritten"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(&file).expect("still there"), planted);
+}
+
+/// The keys of a format may be unknown to the next one: the format is what the reader must hear of.
+#[test]
+fn a_file_of_another_format_is_refused_by_its_format() {
+    let folder = Folder::new("formats");
+    let planted = std::fs::read_to_string(root().join("tests/tests/planted/acked-record-not-lost.toml")).expect("a bug");
+    let older = planted.replace("format = 1", "format = 0\nauthor = \"of old\"");
+    let file = folder.file("older.toml", older.as_bytes());
+    for command in ["run", "replay", "shrink"] {
+        let output = trial(&[command, &file]);
+        let complaint = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{command}: {complaint}");
+        assert!(complaint.contains("this version of Trial reads format 1"), "{command}: {complaint}");
+    }
+    assert!(!folder.0.join("older.shrunk.toml").exists());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 
 use super::loss_budget::Loss;
 use super::model::{Model, machine_of};
-use super::{Finding, Property, Seen};
+use super::{Finding, PossibleLoss, Property, Seen};
 use crate::world::World;
 
 pub(super) const PROPERTY: Property = Property {
@@ -14,7 +14,7 @@ pub(super) const PROPERTY: Property = Property {
     source: "KIP-966 (LeaderCandidateCompleteness, NoCommittedRecordLost); Kafka replication documentation",
 };
 
-pub(super) fn observe(seen: &Seen) -> Option<Finding> {
+pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     match seen.event {
         // A member that is cut short, or a set that gains a member: look at everybody who may lead.
         Event::Log(LogEvent::LogTruncated { partition, .. } | LogEvent::LogStartedAnew { partition, .. })
@@ -25,7 +25,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
 }
 
 /// Every member of ISR and ELR must hold what was acknowledged.
-fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
+fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<PossibleLoss> {
     let model = seen.model;
     let known = model.partitions.get(partition)?;
     let registration = known.registration.as_ref()?;
@@ -38,8 +38,8 @@ fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
             continue;
         }
         if let Some(missing) = replica.first_missing(&known.committed[..acked]) {
-            let found = lost(partition, *node, missing.base_offset, missing.last_offset);
-            return model.excuse(seen.world, partition).is_none().then_some(found);
+            let finding = lost(partition, *node, missing.base_offset, missing.last_offset);
+            return Some(PossibleLoss { finding, excuse: model.excuse(seen.world, partition) });
         }
     }
     None
@@ -53,8 +53,10 @@ fn lost(partition: &TopicPartition, node: NodeId, first: i64, last: i64) -> Find
     }
 }
 
-/// At the end the leader must hold everything that was acknowledged.
-pub(super) fn at_end(world: &World, model: &Model) -> Option<Finding> {
+/// At the end the leader must hold everything that was acknowledged. What is excused of one partition says nothing of
+/// the next.
+pub(super) fn at_end(world: &World, model: &Model) -> Vec<PossibleLoss> {
+    let mut found = Vec::new();
     for (partition, known) in &model.partitions {
         let Some(registration) = &known.registration else { continue };
         let Some(replica) = model.replica(partition, machine_of(registration.leader)) else { continue };
@@ -62,10 +64,10 @@ pub(super) fn at_end(world: &World, model: &Model) -> Option<Finding> {
         if replica.leads_in == Some(registration.leader_epoch)
             && model.partition_of(partition, machine_of(registration.leader)).is_some()
             && let Some(missing) = replica.first_missing(&known.committed[..acked])
-            && model.excuse(world, partition).is_none()
         {
-            return Some(lost(partition, registration.leader, missing.base_offset, missing.last_offset));
+            let finding = lost(partition, registration.leader, missing.base_offset, missing.last_offset);
+            found.push(PossibleLoss { finding, excuse: model.excuse(world, partition) });
         }
     }
-    None
+    found
 }

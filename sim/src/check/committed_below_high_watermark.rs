@@ -2,7 +2,7 @@
 
 use trial_broker::event::{Event, PartitionEvent};
 
-use super::{Finding, Property, Seen};
+use super::{Finding, PossibleLoss, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
     name: "committed-below-high-watermark",
@@ -10,7 +10,7 @@ pub(super) const PROPERTY: Property = Property {
     source: "KAFKA-14704; KIP-392; hachikuji/kafka-specification WeakIsr; KIP-966 (LogMatching, ConsistentRead)",
 };
 
-pub(super) fn observe(seen: &Seen) -> Option<Finding> {
+pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     let (partition, shown) = match seen.event {
         Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, to, .. }) => (partition, *to),
         Event::Partition(PartitionEvent::BecameLeader { partition, high_watermark, .. }) => {
@@ -39,6 +39,6 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
             missing.base_offset, missing.last_offset, missing.leader_epoch
         )
     };
-    let found = Finding { property: PROPERTY, partition: Some(partition.clone()), message };
-    seen.model.excuse(seen.world, partition).is_none().then_some(found)
+    let finding = Finding { property: PROPERTY, partition: Some(partition.clone()), message };
+    Some(PossibleLoss { finding, excuse: seen.model.excuse(seen.world, partition) })
 }

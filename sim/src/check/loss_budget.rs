@@ -18,6 +18,7 @@ use trial_broker::log::batch_fact;
 use trial_broker::record::batches;
 
 use super::model::{Model, Replica, machine_of};
+use super::{Forgiven, acked_record_not_lost, leader_completeness};
 use crate::disk::Disk;
 use crate::fault::{Fault, MachineId};
 use crate::step::{Fact, Step, StepKind};
@@ -132,10 +133,8 @@ impl Model {
 
     /// After an excused loss the new leader's log is the truth: nothing else can be lost any more.
     pub(super) fn rebase_if_excused(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
-        if self.excuse(world, partition).is_none() {
-            return;
-        }
-        let Model { replicas, partitions, .. } = self;
+        let Some(reason) = self.excuse(world, partition) else { return };
+        let Model { replicas, partitions, forgiven, .. } = self;
         let Some(known) = partitions.get_mut(partition) else { return };
         known.excuse = None;
         let Some(leader) = replicas.get(&(partition.clone(), machine)) else { return };
@@ -143,6 +142,10 @@ impl Model {
         if leader.first_missing(&known.committed).is_none() {
             return;
         }
+        let acked = known.committed.partition_point(|batch| batch.last_offset < known.acked_end);
+        let was_acked = leader.first_missing(&known.committed[..acked]).is_some();
+        let property = if was_acked { acked_record_not_lost::PROPERTY } else { leader_completeness::PROPERTY };
+        forgiven.insert(Forgiven::new(&property, &Some(partition.clone()), reason));
         known.committed.retain(|batch| leader.holds(batch));
         known.committed_end = known.committed_end.min(leader.log_end_offset);
         known.acked_end = known.acked_end.min(leader.log_end_offset);

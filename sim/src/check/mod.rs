@@ -131,6 +131,47 @@ pub(crate) struct Finding {
     pub message: String,
 }
 
+/// Something lost, which may be nobody's fault.
+pub(crate) struct PossibleLoss {
+    pub finding: Finding,
+    /// Why it is nobody's fault; none if it is a bug.
+    pub excuse: Option<&'static str>,
+}
+
+impl PossibleLoss {
+    /// The finding, if it is a bug; what is excused is kept with its reason instead.
+    fn unless_excused(self, forgiven: &mut BTreeSet<Forgiven>) -> Option<Finding> {
+        let Finding { property, partition, .. } = &self.finding;
+        match self.excuse {
+            None => return Some(self.finding),
+            Some(reason) => forgiven.insert(Forgiven::new(property, partition, reason)),
+        };
+        None
+    }
+}
+
+/// A property that did not hold, and need not have held.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Forgiven {
+    property: &'static str,
+    partition: Option<TopicPartition>,
+    reason: &'static str,
+}
+
+impl Forgiven {
+    fn new(property: &Property, partition: &Option<TopicPartition>, reason: &'static str) -> Forgiven {
+        Forgiven { property: property.name, partition: partition.clone(), reason }
+    }
+}
+
+impl fmt::Display for Forgiven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Forgiven { property, partition, reason } = self;
+        let of = partition.as_ref().map_or(String::new(), |partition| format!(" of {partition}"));
+        write!(f, "loss budget: {property}{of}: {reason}")
+    }
+}
+
 /// How many events are kept a partition, to prove a violation with.
 const EVIDENCE: usize = 6;
 
@@ -155,6 +196,8 @@ pub struct Suite {
     recent: BTreeMap<Option<TopicPartition>, VecDeque<Evidence>>,
     allowed: BTreeSet<String>,
     excused: BTreeMap<&'static str, u64>,
+    /// What the loss budget has forgiven.
+    forgiven: BTreeSet<Forgiven>,
     events: u64,
 }
 
@@ -177,6 +220,11 @@ impl Suite {
     /// How often each allowed property was violated.
     pub fn excused(&self) -> &BTreeMap<&'static str, u64> {
         &self.excused
+    }
+
+    /// What did not hold and was forgiven because more was lost than the loss budget covers, each with its reason.
+    pub fn forgiven(&self) -> Vec<String> {
+        self.forgiven.iter().chain(&self.model.forgiven).map(ToString::to_string).collect()
     }
 
     /// Looks at a step that the world has just made.
@@ -209,8 +257,10 @@ impl Suite {
     pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
         let finding = self.on_disk_truth.sweep_all(world, &self.model);
         let finding = finding.or_else(|| self.broker_image_is_replay.sweep_all(world));
-        let finding =
-            finding.or_else(|| self.sweep(world)).or_else(|| acked_record_not_lost::at_end(world, &self.model));
+        let finding = finding.or_else(|| self.sweep(world));
+        let lost = acked_record_not_lost::at_end(world, &self.model);
+        let lost = lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)).next();
+        let finding = finding.or(lost);
         finding.and_then(|finding| self.report(last, None, finding))
     }
 
@@ -231,8 +281,8 @@ impl Suite {
             .or_else(|| producer_sequence::observe(&seen))
             .or_else(|| self.idempotent_record_once.observe(&seen))
             .or_else(|| leader_completeness::observe(&seen))
-            .or_else(|| acked_record_not_lost::observe(&seen))
-            .or_else(|| committed_below_high_watermark::observe(&seen))
+            .or_else(|| acked_record_not_lost::observe(&seen)?.unless_excused(&mut self.forgiven))
+            .or_else(|| committed_below_high_watermark::observe(&seen)?.unless_excused(&mut self.forgiven))
             .or_else(|| self.metadata_not_lost.observe(&seen))
             .or_else(|| self.healthy_leader_undisturbed.observe(&seen))
             .or_else(|| snapshot_at_log_start::observe(&seen))

@@ -10,6 +10,7 @@ use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, Partition
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId, TopicName, TopicPartition};
 use trial_broker::message::ErrorCode;
 
+use super::Forgiven;
 use super::loss_budget::Loss;
 use super::on_disk_truth;
 use super::topics::Topics;
@@ -32,6 +33,8 @@ pub struct Model {
     pub running: BTreeSet<MachineId>,
     /// Which topic each name means.
     topics: Topics,
+    /// Losses that were excused when a new leader made them the truth.
+    pub(super) forgiven: BTreeSet<Forgiven>,
 }
 
 /// One replica's log and role.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Mark, Outcome, Profile};
+use super::{Drawing, Faithful, Farm, Mark, Outcome, Profile};
 use crate::scenario::{Seed, Signature, Verdict};
 
 /// One seed's result: one JSON line.
@@ -20,6 +20,15 @@ pub struct SeedResult {
     pub profile: Profile,
     /// The seed.
     pub seed: Seed,
+    /// How it was drawn.
+    #[serde(default)]
+    pub drawing: Drawing,
+    /// What was switched on.
+    #[serde(default)]
+    pub switches: Vec<String>,
+    /// The build that ran it: the digest of its sources, in hexadecimal. Empty in results of builds that did not say it.
+    #[serde(default)]
+    pub build: String,
     /// How the run ended.
     pub verdict: Verdict,
     /// The run's fingerprint, in hexadecimal.
@@ -31,6 +40,9 @@ pub struct SeedResult {
     /// Whether it ran twice to compare.
     #[serde(default)]
     pub twice: bool,
+    /// What it came to with the hazards of Kafka 4.1; none if it was not run so.
+    #[serde(default)]
+    pub faithful: Option<Faithful>,
     /// The marks that it reached.
     pub marks: BTreeSet<Mark>,
     /// What was forgiven, and why.
@@ -46,15 +58,19 @@ pub struct SeedResult {
 
 impl SeedResult {
     /// The result of a seed that ran.
-    pub fn of(profile: Profile, seed: Seed, outcome: &Outcome) -> SeedResult {
+    pub fn of(farm: &Farm, seed: Seed, outcome: &Outcome) -> SeedResult {
         SeedResult {
-            profile,
+            profile: farm.profile,
             seed,
+            drawing: farm.drawing,
+            switches: farm.switches.clone(),
+            build: crate::BUILD.to_owned(),
             verdict: outcome.report.verdict,
             fingerprint: format!("{:016x}", outcome.report.fingerprint),
             steps: outcome.report.steps,
             virtual_us: outcome.report.virtual_micros,
             twice: false,
+            faithful: None,
             marks: outcome.marks.clone(),
             excused: outcome.report.excused.clone(),
             signature: outcome.signature.clone(),
@@ -87,6 +103,10 @@ pub struct Campaign {
     pub failed: u64,
     /// How many ran twice.
     pub twice: u64,
+    /// How many were run with the hazards of Kafka 4.1 as well.
+    pub faithful: u64,
+    /// How many of those failed so.
+    pub faithful_failed: u64,
     /// The seeds in which something was forgiven: (profile, seed), and what.
     pub excused: BTreeMap<(Profile, Seed), Vec<String>>,
     /// The failures, by signature.
@@ -104,6 +124,8 @@ impl Campaign {
     pub fn add(&mut self, result: &SeedResult) {
         self.seeds += 1;
         self.twice += u64::from(result.twice);
+        self.faithful += u64::from(result.faithful.is_some());
+        self.faithful_failed += u64::from(result.faithful.iter().any(|run| run.verdict != Verdict::Pass));
         self.fingerprint = self.fingerprint.wrapping_add(result.hash());
         self.verdict = self.verdict.max(result.verdict);
         for mark in &result.marks {

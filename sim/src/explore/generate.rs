@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use trial_broker::config::{Hazard, Treatment};
 
 use super::Profile;
@@ -14,7 +15,8 @@ use crate::scenario::Seed;
 use crate::scenario::format::{File, Liveness, Outside, Spanned};
 
 /// How scenarios are drawn, beside the profile and the seed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Drawing {
     /// Whether more machines may lose their un-synced bytes together than the loss budget covers.
     pub over_budget: bool,

@@ -13,9 +13,11 @@
 //! with a bug and without it. [`run_seed`] is the whole of one seed; [`explore`] runs many,
 //! on all cores, in any order, to the same result.
 
+mod again;
 mod campaign;
 mod cluster;
 mod draw;
+mod faithful;
 mod farm;
 mod faults;
 mod generate;
@@ -23,6 +25,7 @@ mod hunt;
 pub mod marks;
 mod profile;
 mod text;
+mod twice;
 mod workload;
 
 #[cfg(test)]
@@ -32,15 +35,18 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::scenario::print::print;
-use crate::scenario::run::{RunOptions, TraceKind, run_watched};
+use crate::scenario::run::{RunOptions, TraceKind, Watcher, run_watched};
 use crate::scenario::{Report, Scenario, Seed, Signature};
 
+pub use again::{command_of, found_option};
 pub use campaign::{Campaign, Failure, SeedResult};
-pub use farm::{Asked, Farm, Shard, explore, first_difference};
+pub use faithful::Faithful;
+pub use farm::{Asked, Farm, Shard, explore};
 pub use generate::{Drawing, generate};
 pub use hunt::{CAMPAIGNS, Found, Hunt, median};
 pub use marks::Mark;
 pub use profile::Profile;
+pub use twice::{difference, first_difference, whole_trace};
 
 /// What a seed came to.
 #[derive(Clone, Debug)]
@@ -56,7 +62,7 @@ pub struct Outcome {
 }
 
 /// The scenario of a seed, as text and as what the text says, with these switches on. The text is what `trial run`
-/// takes.
+/// takes; what fails in it is told with the line that draws it again.
 ///
 /// # Panics
 /// The generator wrote a scenario that is not valid: a mistake of the generator, shown with its text.
@@ -65,7 +71,9 @@ pub fn scenario_of(profile: Profile, seed: Seed, drawing: Drawing, switches: &[S
     file.cluster.value.switches = switches.iter().cloned().map(crate::scenario::format::Spanned::nowhere).collect();
     let text = print(&file);
     let path = format!("{}.toml", file.id.value);
-    Scenario::parse(&path, &text).unwrap_or_else(|invalid| panic!("{invalid}\n{text}"))
+    let mut scenario = Scenario::parse(&path, &text).unwrap_or_else(|invalid| panic!("{invalid}\n{text}"));
+    scenario.command = Some(command_of(profile, seed, drawing, switches));
+    scenario
 }
 
 /// Draws the scenario of a seed, turns the switches on, and runs it on a thread of its own.
@@ -73,12 +81,25 @@ pub fn run_seed(profile: Profile, seed: Seed, drawing: Drawing, switches: &[Stri
     run_until(scenario_of(profile, seed, drawing, switches), &|| false).expect("nobody stops it")
 }
 
+/// Runs a scenario without a trace and shows its steps.
+pub(crate) type Runner<'a> = dyn Fn(&Scenario, &mut Watcher) -> Report + Sync + 'a;
+
+/// The runner of every campaign.
+pub(crate) fn really(scenario: &Scenario, watcher: &mut Watcher) -> Report {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run_watched(scenario, options, &mut |_| true, watcher)
+}
+
 /// Runs a scenario to its end; none if somebody stopped it before that.
 pub(crate) fn run_until(scenario: Scenario, stopped: &Asked) -> Option<Outcome> {
+    run_until_by(&really, scenario, stopped)
+}
+
+/// The same by another runner.
+fn run_until_by(runner: &Runner, scenario: Scenario, stopped: &Asked) -> Option<Outcome> {
     let mut observer = marks::Observer::default();
     let mut was_stopped = false;
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    let report = run_watched(&scenario, options, &mut |_| true, &mut |world, step| {
+    let report = runner(&scenario, &mut |world, step| {
         if let Some(step) = step {
             observer.observe(world, step);
         }

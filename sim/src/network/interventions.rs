@@ -33,7 +33,28 @@ pub(crate) enum Action {
     Hold,
 }
 
+/// What entries have done to the network that is still in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interference {
+    /// Whether some machines cannot reach others, or some messages cannot pass.
+    pub is_cut: bool,
+    /// Whether a message is held, or will be.
+    pub holds_messages: bool,
+    /// Whether a link has another latency or bandwidth than it had at power on.
+    pub has_other_links: bool,
+}
+
 impl Network {
+    pub(crate) fn interference(&self) -> Interference {
+        let directions = self.connections.values().flat_map(|connection| &connection.directions);
+        let is_held = directions.flat_map(|direction| &direction.queue).any(|segment| segment.is_held);
+        Interference {
+            is_cut: self.medium.links.is_cut(),
+            holds_messages: is_held || !self.interventions.is_empty(),
+            has_other_links: self.medium.links.has_rules(),
+        }
+    }
+
     pub(crate) fn partition(&mut self, pairs: &[(MachineId, MachineId)]) {
         self.medium.links.partition(pairs);
     }

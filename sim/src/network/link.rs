@@ -139,6 +139,16 @@ impl Links {
         self.clogs.retain(|clog| !(is_within(&clog.from, from) && is_within(&clog.to, to)));
     }
 
+    /// Whether anything is blocked or clogged.
+    pub(crate) fn is_cut(&self) -> bool {
+        !self.blocked.is_empty() || !self.clogs.is_empty()
+    }
+
+    /// Whether an entry has ever set a link.
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     pub(crate) fn is_blocked(&self, route: (MachineId, MachineId)) -> bool {
         !self.blocked.is_empty() && self.blocked.contains(&route)
     }

@@ -31,6 +31,7 @@ pub use latency::LatencyModel;
 pub use view::{ConnectionStateName, ConnectionView, HeldBy, InFlightView};
 
 pub(crate) use connection::{Connection, Content, Direction, End, Obstacle, Phase, Segment, kind_of};
+pub use interventions::Interference;
 pub(crate) use interventions::{Action, Intervention};
 pub(crate) use link::{LinkSetting, Links};
 pub(crate) use medium::Medium;

@@ -47,6 +47,9 @@ pub struct Scenario {
     pub file: format::File,
     /// Its steps, in order.
     pub steps: Vec<PlannedStep>,
+    /// The command that runs it again, where that is not `trial run` with its path: a seed of exploration lies in no
+    /// file, and a test has a line of its own.
+    pub command: Option<String>,
 }
 
 impl Scenario {
@@ -58,7 +61,7 @@ impl Scenario {
         let invalid = |mistakes| Invalid { path: path.to_owned(), source: source.to_owned(), mistakes };
         let file = parse::parse(source).map_err(|mistake| invalid(vec![mistake]))?;
         let steps = validate::validate(&file).map_err(invalid)?;
-        Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps })
+        Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps, command: None })
     }
 
     /// Turns on a switch on every broker and controller, as if it stood in `[cluster]`.
@@ -100,6 +103,18 @@ impl Scenario {
     pub(crate) fn turned_on(&self) -> impl Iterator<Item = &str> {
         let nowhere = |switch: &&format::Spanned<String>| switch.span.is_empty();
         self.file.cluster.switches.iter().filter(nowhere).map(|switch| switch.value.as_str())
+    }
+
+    /// The line to paste that runs this again with this seed, up to an instant or to its end: with the switches that
+    /// were turned on and the hazards that were mended since it was read.
+    pub fn again(&self, seed: Seed, until: Option<Span>) -> String {
+        if let Some(command) = &self.command {
+            return format!("again: {command}");
+        }
+        let switches: String = self.turned_on().map(|name| format!(" --switch {name}")).collect();
+        let mended: String = self.mended().map(|name| format!(" --mended {name}")).collect();
+        let until = until.map_or(String::new(), |until| format!(" --until {until}"));
+        format!("again: trial run {} --seed {seed}{switches}{mended}{until}", self.path)
     }
 
     /// Where a place of the file is: `path:line`.

@@ -2,15 +2,33 @@
 
 use std::ops::Range;
 
+use serde::Deserialize;
+
 use super::diagnostic::{Diagnostic, listed, nearest};
-use super::format::{Action, File};
+use super::format::{Action, File, Spanned};
+use super::validate::{FORMAT, unknown_format};
 
 /// Reads a file. The first mistake ends it: what follows a syntax error cannot be trusted.
 ///
 /// # Errors
 /// The mistake, with its place.
 pub(super) fn parse(source: &str) -> Result<File, Diagnostic> {
-    toml::from_str(source).map_err(|error| explain(error.message(), error.span(), source))
+    toml::from_str(source).map_err(|error| {
+        let other = other_format(source);
+        other.unwrap_or_else(|| explain(error.message(), error.span(), source))
+    })
+}
+
+/// What a file says of its format, whatever else stands in it.
+#[derive(Deserialize)]
+struct Head {
+    format: Spanned<u32>,
+}
+
+/// A file of another format is not to be told that its keys are unknown.
+fn other_format(source: &str) -> Option<Diagnostic> {
+    let Head { format } = toml::from_str(source).ok()?;
+    (format.value != FORMAT).then(|| unknown_format(&format))
 }
 
 /// Turns serde's message into one that a person can use.

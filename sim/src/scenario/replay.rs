@@ -35,6 +35,21 @@ impl Found {
         }
     }
 
+    /// Reads `safety:0123456789abcdef:89abcdef01234567`: verdict, fingerprint and build, as reports write them.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Found, String> {
+        let expected = || format!("expected VERDICT:FINGERPRINT:BUILD as a report writes it, found {text:?}");
+        let [verdict, fingerprint, build] = text.split(':').collect::<Vec<_>>()[..] else { return Err(expected()) };
+        let verdict = serde_json::from_value(verdict.into()).map_err(|_| expected())?;
+        let is_number = |text: &str| text.len() == 16 && text.chars().all(|digit| digit.is_ascii_hexdigit());
+        if !is_number(fingerprint) || !is_number(build) {
+            return Err(expected());
+        }
+        Ok(Found { verdict, fingerprint: fingerprint.to_owned(), build: build.to_owned() })
+    }
+
     /// Compares a run of this build with what was found.
     pub fn compare(&self, report: &Report) -> Replay {
         let again = Found::by_this_build(report);
@@ -61,6 +76,28 @@ pub enum Replay {
     AnotherBuild(Found),
     /// The same build did something else. That must never be.
     Nondeterminism(Found),
+    /// Nobody says what was found before; two runs of now did the same.
+    TwiceTheSame,
+    /// Nobody says what was found before, and two runs of now differ. That must never be.
+    TwiceDifferent(Found, Found),
+}
+
+impl Replay {
+    /// Compares two runs of now, of which nobody says what they came to before.
+    pub fn twice(one: &Report, other: &Report) -> Replay {
+        if one == other {
+            return Replay::TwiceTheSame;
+        }
+        Replay::TwiceDifferent(Found::by_this_build(one), Found::by_this_build(other))
+    }
+
+    /// Whether the same build did two things.
+    pub fn is_nondeterminism(&self) -> bool {
+        match self {
+            Replay::Nondeterminism(_) | Replay::TwiceDifferent(..) => true,
+            Replay::Same | Replay::SameInAnotherBuild(_) | Replay::AnotherBuild(_) | Replay::TwiceTheSame => false,
+        }
+    }
 }
 
 impl fmt::Display for Replay {
@@ -79,6 +116,14 @@ impl fmt::Display for Replay {
                 f,
                 "nondeterminism: this build found something else before; now it ends in {} with fingerprint {}",
                 now.verdict, now.fingerprint
+            ),
+            Replay::TwiceTheSame => {
+                f.write_str("nothing says what was found before; two runs now have the same verdict and fingerprint")
+            }
+            Replay::TwiceDifferent(one, other) => write!(
+                f,
+                "nondeterminism: one run ends in {} with fingerprint {}, the next in {} with fingerprint {}",
+                one.verdict, one.fingerprint, other.verdict, other.fingerprint
             ),
         }
     }
@@ -100,5 +145,24 @@ mod tests {
         let elsewhere = Found { build: "another".to_owned(), ..found };
         assert!(matches!(elsewhere.compare(&report), Replay::SameInAnotherBuild(_)));
         assert!(matches!(elsewhere.compare(&other), Replay::AnotherBuild(_)));
+    }
+
+    #[test]
+    fn where_nothing_was_found_before_two_runs_of_now_are_compared() {
+        let report = Report { verdict: Verdict::Safety, fingerprint: 7, ..Report::default() };
+        let twice = Replay::twice(&report, &report);
+        assert_eq!(twice, Replay::TwiceTheSame);
+        assert!(!twice.to_string().contains("that were found"), "{twice}");
+        assert!(Replay::twice(&report, &Report { fingerprint: 8, ..report.clone() }).is_nondeterminism());
+    }
+
+    #[test]
+    fn what_a_report_writes_of_a_finding_is_read_back() {
+        let found = Found::by_this_build(&Report { verdict: Verdict::Liveness, fingerprint: 7, ..Report::default() });
+        let written = format!("{}:{}:{}", found.verdict, found.fingerprint, found.build);
+        assert_eq!(Found::parse(&written), Ok(found));
+        for wrong in ["safety", "safety:12:34", "good:0123456789abcdef:0123456789abcdef", "", "a:b:c:d"] {
+            assert!(Found::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

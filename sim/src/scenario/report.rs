@@ -74,7 +74,8 @@ pub struct Report {
     pub property: Option<&'static str>,
     /// What was found, each ready to print.
     pub failures: Vec<String>,
-    /// Goals of recovery that were not asked for because the core could not reach them, each with its reason.
+    /// What was forgiven, each with its reason: goals of recovery that the core could not reach, and losses beyond the
+    /// loss budget.
     pub excused: Vec<String>,
     /// How long the core took to recover, in microseconds; none if it had not to, or did not.
     pub recovery_micros: Option<u64>,

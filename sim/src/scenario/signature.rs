@@ -54,13 +54,13 @@ impl fmt::Display for Signature {
 
 /// The line of a failure that says what was seen.
 fn sentence(verdict: Verdict, failure: &str) -> &str {
-    let mut lines = failure.lines();
+    let mut lines = failure.lines().filter(|line| !line.starts_with("again: "));
+    let first = lines.next().unwrap_or_default();
     match verdict {
         // The first line says when and where.
-        Verdict::Safety | Verdict::Liveness => lines.nth(1),
-        Verdict::Pass | Verdict::Expectation | Verdict::Crash | Verdict::Nondeterminism => lines.next(),
+        Verdict::Safety | Verdict::Liveness => lines.next().unwrap_or(first),
+        Verdict::Pass | Verdict::Expectation | Verdict::Crash | Verdict::Nondeterminism => first,
     }
-    .unwrap_or(failure)
 }
 
 /// Where in the code an assertion stands: the same words in two files are two failures.
@@ -106,6 +106,15 @@ mod tests {
         assert_eq!(signatures[0], signatures[1]);
         let said = signatures[0].as_ref().map(Signature::to_string);
         assert_eq!(said.as_deref(), Some("safety log-matching: b# and b# differ at # in [#]"));
+    }
+
+    #[test]
+    fn line_to_paste_is_no_part_of_what_was_seen() {
+        let of = |seed: &str| {
+            let failure = format!("time zero was not reached\nagain: trial run a.toml --seed {seed}");
+            Signature::of(&failed(Verdict::Liveness, &[&failure])).map(|it| it.to_string())
+        };
+        assert_eq!(of("0xa").as_deref(), Some("liveness time zero was not reached"));
     }
 
     #[test]

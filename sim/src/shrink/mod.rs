@@ -15,6 +15,7 @@
 //!
 //! What *fails in the same way* means is asked of the caller; the shrinker knows no cluster.
 
+mod failure;
 mod machines;
 mod mention;
 mod parts;
@@ -30,6 +31,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::scenario::Scenario;
+pub use failure::{Failing, NothingToShrink, OTHER_SEEDS, Small};
 use search::Search;
 pub use story::{Retelling, tell};
 

@@ -29,7 +29,7 @@ use trial_broker::time::Time;
 use crate::disk::Disk;
 use crate::fault::{Entry, Fault, MachineId, MessageId};
 use crate::machine::{Machine, MachineConfig};
-use crate::network::{ConnectionView, InFlightView, LatencyModel, Links, Network};
+use crate::network::{ConnectionView, InFlightView, Interference, LatencyModel, Links, Network};
 use crate::queue::{Queue, Subject};
 use crate::record::fingerprint::Scratch;
 use crate::step::Step;
@@ -293,6 +293,11 @@ impl World {
     /// Every connection that at least one side believes in.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.network.connections()
+    }
+
+    /// What entries have done to the network that is still in force.
+    pub fn network_interference(&self) -> Interference {
+        self.network.interference()
     }
 
     /// Entries of the list that have not run yet, in the order in which they will.

@@ -11,7 +11,9 @@ mod output;
 mod replay;
 mod run;
 mod shrink;
+mod subject;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +38,7 @@ Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
   trial museum rep
-  trial shrink found.toml --out scenarios/regressions/small.toml
+  trial shrink 0x2a --profile disk
   trial explore --budget 60s
 
 Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
@@ -46,9 +48,9 @@ Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5
 enum Command {
     /// Run a scenario and say what came of it.
     Run(Run),
-    /// Run a file again and compare with what was found.
+    /// Run a file or a seed again and compare with what was found.
     Replay(replay::ReplayOf),
-    /// Make a failing scenario as small as it can be while it fails in the same way.
+    /// Make a failing scenario or seed as small as it can be while it fails in the same way.
     Shrink(shrink::Shrink),
     /// Measure how fast worlds run, and what was done for that.
     Bench(bench::Bench),
@@ -89,6 +91,11 @@ struct Run {
     /// A folder to leave trace and report in.
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+/// How many worlds run at once unless it is said.
+fn all_cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// A switch's name, or which names there are.

@@ -75,7 +75,7 @@ struct Hunted {
 
 /// Runs every piece and prints the table. Returns the exit code: that of the worst piece.
 pub fn museum(arguments: &Museum) -> u8 {
-    let Some(scenarios) = scenarios(arguments) else { return WRONG_USE };
+    let Some(Shelf { scenarios, unreadable }) = shelf(arguments) else { return WRONG_USE };
     interrupt::watch();
     let mut pieces = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
@@ -98,11 +98,21 @@ pub fn museum(arguments: &Museum) -> u8 {
     if interrupt::asked() {
         return INTERRUPTED;
     }
+    if unreadable > 0 {
+        complain(&format!("{unreadable} pieces are not in the table: they cannot be read, see above"));
+        return WRONG_USE;
+    }
     pieces.iter().map(Piece::exit_code).max().unwrap_or(0)
 }
 
-/// The pieces that are asked for, in the order of their numbers.
-fn scenarios(arguments: &Museum) -> Option<Vec<Scenario>> {
+/// The pieces that are asked for, in the order of their numbers, and how many of them cannot be read.
+struct Shelf {
+    scenarios: Vec<Scenario>,
+    unreadable: usize,
+}
+
+/// What cannot be read is named, and keeps nobody from looking at the others.
+fn shelf(arguments: &Museum) -> Option<Shelf> {
     let folder = &arguments.folder;
     let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
@@ -112,17 +122,21 @@ fn scenarios(arguments: &Museum) -> Option<Vec<Scenario>> {
             return None;
         }
     };
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    // A piece's file begins with its number: what is not asked for need not be readable.
+    let wanted = arguments.piece.as_deref().unwrap_or_default().to_lowercase();
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        name.ends_with(".toml") && name.starts_with(&wanted)
+    };
+    paths.retain(is_wanted);
     paths.sort();
-    let mut scenarios = paths.iter().map(|path| read_piece(path)).collect::<Option<Vec<Scenario>>>()?;
-    if let Some(prefix) = &arguments.piece {
-        scenarios.retain(|scenario| number(scenario).starts_with(&prefix.to_uppercase()));
-    }
-    if scenarios.is_empty() {
+    if paths.is_empty() {
         complain(&format!("error: no such piece in {}", folder.display()));
         return None;
     }
-    Some(scenarios)
+    let scenarios: Vec<Scenario> = paths.iter().filter_map(|path| read_piece(path)).collect();
+    let unreadable = paths.len() - scenarios.len();
+    Some(Shelf { scenarios, unreadable })
 }
 
 fn read_piece(path: &Path) -> Option<Scenario> {

@@ -1,26 +1,33 @@
-//! `trial replay`: the run of a file again, compared with what was found.
-
-use std::path::PathBuf;
+//! `trial replay`: a run again, compared with what was found.
 
 use clap::Args;
 use trial_sim::BUILD;
+use trial_sim::explore::first_difference;
 use trial_sim::scenario::Verdict;
 use trial_sim::scenario::replay::{Found, Replay};
 
 use super::output::{complain, print};
-use super::run::{findings, read, silently};
+use super::run::{findings, silently};
+use super::subject::Subject;
 use super::{Format, WRONG_USE};
 
 /// Which run to repeat.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file that was found or shrunk says in [found] what it came to. A file without [found] is run twice, and the two runs
-are compared.
+A file that was found or shrunk says in [found] what it came to; of a seed, --found says it, as reports of `trial explore`
+write it. Where nobody says it, the run is done twice, and the two are compared.
+
+Examples:
+  trial replay found/safety-log-matching-0123abcd.toml
+  trial replay 0x2a --profile disk
 
 Exit codes: those of the run; 5 if the same build did something else.")]
 pub struct ReplayOf {
-    /// The scenario file.
-    file: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
+    /// What was found before: VERDICT:FINGERPRINT:BUILD.
+    #[arg(long, value_name = "FOUND", value_parser = Found::parse)]
+    found: Option<Found>,
     /// How to say what came of it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -28,10 +35,22 @@ pub struct ReplayOf {
 
 /// Repeats a run. Returns the exit code.
 pub fn replay(arguments: &ReplayOf) -> u8 {
-    let Some(scenario) = read(&arguments.file) else { return WRONG_USE };
-    let found = scenario.file.found.clone().unwrap_or_else(|| Found::by_this_build(&silently(&scenario)));
+    let subject = &arguments.subject;
+    let Some(scenario) = subject.scenario() else { return WRONG_USE };
+    let of_file = scenario.file.found.clone();
+    if subject.is_changed() && subject.is_file() && of_file.is_some() {
+        complain(
+            "error: [found] says what this file came to as it stands: with --switch or --mended it is another run",
+        );
+        complain("hint: `trial run` takes both");
+        return WRONG_USE;
+    }
+    let found = arguments.found.clone().or(of_file);
     let report = silently(&scenario);
-    let comparison = found.compare(&report);
+    let comparison = match &found {
+        Some(found) => found.compare(&report),
+        None => Replay::twice(&silently(&scenario), &report),
+    };
     let text = match arguments.format {
         Format::Text => format!(
             "{}{comparison}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
@@ -45,18 +64,19 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
             serde_json::json!({
                 "path": scenario.path, "comparison": word(&comparison), "verdict": report.verdict.to_string(),
                 "seed": report.seed.to_string(), "fingerprint": format!("{:016x}", report.fingerprint),
-                "build": BUILD, "found": found, "failures": report.failures,
+                "build": BUILD, "found": found, "failures": report.failures, "excused": report.excused,
             })
         ),
     };
     let _ = print(&text);
-    match comparison {
-        Replay::Nondeterminism(_) => {
-            complain("hint: the first event that differs is shown by comparing `trial run --trace json` of two runs");
-            Verdict::Nondeterminism.exit_code()
-        }
-        Replay::Same | Replay::SameInAnotherBuild(_) | Replay::AnotherBuild(_) => report.verdict.exit_code(),
+    if comparison.is_nondeterminism() {
+        complain(&first_difference(&scenario).unwrap_or_else(|| {
+            "two more runs now are equal: what was found came from another compiler or machine, or the file was changed"
+                .to_owned()
+        }));
+        return Verdict::Nondeterminism.exit_code();
     }
+    report.verdict.exit_code()
 }
 
 fn word(comparison: &Replay) -> &'static str {
@@ -64,6 +84,7 @@ fn word(comparison: &Replay) -> &'static str {
         Replay::Same => "same",
         Replay::SameInAnotherBuild(_) => "same-in-another-build",
         Replay::AnotherBuild(_) => "another-build",
-        Replay::Nondeterminism(_) => "nondeterminism",
+        Replay::Nondeterminism(_) | Replay::TwiceDifferent(..) => "nondeterminism",
+        Replay::TwiceTheSame => "twice-the-same",
     }
 }

@@ -4,16 +4,18 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
-use trial_sim::scenario::vocabulary::hazard_names;
 use trial_sim::scenario::{Report, Scenario, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
+use super::subject::mend;
 use super::{Format, Run, Trace, WRONG_USE};
 
 /// Runs a scenario. Returns the exit code.
@@ -22,9 +24,7 @@ pub fn run(arguments: &Run) -> u8 {
     for switch in &arguments.switches {
         scenario.turn_on(switch);
     }
-    for hazard in hazard_names().iter().filter(|name| arguments.mended.iter().any(|m| m == *name || m == "all")) {
-        scenario.mend(hazard);
-    }
+    mend(&mut scenario, &arguments.mended);
     let trace = match arguments.trace {
         Trace::Lanes => TraceKind::Lanes,
         Trace::Full => TraceKind::Full,
@@ -36,7 +36,9 @@ pub fn run(arguments: &Run) -> u8 {
     let mut kept = String::new();
     let mut reader_left = false;
     interrupt::watch();
-    let patience = Patience::start();
+    let position = Arc::new(Position::default());
+    let end = arguments.until.or(scenario.file.until.as_ref().map(|until| until.value));
+    let patience = Patience::start(position.clone(), end);
     let mut keep_reading = |text: &str| {
         if arguments.out.is_some() {
             kept.push_str(text);
@@ -46,7 +48,9 @@ pub fn run(arguments: &Run) -> u8 {
         !reader_left || arguments.out.is_some()
     };
     let mut is_interrupted = false;
-    let report = run_watched(&scenario, options, &mut keep_reading, &mut |_, _| {
+    let report = run_watched(&scenario, options, &mut keep_reading, &mut |world, step| {
+        position.micros.store(world.now().0, Ordering::Relaxed);
+        position.steps.store(step.map_or(0, |step| step.index), Ordering::Relaxed);
         is_interrupted = interrupt::asked();
         if is_interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -86,28 +90,44 @@ fn interrupted(arguments: &Run, kept: &str, report: &Report) -> u8 {
     INTERRUPTED
 }
 
-/// Says on a terminal that a long run is under way, until it is dropped.
+/// How far a run is, as its own thread tells it to whoever waits.
+#[derive(Default)]
+struct Position {
+    /// Virtual microseconds since the machines were started.
+    micros: AtomicU64,
+    steps: AtomicU64,
+}
+
+/// Says how far a long run is, until it is dropped: soon where somebody watches, now and then where the lines are kept.
 struct Patience {
     done: Option<mpsc::Sender<()>>,
     teller: Option<JoinHandle<()>>,
 }
 
 impl Patience {
-    /// How long a run may take without a word.
-    const SILENCE: Duration = Duration::from_secs(2);
+    /// How long a run may take without a word on a terminal, and elsewhere.
+    const SILENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
-    fn start() -> Self {
-        if !io::stderr().is_terminal() {
-            return Patience { done: None, teller: None };
-        }
+    fn start(position: Arc<Position>, end: Option<Span>) -> Self {
+        let [on_terminal, elsewhere] = Self::SILENCE;
+        let silence = if io::stderr().is_terminal() { on_terminal } else { elsewhere };
         let (done, wait) = mpsc::channel();
         let teller = thread::spawn(move || {
             let started = Instant::now();
-            while wait.recv_timeout(Self::SILENCE) == Err(RecvTimeoutError::Timeout) {
-                complain(&format!("still running, for {} s", started.elapsed().as_secs()));
+            while wait.recv_timeout(silence) == Err(RecvTimeoutError::Timeout) {
+                complain(&position.said(started.elapsed(), end));
             }
         });
         Patience { done: Some(done), teller: Some(teller) }
+    }
+}
+
+impl Position {
+    fn said(&self, wall: Duration, end: Option<Span>) -> String {
+        let (micros, steps) = (self.micros.load(Ordering::Relaxed), self.steps.load(Ordering::Relaxed));
+        let seconds = |micros: u64| format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10);
+        let of = end.map_or(String::new(), |end| format!(" of {}", seconds(end.micros.unsigned_abs())));
+        format!("still running: {}{of}, {steps} steps, for {} s", seconds(micros), wall.as_secs())
     }
 }
 

@@ -9,30 +9,32 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trial_sim::scenario::print::print as print_file;
-use trial_sim::scenario::{Scenario, Seed, Signature, Span, Verdict};
-use trial_sim::shrink::{Limits, Progress, shrink, tell};
+use trial_sim::scenario::{Seed, Signature, Span};
+use trial_sim::shrink::{Failing, Limits, NothingToShrink, OTHER_SEEDS, Progress, Small};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::run::{read, silently};
-use super::{Format, WRONG_USE, known_switch};
+use super::run::silently;
+use super::subject::Subject;
+use super::{Format, WRONG_USE, all_cores};
 
 /// What to shrink, and how long to try.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The scenario must fail. What comes out fails in the same way: the same rule is broken, by the same kind of thing. It is
+The run must fail. What comes out fails in the same way: the same rule is broken, by the same kind of thing. It is
 an ordinary scenario file; put it under scenarios/regressions/ and the bug is a test from then on. The best so far is
-always on disk, and Ctrl-C keeps it.")]
+always on disk, and Ctrl-C keeps it.
+
+Examples:
+  trial shrink found.toml --out scenarios/regressions/small.toml
+  trial shrink 0x2a --profile disk")]
 pub struct Shrink {
-    /// The scenario file.
-    file: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
     /// The seed, instead of the file's: 5 or 0x5.
     #[arg(long, value_parser = Seed::parse)]
     seed: Option<Seed>,
-    /// Brings a known bug back on every broker and controller, as in `trial run`; may be given several times.
-    #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
-    switches: Vec<String>,
-    /// Where to leave the result; beside the file, as NAME.shrunk.toml, unless said.
+    /// Where to leave the result; beside the file as NAME.shrunk.toml, or here as PROFILE-SEED.shrunk.toml, unless said.
     #[arg(long)]
     out: Option<PathBuf>,
     /// How many candidates to run, at most.
@@ -49,107 +51,107 @@ pub struct Shrink {
     format: Format,
 }
 
-/// With how many other seeds the result is tried.
-const OTHER_SEEDS: u64 = 20;
-
 /// Shrinks a scenario. Returns the exit code: 0 if something that fails is on disk.
 pub fn run_shrink(arguments: &Shrink) -> u8 {
-    let Some(mut scenario) = read(&arguments.file) else { return WRONG_USE };
+    let subject = &arguments.subject;
+    if arguments.seed.is_some() && !subject.is_file() {
+        complain("error: the seed is said twice: --seed is for files");
+        return WRONG_USE;
+    }
+    let Some(mut scenario) = subject.scenario() else { return WRONG_USE };
     if let Some(seed) = arguments.seed {
         scenario.file.seed = Some(seed);
     }
-    for switch in &arguments.switches {
-        scenario.turn_on(switch);
+    let out = arguments.out.clone().unwrap_or_else(|| subject.beside("shrunk.toml"));
+    if subject.is_at(&out) {
+        complain(&format!("error: {} is what is to be shrunk: it would be overwritten", out.display()));
+        return WRONG_USE;
     }
     interrupt::watch();
     let report = silently(&scenario);
-    if report.verdict == Verdict::Expectation {
-        complain("error: an expectation of this scenario does not hold, and no promise is broken");
-        complain(
-            "hint: what is expected makes sense only with the steps before it; the shrinker looks for broken promises",
-        );
-        return WRONG_USE;
-    }
-    let Some(wanted) = Signature::of(&report) else {
-        complain(&format!("error: {} passes: there is nothing to shrink", arguments.file.display()));
-        complain("hint: name a seed with which it fails: --seed 0x2a");
-        return WRONG_USE;
-    };
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.file.with_extension("shrunk.toml"));
-    match search(arguments, &scenario, &wanted, &out) {
-        Ok(found) => {
-            let _ = print(&found.said(arguments.format));
-            if found.is_interrupted { INTERRUPTED } else { 0 }
+    let failing = match Failing::of(scenario, &report) {
+        Ok(failing) => failing,
+        Err(reason) => {
+            refuse(reason, &subject.name());
+            return WRONG_USE;
         }
-        Err(error) => {
-            complain(&format!("error: cannot write {}: {error}", out.display()));
+    };
+    let jobs = arguments.jobs.unwrap_or_else(all_cores);
+    let task = Task { failing, from: subject.name(), out, runs: arguments.runs, jobs, budget: arguments.budget };
+    match task.done() {
+        Ok(done) => {
+            let _ = print(&done.said(&task, arguments.format));
+            if interrupt::asked() { INTERRUPTED } else { 0 }
+        }
+        Err(complaint) => {
+            complain(&complaint);
             WRONG_USE
         }
     }
 }
 
-/// What came of it.
-struct Found {
-    signature: Signature,
-    out: PathBuf,
-    steps: (usize, usize),
-    runs: usize,
-    wall: Duration,
-    other_seeds: usize,
-    is_interrupted: bool,
-    finished: bool,
-}
-
-fn search(arguments: &Shrink, scenario: &Scenario, wanted: &Signature, out: &Path) -> io::Result<Found> {
-    let started = Instant::now();
-    let jobs = arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let limits = Limits { runs: arguments.runs, jobs };
-    let fails = |candidate: &Scenario| Signature::of(&silently(candidate)).as_ref() == Some(wanted);
-    let mut written = fs::write(out, print_file(&scenario.file));
-    let mut listen = |progress: &Progress| {
-        if progress.smaller {
-            written = fs::write(out, &progress.best.source);
-            told(progress);
-        }
-        let is_late = arguments.budget.is_some_and(|budget| started.elapsed() >= budget.duration());
-        let ends = written.is_err() || interrupt::asked() || is_late;
-        if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+fn refuse(reason: NothingToShrink, name: &str) {
+    let (error, hint) = match reason {
+        NothingToShrink::Passes => (
+            format!("{name} passes: there is nothing to shrink"),
+            "name a seed with which it fails: --seed 0x2a for a file, another seed for exploration",
+        ),
+        NothingToShrink::OnlyExpected => (
+            "an expectation of this scenario does not hold, and no promise is broken".to_owned(),
+            "what is expected makes sense only with the steps before it; the shrinker looks for broken promises",
+        ),
+        NothingToShrink::Nondeterminism => (
+            "two runs of this seed differ: no smaller scenario says why".to_owned(),
+            "`trial replay` shows the first step in which they part",
+        ),
     };
-    let shrunk = shrink(scenario, limits, &fails, &mut listen);
-    written?;
-    // Whoever presses Ctrl-C does not want to wait for twenty more runs.
-    let fails_with = |seed: &u64| !interrupt::asked() && fails(&with_seed(&shrunk.scenario, Seed(*seed)));
-    let other_seeds = (1..=OTHER_SEEDS).filter(fails_with).count();
-    let (before, after) = (scenario.file.steps.len(), shrunk.scenario.file.steps.len());
-    let origin = format!(
-        "Shrunk from {}, seed {}: {before} steps became {after} in {} runs. It fails with {other_seeds} of {OTHER_SEEDS} \
-         other seeds.",
-        name(&arguments.file),
-        scenario.file.seed.unwrap_or_default(),
-        shrunk.runs,
-    );
-    fs::write(out, tell(&shrunk.scenario, None).write(&shrunk.scenario, &origin))?;
-    Ok(Found {
-        signature: wanted.clone(),
-        out: out.to_owned(),
-        steps: (before, after),
-        runs: shrunk.runs,
-        wall: started.elapsed(),
-        other_seeds,
-        is_interrupted: interrupt::asked(),
-        finished: shrunk.finished,
-    })
+    complain(&format!("error: {error}"));
+    complain(&format!("hint: {hint}"));
 }
 
-fn with_seed(scenario: &Scenario, seed: Seed) -> Scenario {
-    let mut scenario = scenario.clone();
-    scenario.file.seed = Some(seed);
-    scenario
+/// A failure that is to be shrunk, and where the best so far is kept.
+pub struct Task {
+    pub failing: Failing,
+    /// Where it comes from, for its story.
+    pub from: String,
+    pub out: PathBuf,
+    pub runs: usize,
+    pub jobs: NonZeroUsize,
+    pub budget: Option<Span>,
 }
 
-/// The file's own name: where it lay is nobody's business later.
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+/// What came of it.
+pub struct Done {
+    pub small: Small,
+    wall: Duration,
+}
+
+impl Task {
+    /// Shrinks, with the best so far always on disk.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be written.
+    pub fn done(&self) -> Result<Done, String> {
+        let started = Instant::now();
+        let limits = Limits { runs: self.runs, jobs: self.jobs };
+        let keep = |text: &str| {
+            let written = fs::write(&self.out, text);
+            written.map_err(|error| format!("error: cannot write {}: {error}", self.out.display()))
+        };
+        keep(&print_file(&self.failing.scenario.file))?;
+        let mut written = Ok(());
+        let is_late = || self.budget.is_some_and(|budget| started.elapsed() >= budget.duration());
+        let small = self.failing.shrunk(&self.from, limits, &interrupt::asked, &mut |progress| {
+            if progress.smaller {
+                written = keep(&progress.best.source);
+                told(progress);
+            }
+            if written.is_err() || is_late() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        written?;
+        keep(&small.text)?;
+        Ok(Done { small, wall: started.elapsed() })
+    }
 }
 
 /// On a terminal: how small it is by now.
@@ -167,25 +169,30 @@ fn told(progress: &Progress) {
     }
 }
 
-impl Found {
-    fn said(&self, format: Format) -> String {
-        let (before, after) = self.steps;
-        let out = self.out.display();
+impl Done {
+    /// In one line, with the file.
+    pub fn in_short(&self, out: &Path) -> String {
+        let (before, after) = self.small.steps;
+        format!("{}: {before} to {after} steps, in {} runs", out.display(), self.small.shrunk.runs)
+    }
+
+    fn said(&self, task: &Task, format: Format) -> String {
+        let Small { shrunk, steps: (before, after), other_seeds, .. } = &self.small;
+        let (out, signature): (_, &Signature) = (task.out.display(), &task.failing.signature);
+        let wall = self.wall.as_millis() as u64;
         match format {
             Format::Text => format!(
-                "{}\nshrunk: {before} to {after} steps  runs: {}  wall: {}ms  other seeds: {}/{OTHER_SEEDS}{}\nagain: trial run {out}\n",
-                self.signature,
-                self.runs,
-                self.wall.as_millis(),
-                self.other_seeds,
-                if self.finished { "" } else { "  (ended early: more may go)" },
+                "{signature}\nshrunk: {before} to {after} steps  runs: {}  wall: {wall}ms  \
+                 other seeds: {other_seeds}/{OTHER_SEEDS}{}\nagain: trial replay {out}\n",
+                shrunk.runs,
+                if shrunk.finished { "" } else { "  (ended early: more may go)" },
             ),
             Format::Json => format!(
                 "{}\n",
                 serde_json::json!({
-                    "signature": self.signature, "file": out.to_string(), "steps_before": before, "steps": after,
-                    "runs": self.runs, "wall_ms": self.wall.as_millis() as u64, "other_seeds": self.other_seeds,
-                    "other_seeds_tried": OTHER_SEEDS, "finished": self.finished,
+                    "signature": signature, "file": out.to_string(), "steps_before": before, "steps": after,
+                    "runs": shrunk.runs, "wall_ms": wall, "other_seeds": other_seeds,
+                    "other_seeds_tried": OTHER_SEEDS, "finished": shrunk.finished,
                 })
             ),
         }

@@ -8,7 +8,6 @@ mod producers;
 mod recovery;
 mod rules;
 mod stories;
-mod vectors;
 
 use bytes::Bytes;
 

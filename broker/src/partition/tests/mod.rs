@@ -10,7 +10,6 @@ mod lessons;
 mod managers;
 mod sessions;
 mod transcript;
-mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -114,14 +113,6 @@ pub(super) fn cluster(brokers: i32, min_insync_replicas: &str) -> Cluster {
 impl Cluster {
     /// Brokers 1 to `count`, unfenced, and the topic `orders` with one partition: replicas 1 to `count`, led by 1.
     pub fn new(count: i32, min_insync_replicas: &str, switches: &[Switch], settings: ReplicationSettings) -> Cluster {
-        let mut cluster = Cluster::without_topic(count, switches, settings);
-        let records = Cluster::topic_of(count, min_insync_replicas, LEADER, LeaderEpoch(0));
-        cluster.publish(records);
-        cluster
-    }
-
-    /// Brokers 1 to `count`, and nothing that they know.
-    pub fn without_topic(count: i32, switches: &[Switch], settings: ReplicationSettings) -> Cluster {
         let mut cluster = Cluster {
             brokers: BTreeMap::new(),
             image: MetadataImage::default(),
@@ -143,11 +134,6 @@ impl Cluster {
         for id in 1..=count {
             cluster.start(NodeId(id));
         }
-        cluster
-    }
-
-    /// What the metadata log says of the brokers and of the topic.
-    pub fn topic_of(count: i32, min_insync_replicas: &str, leader: NodeId, epoch: LeaderEpoch) -> Vec<MetadataRecord> {
         let nodes: Vec<NodeId> = (1..=count).map(NodeId).collect();
         let mut records: Vec<MetadataRecord> = nodes.iter().map(|node| register(*node, BrokerEpoch(10))).collect();
         records.push(MetadataRecord::Topic { name: TopicName::new("orders"), topic_id: topic_id() });
@@ -158,11 +144,12 @@ impl Cluster {
         });
         let mut registration =
             PartitionRegistration::new(nodes.clone(), nodes.iter().map(|n| directory_of(*n)).collect(), nodes);
-        registration.leader = leader;
-        registration.leader_epoch = epoch;
+        registration.leader = LEADER;
+        registration.leader_epoch = LeaderEpoch(0);
         registration.partition_epoch = PartitionEpoch(0);
         records.push(MetadataRecord::Partition { partition: 0, topic_id: topic_id(), registration });
-        records
+        cluster.publish(records);
+        cluster
     }
 
     /// Starts a broker's process, on the disk it had, and lets it load its logs.

@@ -163,10 +163,11 @@ impl<'a> Run<'a> {
             Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation) => {}
             Err(Stop::Boot(verdict, reason)) => {
                 self.worsen(verdict);
-                self.failures.push(reason);
+                self.failures.push(format!("{reason}\n{}", self.scenario.again(self.seed, None)));
             }
         }
         self.finish();
+        self.excused.extend(self.checks.forgiven());
     }
 
     pub(super) fn execute(&mut self) -> Result<(), Stop> {

@@ -79,9 +79,7 @@ impl Run<'_> {
 
     /// The line to paste that shows the same again.
     pub(super) fn replay_line(&self, until: Span) -> String {
-        let switches: String = self.scenario.turned_on().map(|name| format!(" --switch {name}")).collect();
-        let mended: String = self.scenario.mended().map(|name| format!(" --mended {name}")).collect();
-        format!("again: trial run {} --seed {}{switches}{mended} --until {until}", self.scenario.path, self.seed)
+        self.scenario.again(self.seed, Some(until))
     }
 
     pub(super) fn worsen(&mut self, verdict: Verdict) {

@@ -73,6 +73,7 @@ impl Run<'_> {
     fn heal(&mut self, core: &Core, outside: Outside) -> Result<(), Stop> {
         let at = self.floor();
         self.advance(at)?;
+        self.note_recovery(at, core, outside);
         let mut faults = self.heal_network();
         let (clients, nodes): (Vec<MachineId>, Vec<MachineId>) =
             self.world.machines().map(|(id, _)| id).partition(|id| self.is_client(*id));
@@ -102,16 +103,33 @@ impl Run<'_> {
         machine == ADMIN || self.clients.iter().any(|(_, client)| *client == machine)
     }
 
-    /// Links are again what they were at time zero, and nothing is held.
+    /// The faults are over: who must recover now.
+    fn note_recovery(&mut self, at: Time, core: &Core, outside: Outside) {
+        let names: Vec<&str> = core.iter().map(|machine| self.cast.name(*machine)).collect();
+        let rest = match outside {
+            Outside::Dead => "the rest is dead",
+            Outside::CutOff => "the rest is cut off",
+        };
+        self.note(at, format!("the faults are over: {} must recover, {rest}", names.join(", ")));
+    }
+
+    /// Links are again what they were at time zero, and nothing is held. What nobody has touched needs no mending.
     fn heal_network(&self) -> Vec<Fault> {
         let all = BTreeSet::new;
+        let touched = self.world.network_interference();
         let latency = self.scenario.file.cluster.latency.as_ref().map(|latency| latency_model(&latency.value));
-        vec![
-            Fault::Heal { from: all(), to: all() },
-            Fault::Release { filter: MessageFilter::default() },
-            Fault::Latency { from: all(), to: all(), latency: latency.unwrap_or_default() },
-            Fault::Bandwidth { from: all(), to: all(), bytes_per_second: None },
-        ]
+        let mut faults = Vec::new();
+        if touched.is_cut {
+            faults.push(Fault::Heal { from: all(), to: all() });
+        }
+        if touched.holds_messages {
+            faults.push(Fault::Release { filter: MessageFilter::default() });
+        }
+        if touched.has_other_links {
+            faults.push(Fault::Latency { from: all(), to: all(), latency: latency.unwrap_or_default() });
+            faults.push(Fault::Bandwidth { from: all(), to: all(), bytes_per_second: None });
+        }
+        faults
     }
 
     /// What does not hold, and what is excused, as lines.
@@ -121,7 +139,8 @@ impl Run<'_> {
         for (name, machine) in &self.clients {
             unmet.extend(self.waits_for_answers(name, *machine));
         }
-        (unmet, survey.excused.iter().map(ToString::to_string).collect())
+        let excused = survey.excused.iter().map(|excused| format!("liveness oracle: {excused}"));
+        (unmet, excused.collect())
     }
 
     /// Records of a producer that have neither been acknowledged nor given up.

@@ -7,8 +7,8 @@ use super::rows::{Row, row, word};
 use crate::fault::{Fault, MachineId, MessageFilter, MessageKind, MessageTarget};
 use crate::step::{Fact, TakenMessage};
 
-/// The line of something that the world did.
-pub(super) fn fact_row(cast: &Cast, fact: &Fact) -> Option<Row> {
+/// The line of something that the world did, and the entry for which it did so.
+pub(super) fn fact_row(cast: &Cast, entry: Option<&Fault>, fact: &Fact) -> Option<Row> {
     let at = |event, machine: MachineId, cause: String| Some(row(event, cast.name(machine), &[machine], cause));
     match fact {
         Fact::Started { machine } => at("start", *machine, "the process starts".into()),
@@ -33,7 +33,10 @@ pub(super) fn fact_row(cast: &Cast, fact: &Fact) -> Option<Row> {
         Fact::MessageDropped { what, .. } => {
             Some(row("drop", "message", &[], taken(cast, what, "is lost, its connection reset")))
         }
-        Fact::Ignored { reason } => Some(row("nothing", "", &[], *reason)),
+        Fact::Ignored { reason } => match entry.and_then(Fault::machine) {
+            Some(machine) => at("nothing", machine, (*reason).into()),
+            None => Some(row("nothing", "network", &[], *reason)),
+        },
         Fact::MessageSent { .. } => None,
     }
 }

@@ -97,14 +97,20 @@ impl Lanes {
     }
 
     fn heading(&mut self) {
+        let lane = self.lane_width();
         let lanes: String =
-            self.cast.brokers().iter().map(|(_, machine)| format!("{:<3}", self.cast.name(*machine))).collect();
+            self.cast.brokers().iter().map(|(_, machine)| format!("{:<lane$}", self.cast.name(*machine))).collect();
         let width = self.cast.brokers().len() * POSITION;
         let line = format!(
             "{:>9}    {lanes}{:<8}{:<13}{:<3}{:<8}{:<width$} cause",
             "t(s)", "event", "what", "ep", "isr", "leo/hw"
         );
         self.fold.words(&line);
+    }
+
+    /// How wide a broker's lane is: its name, and a space.
+    fn lane_width(&self) -> usize {
+        self.cast.brokers().iter().map(|(_, machine)| self.cast.name(*machine).len() + 1).max().unwrap_or(0)
     }
 
     fn draw(&mut self, micros: i64, row: Row) {
@@ -153,17 +159,17 @@ impl Lanes {
     }
 
     fn line(&self, drawn: &Drawn) -> Line {
-        let cells: String = drawn.cells.iter().map(|cell| format!("{cell}  ")).collect();
-        let positions: String =
-            drawn.positions.iter().map(|position| format!("{position:<0$} ", POSITION - 1)).collect();
+        let lane = self.lane_width();
+        let cells: String = drawn.cells.iter().map(|cell| format!("{cell:<lane$}")).collect();
+        let positions: String = drawn.positions.iter().map(|position| column(position, POSITION)).collect();
         let cause = drawn.row.cause(&self.cast);
         let line = format!(
-            "{} {cells}{:<8}{:<13}{:<3}{:<8}{positions} {cause}",
+            "{} {cells}{}{}{}{}{positions} {cause}",
             time(drawn.micros),
-            drawn.row.event,
-            drawn.row.what,
-            drawn.epoch,
-            drawn.isr,
+            column(drawn.row.event, 8),
+            column(&drawn.row.what, 13),
+            column(&drawn.epoch, 3),
+            column(&drawn.isr, 8),
         );
         Line {
             micros: drawn.micros,
@@ -217,6 +223,11 @@ impl Lanes {
             _ => "-".to_owned(),
         }
     }
+}
+
+/// A word in a column of this width. What is wider moves what follows, and touches it not.
+fn column(word: &str, width: usize) -> String {
+    format!("{word:<0$} ", width - 1)
 }
 
 /// Microseconds as seconds in ten columns: `     0.010   `, `     0.010123`.

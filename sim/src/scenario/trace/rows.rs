@@ -130,11 +130,15 @@ pub(super) enum Change<'a> {
 /// The rows of a step, each with the change that comes before it.
 pub(super) fn rows_of<'a>(cast: &Cast, picture: &Picture, memory: &mut Memory, step: &'a Step) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
-    if let StepKind::Entry(fault) = &step.kind {
+    let entry = match &step.kind {
+        StepKind::Entry(fault) => Some(fault),
+        _ => None,
+    };
+    if let Some(fault) = entry {
         parts.push(Part { change: None, row: fault_row(cast, fault) });
     }
     for fact in &step.facts {
-        parts.push(Part { change: Some(Change::Fact(fact)), row: fact_row(cast, fact) });
+        parts.push(Part { change: Some(Change::Fact(fact)), row: fact_row(cast, entry, fact) });
     }
     if let Some(machine) = step.machine() {
         let answers = FetchAnswers::of(step);

@@ -17,11 +17,19 @@ use super::{Kind, Scope};
 /// The largest cluster: beyond it a scenario is a mistake more likely than a wish.
 const MOST_MACHINES: u32 = 99;
 
+/// The format of scenario files that this version reads.
+pub(in crate::scenario) const FORMAT: u32 = 1;
+
+/// A file of an older format, or of one that is yet to come.
+pub(in crate::scenario) fn unknown_format(format: &Spanned<u32>) -> Diagnostic {
+    let label = format!("this version of Trial reads format {FORMAT}");
+    Diagnostic::new("this format is not known", format.span.clone(), label)
+}
+
 /// Format, id, and the numbers of machines.
 pub(super) fn check_head(file: &File, scope: &mut Scope) {
-    if file.format.value != 1 {
-        let label = "this version of Trial reads format 1";
-        scope.mistake(Diagnostic::new("this format is not known", file.format.span.clone(), label));
+    if file.format.value != FORMAT {
+        scope.mistake(unknown_format(&file.format));
     }
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if file.id.is_empty() || !file.id.chars().all(legal) {

@@ -10,12 +10,14 @@ use trial_sim::explore::{Campaign, Profile, SeedResult};
 use trial_sim::scenario::{Seed, Verdict};
 
 use super::report::Report;
+use super::shrunk::Shrunk;
 use crate::cli::output::{complain, print};
 use crate::cli::{Format, WRONG_USE};
 
 const HELP: &str = "\
 A seed that stands in several files is counted once. If its results differ, the same seed gave two different runs:
-the verdict is nondeterminism, exit code 5.
+the verdict is nondeterminism, exit code 5. Results of different builds, or of campaigns with other switches, are not
+joined: exit code 2.
 
 Example:
   trial merge shard-*/results.jsonl";
@@ -38,14 +40,18 @@ pub struct Merge {
 /// Joins the parts of a campaign. Returns the exit code.
 pub fn merge(arguments: &Merge) -> u8 {
     let started = Instant::now();
-    let mut results = BTreeMap::new();
-    let mut differing = Vec::new();
+    let mut all = Vec::new();
     for file in &arguments.files {
-        if let Err(complaint) = read(file, &mut results, &mut differing) {
+        if let Err(complaint) = read(file, &mut all) {
             complain(&complaint);
             return WRONG_USE;
         }
     }
+    if let Err(complaint) = one_campaign(&all) {
+        complain(&complaint);
+        return WRONG_USE;
+    }
+    let (results, differing) = once_each(all);
     let mut campaign = Campaign::default();
     for result in results.values() {
         campaign.add(result);
@@ -57,7 +63,7 @@ pub fn merge(arguments: &Merge) -> u8 {
     let profiles: Vec<Profile> = results.keys().map(|(profile, _)| *profile).collect();
     let one = profiles.first().copied().filter(|first| profiles.iter().all(|profile| profile == first));
     let wall = started.elapsed().max(Duration::from_millis(1));
-    let report = Report { campaign: &campaign, profile: one, wall };
+    let report = Report { campaign: &campaign, profile: one, wall, shrunk: &Shrunk::new() };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -67,22 +73,48 @@ pub fn merge(arguments: &Merge) -> u8 {
     campaign.verdict.exit_code()
 }
 
-/// Reads one file of results, a JSON object a line. A last line that was cut off when the process was killed is left out.
-fn read(
-    path: &Path,
-    results: &mut BTreeMap<(Profile, Seed), SeedResult>,
-    differing: &mut Vec<(Profile, Seed)>,
-) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    for (line, number) in text.lines().zip(1..) {
-        let result: SeedResult = match serde_json::from_str(line) {
-            Ok(result) => result,
-            Err(_) if !text.ends_with('\n') && number == text.lines().count() => {
-                complain(&format!("{}: the last line is cut off; it is left out", path.display()));
-                continue;
-            }
-            Err(error) => return Err(format!("{}, line {number}: not a result: {error}", path.display())),
-        };
+/// Whether results are parts of one campaign: what other builds, switches and hazards came to cannot be added up.
+fn one_campaign(results: &[SeedResult]) -> Result<(), String> {
+    let Some((first, others)) = results.split_first() else { return Ok(()) };
+    for other in others {
+        if other.build != first.build {
+            let builds = [first, other].map(|result| (result.profile, result.seed, build_of(result)));
+            let [(profile, seed, build), (other_profile, other_seed, other_build)] = builds;
+            return Err(format!(
+                "these are results of different builds, and a fingerprint speaks of one: seed {seed} of the profile \
+                 {profile} was run by {build}, seed {other_seed} of the profile {other_profile} by {other_build}"
+            ));
+        }
+        if (other.drawing, &other.switches) != (first.drawing, &first.switches) {
+            return Err(format!(
+                "these are results of different campaigns: one is `trial explore {}`, another `trial explore {}`",
+                options_of(first),
+                options_of(other)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn build_of(result: &SeedResult) -> String {
+    if result.build.is_empty() {
+        "a build that did not say its name".to_owned()
+    } else {
+        format!("build {}", result.build)
+    }
+}
+
+/// The options of a campaign: what its seeds are drawn from, without the seed.
+fn options_of(result: &SeedResult) -> String {
+    let drawn = result.drawn_from();
+    drawn.split_once(' ').map_or(String::new(), |(_, options)| options.to_owned())
+}
+
+/// A seed that several files have is counted once; the seeds whose results differ.
+fn once_each(all: Vec<SeedResult>) -> (BTreeMap<(Profile, Seed), SeedResult>, Vec<(Profile, Seed)>) {
+    let mut results = BTreeMap::<_, SeedResult>::new();
+    let mut differing = Vec::new();
+    for result in all {
         let key = (result.profile, result.seed);
         match results.get(&key) {
             Some(known) if known.fingerprint != result.fingerprint || known.verdict != result.verdict => {
@@ -91,6 +123,21 @@ fn read(
             _ => {
                 results.insert(key, result);
             }
+        }
+    }
+    (results, differing)
+}
+
+/// Reads one file of results, a JSON object a line. A last line that was cut off when the process was killed is left out.
+fn read(path: &Path, results: &mut Vec<SeedResult>) -> Result<(), String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    for (line, number) in text.lines().zip(1..) {
+        match serde_json::from_str(line) {
+            Ok(result) => results.push(result),
+            Err(_) if !text.ends_with('\n') && number == text.lines().count() => {
+                complain(&format!("{}: the last line is cut off; it is left out", path.display()));
+            }
+            Err(error) => return Err(format!("{}, line {number}: not a result: {error}", path.display())),
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! ```text
 //!   --seeds --budget --shard ─▶ farm ─▶ results ─┬─▶ progress      (standard error)
 //!                                                ├─▶ --out: results.jsonl, one scenario a signature
-//!                                                └─▶ campaign ─▶ report, last line, exit code
+//!                                                └─▶ campaign ─▶ shrink each signature ─▶ report, last line, exit code
 //!   trial merge results.jsonl … ───────────────────▶ campaign ─▶ the same report
 //! ```
 
@@ -11,8 +11,9 @@ mod merge;
 mod out;
 mod progress;
 mod report;
+mod shrunk;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,12 @@ use trial_sim::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::{Format, WRONG_USE, known_switch};
+use super::{Format, WRONG_USE, all_cores, known_switch};
 pub use merge::{Merge, merge};
 use out::Out;
 use progress::Progress;
 use report::Report;
+use shrunk::{Shrunk, shrink_all};
 
 const HELP: &str = "\
 Each seed is a scenario of its own: a cluster, its clients and a list of faults, all drawn from the seed.
@@ -34,7 +36,9 @@ Each seed is a scenario of its own: a cluster, its clients and a list of faults,
 
 What is reported:
   signatures   failures that are one, by check, message and place; each with its fastest seed
-  excused      seeds in which a failed property was forgiven (loss budget, liveness oracle, hazard); --excused lists them
+  excused      seeds in which a failed property was forgiven (loss budget, liveness oracle, hazard); --excused lists them.
+               Hazards of Kafka 4.1 are mended; a sample of the seeds that pass is run once more without that, and
+               those that fail so are excused by a hazard
   marks        in how many seeds the things came about that ought to come about sometimes; never-reached ones on top
 
 The last line, which scripts may read:
@@ -42,6 +46,9 @@ The last line, which scripts may read:
 
 Its fingerprint combines all seeds: it is the same for any --jobs, any order, and for shards that `trial merge` joined.
 The exit code is that of the worst verdict. Ctrl-C keeps what was found.
+
+With --out each signature is made small when the seeds are done, and lies beside what it was found as, ready for
+scenarios/regressions/. Without it the report says the line that does so.
 
 Examples:
   trial explore --budget 60s
@@ -80,9 +87,18 @@ pub struct Explore {
     /// Keep the hazards of Kafka 4.1 itself, which are mended otherwise.
     #[arg(long)]
     faithful: bool,
-    /// A folder for results.jsonl and one scenario for each signature.
+    /// Of the seeds that pass, run one in so many once more with the hazards of Kafka 4.1; 0 runs none so.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    faithful_one_in: u64,
+    /// A folder for results.jsonl and for each signature its scenario, as it was found and made small.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Leave scenarios as they were found.
+    #[arg(long)]
+    no_shrink: bool,
+    /// How long to make one scenario smaller, at most.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = Span::parse)]
+    shrink_budget: Span,
     /// How to print what came of it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -112,7 +128,8 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     }
 }
 
-fn parse_profile(text: &str) -> Result<Profile, String> {
+/// A profile's name, or which there are.
+pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
     Profile::ALL.iter().copied().find(|profile| profile.name() == text).ok_or_else(|| {
         let names: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
         format!("expected one of {}", names.join(", "))
@@ -145,18 +162,27 @@ pub fn explore(arguments: &Explore) -> u8 {
     explore::explore(&farm, &interrupt::asked, &closing, &mut |result| {
         campaign.add(&result);
         if let Some(out) = &mut out {
-            out.keep(&result, &campaign, drawing, &farm.switches);
+            out.keep(&result, &campaign);
         }
         progress.show(&campaign);
     });
     progress.end();
-    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall: started.elapsed() };
+    let wall = started.elapsed();
+    let mut shrunk = Shrunk::new();
+    let mut complaint = out.and_then(|out| out.complaint());
+    if let (Some(folder), None, false) = (&arguments.out, &complaint, arguments.no_shrink) {
+        match shrink_all(&campaign, folder, farm.jobs, arguments.shrink_budget) {
+            Ok(all) => shrunk = all,
+            Err(unwritten) => complaint = Some(unwritten),
+        }
+    }
+    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall, shrunk: &shrunk };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
     };
     let _ = print(&text);
-    if let Some(complaint) = out.and_then(|out| out.complaint()) {
+    if let Some(complaint) = complaint {
         complain(&complaint);
         return WRONG_USE;
     }
@@ -182,14 +208,14 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
         (None, Some(_)) => 0..u64::MAX,
         (None, None) => 0..SEEDS,
     };
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     Some(Farm {
         profile: arguments.profile,
         drawing,
         switches: arguments.switches.clone(),
         seeds,
         shard: arguments.shard.unwrap_or(Shard::WHOLE),
-        jobs: arguments.jobs.unwrap_or(cores),
+        jobs: arguments.jobs.unwrap_or_else(all_cores),
+        faithful_one_in: NonZeroU64::new(arguments.faithful_one_in),
     })
 }
 

@@ -1,10 +1,10 @@
 //! What a campaign leaves in a folder: its results as they come, and one scenario for each signature.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use trial_sim::explore::{Campaign, Drawing, SeedResult, scenario_of};
+use trial_sim::explore::{Campaign, SeedResult, scenario_of};
 use trial_sim::scenario::print::{Story, print_with};
 
 /// The name of the file of results.
@@ -19,7 +19,7 @@ pub struct Out {
 }
 
 impl Out {
-    /// Makes the folder, with an empty file of results.
+    /// Makes the folder, with an empty file of results. What an earlier campaign left there stays.
     ///
     /// # Errors
     /// A sentence that says what could not be made.
@@ -27,12 +27,17 @@ impl Out {
         let cannot = |path: &Path, error| format!("cannot write {}: {error}", path.display());
         fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
         let path = folder.join(RESULTS);
-        let file = File::create(&path).map_err(|error| cannot(&path, error))?;
+        let file = File::create_new(&path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                format!("{} holds the results of an earlier campaign: name another folder", path.display())
+            }
+            _ => cannot(&path, error),
+        })?;
         Ok(Out { folder: folder.to_owned(), results: BufWriter::new(file), complaint: None })
     }
 
     /// Keeps a result; and its scenario, if no faster seed of its signature is known.
-    pub fn keep(&mut self, result: &SeedResult, campaign: &Campaign, drawing: Drawing, switches: &[String]) {
+    pub fn keep(&mut self, result: &SeedResult, campaign: &Campaign) {
         let line = serde_json::to_string(result).expect("a result is JSON");
         // Flushed at once: whatever ends the process, what was found stays.
         let written = writeln!(self.results, "{line}").and_then(|()| self.results.flush());
@@ -41,7 +46,7 @@ impl Out {
         let is_fastest = campaign.failures.get(signature).is_some_and(|failure| failure.fastest == *result);
         if is_fastest {
             let name = format!("{}.toml", signature.file_name());
-            let written = fs::write(self.folder.join(&name), scenario_with_story(result, drawing, switches));
+            let written = fs::write(self.folder.join(&name), scenario_with_story(result));
             self.note(&name, written);
         }
     }
@@ -59,15 +64,18 @@ impl Out {
     }
 }
 
-/// The scenario of a failing seed, with what it found above it.
-fn scenario_with_story(result: &SeedResult, drawing: Drawing, switches: &[String]) -> String {
-    let scenario = scenario_of(result.profile, result.seed, drawing, switches);
+/// The scenario of a failing seed, with what it found above it. It fails as it stands, and says what a replay must find.
+fn scenario_with_story(result: &SeedResult) -> String {
+    let scenario = scenario_of(result.profile, result.seed, result.drawing, &result.switches);
+    let failures =
+        result.failures.iter().flat_map(|failure| failure.lines()).filter(|line| !line.starts_with("again: "));
+    let said: Vec<&str> = failures.collect();
     let heading = format!(
-        "Found by exploration, not yet shrunk: verdict {}, fingerprint {}.\n{}",
+        "Found by exploration, not yet shrunk: verdict {}.\n{}\n{}",
         result.verdict,
-        result.fingerprint,
-        result.failures.join("\n")
+        said.join("\n"),
+        result.again()
     );
     let story = Story { heading, schema: None, ..Story::default() };
-    print_with(&scenario.file, &story)
+    print_with(&trial_sim::scenario::format::File { found: Some(result.found()), ..scenario.file }, &story)
 }

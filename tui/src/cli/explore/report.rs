@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
-use trial_sim::explore::{Campaign, Failure, Mark, Profile};
-use trial_sim::scenario::Signature;
+use trial_sim::explore::{Campaign, Failure, Mark, Profile, SeedResult};
+use trial_sim::scenario::{Signature, Verdict};
 
 use super::rate;
+use super::shrunk::Shrunk;
 
 /// A campaign that is over.
 pub struct Report<'a> {
@@ -15,6 +16,8 @@ pub struct Report<'a> {
     /// The one profile that it had, if it had one.
     pub profile: Option<Profile>,
     pub wall: Duration,
+    /// What became of each signature that was to be shrunk.
+    pub shrunk: &'a Shrunk,
 }
 
 impl Report<'_> {
@@ -22,7 +25,7 @@ impl Report<'_> {
     pub fn text(&self, list_excused: bool) -> String {
         let mut text = String::new();
         for (signature, failure) in &self.campaign.failures {
-            text.push_str(&one_failure(signature, failure));
+            text.push_str(&one_failure(signature, failure, self.shrunk.get(signature)));
         }
         text.push_str(&self.marks());
         if list_excused {
@@ -30,6 +33,7 @@ impl Report<'_> {
                 let _ = writeln!(text, "excused: profile {profile} seed {seed}: {}", reasons.join("; "));
             }
         }
+        text.push_str(&self.faithful());
         let _ = writeln!(text, "{}", self.campaign.last_line(rate(self.campaign.seeds, self.wall)));
         text
     }
@@ -48,6 +52,16 @@ impl Report<'_> {
         text
     }
 
+    /// What the hazards of Kafka 4.1 would have done, and in how many seeds that was asked.
+    fn faithful(&self) -> String {
+        match (self.campaign.faithful, self.campaign.faithful_failed) {
+            (0, _) => String::new(),
+            (asked, failed) => format!(
+                "faithful to Kafka 4.1: {failed} of {asked} seeds fail that pass with its hazards mended (a sample of them)\n"
+            ),
+        }
+    }
+
     /// One JSON object.
     pub fn json(&self) -> String {
         let campaign = self.campaign;
@@ -59,6 +73,8 @@ impl Report<'_> {
                     "signature": signature,
                     "count": failure.count,
                     "fastest": failure.fastest,
+                    "again": failure.fastest.again(),
+                    "shrunk": self.shrunk.get(signature),
                 })
             })
             .collect();
@@ -75,6 +91,7 @@ impl Report<'_> {
             "seeds": campaign.seeds,
             "failed": campaign.failed,
             "twice": campaign.twice,
+            "faithful": { "seeds": campaign.faithful, "failed": campaign.faithful_failed },
             "excused": excused,
             "signatures": failures,
             "marks": marks,
@@ -86,16 +103,29 @@ impl Report<'_> {
     }
 }
 
-fn one_failure(signature: &Signature, failure: &Failure) -> String {
+fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&String>) -> String {
     let fastest = &failure.fastest;
     let mut text = format!(
         "signature: {signature}\n  {} seeds; fastest: profile {} seed {}, {} steps, verdict {}\n",
         failure.count, fastest.profile, fastest.seed, fastest.steps, fastest.verdict
     );
-    for line in fastest.failures.iter().take(1).flat_map(|failure| failure.lines()) {
+    for line in telling(fastest).lines().filter(|line| !line.starts_with("again: ")) {
         let _ = writeln!(text, "    {line}");
     }
-    let _ =
-        writeln!(text, "  its scenario: trial explore --profile {} --print-scenario {}", fastest.profile, fastest.seed);
+    let _ = writeln!(text, "  its scenario: trial explore --print-scenario {}", fastest.drawn_from());
+    let _ = match shrunk {
+        Some(shrunk) => writeln!(text, "  {shrunk}"),
+        None => writeln!(text, "  to shrink it: trial shrink {}", fastest.drawn_from()),
+    };
+    let _ = writeln!(text, "  {}", fastest.again());
     text
+}
+
+/// What made the signature: what breaks a promise ends the run and is told last.
+fn telling(result: &SeedResult) -> &str {
+    let told = match result.verdict {
+        Verdict::Safety | Verdict::Liveness | Verdict::Crash => result.failures.last(),
+        Verdict::Pass | Verdict::Expectation | Verdict::Nondeterminism => result.failures.first(),
+    };
+    told.map_or("", String::as_str)
 }

@@ -1,0 +1,59 @@
+//! After the seeds: the fastest seed of each signature is made small, beside what it was found as.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use trial_sim::explore::Campaign;
+use trial_sim::scenario::{Signature, Span};
+use trial_sim::shrink::Failing;
+
+use crate::cli::interrupt;
+use crate::cli::output::complain;
+use crate::cli::shrink::Task;
+
+/// How many candidates are run for one signature, at most.
+const RUNS: usize = 5_000;
+
+/// What the report says of each signature that was to be shrunk: the file and its steps, or why there is none.
+pub type Shrunk = BTreeMap<Signature, String>;
+
+/// Shrinks the fastest seed of each signature, each for as long at most. Ctrl-C ends it; the best so far is on disk.
+///
+/// # Errors
+/// A sentence that says what could not be written.
+pub fn shrink_all(
+    campaign: &Campaign,
+    folder: &Path,
+    jobs: std::num::NonZeroUsize,
+    each: Span,
+) -> Result<Shrunk, String> {
+    let mut shrunk = Shrunk::new();
+    for ((signature, failure), number) in campaign.failures.iter().zip(1..) {
+        if interrupt::asked() {
+            break;
+        }
+        let Ok(failing) = Failing::of_seed(&failure.fastest) else {
+            shrunk.insert(
+                signature.clone(),
+                "not shrunk: no promise was broken that a smaller scenario can break".into(),
+            );
+            continue;
+        };
+        let count = campaign.failures.len();
+        complain(&format!(
+            "shrinking {number} of {count}, for {each} at most (Ctrl-C keeps the best so far): {signature}"
+        ));
+        let task = Task {
+            failing,
+            from: failure.fastest.drawn_from(),
+            out: folder.join(format!("{}.shrunk.toml", signature.file_name())),
+            runs: RUNS,
+            jobs,
+            budget: Some(each),
+        };
+        let done = task.done()?.in_short(&task.out);
+        complain(&format!("  {done}"));
+        shrunk.insert(signature.clone(), format!("shrunk: {done}"));
+    }
+    Ok(shrunk)
+}

@@ -1,0 +1,108 @@
+//! Which run a command is about: a scenario file, or a seed of exploration with what it is drawn from.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use trial_sim::explore::{Drawing, Profile, scenario_of};
+use trial_sim::scenario::vocabulary::hazard_names;
+use trial_sim::scenario::{Scenario, Seed};
+
+use super::explore::parse_profile;
+use super::output::complain;
+use super::run::read;
+use super::{known_hazard, known_switch};
+
+/// A run that can be done again.
+#[derive(Debug, Args)]
+pub struct Subject {
+    /// A scenario file; or a seed of exploration, 42 or 0x2a. (A file of such a name is ./42.)
+    #[arg(value_name = "FILE|SEED")]
+    what: String,
+    /// What the seed is drawn from; `default` unless said.
+    #[arg(long, value_parser = parse_profile)]
+    profile: Option<Profile>,
+    /// Brings a known bug back on every broker and controller, as in `trial run`; may be given several times.
+    #[arg(long = "switch", value_name = "NAME", value_parser = known_switch)]
+    switches: Vec<String>,
+    /// Mend a failure that Kafka 4.1 itself has, or `all`, in a file; may be given several times.
+    #[arg(long, value_name = "HAZARD", value_parser = known_hazard)]
+    mended: Vec<String>,
+    /// The seed was drawn with more losses than the loss budget covers.
+    #[arg(long)]
+    over_budget: bool,
+    /// The seed was run with the hazards of Kafka 4.1, which exploration mends otherwise.
+    #[arg(long)]
+    faithful: bool,
+}
+
+impl Subject {
+    /// The seed, if that is what it is.
+    fn seed(&self) -> Option<Seed> {
+        Seed::parse(&self.what).ok()
+    }
+
+    /// Whether it is a file.
+    pub fn is_file(&self) -> bool {
+        self.seed().is_none()
+    }
+
+    /// Whether something is said that does not stand in the file.
+    pub fn is_changed(&self) -> bool {
+        !self.switches.is_empty() || !self.mended.is_empty()
+    }
+
+    /// The file's own name, or the seed and its profile: where a file lay is nobody's business later.
+    pub fn name(&self) -> String {
+        match self.seed() {
+            Some(seed) => format!("seed {seed} of the profile {}", self.profile.unwrap_or_default()),
+            None => {
+                let name = Path::new(&self.what).file_name();
+                name.map_or_else(|| self.what.clone(), |name| name.to_string_lossy().into_owned())
+            }
+        }
+    }
+
+    /// Where something that is made of it lies unless said: beside the file, or here.
+    pub fn beside(&self, extension: &str) -> PathBuf {
+        match self.seed() {
+            Some(seed) => PathBuf::from(format!("{}-{seed}.{extension}", self.profile.unwrap_or_default())),
+            None => Path::new(&self.what).with_extension(extension),
+        }
+    }
+
+    /// Whether a path names the file itself.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        self.is_file() && real(path).is_some_and(|path| real(Path::new(&self.what)) == Some(path))
+    }
+
+    /// Its scenario, with its switches on; or says why there is none.
+    pub fn scenario(&self) -> Option<Scenario> {
+        let drawing = Drawing { over_budget: self.over_budget, faithful: self.faithful };
+        let Some(seed) = self.seed() else { return self.of_file(drawing) };
+        if !self.mended.is_empty() {
+            complain("error: a seed has all hazards mended, or with --faithful none: --mended is for files");
+            return None;
+        }
+        Some(scenario_of(self.profile.unwrap_or_default(), seed, drawing, &self.switches))
+    }
+
+    fn of_file(&self, drawing: Drawing) -> Option<Scenario> {
+        if self.profile.is_some() || drawing != Drawing::default() {
+            complain(
+                "error: --profile, --over-budget and --faithful say what a seed is drawn from, and this is a file",
+            );
+            return None;
+        }
+        let mut scenario = read(Path::new(&self.what))?;
+        self.switches.iter().for_each(|switch| scenario.turn_on(switch));
+        mend(&mut scenario, &self.mended);
+        Some(scenario)
+    }
+}
+
+/// Mends the hazards that are named, or all.
+pub fn mend(scenario: &mut Scenario, named: &[String]) {
+    let is_named = |hazard: &&String| named.iter().any(|name| name == *hazard || name == "all");
+    hazard_names().iter().filter(is_named).for_each(|hazard| scenario.mend(hazard));
+}

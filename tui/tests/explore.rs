@@ -1,0 +1,251 @@
+//! `trial explore` and what takes it on (`merge`, `shrink`, `replay`) as a shell sees them.
+
+mod shell;
+
+#[cfg(unix)]
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::process::Output;
+#[cfg(unix)]
+use std::process::Stdio;
+
+#[cfg(unix)]
+use shell::interrupt;
+use shell::{Folder, command, root, text, trial};
+
+/// A deliberate bug that nearly every seed shows: the leader answers before its followers have the record.
+const BUG: &str = "ack-before-replication";
+
+/// The cheapest seeds.
+fn explore(more: &[&str]) -> Output {
+    let arguments: Vec<&str> = ["explore", "--profile", "lite"].iter().chain(more).copied().collect();
+    trial(&arguments)
+}
+
+fn last_line(output: &Output) -> String {
+    let said = text(&output.stdout);
+    said.lines().last().unwrap_or_else(|| panic!("it said nothing: {}", text(&output.stderr))).to_owned()
+}
+
+/// The last line without the one thing in it that a clock decides.
+fn without_rate(line: &str) -> String {
+    line.split("  ").filter(|part| !part.starts_with("rate: ")).collect::<Vec<_>>().join("  ")
+}
+
+/// It must say this and exit with 2, having run nothing.
+fn refuses(arguments: &[&str], reason: &str) {
+    let output = trial(arguments);
+    let complaint = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {complaint}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
+    assert!(complaint.contains(reason) && !complaint.contains("panicked"), "{arguments:?}: {complaint}");
+}
+
+#[test]
+fn the_last_line_is_the_one_that_scripts_read() {
+    let output = explore(&["--seeds", "0..3"]);
+    let line = last_line(&output);
+    let parts: Vec<(&str, &str)> =
+        line.split("  ").map(|part| part.split_once(": ").expect("a name and a value")).collect();
+    let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+    let wanted = ["explored", "failures", "excused", "signatures", "unreached-marks", "rate", "fingerprint"];
+    assert_eq!(names, wanted, "{line}");
+    assert_eq!(parts[0].1, "3 seeds");
+    for (name, value) in &parts[1..5] {
+        assert!(value.parse::<u64>().is_ok(), "{name}: {value}");
+    }
+    assert!(parts[5].1.strip_suffix("/s").is_some_and(|rate| rate.parse::<u64>().is_ok()), "{line}");
+    assert!(parts[6].1.len() == 16 && u64::from_str_radix(parts[6].1, 16).is_ok(), "{line}");
+    assert_eq!(output.status.code() == Some(0), parts[1].1 == "0", "the exit code says whether something failed");
+}
+
+#[test]
+fn the_same_campaign_in_other_processes_with_other_jobs_and_in_shards_is_the_same() {
+    let folder = Folder::new("shards");
+    let whole = explore(&["--seeds", "0..6", "--jobs", "1", "--faithful-one-in", "3"]);
+    let two = explore(&["--seeds", "0..6", "--jobs", "2", "--faithful-one-in", "3"]);
+    assert_eq!(without_rate(&last_line(&whole)), without_rate(&last_line(&two)));
+    let parts = [folder.path("part-0"), folder.path("part-1")];
+    for (part, shard) in parts.iter().zip(["0/2", "1/2"]) {
+        let output = explore(&["--seeds", "0..6", "--shard", shard, "--out", part, "--faithful-one-in", "3"]);
+        assert!(last_line(&output).starts_with("explored: 3 seeds  "), "{}", last_line(&output));
+    }
+    let files = parts.each_ref().map(|part| format!("{part}/results.jsonl"));
+    // The second part twice: a seed counts once.
+    let merged = trial(&["merge", &files[1], &files[0], &files[1]]);
+    assert_eq!(without_rate(&last_line(&merged)), without_rate(&last_line(&whole)), "{}", text(&merged.stderr));
+    assert_eq!(merged.status.code(), whole.status.code());
+    let other = explore(&["--seeds", "1..7", "--faithful-one-in", "3"]);
+    assert_ne!(without_rate(&last_line(&other)), without_rate(&last_line(&whole)));
+}
+
+/// Whole traces, and not only what is hashed of them.
+#[test]
+fn one_seed_has_the_same_trace_in_two_processes() {
+    let folder = Folder::new("traces");
+    let scenario = text(&explore(&["--print-scenario", "0x3"]).stdout);
+    assert_eq!(scenario, text(&explore(&["--print-scenario", "3"]).stdout));
+    let file = folder.file("seed.toml", scenario.as_bytes());
+    let trace = || {
+        let output = trial(&["run", &file, "--trace", "json", "--format", "json"]);
+        text(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (one, other) = (trace(), trace());
+    assert!(one.len() > 100, "a trace of {} lines", one.len());
+    let parts = one.iter().zip(&other).position(|(a, b)| a != b);
+    assert_eq!(parts.map(|index| (&one[index], &other[index])), None, "the first lines that differ");
+    assert_eq!(one.len(), other.len());
+}
+
+#[test]
+fn a_range_without_seeds_and_a_part_that_does_not_exist_are_refused() {
+    refuses(&["explore", "--seeds", "5..5"], "there is no seed in 5..5");
+    refuses(&["explore", "--seeds", "7..5"], "there is no seed in 7..5");
+    refuses(&["explore", "--seeds", "five"], "expected a range such as 0..1000");
+    refuses(&["explore", "--seeds", "0.."], "these seeds have no end");
+    for shard in ["2/2", "3/2", "0/0", "1"] {
+        refuses(&["explore", "--seeds", "0..4", "--shard", shard], "expected a part and how many there are");
+    }
+    refuses(&["explore", "--profile", "everyday"], "expected one of default, lite, disk");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_and_one_with_results_are_left_alone() {
+    let folder = Folder::new("unwritable");
+    let file = folder.file("a-file", b"of somebody");
+    refuses(&["explore", "--seeds", "0..1", "--out", &format!("{file}/below")], "cannot write");
+    assert_eq!(std::fs::read(&file).expect("still there"), b"of somebody");
+    let results = folder.file("results.jsonl", b"an earlier campaign\n");
+    refuses(&["explore", "--seeds", "0..1", "--out", &folder.path("")], "holds the results of an earlier campaign");
+    assert_eq!(std::fs::read(&results).expect("still there"), b"an earlier campaign\n");
+}
+
+#[test]
+fn results_of_another_build_or_another_campaign_are_not_joined() {
+    let folder = Folder::new("merge");
+    let out = folder.path("here");
+    explore(&["--seeds", "0..1", "--out", &out]);
+    let here = format!("{out}/results.jsonl");
+    let line = std::fs::read_to_string(&here).expect("results");
+    let result: serde_json::Value = serde_json::from_str(&line).expect("a result is JSON");
+    let variant = |name: &str, key: &str, value: serde_json::Value| {
+        let mut other = result.clone();
+        other[key] = value;
+        other["seed"] = "0x1".into();
+        folder.file(name, format!("{other}\n").as_bytes())
+    };
+    let elsewhere = variant("elsewhere.jsonl", "build", "0123456789abcdef".into());
+    refuses(&["merge", &here, &elsewhere], "results of different builds");
+    let older = variant("older.jsonl", "build", "".into());
+    refuses(&["merge", &here, &older], "a build that did not say its name");
+    let switched = variant("switched.jsonl", "switches", serde_json::json!([BUG]));
+    refuses(&["merge", &here, &switched], "--profile lite --switch ack-before-replication");
+    refuses(&["merge", &here, &folder.file("other.jsonl", b"{}\n")], "other.jsonl, line 1: not a result");
+    refuses(&["merge", &folder.path("nothing.jsonl")], "cannot read");
+    assert_eq!(std::fs::read_to_string(&here).expect("still there"), line);
+}
+
+#[test]
+fn a_signature_is_shrunk_beside_what_it_was_found_as_and_its_line_to_paste_runs_it_again() {
+    let folder = Folder::new("found");
+    let out = folder.path("found");
+    let output = explore(&["--seeds", "0..2", "--switch", BUG, "--out", &out, "--shrink-budget", "20s"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+    let files = |ending: &str| {
+        let entries = std::fs::read_dir(&out).expect("the folder is there").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.path().display().to_string()).collect();
+        names.retain(|name| name.ends_with(ending));
+        names
+    };
+    let shrunk = files(".shrunk.toml");
+    assert_eq!((shrunk.len(), files(".toml").len()), (1, 2), "{said}");
+    assert!(said.contains(&format!("  shrunk: {}: ", shrunk[0])), "{said}");
+    for file in files(".toml") {
+        let replayed = trial(&["replay", &file]);
+        assert_eq!(replayed.status.code(), Some(1), "{file}: {}", text(&replayed.stdout));
+        assert!(text(&replayed.stdout).contains("\nthe same run: "), "{file}: {}", text(&replayed.stdout));
+    }
+    let small = std::fs::read_to_string(&shrunk[0]).expect("a scenario");
+    assert!(small.matches("[[step]]").count() <= 2 && small.contains("# What happens:"), "{small}");
+
+    let again = said.lines().find_map(|line| line.trim().strip_prefix("again: trial ")).expect("a line to paste");
+    let replayed = trial(&again.split(' ').collect::<Vec<_>>());
+    assert_eq!(replayed.status.code(), Some(1), "{again}: {}", text(&replayed.stderr));
+    assert!(text(&replayed.stdout).contains("\nthe same run: "), "{again}: {}", text(&replayed.stdout));
+    // The same line with the name of another build.
+    let (drawn, build) = again.rsplit_once(':').expect("a build");
+    let elsewhere = format!("{drawn}:{}", build.chars().rev().collect::<String>());
+    let replayed = trial(&elsewhere.split(' ').collect::<Vec<_>>());
+    assert!(text(&replayed.stdout).contains("although this is another build"), "{}", text(&replayed.stdout));
+}
+
+#[test]
+fn without_a_folder_the_report_says_how_to_shrink_and_a_seed_is_shrunk_by_its_number() {
+    let folder = Folder::new("shrink-seed");
+    let output = explore(&["--seeds", "0..1", "--switch", BUG]);
+    let said = text(&output.stdout);
+    let shrink = said.lines().find_map(|line| line.strip_prefix("  to shrink it: trial ")).expect("a line to paste");
+    assert_eq!(shrink, "shrink 0x0 --profile lite --switch ack-before-replication");
+    let out = folder.path("small.toml");
+    let arguments: Vec<&str> = shrink.split(' ').chain(["--out", &out, "--budget", "20s"]).collect();
+    let shrunk = trial(&arguments);
+    assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
+    let small = std::fs::read_to_string(&out).expect("the result is on disk");
+    assert!(small.starts_with("#:schema ") || small.starts_with("# "), "{small}");
+    assert!(small.contains("# Shrunk from seed 0x0 of the profile lite: "), "{small}");
+    refuses(&["shrink", "0x0", "--profile", "lite", "--seed", "3"], "the seed is said twice");
+    refuses(&["shrink", "scenarios/bench/r1.toml", "--profile", "lite"], "and this is a file");
+}
+
+/// The sample is all seeds here, so the number is that of the whole campaign.
+#[test]
+fn what_passes_only_with_the_hazards_mended_is_counted_and_listed() {
+    let output = explore(&["--seeds", "0..3", "--faithful-one-in", "1", "--excused", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&text(&output.stdout)).expect("one object");
+    assert_eq!(report["faithful"]["seeds"], 3, "{report}");
+    let excused = report["excused"].as_array().expect("a list");
+    let by_hazard = excused.iter().flat_map(|seed| seed["reasons"].as_array().cloned().unwrap_or_default());
+    let by_hazard = by_hazard.filter(|reason| reason.as_str().is_some_and(|reason| reason.starts_with("hazard: ")));
+    assert_eq!(report["faithful"]["failed"], by_hazard.count(), "{report}");
+    let none = explore(&["--seeds", "0..1", "--faithful-one-in", "0"]);
+    assert!(!text(&none.stdout).contains("faithful to Kafka"), "{}", text(&none.stdout));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_was_found() {
+    let folder = Folder::new("explore-interrupted");
+    let out = folder.path("found");
+    let mut child = command(&["explore", "--profile", "lite", "--seeds", "0..1000000", "--out", &out])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let results = Path::new(&out).join("results.jsonl");
+    let count = || std::fs::read_to_string(&results).map_or(0, |text| text.lines().count());
+    while count() < 2 {
+        assert!(child.try_wait().expect("it can be asked").is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    interrupt(&child);
+    let mut said = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdout.read_to_string(&mut said).expect("readable");
+    let status = child.wait().expect("it ends");
+    let last = said.lines().last().expect("it says what it found");
+    assert!(last.starts_with(&format!("explored: {} seeds  ", count())), "{last}: {} results", count());
+    assert!(matches!(status.code(), Some(130 | 1 | 3 | 4)), "{status}");
+}
+
+#[test]
+fn campaigns_in_the_book_are_commands_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/src/exploring.md")).expect("the page is there");
+    let help = text(&trial(&["explore", "--help"]).stdout);
+    let options = page.split(|c: char| c.is_whitespace() || c == '`').filter(|word| word.starts_with("--"));
+    let known: Vec<&str> = options.map(|word| word.trim_end_matches([',', '.', ':', ';', ')'])).collect();
+    assert!(known.len() > 5, "{known:?}");
+    for option in known.iter().filter(|option| !["--found", "--seed"].contains(*option)) {
+        assert!(help.contains(option), "{option} is no option of `trial explore`");
+    }
+}
