@@ -308,7 +308,8 @@ fn what_is_to_be_shrunk_is_not_overwritten_by_it() {
 #[test]
 fn a_file_of_another_format_is_refused_by_its_format() {
     let folder = Folder::new("formats");
-    let planted = std::fs::read_to_string(root().join("tests/tests/planted/acked-record-not-lost.toml")).expect("a bug");
+    let planted =
+        std::fs::read_to_string(root().join("tests/tests/planted/acked-record-not-lost.toml")).expect("a bug");
     let older = planted.replace("format = 1", "format = 0\nauthor = \"of old\"");
     let file = folder.file("older.toml", older.as_bytes());
     for command in ["run", "replay", "shrink"] {
