@@ -66,3 +66,6 @@ pub mod raft;
 pub mod record;
 pub mod storage;
 pub mod time;
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,11 @@ impl Log {
         self.schedule_epoch_write(ctx);
         self.log_start_offset = self.log_start_offset.min(offset);
         rebuild_producer_state(ctx, &mut self.producers, &self.segments, self.log_start_offset, offset, false)?;
-        self.high_watermark = self.high_watermark.min(offset);
+        // The producers were read anew, so a transaction whose marker was committed long ago is unstable once more
+        // until the high watermark is told to them. Kafka tells it only where it reaches the new end.
+        if self.high_watermark >= offset {
+            self.set_follower_high_watermark(ctx, offset);
+        }
         Ok(())
     }
 

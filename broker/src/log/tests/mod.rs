@@ -8,6 +8,7 @@ mod producers;
 mod recovery;
 mod rules;
 mod stories;
+mod vectors;
 
 use bytes::Bytes;
 

@@ -30,7 +30,7 @@ fn leader_with(isr: &[i32], min_insync_replicas: &str, switches: &[Switch]) -> C
     c
 }
 
-fn fetch_request(replica: i32, at: Offset, epoch: i32, last_fetched: i32) -> FetchRequest {
+pub(super) fn fetch_request(replica: i32, at: Offset, epoch: i32, last_fetched: i32) -> FetchRequest {
     FetchRequest {
         cluster_id: None,
         replica_id: NodeId(replica),
@@ -59,7 +59,7 @@ fn fetch_request(replica: i32, at: Offset, epoch: i32, last_fetched: i32) -> Fet
     }
 }
 
-fn ask(c: &mut Cluster, request: FetchRequest) -> FetchPartitionResponse {
+pub(super) fn ask(c: &mut Cluster, request: FetchRequest) -> FetchPartitionResponse {
     c.step(LEADER, |manager, ctx| manager.fetch(ctx, client_handle(950), request));
     match c.take_answer(950) {
         Some(Response::Fetch(mut response)) => response.partitions.remove(0),
@@ -96,7 +96,7 @@ fn last_proposal(c: &Cluster) -> Vec<i32> {
 }
 
 /// The controller's answer to the last proposal.
-fn answer(c: &mut Cluster, error: ErrorCode) {
+pub(super) fn answer(c: &mut Cluster, error: ErrorCode) {
     let proposal = c.proposals.last().expect("a proposal").partitions[0].clone();
     let result = AlterPartitionResult {
         topic_id: topic_id(),

@@ -10,6 +10,7 @@ mod lessons;
 mod managers;
 mod sessions;
 mod transcript;
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -113,6 +114,14 @@ pub(super) fn cluster(brokers: i32, min_insync_replicas: &str) -> Cluster {
 impl Cluster {
     /// Brokers 1 to `count`, unfenced, and the topic `orders` with one partition: replicas 1 to `count`, led by 1.
     pub fn new(count: i32, min_insync_replicas: &str, switches: &[Switch], settings: ReplicationSettings) -> Cluster {
+        let mut cluster = Cluster::without_topic(count, switches, settings);
+        let records = Cluster::topic_of(count, min_insync_replicas, LEADER, LeaderEpoch(0));
+        cluster.publish(records);
+        cluster
+    }
+
+    /// Brokers 1 to `count`, and nothing that they know.
+    pub fn without_topic(count: i32, switches: &[Switch], settings: ReplicationSettings) -> Cluster {
         let mut cluster = Cluster {
             brokers: BTreeMap::new(),
             image: MetadataImage::default(),
@@ -134,6 +143,11 @@ impl Cluster {
         for id in 1..=count {
             cluster.start(NodeId(id));
         }
+        cluster
+    }
+
+    /// What the metadata log says of the brokers and of the topic.
+    pub fn topic_of(count: i32, min_insync_replicas: &str, leader: NodeId, epoch: LeaderEpoch) -> Vec<MetadataRecord> {
         let nodes: Vec<NodeId> = (1..=count).map(NodeId).collect();
         let mut records: Vec<MetadataRecord> = nodes.iter().map(|node| register(*node, BrokerEpoch(10))).collect();
         records.push(MetadataRecord::Topic { name: TopicName::new("orders"), topic_id: topic_id() });
@@ -144,12 +158,11 @@ impl Cluster {
         });
         let mut registration =
             PartitionRegistration::new(nodes.clone(), nodes.iter().map(|n| directory_of(*n)).collect(), nodes);
-        registration.leader = LEADER;
-        registration.leader_epoch = LeaderEpoch(0);
+        registration.leader = leader;
+        registration.leader_epoch = epoch;
         registration.partition_epoch = PartitionEpoch(0);
         records.push(MetadataRecord::Partition { partition: 0, topic_id: topic_id(), registration });
-        cluster.publish(records);
-        cluster
+        records
     }
 
     /// Starts a broker's process, on the disk it had, and lets it load its logs.
