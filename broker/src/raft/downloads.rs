@@ -104,7 +104,8 @@ impl Raft {
             panic!("{:?} expects no piece of a snapshot", self.state.name())
         };
         let Some(download) = state.fetching_snapshot else { panic!("a piece of a snapshot nobody asked for") };
-        if response.error == ErrorCode::SnapshotNotFound || response.snapshot_id.end_offset < 0 {
+        let named = response.snapshot_id;
+        if response.error == ErrorCode::SnapshotNotFound || named.end_offset < 0 || !named.epoch.is_some() {
             // The leader has deleted it meanwhile. A fetch will say which one it has now.
             state.fetching_snapshot = None;
             self.log.abandon_download(ctx, download.id);

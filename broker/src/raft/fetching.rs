@@ -238,6 +238,10 @@ impl Raft {
             let offset = self.log.truncate_to_end_offset(ctx, end)?;
             self.membership.truncate_new_entries(offset);
         } else if let Some(id) = partition.snapshot_id {
+            // Half a name is no snapshot, and no proof that the leader lives.
+            if id.end_offset < 0 || !id.epoch.is_some() {
+                return Ok(false);
+            }
             self.start_snapshot_download(ctx, id)?;
         } else {
             self.append_fetched(ctx, partition.records)?;

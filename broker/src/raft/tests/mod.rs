@@ -5,3 +5,4 @@ mod harness;
 mod simulation;
 mod stories;
 mod tables;
+mod vectors;
