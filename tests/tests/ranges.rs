@@ -11,7 +11,9 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
-use trial_broker::event::{ControllerEvent, Event, FenceReason, PartitionEvent, QuorumStateName, RaftEvent};
+use trial_broker::event::{
+    ControllerEvent, Event, FenceReason, LifecycleEvent, PartitionEvent, QuorumStateName, RaftEvent, VoteRefusal,
+};
 use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::time::Time;
 use trial_sim::scenario::Seed;
@@ -118,6 +120,10 @@ fn takes_over(machine: MachineId, event: &Event) -> bool {
             if partition.topic.as_str() == "orders" && *leader_epoch == LeaderEpoch(1))
 }
 
+fn is_heartbeat_of_b1(machine: MachineId, event: &Event) -> bool {
+    machine == MachineId(1) && matches!(event, Event::Lifecycle(LifecycleEvent::HeartbeatSent { .. }))
+}
+
 /// Whether the leader b1 learns that its ISR is this one now.
 fn isr_is(machine: MachineId, event: &Event, isr: &[i32]) -> bool {
     machine == MachineId(1)
@@ -167,39 +173,52 @@ fn with_pending(mut look: impl FnMut(&Step) -> Option<f64> + Send) -> impl FnMut
     }
 }
 
-/// Last contact 2.01 s before the kill to 0.01 s after it, a session of 9.0 s, a check every 1.125 s, and 20 to 45 ms
-/// until the decision is committed (docs: decision 10). Ten records a second wait, the one of the kill's instant first.
+/// Last contact 2.01 s before the kill to 0.01 s after it, a session of 9.0 s, a check every 1.125 s, and 45 ms until
+/// the decision is committed (docs: decision 10). Ten records a second wait, the one of the kill's instant first.
 #[test]
-fn dead_follower_is_fenced_after_7_01_to_10_18_seconds() {
+fn dead_follower_is_fenced_after_7_035_to_10_18_seconds() {
     let found = all("04-dead-follower", || with_pending(between(is_kill, |_, event| is_fence(event, 3))));
-    judge("04-dead-follower", 7.01..=10.18, found.iter().map(|(seed, found)| (*seed, found.0)));
+    judge("04-dead-follower", 7.035..=10.18, found.iter().map(|(seed, found)| (*seed, found.0)));
     let pending = found.iter().map(|(seed, found)| (*seed, f64::from(found.1)));
     judge("04-dead-follower, pending", 71.0..=102.0, pending);
 }
 
-/// Last caught up at 59.93 s, out of sync for more than 30 s at a check every 15 s, in force 65 to 105 ms later (docs:
+/// Last caught up at 59.93 s, out of sync for more than 30 s at a check every 15 s, in force 40 to 120 ms later (docs:
 /// decision 10): counted from the clog at 59.95 s. Ten records a second wait, that of 60.0 s first.
 #[test]
 fn slow_follower_leaves_the_isr_at_90_to_105_seconds() {
     let leaves = |machine, event: &Event| isr_is(machine, event, &[1, 2]);
     let found = all("04-slow-follower", || with_pending(between(is_clog, leaves)));
-    let range = 89.995 - 59.95..=105.035 - 59.95;
+    let range = 89.97 - 59.95..=105.05 - 59.95;
     judge("04-slow-follower", range, found.iter().map(|(seed, found)| (*seed, found.0)));
     let pending = found.iter().map(|(seed, found)| (*seed, f64::from(found.1)));
     judge("04-slow-follower, pending", 300.0..=451.0, pending);
 }
 
 #[test]
-fn dead_leader_is_fenced_after_7_01_to_10_18_seconds() {
-    judge("07-leader-loss", 7.01..=10.18, all("07-leader-loss", || between(is_kill, |_, event| is_fence(event, 1))));
+fn dead_leader_is_fenced_after_7_035_to_10_18_seconds() {
+    judge("07-leader-loss", 7.035..=10.18, all("07-leader-loss", || between(is_kill, |_, event| is_fence(event, 1))));
 }
 
-/// A heartbeat to the controller (10 ms), the rest of the linger (0 to 25 ms), the commit (20 ms) and b2 (10 ms). If a
-/// heartbeat was under way, up to 20 ms more (docs: decision 10).
+/// From the heartbeat that asks for leave: its way (10 ms), the commit (20 to 60 ms), the way to b2 (10 ms). It leaves at
+/// once, or, of a hundred seeds in one, when the heartbeat under way is answered: 20 ms after that left, 65 ms if the
+/// answer waits for a no-op (docs: decision 10).
 #[test]
-fn stopping_leader_is_replaced_after_40_to_85_milliseconds() {
-    let found = all("07-controlled-shutdown", || between(|fault| matches!(fault, Fault::Stop { .. }), takes_over));
-    judge("07-controlled-shutdown", 0.040..=0.085, found);
+fn stopping_leader_is_replaced_40_to_80_milliseconds_after_it_asked_for_leave() {
+    let found = all("07-controlled-shutdown", || {
+        let mut look = between(|fault| matches!(fault, Fault::Stop { .. }), takes_over);
+        let mut asks = between(|fault| matches!(fault, Fault::Stop { .. }), is_heartbeat_of_b1);
+        let mut asked = None;
+        move |step: &Step| {
+            asked = asked.or_else(|| asks(step));
+            let led = look(step)?;
+            Some((asked?, led))
+        }
+    });
+    judge("07-controlled-shutdown", 0.040..=0.080, found.iter().map(|(seed, (asked, led))| (*seed, led - asked)));
+    let late: Vec<_> = found.iter().filter(|(_, (asked, _))| *asked > 0.0).collect();
+    assert!((1..=8).contains(&late.len()), "two of two hundred are expected: {late:?}");
+    assert!(late.iter().all(|(_, (asked, _))| *asked <= 0.065), "{late:?}");
 }
 
 /// The fence, and 65 ms until the new leader knows. Two records a second, acknowledged 20 ms after they were handed
@@ -228,7 +247,7 @@ fn second_leader_begins_7_to_10_2_seconds_after_the_cut() {
 /// more than 30 s at a check every 15 s, and then the controllers decide (docs: decision 10). The leader of the second
 /// change loses its power before it hears of it.
 #[test]
-fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_1_seconds() {
+fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_11_seconds() {
     let found = all("11-last-replica-standing", || {
         let mut clogs = Vec::new();
         let mut left = Vec::new();
@@ -245,8 +264,8 @@ fn follower_whose_fetches_hang_leaves_the_isr_after_29_5_to_45_1_seconds() {
             (left.len() == 2).then(|| (left[0], left[1]))
         }
     });
-    judge("11-last-replica-standing, b2", 29.5..=45.1, found.iter().map(|(seed, found)| (*seed, found.0)));
-    judge("11-last-replica-standing, b3", 29.5..=45.1, found.iter().map(|(seed, found)| (*seed, found.1)));
+    judge("11-last-replica-standing, b2", 29.5..=45.11, found.iter().map(|(seed, found)| (*seed, found.0)));
+    judge("11-last-replica-standing, b3", 29.5..=45.11, found.iter().map(|(seed, found)| (*seed, found.1)));
 }
 
 /// 3.0 s after the last record of the quorum that found the dead voters' fetches parked: one every 500 ms, none in the
@@ -278,4 +297,33 @@ fn split_vote_ends_after_3_06_to_4_06_seconds() {
     assert!(split_again.iter().all(|(_, (seconds, epochs))| *epochs > 2 && *seconds > 4.0), "{split_again:?}");
     // The kill falls one microsecond after the last answers.
     judge("13-split-vote", 3.059_999..=4.06, split_once.into_iter().map(|(seed, (seconds, _))| (seed, seconds)));
+}
+
+/// Whether a pre-vote is refused because there is a leader.
+fn is_refused(_: MachineId, event: &Event) -> bool {
+    let refused = VoteRefusal::LeaderAlive;
+    matches!(event, Event::Raft(RaftEvent::VoteRefused { pre_vote: true, reason, .. }) if *reason == refused)
+}
+
+/// No seed has a say in this: every instant follows from the leader's last append (docs: decision 10). The kill falls one
+/// microsecond after the late answer. In very few seeds the later one has just asked a bootstrap server who leads, and its
+/// pre-vote waits for that answer, up to 20 ms: in Kafka it would have a connection of its own.
+#[test]
+fn spread_timers_refuse_after_1_995_seconds_and_elect_45_milliseconds_later() {
+    let found = all("13-spread-timers", || {
+        let mut refused = between(is_kill, is_refused);
+        let mut elected = between(is_kill, |_, event| epoch_of(event).is_some());
+        let mut refusal = None;
+        move |step: &Step| {
+            refusal = refusal.or_else(|| refused(step));
+            let leads = elected(step)?;
+            Some((refusal?, leads))
+        }
+    });
+    let micros = |seconds: f64| (seconds * 1e6).round() as u64;
+    let found = found.into_iter().map(|(seed, (refused, leads))| (seed, micros(refused), micros(leads - refused)));
+    let others: Vec<_> = found.filter(|(_, refused, leads)| (*refused, *leads) != (1_994_999, 45_000)).collect();
+    let is_late = |leads: u64| (45_001..=65_000).contains(&leads);
+    assert!(others.iter().all(|(_, refused, leads)| *refused == 1_994_999 && is_late(*leads)), "{others:?}");
+    assert!(others.len() <= 4, "these waited for a bootstrap server: {others:?}");
 }

@@ -23,6 +23,9 @@
 //! Simplified: connections have no idle time-out; connecting may take 10 s each time,
 //! without Kafka's growth to 30 s; a request that meets a channel in back-off waits for the
 //! next attempt, where Kafka fails it when the back-off is over and lets the caller retry.
+//! A member of the quorum that is asked as a bootstrap server is reached by the connection to that member; in Kafka a
+//! bootstrap server is a node of its own, with a negative id and another connection (`KafkaRaftClient`), so that a vote
+//! never waits behind a fetch sent there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
