@@ -11,6 +11,7 @@ mod partition_change;
 mod placement;
 mod random;
 mod topics;
+mod vectors;
 
 use std::collections::VecDeque;
 use std::time::Duration;
