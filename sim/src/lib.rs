@@ -34,12 +34,20 @@ pub mod step;
 pub mod stream;
 #[cfg(test)]
 mod toy;
+mod trial;
 pub mod world;
 
 /// Which build this is: a digest of the sources that decide what a seed does, in hexadecimal.
 ///
 /// A fingerprint is the same for the same seed *and the same build*.
 pub const BUILD: &str = env!("TRIAL_BUILD");
+
+pub use explore::Profile;
+pub use people::CallFailed;
+pub use trial::{Admin, Cluster, Consumer, Ending, Failed, Faults, Passed, Producer, RecordMetadata, Sending, Trial};
+pub use trial_broker::client::{ConsumedRecord, ProducerRecord};
+pub use trial_broker::ids::TopicPartition;
+pub use trial_broker::message::ErrorCode;
 
 pub use fault::{Entry, Fault, MachineId};
 pub use machine::{Machine, MachineConfig, ProgramConfig};

@@ -23,6 +23,39 @@ pub struct ProducerRecord {
     pub value: Option<Bytes>,
 }
 
+impl ProducerRecord {
+    /// A record without a key: the producer's sticky partitioner chooses where it goes.
+    pub fn new(topic: &str, value: impl Into<Bytes>) -> Self {
+        ProducerRecord { topic: topic.to_owned(), partition: None, key: None, value: Some(value.into()) }
+    }
+
+    /// The same with a key, which chooses the partition.
+    #[must_use]
+    pub fn with_key(self, key: impl Into<Bytes>) -> Self {
+        ProducerRecord { key: Some(key.into()), ..self }
+    }
+
+    /// The same for a partition that the caller chooses.
+    #[must_use]
+    pub fn to_partition(self, partition: i32) -> Self {
+        ProducerRecord { partition: Some(partition), ..self }
+    }
+}
+
+/// Topic and value.
+impl<V: Into<Bytes>> From<(&str, V)> for ProducerRecord {
+    fn from((topic, value): (&str, V)) -> Self {
+        ProducerRecord::new(topic, value)
+    }
+}
+
+/// Topic, key and value.
+impl<K: Into<Bytes>, V: Into<Bytes>> From<(&str, K, V)> for ProducerRecord {
+    fn from((topic, key, value): (&str, K, V)) -> Self {
+        ProducerRecord::new(topic, value).with_key(key)
+    }
+}
+
 /// One call of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -163,6 +196,22 @@ pub struct ConsumedRecord {
     pub key: Option<Bytes>,
     /// Its value.
     pub value: Option<Bytes>,
+}
+
+impl ConsumedRecord {
+    /// Its value as text; empty for a tombstone. What is no UTF-8 is replaced.
+    pub fn value_text(&self) -> String {
+        text(self.value.as_ref())
+    }
+
+    /// Its key as text; empty if it has none. What is no UTF-8 is replaced.
+    pub fn key_text(&self) -> String {
+        text(self.key.as_ref())
+    }
+}
+
+fn text(bytes: Option<&Bytes>) -> String {
+    bytes.map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Tells whoever waits that a call failed.

@@ -9,7 +9,7 @@ use super::Profile;
 use super::draw::{Aspect, Draw};
 use super::text::{ids, set, spanned};
 use crate::scenario::Seed;
-use crate::scenario::format::{Cluster, Latency, Settings, Span, Topic};
+use crate::scenario::format::{Cluster, File, Latency, Settings, Span, Spanned, Topic};
 
 /// What the rest of the generator needs to know of the cluster.
 #[derive(Clone, Debug)]
@@ -67,6 +67,41 @@ impl Shape {
         if self.elr { smallest.saturating_sub(1) as usize } else { 0 }
     }
 }
+
+/// Kafka's `broker.session.timeout.ms` where nobody says otherwise.
+const DEFAULT_SESSION_MS: u64 = 9_000;
+
+impl Shape {
+    /// The shape of a cluster that somebody has written down. Topics list their replicas.
+    pub(super) fn of(file: &File, duration: Span) -> Shape {
+        let cluster = &file.cluster.value;
+        let ids = |count: &Option<Spanned<u32>>, first: i32| {
+            let count = count.as_ref().map_or(0, |count| count.value as i32);
+            (first..first + count).collect::<Vec<i32>>()
+        };
+        let number = |settings: &Settings, name: &str| settings.get(name).and_then(|value| value.0.parse().ok());
+        let topic = |topic: &Topic| {
+            let lists = topic.replicas.iter().flat_map(|lists| &lists.value);
+            let replicas = lists.map(|list| list.value.iter().map(|id| id.value).collect()).collect();
+            let said = number(&topic.config, "min.insync.replicas");
+            let min_isr = said.or_else(|| number(&cluster.config, "min.insync.replicas")).unwrap_or(1);
+            TopicShape { name: topic.name.value.clone(), replicas, min_isr }
+        };
+        let session_ms = number(&cluster.config, "broker.session.timeout.ms").unwrap_or(DEFAULT_SESSION_MS);
+        Shape {
+            brokers: [ids(&cluster.brokers, 1), ids(&cluster.combined, 1)].concat(),
+            controllers: ids(&cluster.controllers, 101),
+            topics: file.topics.iter().map(topic).collect(),
+            elr: cluster.elr != Some(false),
+            session_micros: session_ms * 1000,
+            duration,
+            latency: cluster.latency.as_ref().map_or(DEFAULT_LATENCY, |latency| latency.value.clone()),
+        }
+    }
+}
+
+/// How long a message takes where nobody says otherwise.
+const DEFAULT_LATENCY: Latency = Latency::Constant(Span::from_millis(1));
 
 /// Draws a cluster and its topics.
 pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec<Topic>) {

@@ -12,7 +12,7 @@ use super::faults::{Stage, draw_faults, merged};
 use super::text::{said, spanned};
 use super::workload::draw_workload;
 use crate::scenario::Seed;
-use crate::scenario::format::{File, Liveness, Outside, Spanned};
+use crate::scenario::format::{File, Liveness, Outside, Span, Spanned, Step};
 
 /// How scenarios are drawn, beside the profile and the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +32,26 @@ fn hazards(drawing: Drawing) -> BTreeMap<Spanned<String>, Treatment> {
     mended.map(|name| (spanned(name), Treatment::Mended)).collect()
 }
 
+/// Faults of a seed for a cluster and topics that somebody else has chosen, within this time after time zero. Topics
+/// and clients are left alone: a program of somebody's own relies on them.
+pub(crate) fn faults_for(profile: Profile, seed: Seed, file: &File, duration: Span) -> Vec<Spanned<Step>> {
+    let shape = Shape::of(file, duration);
+    let stage = Stage { profile, seed, shape: &shape, clients: Vec::new(), spares_topics: true };
+    merged(Vec::new(), draw_faults(&stage, false)).into_iter().map(spanned).collect()
+}
+
+/// How the hazards of Kafka 4.1 itself are treated in exploration: they are mended, so that something else is found.
+pub(crate) fn mended_hazards() -> BTreeMap<Spanned<String>, Treatment> {
+    hazards(Drawing::default())
+}
+
 /// The scenario of a seed: concrete, printable, the same for ever. It reads no switches.
 pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
     let (shape, mut cluster, topics) = draw_cluster(profile, seed);
     cluster.hazards = hazards(drawing);
     let workload = draw_workload(profile, seed, &shape);
     let clients = workload.clients.iter().map(|client| client.name.value.clone()).collect();
-    let stage = Stage { profile, seed, shape: &shape, clients };
+    let stage = Stage { profile, seed, shape: &shape, clients, spares_topics: false };
     let faults = draw_faults(&stage, drawing.over_budget);
     File {
         format: spanned(1),

@@ -24,7 +24,7 @@ mod generate;
 mod hunt;
 pub mod marks;
 mod profile;
-mod text;
+pub(crate) mod text;
 mod twice;
 mod workload;
 
@@ -43,10 +43,12 @@ pub use campaign::{Campaign, Failure, SeedResult};
 pub use faithful::Faithful;
 pub use farm::{Asked, Farm, Shard, explore};
 pub use generate::{Drawing, generate};
+pub(crate) use generate::{faults_for, mended_hazards};
 pub use hunt::{CAMPAIGNS, Found, Hunt, median};
 pub use marks::Mark;
 pub use profile::Profile;
 pub use twice::{difference, first_difference, whole_trace};
+pub(crate) use twice::{difference_by, runs_twice};
 
 /// What a seed came to.
 #[derive(Clone, Debug)]

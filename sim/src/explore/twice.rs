@@ -11,7 +11,7 @@ use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
 const ONE_IN: u64 = 50;
 
 /// Whether a seed runs twice: drawn from the seed, so that every way to spread a campaign compares the same ones.
-pub(super) fn runs_twice(seed: Seed) -> bool {
+pub(crate) fn runs_twice(seed: Seed) -> bool {
     xxh3_64(&seed.0.to_le_bytes()).is_multiple_of(ONE_IN)
 }
 
@@ -43,7 +43,8 @@ pub fn first_difference(scenario: &Scenario) -> Option<String> {
     difference_by(&really, scenario)
 }
 
-fn difference_by(runner: &Runner, scenario: &Scenario) -> Option<String> {
+/// The same for runs by a runner of somebody's own.
+pub(crate) fn difference_by(runner: &Runner, scenario: &Scenario) -> Option<String> {
     difference(&steps_by(runner, scenario), &steps_by(runner, scenario))
 }
 

@@ -1,6 +1,6 @@
 //! The desk between people and the world: calls on their way in, answers on their way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -10,16 +10,22 @@ use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;
 
 use crate::fault::{Fault, MachineId};
-use crate::record::Recording;
+use crate::record::Outside;
 use crate::step::{Fact, Step, StepKind};
-use crate::world::World;
+use crate::world::{World, WorldSettings};
 
-/// What people and driver share. Only one of them runs at a time: the lock is never waited for.
+/// The first ticket of a person. Those below belong to calls that stand in a scenario.
+pub(crate) const FIRST_TICKET: u64 = 1 << 32;
+
+/// What people and the crowd share. Only one of them runs at a time: the lock is never waited for.
 pub(super) struct Desk {
-    pub(super) recording: Recording,
+    /// The world, lent to people for a slice; between slices an empty one stands here.
+    pub(super) world: World,
+    /// What came into the world from people, in order, and was not yet taken.
+    pub(super) outside: Vec<Outside>,
     pub(super) next_ticket: u64,
     /// Calls that were made and not yet stepped.
-    pub(super) calls: Vec<Outgoing>,
+    pub(super) calls: VecDeque<Outgoing>,
     /// Tickets that were given out and are not resolved, with who is called.
     pub(super) open: BTreeMap<Ticket, Waiting>,
     pub(super) sleepers: BTreeMap<(Time, u64), Waker>,
@@ -27,12 +33,34 @@ pub(super) struct Desk {
     /// Conditions that somebody waits for, looked at after each step.
     pub(super) conditions: BTreeMap<u64, Condition>,
     pub(super) next_condition: u64,
+    pub(super) recovery: Recovery,
+    /// How many clients people have brought into the world.
+    pub(super) clients: u32,
     pub(super) driver: Option<Waker>,
 }
 
+/// Who waits for the cluster to be healed.
+#[derive(Default)]
+pub(super) struct Recovery {
+    /// How often it was asked for.
+    pub(super) asked: u64,
+    /// How many of these have been granted.
+    pub(super) granted: u64,
+    pub(super) wakers: Vec<Waker>,
+}
+
 pub(super) enum Outgoing {
-    Call { machine: MachineId, ticket: Ticket, call: Call },
-    Abandon { machine: MachineId, ticket: Ticket },
+    Call {
+        machine: MachineId,
+        ticket: Ticket,
+        call: Call,
+    },
+    Abandon {
+        machine: MachineId,
+        ticket: Ticket,
+    },
+    /// Something that is done to the world.
+    Fault(Fault),
 }
 
 pub(super) struct Waiting {
@@ -51,17 +79,20 @@ pub(super) struct Condition {
 pub(super) struct Shared(Arc<Mutex<Desk>>);
 
 impl Shared {
-    /// An empty desk before this world.
-    pub(super) fn new(recording: Recording) -> Self {
+    /// An empty desk.
+    pub(super) fn new(seed: u64) -> Self {
         Shared(Arc::new(Mutex::new(Desk {
-            recording,
-            next_ticket: 1,
-            calls: Vec::new(),
+            world: World::new(seed, WorldSettings::default()),
+            outside: Vec::new(),
+            next_ticket: FIRST_TICKET,
+            calls: VecDeque::new(),
             open: BTreeMap::new(),
             sleepers: BTreeMap::new(),
             next_sleeper: 0,
             conditions: BTreeMap::new(),
             next_condition: 0,
+            recovery: Recovery::default(),
+            clients: 0,
             driver: None,
         })))
     }
@@ -80,11 +111,16 @@ impl Desk {
             let waiting = Waiting { machine, result: None, waker: None };
             self.open.insert(Ticket(first.0 + number), waiting);
         }
-        self.calls.push(Outgoing::Call { machine, ticket: first, call });
+        self.send(Outgoing::Call { machine, ticket: first, call });
+        first
+    }
+
+    /// Puts something on the desk, and tells who drives.
+    pub(super) fn send(&mut self, outgoing: Outgoing) {
+        self.calls.push_back(outgoing);
         if let Some(driver) = self.driver.take() {
             driver.wake();
         }
-        first
     }
 
     pub(super) fn resolve(&mut self, ticket: Ticket, result: CallResult) -> bool {
@@ -99,7 +135,7 @@ impl Desk {
     }
 
     /// Hands out what a step resolved. Answers whether anybody was woken.
-    pub(super) fn after(&mut self, step: &Step) -> bool {
+    pub(super) fn after(&mut self, world: &World, step: &Step) -> bool {
         let mut woken = false;
         for resolution in &step.resolutions {
             woken |= self.resolve(resolution.ticket, resolution.result.clone());
@@ -117,7 +153,6 @@ impl Desk {
                 _ => {}
             }
         }
-        let world = self.recording.world();
         for condition in self.conditions.values_mut().filter(|condition| !condition.is_true) {
             if (condition.holds)(world) {
                 condition.is_true = true;
@@ -148,19 +183,14 @@ impl Desk {
 
     /// Wakes one sleeper whose time has come. One: what it does comes before the next one is
     /// woken, so that who slept first acts first, whatever madsim draws.
-    pub(super) fn wake_sleeper(&mut self) -> bool {
-        let now = self.recording.world().now();
+    pub(super) fn wake_sleeper(&mut self, now: Time) -> bool {
         let Some(sleeper) = self.sleepers.first_entry().filter(|sleeper| sleeper.key().0 <= now) else { return false };
         sleeper.remove().wake();
         true
     }
 
-    /// When the world or one of its people goes on.
-    pub(super) fn next_due(&self) -> Option<Time> {
-        let sleeper = self.sleepers.first_key_value().map(|((at, _), _)| *at);
-        match (self.recording.world().next_due(), sleeper) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+    /// When the first sleeper wakes.
+    pub(super) fn next_sleeper(&self) -> Option<Time> {
+        self.sleepers.first_key_value().map(|((at, _), _)| *at)
     }
 }

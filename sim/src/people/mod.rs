@@ -27,17 +27,19 @@ use trial_broker::time::Time;
 
 use crate::fault::{Entry, Fault, MachineId};
 use crate::machine::MachineConfig;
-use crate::record::Recording;
+use crate::record::{Outside, Recording};
 use crate::world::{World, WorldSettings};
 
+mod crowd;
 mod desk;
-mod driver;
 mod person;
 
-pub use person::{Answer, CallFailed, Consumer, People, Person, Producer};
+pub use person::{Answer, CallFailed, People, Person};
 
-use desk::{Condition, Shared};
-use driver::drive;
+pub(crate) use crowd::{Crowd, Turn};
+pub(crate) use desk::FIRST_TICKET;
+
+use desk::{Condition, Outgoing, Shared};
 
 /// A run that has ended: what its people returned, and all that its world did.
 #[derive(Debug)]
@@ -87,6 +89,33 @@ where
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Drives a world that is recorded, in this thread, to its program's end.
+fn drive<F, Fut, R>(world: World, program: F) -> Run<R>
+where
+    F: FnOnce(WorldHandle, People) -> Fut,
+    Fut: Future<Output = R> + 'static,
+    R: 'static,
+{
+    let mut recording = Recording::new(world);
+    let mut crowd = Crowd::new(recording.world_mut(), program);
+    loop {
+        let turn = crowd.turn(recording.world_mut(), Time::NEVER);
+        let outside = crowd.take_outside();
+        let step = match turn {
+            Turn::Stepped(step) => Some(step),
+            Turn::Passed | Turn::Reached => None,
+        };
+        if let Some(step) = recording.take_in(outside, step) {
+            crowd.after(recording.world(), &step);
+        }
+        match crowd.take_end() {
+            Some(Ok(result)) => return Run { result, recording },
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => {}
+        }
+    }
+}
+
 /// The world in the hands of a program: what it shows, and what can be done to it.
 #[derive(Clone)]
 pub struct WorldHandle {
@@ -101,12 +130,15 @@ impl WorldHandle {
 
     /// Looks at the world.
     pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
-        look(self.shared.lock().recording.world())
+        look(&self.shared.lock().world)
     }
 
     /// Puts a machine into the world. It does not start by itself.
     pub fn add_machine(&self, id: MachineId, config: MachineConfig) {
-        self.shared.lock().recording.add_machine(id, config);
+        let mut desk = self.shared.lock();
+        let before = desk.world.steps();
+        desk.outside.push(Outside::Machine { before, id, config: config.clone() });
+        desk.world.add_machine(id, config);
     }
 
     /// Adds an entry to the list.
@@ -114,15 +146,41 @@ impl WorldHandle {
     /// # Panics
     /// If it lies in the past.
     pub fn schedule(&self, entry: Entry) {
-        self.shared.lock().recording.schedule(entry);
+        let mut desk = self.shared.lock();
+        let before = desk.world.steps();
+        desk.outside.push(Outside::Entry { before, entry: entry.clone() });
+        desk.world.schedule(entry);
     }
 
-    /// Does something to the world at the next tick. Answers the entry, as it can be written down.
-    pub fn apply(&self, fault: Fault) -> Entry {
+    /// Does something to the world as soon as an entry can be: at the next tick.
+    pub fn apply(&self, fault: Fault) {
+        self.shared.lock().send(Outgoing::Fault(fault));
+    }
+
+    /// The number of another client that people bring into the world, from 1.
+    pub(crate) fn next_client(&self) -> u32 {
         let mut desk = self.shared.lock();
-        let entry = Entry::new(desk.recording.world().next_tick(), fault);
-        desk.recording.schedule(entry.clone());
-        entry
+        desk.clients += 1;
+        desk.clients
+    }
+
+    /// Waits until whoever drives the world has healed the cluster. In a world of which nobody is in charge this never
+    /// comes.
+    pub(crate) async fn recovered(&self) {
+        let number = {
+            let mut desk = self.shared.lock();
+            desk.recovery.asked += 1;
+            desk.recovery.asked
+        };
+        std::future::poll_fn(|cx| {
+            let mut desk = self.shared.lock();
+            if desk.recovery.granted >= number {
+                return Poll::Ready(());
+            }
+            desk.recovery.wakers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Waits in the world's time, exactly.
@@ -136,7 +194,7 @@ impl WorldHandle {
         let handle = self.clone();
         std::future::poll_fn(move |cx| {
             let mut desk = handle.shared.lock();
-            if desk.recording.world().now() >= until {
+            if desk.world.now() >= until {
                 return Poll::Ready(());
             }
             let number = desk.next_sleeper;

@@ -3,17 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
-use trial_broker::client::{Call, CallResult, ConsumedRecord, ProducerRecord};
-use trial_broker::ids::{Offset, Ticket, TopicPartition};
+use trial_broker::client::{Call, CallResult};
+use trial_broker::ids::Ticket;
 use trial_broker::message::ErrorCode;
 
 use super::desk::{Outgoing, Shared};
 use crate::fault::MachineId;
+use crate::world::World;
 
-/// Where programs get their producers, consumers and administrators: one for each client machine.
+/// Where programs get a hold of client machines.
 #[derive(Clone)]
 pub struct People {
     pub(super) shared: Shared,
@@ -23,16 +22,6 @@ impl People {
     /// The person at this client machine, with every call there is.
     pub fn client(&self, machine: MachineId) -> Person {
         Person { shared: self.shared.clone(), machine }
-    }
-
-    /// The person at this producer.
-    pub fn producer(&self, machine: MachineId) -> Producer {
-        Producer(self.client(machine))
-    }
-
-    /// The person at this consumer.
-    pub fn consumer(&self, machine: MachineId) -> Consumer {
-        Consumer(self.client(machine))
     }
 }
 
@@ -64,6 +53,11 @@ impl Person {
     /// The machine.
     pub fn machine(&self) -> MachineId {
         self.machine
+    }
+
+    /// Looks at the world.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.shared.lock().world)
     }
 
     /// Makes a call. It is made now, whether or not the answer is awaited; dropping the
@@ -123,84 +117,7 @@ impl Drop for Answer {
     fn drop(&mut self) {
         let mut desk = self.shared.lock();
         if desk.open.remove(&self.ticket).is_some_and(|waiting| waiting.result.is_none()) {
-            desk.calls.push(Outgoing::Abandon { machine: self.machine, ticket: self.ticket });
-            if let Some(driver) = desk.driver.take() {
-                driver.wake();
-            }
+            desk.send(Outgoing::Abandon { machine: self.machine, ticket: self.ticket });
         }
-    }
-}
-
-/// A person at a producer.
-#[derive(Clone)]
-pub struct Producer(Person);
-
-impl Producer {
-    /// Sends a record. Answers where it lies, once it is there as far as acks promises.
-    ///
-    /// # Errors
-    /// When it was given up: it may or may not be in the log.
-    pub async fn send(&self, record: ProducerRecord) -> Result<(TopicPartition, Offset), CallFailed> {
-        match self.0.call(Call::Send(record)).await {
-            CallResult::Sent { partition, offset } => Ok((partition, offset)),
-            CallResult::Failed { error, message } => Err(CallFailed { error, message }),
-            other => panic!("a send was answered with {other:?}"),
-        }
-    }
-
-    /// Sends a value without a key.
-    ///
-    /// # Errors
-    /// As [`Producer::send`].
-    pub async fn send_value(
-        &self,
-        topic: &str,
-        value: impl Into<Bytes>,
-    ) -> Result<(TopicPartition, Offset), CallFailed> {
-        let record = ProducerRecord { topic: topic.to_owned(), partition: None, key: None, value: Some(value.into()) };
-        self.send(record).await
-    }
-
-    /// Sends what is waiting, and waits until nothing is.
-    ///
-    /// # Errors
-    /// When the producer is gone.
-    pub async fn flush(&self) -> Result<(), CallFailed> {
-        self.0.done(Call::Flush).await
-    }
-}
-
-/// A person at a consumer.
-#[derive(Clone)]
-pub struct Consumer(Person);
-
-impl Consumer {
-    /// Waits for records, for at most this long.
-    ///
-    /// # Errors
-    /// What the consumer's application would be told.
-    pub async fn poll(&self, at_most: Duration) -> Result<Vec<ConsumedRecord>, CallFailed> {
-        let timeout_ms = u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX);
-        match self.0.call(Call::Poll { timeout_ms }).await {
-            CallResult::Records { records } => Ok(records),
-            CallResult::Failed { error, message } => Err(CallFailed { error, message }),
-            other => panic!("a poll was answered with {other:?}"),
-        }
-    }
-
-    /// Reads these partitions.
-    ///
-    /// # Errors
-    /// What the consumer's application would be told.
-    pub async fn assign(&self, partitions: Vec<TopicPartition>) -> Result<(), CallFailed> {
-        self.0.done(Call::Assign(partitions)).await
-    }
-
-    /// Goes to an offset.
-    ///
-    /// # Errors
-    /// What the consumer's application would be told.
-    pub async fn seek(&self, partition: TopicPartition, offset: Offset) -> Result<(), CallFailed> {
-        self.0.done(Call::Seek { partition, offset }).await
     }
 }

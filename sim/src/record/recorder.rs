@@ -153,6 +153,17 @@ impl Recording {
 
     // Making it go on.
 
+    /// The world, for a driver of its own that tells what it did: [`Recording::take_in`].
+    pub(crate) fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Takes in what a driver's turn has done to the world: what came from outside, and the step.
+    pub(crate) fn take_in(&mut self, outside: Vec<Outside>, step: Option<Step>) -> Option<Step> {
+        self.outside.extend(outside);
+        step.map(|step| self.keep(step))
+    }
+
     /// Adds a machine.
     pub fn add_machine(&mut self, id: MachineId, config: MachineConfig) {
         self.outside.push(Outside::Machine { before: self.world.steps(), id, config: config.clone() });

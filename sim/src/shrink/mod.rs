@@ -91,6 +91,14 @@ const PASSES: &[Pass] = &[
     Pass { name: "draws", run: records::plainer_faults },
 ];
 
+/// What can be made smaller where the cluster and the workload are code: the list of faults alone.
+const FAULT_PASSES: &[Pass] = &[
+    Pass { name: "steps", run: parts::take_away_steps },
+    Pass { name: "waits", run: times::shorter_waits },
+    Pass { name: "times", run: times::rounder_times },
+    Pass { name: "draws", run: records::plainer_faults },
+];
+
 /// Makes a scenario smaller for as long as it fails in the same way. The first scenario is taken at its word:
 /// it is not asked about.
 ///
@@ -101,10 +109,19 @@ pub fn shrink(
     fails: &Fails,
     listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Shrunk {
-    let mut search = Search::new(scenario.clone(), limits, fails, listen);
+    shrink_by(PASSES, Search::new(scenario.clone(), limits, fails, listen))
+}
+
+/// As [`shrink`], but the cluster, its topics and its clients stay as they are.
+pub(crate) fn shrink_faults(scenario: &Scenario, limits: Limits, fails: &Fails) -> Shrunk {
+    let mut listen = |_: &Progress| ControlFlow::Continue(());
+    shrink_by(FAULT_PASSES, Search::new(scenario.clone(), limits, fails, &mut listen))
+}
+
+fn shrink_by(passes: &[Pass], mut search: Search) -> Shrunk {
     loop {
         let before = search.improvements();
-        for pass in PASSES {
+        for pass in passes {
             search.begin(pass.name);
             (pass.run)(&mut search);
         }

@@ -127,6 +127,11 @@ impl Kind {
         Kind::ClientPause,
     ];
 
+    /// Whether topics, their settings or their committed records are not what they were before it.
+    fn changes_topics(self) -> bool {
+        matches!(self, Kind::DeleteTopic | Kind::CreatePartitions | Kind::AlterConfig | Kind::ElectUnclean)
+    }
+
     /// Whether it hits one machine in a way that several of them close together make worse.
     fn is_sharp(self) -> bool {
         matches!(
@@ -151,6 +156,8 @@ pub(super) struct Stage<'a> {
     pub(super) shape: &'a Shape,
     /// The names of the clients.
     pub(super) clients: Vec<String>,
+    /// Whether nobody touches what a program of somebody's own relies on: its topics, their settings, their records.
+    pub(super) spares_topics: bool,
 }
 
 /// Draws all faults, each with its time in microseconds. What is still broken at the end is healed by the run itself.
@@ -212,6 +219,9 @@ fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
 /// Whether there is somebody to suffer it.
 fn possible(kind: Kind, stage: &Stage) -> bool {
     let shape = stage.shape;
+    if stage.spares_topics && kind.changes_topics() {
+        return false;
+    }
     match kind {
         Kind::Split | Kind::OneWay | Kind::Isolate => shape.machines().len() > 1,
         // A voter's disk is never replaced: its vote would be lost with it for the whole run.

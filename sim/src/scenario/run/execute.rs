@@ -10,10 +10,12 @@ use super::build::{Built, build};
 use super::events::EventLog;
 use super::ledger::Ledger;
 use super::measure::{Counts, Kept, Measure};
+use super::program::Program;
 use super::steps::wanted_events;
 use super::{RunOptions, TraceKind, Watcher};
 use crate::check::Suite;
 use crate::fault::MachineId;
+use crate::people::{Crowd, Turn};
 use crate::scenario::report::Verdict;
 use crate::scenario::trace::{Cast, Lanes, Picture, json_lines};
 use crate::scenario::validate::PlannedStep;
@@ -34,6 +36,8 @@ pub(super) enum Stop {
     Stuck,
     /// A promise was broken.
     Violation,
+    /// The program beside the steps has failed.
+    Program,
 }
 
 /// How long `when` waits that has no `within`, and nothing else ends the run.
@@ -74,7 +78,14 @@ pub(super) struct Run<'a> {
     /// Everything that must never happen.
     pub(super) checks: Suite,
     pub(super) measure: Measure,
-    counts: Counts,
+    /// A program that runs beside the steps, until time zero.
+    pub(super) program: Option<Program<'a>>,
+    /// The same program, from time zero on.
+    pub(super) crowd: Option<Crowd<Result<(), String>>>,
+    /// How long the program may go on when the cluster is healed.
+    pub(super) patience: Duration,
+    pub(super) program_ended: bool,
+    pub(super) counts: Counts,
     kept: Kept,
     pub(super) last_step: Option<Step>,
     /// The last instant at which an entry of the scenario is due.
@@ -124,6 +135,10 @@ impl<'a> Run<'a> {
             ends: Vec::new(),
             checks: Suite::new(scenario.file.allow.keys().map(|name| name.value.clone())),
             measure: Measure::default(),
+            program: None,
+            crowd: None,
+            patience: Duration::ZERO,
+            program_ended: false,
             counts: Counts::default(),
             kept: Kept::default(),
             last_step: None,
@@ -160,7 +175,7 @@ impl<'a> Run<'a> {
     pub(super) fn play(&mut self) {
         let outcome = self.shown_to_watcher(None).and_then(|()| self.boot()).and_then(|()| self.execute());
         match outcome {
-            Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation) => {}
+            Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation | Stop::Program) => {}
             Err(Stop::Boot(verdict, reason)) => {
                 self.worsen(verdict);
                 self.failures.push(format!("{reason}\n{}", self.scenario.again(self.seed, None)));
@@ -196,6 +211,10 @@ impl<'a> Run<'a> {
         let own_end = self.scenario.file.until.as_ref().map_or(last, |until| zero + until.value.duration());
         let scenario = self.scenario;
         match (&scenario.file.liveness, self.end()) {
+            (Some(liveness), _) if self.crowd.is_some() => {
+                self.advance(own_end)?;
+                self.end_of_program(liveness)
+            }
             (Some(liveness), end) if end.is_none_or(|end| own_end <= end) => {
                 self.advance(own_end)?;
                 self.recover(liveness)
@@ -230,11 +249,12 @@ impl<'a> Run<'a> {
             let _ = (self.print)(&format!("\n{}", lanes.take()));
             self.lanes = Some(lanes);
         }
+        self.start_program();
     }
 
     // ---- Stepping -----------------------------------------------------------------
 
-    /// Lets the world do the next thing that is due, and watches it. This is the one place where steps are seen.
+    /// Lets the world do the next thing that is due, and watches it.
     pub(super) fn step_once(&mut self) -> Result<(), Stop> {
         let Some(step) = self.world.step() else {
             return Err(Stop::Boot(
@@ -242,6 +262,25 @@ impl<'a> Run<'a> {
                 "nothing is due any more: the world has come to rest".to_owned(),
             ));
         };
+        self.see(step)
+    }
+
+    /// Does one thing that is due at or before an instant, by the world or by the program beside the steps. Answers
+    /// whether there was anything.
+    fn turn(&mut self, limit: Time) -> Result<bool, Stop> {
+        let turn = match &mut self.crowd {
+            Some(crowd) => crowd.turn(&mut self.world, limit),
+            None => self.world.step_until(limit).map_or(Turn::Reached, Turn::Stepped),
+        };
+        match turn {
+            Turn::Stepped(step) => self.see(step).map(|()| true),
+            Turn::Passed => self.after_slice().map(|()| true),
+            Turn::Reached => Ok(false),
+        }
+    }
+
+    /// Watches a step. This is the one place where steps are seen.
+    fn see(&mut self, step: Step) -> Result<(), Stop> {
         let violation = if self.measure.checks { self.checks.observe(&self.world, &step) } else { None };
         self.counts.observe(&step);
         if self.measure.recording {
@@ -256,6 +295,9 @@ impl<'a> Run<'a> {
         if self.booted {
             self.show(&step)?;
             self.watch();
+        }
+        if let Some(crowd) = &mut self.crowd {
+            crowd.after(&self.world, &step);
         }
         let watched = self.shown_to_watcher(Some(&step));
         if let Some(before) = self.last_step.replace(step).filter(|_| self.measure.recording) {
@@ -295,8 +337,8 @@ impl<'a> Run<'a> {
     /// Steps until just before an instant, lets time pass up to it, and executes the entries of that instant: they
     /// stand before whatever else happens then.
     pub(super) fn advance(&mut self, until: Time) -> Result<(), Stop> {
-        while self.world.next_due().is_some_and(|due| due < until) {
-            self.step_once()?;
+        if let Some(before) = until.0.checked_sub(1) {
+            while self.turn(Time(before))? {}
         }
         if self.world.now() < until {
             self.world.advance_to(until);
@@ -323,12 +365,9 @@ impl<'a> Run<'a> {
             if holds(self) {
                 return Ok(true);
             }
-            match self.world.next_due() {
-                Some(due) if due <= deadline => self.step_once()?,
-                _ => {
-                    self.world.advance_to(deadline.max(self.world.now()));
-                    return Ok(false);
-                }
+            if !self.turn(deadline)? {
+                self.world.advance_to(deadline.max(self.world.now()));
+                return Ok(false);
             }
         }
     }

@@ -20,9 +20,10 @@ mod judge;
 mod ledger;
 mod measure;
 mod panics;
+mod program;
 mod recover;
 mod steps;
-mod view;
+pub(crate) mod view;
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,7 @@ use crate::world::World;
 
 use execute::Run;
 pub use measure::{Counts, Measure, recorded, run_measured};
+pub(crate) use program::{Program, run_with_program, unwatched};
 
 /// What to print of a run while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,12 +100,17 @@ fn run_here(
     watcher: &mut Watcher,
 ) -> (Report, Counts) {
     let seed = options.seed.or(scenario.file.seed).unwrap_or_default();
-    let mut run = Run::new(scenario, seed, options, print, watcher).measured(measure);
+    let run = Run::new(scenario, seed, options, print, watcher).measured(measure);
+    played(run)
+}
+
+/// Plays a run to its end; a broken assertion is its end, too.
+fn played(mut run: Run) -> (Report, Counts) {
     let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
     let mut report = run.report();
     if let Err(panic) = outcome {
         report.verdict = Verdict::Crash;
-        report.failures.push(panics::describe(&panic, &run.position()));
+        report.failures.push(panics::describe(panic.as_ref(), &run.position()));
     }
     (report, run.counts())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use trial_broker::event::BrokerState;
 use trial_broker::time::Time;
 
-use super::build::{ADMIN, latency_model};
+use super::build::latency_model;
 use super::execute::{Run, Stop};
 use super::view;
 use crate::check::liveness::{self, Core};
@@ -96,11 +96,15 @@ impl Run<'_> {
         for fault in faults {
             self.world.schedule(Entry::new(at, fault));
         }
-        self.execute_entries(at)
+        // What mends is no fault.
+        let faults_executed = self.counts.faults_executed;
+        self.execute_entries(at)?;
+        self.counts.faults_executed = faults_executed;
+        Ok(())
     }
 
     fn is_client(&self, machine: MachineId) -> bool {
-        machine == ADMIN || self.clients.iter().any(|(_, client)| *client == machine)
+        self.world.machine(machine).is_some_and(|machine| matches!(machine.config().program, ProgramConfig::Client(_)))
     }
 
     /// The faults are over: who must recover now.

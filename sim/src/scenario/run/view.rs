@@ -11,27 +11,27 @@ use crate::world::World;
 
 /// The positions of one replica's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Positions {
-    pub(super) log_start_offset: Offset,
-    pub(super) last_stable_offset: Offset,
-    pub(super) high_watermark: Offset,
-    pub(super) log_end_offset: Offset,
+pub(crate) struct Positions {
+    pub(crate) log_start_offset: Offset,
+    pub(crate) last_stable_offset: Offset,
+    pub(crate) high_watermark: Offset,
+    pub(crate) log_end_offset: Offset,
 }
 
 /// The broker or controller process that runs on a machine.
-pub(super) fn node(world: &World, machine: MachineId) -> Option<&Node> {
+pub(crate) fn node(world: &World, machine: MachineId) -> Option<&Node> {
     world.machine(machine)?.node()
 }
 
 /// Whether a machine's process runs, or stands still.
-pub(super) fn is_running(world: &World, machine: MachineId) -> bool {
+pub(crate) fn is_running(world: &World, machine: MachineId) -> bool {
     world
         .machine(machine)
         .is_some_and(|machine| matches!(machine.state(), ProcessState::Running | ProcessState::Paused))
 }
 
 /// The committed metadata, as the process knows it that has heard of the most.
-pub(super) fn metadata(world: &World) -> Option<&MetadataImage> {
+pub(crate) fn metadata(world: &World) -> Option<&MetadataImage> {
     world
         .machines()
         .filter_map(|(_, machine)| machine.node())
@@ -40,17 +40,17 @@ pub(super) fn metadata(world: &World) -> Option<&MetadataImage> {
 }
 
 /// A partition as the controllers committed it.
-pub(super) fn registration<'w>(world: &'w World, partition: &TopicPartition) -> Option<&'w PartitionRegistration> {
+pub(crate) fn registration<'w>(world: &'w World, partition: &TopicPartition) -> Option<&'w PartitionRegistration> {
     metadata(world)?.partition(&TopicName::new(partition.topic.as_str()), partition.partition)
 }
 
 /// Whether the controllers have fenced a broker; none if it never registered.
-pub(super) fn is_fenced(world: &World, broker: NodeId) -> Option<bool> {
+pub(crate) fn is_fenced(world: &World, broker: NodeId) -> Option<bool> {
     Some(metadata(world)?.broker(broker)?.fenced)
 }
 
 /// The positions of a replica's log on a broker.
-pub(super) fn positions(world: &World, machine: MachineId, partition: &TopicPartition) -> Option<Positions> {
+pub(crate) fn positions(world: &World, machine: MachineId, partition: &TopicPartition) -> Option<Positions> {
     let log = node(world, machine)?.replicas()?.partition(partition)?.log();
     Some(Positions {
         log_start_offset: log.log_start_offset(),
@@ -60,26 +60,32 @@ pub(super) fn positions(world: &World, machine: MachineId, partition: &TopicPart
     })
 }
 
+/// The positions of the log of a partition's leader; none while there is none that runs.
+pub(crate) fn leader_positions(world: &World, partition: &TopicPartition) -> Option<Positions> {
+    let leader = registration(world, partition)?.leader;
+    positions(world, MachineId(u32::try_from(leader.0).ok()?), partition)
+}
+
 /// A member of the quorum as it describes itself.
-pub(super) fn quorum_member(world: &World, machine: MachineId) -> Option<(QuorumStateName, LeaderEpoch)> {
+pub(crate) fn quorum_member(world: &World, machine: MachineId) -> Option<(QuorumStateName, LeaderEpoch)> {
     let raft = node(world, machine)?.raft();
     Some((raft.state_name(), raft.leader_and_epoch().1))
 }
 
 /// The length of a file as the machine's page cache has it.
-pub(super) fn file_length(world: &World, machine: MachineId, path: &str) -> Option<u64> {
+pub(crate) fn file_length(world: &World, machine: MachineId, path: &str) -> Option<u64> {
     Some(world.machine(machine)?.disk().content(path)?.len() as u64)
 }
 
 /// A record of a log: its epoch and its value as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogRecord {
-    pub(super) leader_epoch: LeaderEpoch,
-    pub(super) value: String,
+pub(crate) struct LogRecord {
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) value: String,
 }
 
 /// The data records of a replica's log, from its start, as its files have them.
-pub(super) fn records(world: &World, machine: MachineId, partition: &TopicPartition) -> Vec<LogRecord> {
+pub(crate) fn records(world: &World, machine: MachineId, partition: &TopicPartition) -> Vec<LogRecord> {
     let Some(disk) = world.machine(machine).map(|machine| machine.disk()) else { return Vec::new() };
     let Some(positions) = positions(world, machine, partition) else { return Vec::new() };
     let mut found = Vec::new();

@@ -57,6 +57,11 @@ impl Lanes {
         lanes
     }
 
+    /// Somebody has come into the world since the transcript began.
+    pub(crate) fn introduce(&mut self, machine: MachineId, name: &str) {
+        self.cast.add(machine, name, None, false);
+    }
+
     /// The same, but with every line: nothing is counted instead of shown.
     pub fn in_full(cast: Cast, picture: Picture) -> Self {
         let mut lanes = Lanes { fold: Fold::off(), ..Lanes::new(cast, picture) };

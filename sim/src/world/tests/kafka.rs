@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::people::run_in;
+use crate::trial::Producer;
 use trial_broker::client::{ClientConfig, ClientKind};
 use trial_broker::config::{
     Behaviour, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, Properties, RaftSettings,
@@ -93,19 +94,19 @@ fn cluster_boots_and_acknowledges_what_survives_the_power_cut_of_its_leader() {
     let run = run_in(cluster(5), |world, people| async move {
         world.sleep(Duration::from_secs(10)).await;
         people.client(ADMIN).done(create_topic()).await.expect("the topic is created");
-        let producer = people.producer(PRODUCER);
+        let producer = Producer(people.client(PRODUCER));
         let mut offsets = Vec::new();
         for value in ["one", "two", "three"] {
-            let (partition, offset) = producer.send_value("orders", value).await.expect("acknowledged");
-            offsets.push((partition.to_string(), offset));
+            let sent = producer.send(("orders", value)).await.expect("acknowledged");
+            offsets.push((sent.partition.to_string(), sent.offset));
         }
         world.apply(Fault::PowerCut { machine: MachineId(1), lose: crate::fault::Lose::All, draw: 0 });
         world.sleep(Duration::from_secs(15)).await;
-        let (_, offset) = producer.send_value("orders", "four").await.expect("two replicas are enough");
+        let offset = producer.send(("orders", "four")).await.map(|sent| sent.offset).expect("two replicas are enough");
         offsets.push(("orders-0".to_owned(), offset));
         world.apply(Fault::Start { machine: MachineId(1) });
         world.sleep(Duration::from_secs(10)).await;
-        let (_, offset) = producer.send_value("orders", "five").await.expect("acknowledged");
+        let offset = producer.send(("orders", "five")).await.map(|sent| sent.offset).expect("acknowledged");
         offsets.push(("orders-0".to_owned(), offset));
         offsets
     });

@@ -1,0 +1,241 @@
+//! The cluster in the hands of a test: clients to make, states to look at, faults to cause.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
+use trial_broker::config::{ConfigError, ConsumerSettings, Properties};
+use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicPartition};
+use trial_broker::message::IsolationLevel;
+use trial_broker::time::Time;
+
+use super::clients::{Admin, Consumer, Producer};
+use crate::fault::{Fault, Lose, MachineId};
+use crate::machine::{MachineConfig, ProgramConfig};
+use crate::people::{People, Person, WorldHandle};
+use crate::scenario::run::view;
+
+/// The machines of clients that a program makes have numbers above this.
+const CLIENTS: u32 = 2000;
+
+/// A cluster under trial: three brokers and their controllers, say, in a simulated world that has just reached its
+/// time zero: all brokers are registered and unfenced, every partition has its preferred leader and a full ISR.
+///
+/// Brokers have the ids 1, 2, … Clones are the same cluster. What it *looks at* it sees as an observer who stands
+/// outside of the world: at no cost, at this instant, whatever the network does.
+#[derive(Clone)]
+pub struct Cluster {
+    world: WorldHandle,
+    people: People,
+    parts: Arc<Parts>,
+}
+
+/// What does not change.
+struct Parts {
+    seed: u64,
+    zero: Time,
+    brokers: Vec<i32>,
+    controllers: Vec<i32>,
+}
+
+impl Cluster {
+    pub(super) fn new(world: WorldHandle, people: People, zero: Time, seed: u64, ids: (Vec<i32>, Vec<i32>)) -> Self {
+        let (brokers, controllers) = ids;
+        Cluster { world, people, parts: Arc::new(Parts { seed, zero, brokers, controllers }) }
+    }
+
+    // ---- Clients ------------------------------------------------------------------
+
+    /// A new producer on a host of its own, with Kafka's defaults: `acks=all`, idempotent.
+    pub fn producer(&self) -> Producer {
+        self.producer_with([])
+    }
+
+    /// A new producer with settings by Kafka's names: `[("acks", "1"), ("delivery.timeout.ms", "5000")]`.
+    ///
+    /// # Panics
+    /// When Kafka would refuse the settings.
+    pub fn producer_with<'s>(&self, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Producer {
+        Producer(self.client("producer", ClientKind::producer(&properties(settings))))
+    }
+
+    /// A new consumer of all partitions that a topic has now, from their beginning.
+    ///
+    /// # Panics
+    /// When there is no such topic.
+    pub fn consumer(&self, topic: &str) -> Consumer {
+        self.consumer_with(topic, [])
+    }
+
+    /// A new consumer with settings by Kafka's names, such as `[("isolation.level", "read_committed")]`.
+    /// `auto.offset.reset` is `earliest` unless set.
+    ///
+    /// # Panics
+    /// When there is no such topic, or Kafka would refuse the settings.
+    pub fn consumer_with<'s>(&self, topic: &str, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Consumer {
+        let assign = self.partitions(topic);
+        assert!(!assign.is_empty(), "there is no topic {topic}");
+        let mut properties = properties(settings);
+        let isolation = match properties.remove("isolation.level").as_deref() {
+            None | Some("read_uncommitted") => IsolationLevel::ReadUncommitted,
+            Some("read_committed") => IsolationLevel::ReadCommitted,
+            Some(other) => panic!("isolation.level is read_uncommitted or read_committed, not {other}"),
+        };
+        let offset_reset = match properties.remove("auto.offset.reset").as_deref() {
+            None | Some("earliest") => OffsetReset::Earliest,
+            Some("latest") => OffsetReset::Latest,
+            Some("none") => OffsetReset::None,
+            Some(other) => panic!("auto.offset.reset is earliest, latest or none, not {other}"),
+        };
+        let kind = ConsumerSettings::of_consumer(&properties).map(|settings| ClientKind::Consumer {
+            isolation,
+            offset_reset,
+            assign: assign.clone(),
+            polls_by_itself: false,
+            settings,
+        });
+        Consumer::new(self.client("consumer", kind), assign)
+    }
+
+    /// A new administrator.
+    pub fn admin(&self) -> Admin {
+        Admin(self.client("admin", ClientKind::admin(&Properties::new())))
+    }
+
+    /// A client machine comes into the world and starts.
+    fn client(&self, what: &str, kind: Result<ClientKind, ConfigError>) -> Person {
+        let kind = kind.unwrap_or_else(|error| panic!("a {what} cannot be made so: {error}"));
+        let number = self.world.next_client();
+        let machine = MachineId(CLIENTS + number);
+        let name = format!("{what}-{number}");
+        let servers = self.parts.brokers.iter().map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT));
+        let config = ClientConfig { client_id: name.as_str().into(), bootstrap_servers: servers.collect(), kind };
+        let program = ProgramConfig::Client(Box::new(config));
+        self.world.add_machine(machine, MachineConfig { name: format!("client-{name}").into(), program });
+        self.world.apply(Fault::Start { machine });
+        self.people.client(machine)
+    }
+
+    // ---- Time ---------------------------------------------------------------------
+
+    /// Virtual time since time zero, exact to the microsecond.
+    pub fn now(&self) -> Duration {
+        self.world.now().since(self.parts.zero)
+    }
+
+    /// Waits in virtual time, exactly. Programs on madsim's tokio may as well use its timers, which keep to the same
+    /// timeline to within a millisecond.
+    pub async fn sleep(&self, span: Duration) {
+        self.world.sleep(span).await;
+    }
+
+    /// The seed of this run, for draws of the program's own.
+    pub fn seed(&self) -> u64 {
+        self.parts.seed
+    }
+
+    /// Waits until the last of the trial's faults is over, lets everything that is broken be healed (what this
+    /// program broke, too), and returns when the cluster serves again: every partition has a leader, and every replica
+    /// is in sync.
+    ///
+    /// A cluster that does not recover in the time that its settings promise fails the trial.
+    pub async fn recovered(&self) {
+        self.world.recovered().await;
+    }
+
+    // ---- Looking ------------------------------------------------------------------
+
+    /// The ids of the brokers.
+    pub fn brokers(&self) -> &[i32] {
+        &self.parts.brokers
+    }
+
+    /// The ids of the controllers: 101, 102, …, or those of the brokers in a combined cluster.
+    pub fn controllers(&self) -> &[i32] {
+        &self.parts.controllers
+    }
+
+    /// The partitions of a topic, in order; none if there is no such topic.
+    pub fn partitions(&self, topic: &str) -> Vec<TopicPartition> {
+        self.world
+            .look(|world| {
+                let of_topic = |partition: &TopicPartition| partition.topic.as_str() == topic;
+                let image = view::metadata(world);
+                image.map(|image| image.partitions().map(|(partition, ..)| partition).filter(of_topic).collect())
+            })
+            .unwrap_or_default()
+    }
+
+    /// The leader of a partition, as the controllers have committed it; none while it has none.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
+        let leader = self.world.look(|world| {
+            let known = view::registration(world, &TopicPartition::new(topic, partition))?;
+            Some(known.leader).filter(|leader| leader.is_some())
+        });
+        leader.map(|leader| leader.0)
+    }
+
+    /// The in-sync replicas of a partition, as the controllers have committed them.
+    pub fn isr(&self, topic: &str, partition: i32) -> Vec<i32> {
+        self.world.look(|world| {
+            let known = view::registration(world, &TopicPartition::new(topic, partition));
+            known.map(|known| known.isr.iter().map(|node| node.0).collect()).unwrap_or_default()
+        })
+    }
+
+    /// The high watermark of a partition's leader: the offset behind the last record that consumers may see. None
+    /// while there is no leader that runs.
+    pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<Offset> {
+        self.world.look(|world| {
+            view::leader_positions(world, &TopicPartition::new(topic, partition)).map(|known| known.high_watermark)
+        })
+    }
+
+    // ---- Faults by hand -----------------------------------------------------------
+    //
+    // Faults of the trial itself are a list, which a failing trial shrinks. What the program does stays as it is.
+
+    /// Kills the process of a broker or controller: what it has written stays in the page cache of its machine.
+    pub fn kill(&self, node: i32) {
+        self.world.apply(Fault::Kill { machine: machine(node) });
+    }
+
+    /// Cuts the power of a broker's or controller's machine: what it had not synced is lost.
+    pub fn power_cut(&self, node: i32) {
+        self.world.apply(Fault::PowerCut { machine: machine(node), lose: Lose::All, draw: 0 });
+    }
+
+    /// Asks a broker or controller to shut down in order: a broker hands its partitions over first.
+    pub fn stop(&self, node: i32) {
+        self.world.apply(Fault::Stop { machine: machine(node) });
+    }
+
+    /// Starts a broker or controller that does not run.
+    pub fn start(&self, node: i32) {
+        self.world.apply(Fault::Start { machine: machine(node) });
+    }
+
+    /// Cuts a broker or controller off from every other broker and controller, in both directions. Clients reach it
+    /// still.
+    pub fn isolate(&self, node: i32) {
+        let ids: BTreeSet<i32> = self.parts.brokers.iter().chain(&self.parts.controllers).copied().collect();
+        let others = ids.into_iter().filter(|id| *id != node);
+        let pairs = others.flat_map(|other| [(machine(node), machine(other)), (machine(other), machine(node))]);
+        self.world.apply(Fault::Partition { pairs: pairs.collect() });
+    }
+
+    /// Ends every partition of the network.
+    pub fn heal_network(&self) {
+        self.world.apply(Fault::Heal { from: BTreeSet::new(), to: BTreeSet::new() });
+    }
+}
+
+/// The machine of a broker or controller.
+fn machine(node: i32) -> MachineId {
+    MachineId(u32::try_from(node).unwrap_or_else(|_| panic!("no machine has the id {node}")))
+}
+
+fn properties<'s>(settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Properties {
+    settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>()
+}

@@ -1,0 +1,202 @@
+//! The seeds of a trial: in parallel, each world on a fresh thread, to a result that does not depend on how many at once.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::environment::Environment;
+use super::failure::{Failed, Failing};
+use super::{Cluster, Trial};
+use crate::explore::{difference_by, runs_twice};
+use crate::people::{Crowd, People, WorldHandle};
+use crate::scenario::format::Span;
+use crate::scenario::run::{self, Counts, RunOptions, TraceKind, Watcher, run_with_program, unwatched};
+use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
+use crate::world::World;
+
+/// Brings a program to life: given the world, and how the cluster is made of what people hold.
+pub(super) type Program<'a> =
+    dyn Fn(&mut World, &dyn Fn(WorldHandle, People) -> Cluster) -> Crowd<Result<(), String>> + Sync + 'a;
+
+/// What a trial that passed has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// How many seeds ran.
+    pub seeds: u64,
+    /// One number for everything that happened in all of them: the same for the same seeds and the same build,
+    /// whatever the number of jobs.
+    pub fingerprint: u64,
+    /// Records whose producer was told that they are safe.
+    pub records_acknowledged: u64,
+    /// Faults that broke something.
+    pub faults_executed: u64,
+    /// Events that the checks were shown.
+    pub events_checked: u64,
+}
+
+/// Everything that a seed needs to be run, again and again.
+pub(super) struct Play<'a> {
+    pub(super) trial: &'a Trial,
+    pub(super) environment: &'a Environment,
+    pub(super) program: &'a Program<'a>,
+    /// The test's name, as cargo knows it.
+    pub(super) name: Option<String>,
+}
+
+/// The name of the test that runs in this thread, as cargo's harness gives it.
+pub(super) fn test_name() -> Option<String> {
+    thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+impl Play<'_> {
+    /// Runs the seeds, and looks closer at the lowest one that fails.
+    pub(super) fn run(&self) -> Result<Passed, Box<Failed>> {
+        let seeds = match (self.environment.seed, &self.environment.seeds) {
+            (Some(seed), _) => seed.0..seed.0.saturating_add(1),
+            (None, Some(seeds)) => seeds.clone(),
+            (None, None) => 0..self.trial.seeds,
+        };
+        // Whatever makes no sense is said once, before anything runs.
+        self.scenario(Seed(seeds.start));
+        let jobs = self.environment.jobs.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let (passed, failing) = self.run_all(&seeds, jobs);
+        match failing {
+            None => Ok(passed),
+            Some(failing) => Err(Box::new(Failed::look_closer(self, failing, &passed, jobs))),
+        }
+    }
+
+    /// All seeds, until one of them fails: those that are under way are finished, and the lowest counts.
+    fn run_all(&self, seeds: &Range<u64>, jobs: NonZeroUsize) -> (Passed, Option<Failing>) {
+        let (next, has_failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+        let results: Mutex<BTreeMap<u64, Result<(u64, Counts), Failing>>> = Mutex::default();
+        let work = || {
+            while !has_failed.load(Ordering::Relaxed) {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return;
+                }
+                let twice = seeds.end - seeds.start > 1 && (seed == seeds.start || runs_twice(Seed(seed)));
+                let result = self.run_seed(Seed(seed), twice);
+                has_failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                results.lock().unwrap_or_else(PoisonError::into_inner).insert(seed, result);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..jobs.get() {
+                scope.spawn(work);
+            }
+        });
+        let mut passed = Passed::default();
+        for (seed, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            match result {
+                Ok((fingerprint, counts)) => passed.add(seed, fingerprint, &counts),
+                Err(failing) => return (passed, Some(failing)),
+            }
+        }
+        (passed, None)
+    }
+
+    fn run_seed(&self, seed: Seed, twice: bool) -> Result<(u64, Counts), Failing> {
+        let scenario = self.scenario(seed);
+        let trace = if twice { TraceKind::None } else { self.trace() };
+        let (mut report, counts) = self.run_traced(&scenario, trace);
+        if twice && report.verdict == Verdict::Pass {
+            let (again, _) = self.run_once(&scenario);
+            if again != report {
+                report = self.two_runs(&scenario, report, &again);
+            }
+        }
+        match Signature::of(&report) {
+            None => Ok((report.fingerprint, counts)),
+            Some(signature) => Err(Failing { scenario, report, signature }),
+        }
+    }
+
+    /// Two runs of one seed differ: the report says where.
+    fn two_runs(&self, scenario: &Scenario, one: Report, other: &Report) -> Report {
+        let difference =
+            difference_by(&|scenario, watcher| self.run_watched(scenario, TraceKind::None, watcher).0, scenario);
+        let difference = difference.unwrap_or_else(|| "two more runs were equal".to_owned());
+        let failure = format!(
+            "nondeterminism: two runs of seed {} differ: the program depends on more than its seed (a clock, entropy or \
+             state that two runs share)\nfingerprints {:016x} and {:016x}\n{difference}",
+            one.seed, one.fingerprint, other.fingerprint
+        );
+        Report { verdict: Verdict::Nondeterminism, failures: vec![failure], ..one }
+    }
+
+    /// A transcript is for whoever looks at one seed.
+    fn trace(&self) -> TraceKind {
+        if self.environment.seed.is_some() { self.environment.trace } else { TraceKind::None }
+    }
+
+    /// The scenario of a seed.
+    ///
+    /// # Panics
+    /// With what is wrong with the cluster or with the list of faults.
+    pub(super) fn scenario(&self, seed: Seed) -> Scenario {
+        let within = Span { micros: self.trial.faults_for.as_micros() as i64 };
+        let scenario = self.trial.faults.scenario("the trial", &self.trial.file, seed, within);
+        let scenario = scenario.unwrap_or_else(|invalid| panic!("this trial makes no sense\n{invalid}"));
+        Scenario { command: Some(self.line(seed, None)), ..scenario }
+    }
+
+    /// Runs a scenario with the program beside it, without a word.
+    pub(super) fn run_once(&self, scenario: &Scenario) -> (Report, Counts) {
+        self.run_traced(scenario, TraceKind::None)
+    }
+
+    fn run_traced(&self, scenario: &Scenario, trace: TraceKind) -> (Report, Counts) {
+        self.run_watched(scenario, trace, &mut unwatched)
+    }
+
+    fn run_watched(&self, scenario: &Scenario, trace: TraceKind, watcher: &mut Watcher) -> (Report, Counts) {
+        let options = RunOptions { trace, ..RunOptions::default() };
+        run_with_program(scenario, options, self.beside(scenario), &mut show, watcher)
+    }
+
+    /// The program as a run takes it.
+    fn beside<'p>(&'p self, scenario: &'p Scenario) -> run::Program<'p> {
+        let seed = scenario.file.seed.unwrap_or_default();
+        let start = move |world: &mut World| {
+            let zero = world.now();
+            (self.program)(world, &|handle, people| {
+                Cluster::new(handle, people, zero, seed.0, (scenario.brokers(), scenario.controllers()))
+            })
+        };
+        run::Program { start: Box::new(start), patience: self.trial.patience }
+    }
+
+    /// The line to paste that runs one seed again, with the faults of a file if there is one.
+    pub(super) fn line(&self, seed: Seed, faults: Option<&str>) -> String {
+        let faults = faults.or(self.environment.faults.as_deref());
+        let faults = faults.map(|path| format!(" TRIAL_FAULTS={path}")).unwrap_or_default();
+        let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+        let test = self.name.as_ref().map(|name| format!(" {name} -- --exact")).unwrap_or_default();
+        format!("TRIAL_SEED={seed}{faults} cargo test{package}{test}")
+    }
+}
+
+impl Passed {
+    fn add(&mut self, seed: u64, fingerprint: u64, counts: &Counts) {
+        self.seeds += 1;
+        self.fingerprint =
+            xxh3_64_with_seed(&[seed.to_le_bytes(), fingerprint.to_le_bytes()].concat(), self.fingerprint);
+        self.records_acknowledged += counts.records_acknowledged;
+        self.faults_executed += counts.faults_executed;
+        self.events_checked += counts.events_checked;
+    }
+}
+
+/// Prints a piece of a transcript where the test harness keeps it with the test.
+#[expect(clippy::print_stdout, reason = "somebody has asked for the transcript")]
+fn show(piece: &str) -> bool {
+    print!("{piece}");
+    true
+}
