@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use trial_sim::explore::Faithful;
 use trial_sim::scenario::run::{RunOptions, TraceKind, run};
 use trial_sim::scenario::vocabulary::hazard_names;
 use trial_sim::scenario::{Report, Scenario, Verdict};
@@ -51,7 +52,9 @@ fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
         let verdict = if wanted.is_some() { Verdict::Safety } else { Verdict::Expectation };
         (report.verdict != verdict || report.property != wanted).then(|| {
             let (found, verdict) = (report.failures.join("\n"), report.verdict);
-            format!("{}: expected {wanted:?}, found {:?} and {verdict}: {found}", scenario.path, report.property)
+            let again = scenario.again(report.seed, None);
+            let path = &scenario.path;
+            format!("{path}: expected {wanted:?}, found {:?} and {verdict}: {found}\n{again}", report.property)
         })
     });
 }
@@ -69,6 +72,21 @@ fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
             .map(play)
             .find(|report| report.verdict != Verdict::Pass)
             .map(|report| format!("{}: {}: {}", scenario.path, report.verdict, report.failures.join("\n")))
+    });
+}
+
+/// What exploration says of a seed that passes only because the hazards are mended.
+#[test]
+fn exploration_names_the_hazard_that_forgave_a_failure() {
+    assert_all(|scenario| {
+        let hazard = &scenario.file.hazard.as_ref()?.name.value;
+        let mut mended = scenario.clone();
+        hazard_names().iter().for_each(|name| mended.mend(name));
+        let faithful = Faithful::of(&mended);
+        let said = faithful.said().unwrap_or_else(|| "nothing failed".to_owned());
+        let names_it =
+            faithful.hazards.contains(hazard) && said.starts_with("hazard: ") && said.contains(hazard.as_str());
+        (!names_it).then(|| format!("{}: {said}", scenario.path))
     });
 }
 

@@ -68,12 +68,15 @@ fn every_bug_is_found_by_the_check_that_its_piece_names() {
     assert_all(&bugs, |piece| {
         let museum = piece.file.museum.as_ref()?;
         let wanted = museum.property.as_ref().map(|property| property.value.as_str());
-        let report = play(&piece.with_its_bug());
+        let with_its_bug = piece.with_its_bug();
+        let report = play(&with_its_bug);
         let seen_from_outside = matches!(report.verdict, Verdict::Safety | Verdict::Liveness);
         let found = report.failures.join("\n");
         (!seen_from_outside || report.property != wanted).then(|| {
             let (verdict, property) = (report.verdict, report.property);
-            format!("{}: expected {wanted:?}, found {property:?} and the verdict {verdict}: {found}", piece.path)
+            let again = with_its_bug.again(report.seed, None);
+            let path = &piece.path;
+            format!("{path}: expected {wanted:?}, found {property:?} and the verdict {verdict}: {found}\n{again}")
         })
     });
 }

@@ -25,7 +25,12 @@ fn folder() -> PathBuf {
 fn read(name: &str) -> Scenario {
     let path = folder().join(format!("{name}.toml"));
     let text = fs::read_to_string(&path).expect("a planted bug has a scenario of its property's name");
-    Scenario::parse(&format!("{name}.toml"), &text).unwrap_or_else(|invalid| panic!("{invalid}"))
+    Scenario::parse(&path_of(name), &text).unwrap_or_else(|invalid| panic!("{invalid}"))
+}
+
+/// Where a planted bug lies, seen from the root of the workspace: what a line to paste says.
+fn path_of(name: &str) -> String {
+    format!("tests/tests/planted/{name}.toml")
 }
 
 fn play(scenario: &Scenario) -> Report {
@@ -38,11 +43,14 @@ fn assert_caught(file: &str, name: &str, verdict: Verdict) {
     let mut scenario = read(file);
     let report = play(&scenario);
     let found = report.failures.join("\n");
-    assert_eq!(report.verdict, verdict, "{name}: the planted bug is not found: {found}");
+    let again = scenario.again(report.seed, None);
+    assert_eq!(report.verdict, verdict, "{name}: the planted bug is not found: {found}\n{again}");
     assert!(found.contains(&format!("{name}: ")), "{name}: another check found the planted bug: {found}");
 
     scenario.file.cluster.value.switches.clear();
     scenario.file.nodes.iter_mut().for_each(|node| node.switches.clear());
+    let without = format!("sed '/^switches/d' {} > without.toml && trial run without.toml", path_of(file));
+    scenario.command = Some(without);
     let report = play(&scenario);
     assert_eq!(report.verdict, Verdict::Pass, "{name}: without the bug: {}", report.failures.join("\n"));
 }
@@ -54,10 +62,12 @@ fn assert_not_recovered(file: &str, reason: &str) {
     assert!(found.contains(reason), "another goal failed: {found}");
 }
 
-/// With the bug, and more lost than the promise covers, all is well.
+/// With the bug, and more lost than the promise covers, all is well; and what was forgiven is told.
 fn assert_promised_nothing(file: &str) {
     let report = play(&read(file));
     assert_eq!(report.verdict, Verdict::Pass, "{file}: {}", report.failures.join("\n"));
+    let told = report.excused.iter().any(|excused| excused.starts_with("loss budget: "));
+    assert!(told, "{file}: {:?}", report.excused);
 }
 
 /// How a planted bug shows.

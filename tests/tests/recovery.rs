@@ -29,7 +29,9 @@ producer = {{ acks = "1" }}
 {steps}
 "#
     );
-    let scenario = Scenario::parse("recovery.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let mut scenario = Scenario::parse("recovery.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    scenario.command = Some(format!("cargo test -p trial-tests --test recovery {test}"));
     let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
     run(&scenario, options, &mut |_| true)
 }

@@ -35,6 +35,11 @@ pub struct Faithful {
 }
 
 impl Faithful {
+    /// Runs a scenario without a mended hazard; where it fails, each hazard by itself as well.
+    pub fn of(scenario: &Scenario) -> Faithful {
+        run_faithful(scenario, &|| false).expect("nobody stops it")
+    }
+
     /// What the hazards did, in one line; none if nothing came of them.
     pub fn said(&self) -> Option<String> {
         let signature = self.signature.as_ref()?;
