@@ -100,6 +100,20 @@ fn complaint(from: &str, to: &str) -> String {
     Scenario::parse("bad.toml", &source).expect_err("this must not be taken for a scenario").to_string()
 }
 
+/// The client and the controller would both answer to it.
+#[test]
+fn name_of_a_client_and_of_a_controller_must_say_whom_it_means() {
+    let source = |wanted: &str| {
+        GOOD.replacen("name = \"reader\"", "name = \"c1\"", 1).replacen("\"broker:2\"", &format!("\"{wanted}\""), 1)
+    };
+    let complaint = Scenario::parse("bad.toml", &source("c1")).expect_err("nobody knows who is meant").to_string();
+    assert!(complaint.contains("`c1` names two machines"), "{complaint}");
+    assert!(complaint.contains("write \"client:c1\" or \"controller:101\""), "{complaint}");
+    for plain in ["client:c1", "controller:101", "c2"] {
+        Scenario::parse("good.toml", &source(plain)).unwrap_or_else(|invalid| panic!("{invalid}"));
+    }
+}
+
 macro_rules! bad {
     ($($(#[$doc:meta])* $name:ident: $from:expr => $to:expr;)*) => {$(
         $(#[$doc])*

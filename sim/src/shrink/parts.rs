@@ -51,6 +51,7 @@ const PLAINER: &[fn(&mut File)] = &[
     |file| file.always.clear(),
     |file| file.allow.clear(),
     |file| file.swarm.clear(),
+    |file| file.liveness = None,
     |file| file.until = None,
 ];
 

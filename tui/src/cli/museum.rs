@@ -90,7 +90,9 @@ pub fn museum(arguments: &Museum) -> u8 {
         }
     }
     let text = match arguments.format {
-        Format::Text => table(&pieces),
+        Format::Text => {
+            format!("{}{}", table(&pieces), pieces.iter().filter_map(Piece::complaint).collect::<String>())
+        }
         Format::Json => pieces.iter().map(|piece| format!("{}\n", piece.to_json())).collect(),
     };
     // A reader that has gone is no failure.
@@ -180,6 +182,21 @@ impl Piece {
     fn exit_code(&self) -> u8 {
         let not_found = self.with.is_some() && !self.is_found();
         self.without.verdict.exit_code().max(u8::from(not_found))
+    }
+
+    /// What is wrong with it, with the lines to paste that show it again; none if it is as it should be.
+    fn complaint(&self) -> Option<String> {
+        let (wrong, scenario) = match &self.with {
+            _ if self.without.verdict != Verdict::Pass => (&self.without, self.scenario.clone()),
+            Some(with) if !self.is_found() => (with, self.scenario.with_its_bug()),
+            Some(_) | None => return None,
+        };
+        // Where nothing was found although it ought to have been, no finding brings its own line.
+        let found = match wrong.failures.as_slice() {
+            [] => scenario.again(wrong.seed, None),
+            failures => failures.join("\n"),
+        };
+        Some(format!("\n{}: {}\n{found}\n", number(&self.scenario), wrong.verdict))
     }
 
     /// What the table says of the run without the switches.
