@@ -37,7 +37,9 @@ pub fn run(arguments: &Run) -> u8 {
     let mut reader_left = false;
     interrupt::watch();
     let position = Arc::new(Position::default());
-    let end = arguments.until.or(scenario.file.until.as_ref().map(|until| until.value));
+    // How long a recovery takes is not known before.
+    let own_end = scenario.file.until.as_ref().filter(|_| scenario.file.liveness.is_none());
+    let end = arguments.until.or(own_end.map(|until| until.value));
     let patience = Patience::start(position.clone(), end);
     let mut keep_reading = |text: &str| {
         if arguments.out.is_some() {
