@@ -77,7 +77,7 @@ fn too_few_replicas_in_the_core_excuse_the_high_watermark_but_no_leader() {
     assert_recovered(&report);
     assert_eq!(
         report.excused,
-        ["orders-0: high watermark: the core holds 2 of its replicas, min.insync.replicas is 3"]
+        ["liveness oracle: orders-0: high watermark: the core holds 2 of its replicas, min.insync.replicas is 3"]
     );
 }
 
@@ -88,7 +88,7 @@ fn a_partition_without_an_eligible_replica_in_the_core_is_excused() {
     // Broker 3 was fenced meanwhile: out of the ISR, and eligible still (KIP-966).
     assert_eq!(
         report.excused,
-        ["orders-0: leader, ISR and high watermark: no member of ISR [] or ELR [3] is in the core"]
+        ["liveness oracle: orders-0: leader, ISR and high watermark: no member of ISR [] or ELR [3] is in the core"]
     );
 }
 
@@ -112,5 +112,8 @@ produce = { client = "p2", topic = "orders", count = 5, every = "300ms" }
 "#,
     );
     assert_recovered(&report);
-    assert_eq!(report.excused, ["every partition: whatever the controllers decide: 1 of 3 voters are in the core"]);
+    assert_eq!(
+        report.excused,
+        ["liveness oracle: every partition: whatever the controllers decide: 1 of 3 voters are in the core"]
+    );
 }
