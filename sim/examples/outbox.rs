@@ -112,8 +112,10 @@ fn a_patient_relay_ships_once_whatever_happens() {
 
 #[expect(clippy::print_stdout, reason = "an example tells what it has found")]
 fn main() {
-    match trial().faults(trial_sim::Profile::Lite).try_run(|cluster| shop(cluster, Manner::Hasty)) {
-        Ok(passed) => println!("{} seeds, and every order was shipped once", passed.seeds),
-        Err(failed) => println!("{failed}"),
+    for manner in [Manner::Patient, Manner::Hasty] {
+        match trial().faults(Faults::listed(LEADER_LOSS)).seeds(20).try_run(|cluster| shop(cluster, manner)) {
+            Ok(passed) => println!("{manner:?}: {} seeds, and every order was shipped once\n", passed.seeds),
+            Err(failed) => println!("{manner:?}: {failed}"),
+        }
     }
 }

@@ -1,135 +1,116 @@
 //! A topic that is deleted and created again under its name is another topic (KIP-516): nothing that was promised of
 //! the old one binds the new one, while some brokers may not have heard of it yet.
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Invalid, Scenario, Seed, Verdict};
+use std::time::Duration;
 
-/// Three brokers; records flow into a topic of which a consumer asks for the end.
+use trial_sim::scenario::Scenario;
+use trial_sim::{CallFailed, Cluster, Faults, Trial};
+
+/// When the topic is deleted, for how long its name is free, and who gets the new one, the preferred leader first.
+#[derive(Clone, Copy)]
+struct Again {
+    deleted_at: Duration,
+    free_for: Duration,
+    replicas: [i32; 3],
+}
+
+/// Records flow into a topic, of whose end a consumer asks, while it is deleted and created again; then the new one
+/// takes ten more, and all its replicas hold them.
+async fn orders_twice(cluster: Cluster, again: Again) -> Result<(), CallFailed> {
+    let mut reader = cluster.consumer_with("orders", [("auto.offset.reset", "latest")]);
+    tokio::spawn(async move { while reader.poll(Duration::from_secs(1)).await.is_ok() {} });
+    let producer = cluster.producer_with([("linger.ms", "0")]);
+    let old = tokio::spawn({
+        let (cluster, producer) = (cluster.clone(), producer.clone());
+        async move {
+            for _ in 0..40 {
+                // Whether the old topic takes it, or the new one, or nobody, is not asked.
+                tokio::spawn(producer.send(("orders", "old")));
+                cluster.sleep(Duration::from_millis(50)).await;
+            }
+        }
+    });
+    cluster.sleep(again.deleted_at).await;
+    let admin = cluster.admin();
+    admin.delete_topic("orders").await?;
+    cluster.sleep(again.free_for).await;
+    admin.create_topic_on("orders", &[&again.replicas], []).await?;
+    old.await.expect("it ends");
+    for _ in 0..10 {
+        producer.send(("orders", "new")).await?;
+    }
+    cluster.recovered().await;
+    let end = cluster.high_watermark("orders", 0).unwrap_or_default();
+    assert!((10..=40).contains(&end), "{end} records in the new topic");
+    Ok(())
+}
+
+/// Several seeds: the machines meet the deletion and each other's messages in other orders.
+fn assert_passes(faults: &str, again: Again) {
+    let trial = Trial::new().latency(Duration::from_millis(10)).topic("orders", 1, 3);
+    trial.faults(Faults::listed(faults)).seeds(5).run(|cluster| orders_twice(cluster, again));
+}
+
+const AT_ONCE: Again =
+    Again { deleted_at: Duration::from_secs(1), free_for: Duration::from_millis(100), replicas: [2, 3, 1] };
+
+#[test]
+fn the_same_replicas_begin_at_offset_0_and_epoch_0_again() {
+    assert_passes("", Again { free_for: Duration::from_millis(300), replicas: [1, 2, 3], ..AT_ONCE });
+}
+
+#[test]
+fn another_broker_leads_the_new_topic_in_the_epoch_of_the_old_one() {
+    assert_passes("", AT_ONCE);
+}
+
+#[test]
+fn a_leader_that_does_not_hear_of_the_deletion_goes_on_with_the_old_topic() {
+    let deaf = r#"
+[[step]]
+at = "900ms"
+note = "b1 leads, and hears nothing of the controllers."
+partition = { from = ["b1"], to = ["c1", "c2", "c3"] }
+[[step]]
+at = "4.1s"
+heal = {}
+"#;
+    assert_passes(deaf, AT_ONCE);
+}
+
+#[test]
+fn a_broker_that_was_down_meanwhile_finds_a_log_of_the_old_topic() {
+    let down = r#"
+[[step]]
+at = "900ms"
+kill = { broker = 3 }
+[[step]]
+at = "13s"
+start = { broker = 3 }
+"#;
+    assert_passes(down, Again { deleted_at: Duration::from_secs(11), replicas: [1, 2, 3], ..AT_ONCE });
+}
+
+/// Three brokers, and a topic on all of them.
 const HEAD: &str = r#"format = 1
 id = "topic-again"
 title = "A topic of the same name"
-seed = 1
 [cluster]
 brokers = 3
 controllers = 3
-latency = "10ms"
 [[topic]]
 name = "orders"
 replicas = [[1, 2, 3]]
-[[client]]
-name = "p1"
-producer = { acks = "all", "linger.ms" = 0 }
-[[client]]
-name = "reader"
-consumer = { assign = ["orders-0"], "auto.offset.reset" = "latest" }
-[[step]]
-at = "1s"
-produce = { client = "p1", topic = "orders", count = 40, every = "50ms", values = ["old"] }
 "#;
-
-/// What must hold when all have heard of the new topic.
-const TAIL: &str = r#"
-[[step]]
-after = "1s"
-produce = { client = "p1", topic = "orders", count = 10, every = "10ms", values = ["new"] }
-[[step]]
-within = "60s"
-expect = { partition = "orders-0", isr-size = 3 }
-[[step]]
-after = "5s"
-expect = { partition = "orders-0", hw = { min = 10, max = 40 } }
-"#;
-
-/// Plays the steps with several seeds: the machines meet the deletion and each other's messages in other orders.
-fn assert_passes(steps: &str) {
-    for seed in 1..=5 {
-        let scenario = parse(&format!("{steps}{TAIL}")).unwrap_or_else(|invalid| panic!("{invalid}"));
-        let options = RunOptions { seed: Some(Seed(seed)), trace: TraceKind::None, ..RunOptions::default() };
-        let report = run(&scenario, options, &mut |_| true);
-        assert_eq!(report.verdict, Verdict::Pass, "seed {seed}: {}", report.failures.join("\n"));
-    }
-}
-
-fn parse(steps: &str) -> Result<Scenario, Invalid> {
-    Scenario::parse("topic-again.toml", &format!("{HEAD}{steps}"))
-}
 
 #[test]
 fn a_name_is_free_after_the_deletion_and_only_once() {
     let create = "[[step]]\ncreate-topic = { name = \"orders\", replicas = [[1, 2, 3]] }\n";
     let delete = "[[step]]\ndelete-topic = { name = \"orders\" }\n";
+    let parse = |steps: &str| Scenario::parse("topic-again.toml", &format!("{HEAD}{steps}"));
     for taken in [create.to_owned(), format!("{delete}{create}{create}")] {
         let refused = parse(&taken).expect_err("the name is taken");
         assert!(refused.to_string().contains("topic `orders` exists twice"), "{refused}");
     }
     assert!(parse(&format!("{delete}{create}{delete}{create}")).is_ok());
-}
-
-#[test]
-fn the_same_replicas_begin_at_offset_0_and_epoch_0_again() {
-    assert_passes(
-        r#"
-[[step]]
-at = "2s"
-delete-topic = { name = "orders" }
-[[step]]
-after = "300ms"
-create-topic = { name = "orders", replicas = [[1, 2, 3]] }
-"#,
-    );
-}
-
-#[test]
-fn another_broker_leads_the_new_topic_in_the_epoch_of_the_old_one() {
-    assert_passes(
-        r#"
-[[step]]
-at = "2s"
-delete-topic = { name = "orders" }
-[[step]]
-after = "100ms"
-create-topic = { name = "orders", replicas = [[2, 3, 1]] }
-"#,
-    );
-}
-
-#[test]
-fn a_leader_that_does_not_hear_of_the_deletion_goes_on_with_the_old_topic() {
-    assert_passes(
-        r#"
-[[step]]
-at = "1.9s"
-note = "b1 leads, and hears nothing of the controllers."
-partition = { from = ["b1"], to = ["c1", "c2", "c3"] }
-[[step]]
-at = "2s"
-delete-topic = { name = "orders" }
-[[step]]
-after = "100ms"
-create-topic = { name = "orders", replicas = [[2, 3, 1]] }
-[[step]]
-after = "3s"
-heal = {}
-"#,
-    );
-}
-
-#[test]
-fn a_broker_that_was_down_meanwhile_finds_a_log_of_the_old_topic() {
-    assert_passes(
-        r#"
-[[step]]
-at = "1.9s"
-kill = { broker = 3 }
-[[step]]
-at = "12s"
-delete-topic = { name = "orders" }
-[[step]]
-after = "100ms"
-create-topic = { name = "orders", replicas = [[1, 2, 3]] }
-[[step]]
-after = "2s"
-start = { broker = 3 }
-"#,
-    );
 }

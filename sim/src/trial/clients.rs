@@ -202,6 +202,22 @@ impl Admin {
         self.0.done(Call::CreateTopic { name, partitions, replication_factor, replicas, configs }).await
     }
 
+    /// Creates a topic on brokers that the caller chooses: for each partition a list, the preferred leader first.
+    ///
+    /// # Errors
+    /// As [`Admin::create_topic`].
+    pub async fn create_topic_on(
+        &self,
+        name: &str,
+        replicas: &[&[i32]],
+        configs: impl IntoIterator<Item = (&str, &str)>,
+    ) -> Result<(), CallFailed> {
+        let configs = configs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let replicas = replicas.iter().map(|list| list.iter().copied().map(NodeId).collect()).collect();
+        let name = name.to_owned();
+        self.0.done(Call::CreateTopic { name, partitions: -1, replication_factor: -1, replicas, configs }).await
+    }
+
     /// Deletes a topic.
     ///
     /// # Errors
