@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trial_sim::scenario::{Scenario, schema};
+use trial_sim::internal::scenario::{Scenario, schema};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")

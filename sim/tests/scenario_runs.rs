@@ -1,7 +1,7 @@
 //! What a run says when a scenario is wrong about the world: each kind of expectation must be able to fail.
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Span, Verdict};
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::internal::scenario::{Report, Scenario, Span, Verdict};
 
 /// Three brokers, a producer that has ten records acknowledged at one second, and a consumer.
 const HEAD: &str = r#"format = 1

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use trial_sim::scenario::Scenario;
+use trial_sim::internal::scenario::Scenario;
 use trial_sim::{CallFailed, Cluster, Faults, Trial};
 
 /// When the topic is deleted, for how long its name is free, and who gets the new one, the preferred leader first.

@@ -8,10 +8,10 @@
 use std::ops::ControlFlow;
 
 use trial_broker::time::Time;
-use trial_sim::scenario::run::{RunOptions, run_watched};
-use trial_sim::scenario::{Report, Scenario};
-use trial_sim::step::StepKind;
-use trial_sim::{Entry, World};
+use trial_sim::internal::scenario::run::{RunOptions, run_watched};
+use trial_sim::internal::scenario::{Report, Scenario};
+use trial_sim::internal::step::StepKind;
+use trial_sim::internal::{Entry, World};
 
 /// A run that was watched.
 #[derive(Clone, Debug)]

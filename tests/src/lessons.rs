@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use trial_sim::scenario::Scenario;
+use trial_sim::internal::scenario::Scenario;
 
 /// The folder of the lessons.
 pub fn folder() -> PathBuf {

@@ -9,9 +9,9 @@ use trial_broker::config::{
     ConsumerSettings, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, RaftSettings,
     ReplicationSettings,
 };
-use trial_sim::check::PROPERTIES;
-use trial_sim::scenario::vocabulary::{checks, events, hazard_names};
-use trial_sim::scenario::{Action, Scenario};
+use trial_sim::internal::check::PROPERTIES;
+use trial_sim::internal::scenario::vocabulary::{checks, events, hazard_names};
+use trial_sim::internal::scenario::{Action, Scenario};
 
 const REFERENCE: &str = "docs/src/scenario-reference.md";
 

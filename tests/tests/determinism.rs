@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use trial_broker::time::Time;
-use trial_sim::explore::{difference, whole_trace};
-use trial_sim::record::Recording;
-use trial_sim::scenario::run::{RunOptions, TraceKind};
-use trial_sim::scenario::{Scenario, Seed, Verdict};
-use trial_sim::{Entry, Fault, MachineId};
+use trial_sim::internal::explore::{difference, whole_trace};
+use trial_sim::internal::record::Recording;
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind};
+use trial_sim::internal::scenario::{Scenario, Seed, Verdict};
+use trial_sim::internal::{Entry, Fault, MachineId};
 use trial_tests::captured::Captured;
 use trial_tests::lessons;
 

@@ -14,8 +14,8 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use trial_sim::explore::{Campaign, Drawing, Failure, Farm, Profile, Shard, explore};
-use trial_sim::scenario::Verdict;
+use trial_sim::internal::explore::{Campaign, Drawing, Failure, Farm, Profile, Shard, explore};
+use trial_sim::internal::scenario::Verdict;
 
 /// How many seeds each profile has in the suite. The cheapest seeds are the most.
 const SEEDS: [(Profile, u64); 6] = [

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trial_sim::explore::Faithful;
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::vocabulary::hazard_names;
-use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::explore::Faithful;
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::internal::scenario::vocabulary::hazard_names;
+use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 use trial_tests::parallel;
 
 fn root() -> PathBuf {

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Action, Seed, Verdict};
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::internal::scenario::{Action, Seed, Verdict};
 use trial_tests::{golden, lessons, parallel};
 
 /// Runs one lesson; what is wrong with it, if anything is.

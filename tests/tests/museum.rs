@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::vocabulary::switch_names;
-use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::internal::scenario::vocabulary::switch_names;
+use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 use trial_tests::parallel;
 
 fn root() -> PathBuf {

@@ -16,10 +16,10 @@ use trial_broker::event::{
 };
 use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::time::Time;
-use trial_sim::scenario::Seed;
-use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
-use trial_sim::step::{Step, StepKind};
-use trial_sim::{Fault, MachineId};
+use trial_sim::internal::scenario::Seed;
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
+use trial_sim::internal::step::{Step, StepKind};
+use trial_sim::internal::{Fault, MachineId};
 use trial_tests::{lessons, parallel};
 
 const SEEDS: u64 = 200;

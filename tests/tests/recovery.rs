@@ -1,8 +1,8 @@
 //! Recovery of a core: it is healed whatever was done to it, goals that it cannot reach are excused and named, and nobody
 //! waits for an answer for ever.
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
+use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 
 /// Three brokers and three controllers, partition `orders-0` led by broker 1, and what is done to them.
 fn played(liveness: &str, topic: &str, steps: &str) -> Report {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::api::{Body, Direction, Message};
 use trial_broker::effects::Output;
-use trial_sim::scenario::Verdict;
-use trial_sim::scenario::run::RunOptions;
+use trial_sim::internal::scenario::Verdict;
+use trial_sim::internal::scenario::run::RunOptions;
 use trial_tests::captured::Captured;
 use trial_tests::{lessons, parallel};
 

@@ -64,7 +64,7 @@ impl SeedResult {
             seed,
             drawing: farm.drawing,
             switches: farm.switches.clone(),
-            build: crate::BUILD.to_owned(),
+            build: crate::internal::BUILD.to_owned(),
             verdict: outcome.report.verdict,
             fingerprint: format!("{:016x}", outcome.report.fingerprint),
             steps: outcome.report.steps,

@@ -56,7 +56,7 @@ pub struct Run<R> {
 /// use std::time::Duration;
 /// use trial_broker::time::Time;
 ///
-/// let run = trial_sim::run(0x5, |world, _people| async move {
+/// let run = trial_sim::internal::run(0x5, |world, _people| async move {
 ///     world.sleep(Duration::from_micros(1234)).await;
 ///     world.now()
 /// });

@@ -70,8 +70,8 @@ impl Outside {
 ///
 /// ```
 /// use trial_broker::time::Time;
-/// use trial_sim::record::Recording;
-/// use trial_sim::{Entry, Fault, MachineId, World, WorldSettings};
+/// use trial_sim::internal::record::Recording;
+/// use trial_sim::internal::{Entry, Fault, MachineId, World, WorldSettings};
 ///
 /// let mut recording = Recording::new(World::new(1, WorldSettings::default()));
 /// recording.schedule(Entry::new(Time::from_millis(5), Fault::Start { machine: MachineId(1) }));

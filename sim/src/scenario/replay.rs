@@ -31,7 +31,7 @@ impl Found {
         Found {
             verdict: report.verdict,
             fingerprint: format!("{:016x}", report.fingerprint),
-            build: crate::BUILD.to_owned(),
+            build: crate::internal::BUILD.to_owned(),
         }
     }
 

@@ -84,7 +84,7 @@ impl Default for WorldSettings {
 /// use trial_broker::config::{ProducerSettings, Properties};
 /// use trial_broker::ids::Endpoint;
 /// use trial_broker::time::Time;
-/// use trial_sim::{Entry, Fault, MachineConfig, MachineId, ProgramConfig, World, WorldSettings};
+/// use trial_sim::internal::{Entry, Fault, MachineConfig, MachineId, ProgramConfig, World, WorldSettings};
 ///
 /// let mut world = World::new(0x5, WorldSettings::default());
 /// let admin = ClientConfig {

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trial_sim::bench::{R1, R1_PATH, digest, pass_tokens};
-use trial_sim::scenario::run::{Counts, Measure, run_measured};
-use trial_sim::scenario::{Scenario, Seed, Verdict};
+use trial_sim::internal::bench::{R1, R1_PATH, digest, pass_tokens};
+use trial_sim::internal::scenario::run::{Counts, Measure, run_measured};
+use trial_sim::internal::scenario::{Scenario, Seed, Verdict};
 
 use goals::Goals;
 

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trial_sim::scenario::diagnostic::nearest;
-use trial_sim::scenario::vocabulary::{hazard_names, switch_names};
-use trial_sim::scenario::{Seed, Span};
+use trial_sim::internal::scenario::diagnostic::nearest;
+use trial_sim::internal::scenario::vocabulary::{hazard_names, switch_names};
+use trial_sim::internal::scenario::{Seed, Span};
 
 /// Wrong use, or an invalid scenario.
 const WRONG_USE: u8 = 2;
@@ -159,7 +159,7 @@ pub fn main() -> ExitCode {
         Command::Museum(arguments) => museum::museum(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
         Command::Merge(arguments) => explore::merge(&arguments),
-        Command::Schema => output::print(&trial_sim::scenario::schema()).map_or(0, |()| 0),
+        Command::Schema => output::print(&trial_sim::internal::scenario::schema()).map_or(0, |()| 0),
     };
     ExitCode::from(code)
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trial_sim::explore::{CAMPAIGNS, Hunt, Profile, median};
-use trial_sim::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::explore::{CAMPAIGNS, Hunt, Profile, median};
+use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};

@@ -1,10 +1,10 @@
 //! `trial replay`: a run again, compared with what was found.
 
 use clap::Args;
-use trial_sim::BUILD;
-use trial_sim::explore::first_difference;
-use trial_sim::scenario::Verdict;
-use trial_sim::scenario::replay::{Found, Replay};
+use trial_sim::internal::BUILD;
+use trial_sim::internal::explore::first_difference;
+use trial_sim::internal::scenario::Verdict;
+use trial_sim::internal::scenario::replay::{Found, Replay};
 
 use super::output::{complain, print};
 use super::run::{findings, silently};

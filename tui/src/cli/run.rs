@@ -10,8 +10,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use trial_sim::scenario::run::{RunOptions, TraceKind, run_watched};
-use trial_sim::scenario::{Report, Scenario, Span};
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
+use trial_sim::internal::scenario::{Report, Scenario, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
@@ -145,7 +145,7 @@ impl Drop for Patience {
 /// Runs a scenario for what it comes to, without a trace.
 pub(super) fn silently(scenario: &Scenario) -> Report {
     let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    trial_sim::scenario::run::run(scenario, options, &mut |_| true)
+    trial_sim::internal::scenario::run::run(scenario, options, &mut |_| true)
 }
 
 /// The findings, and the verdict alone on the last line.

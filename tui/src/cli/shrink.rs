@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trial_sim::scenario::print::print as print_file;
-use trial_sim::scenario::{Seed, Signature, Span};
-use trial_sim::shrink::{Failing, Limits, NothingToShrink, OTHER_SEEDS, Progress, Small};
+use trial_sim::internal::scenario::print::print as print_file;
+use trial_sim::internal::scenario::{Seed, Signature, Span};
+use trial_sim::internal::shrink::{Failing, Limits, NothingToShrink, OTHER_SEEDS, Progress, Small};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use trial_sim::explore::{Drawing, Profile, scenario_of};
-use trial_sim::scenario::vocabulary::hazard_names;
-use trial_sim::scenario::{Scenario, Seed};
+use trial_sim::internal::explore::{Drawing, Profile, scenario_of};
+use trial_sim::internal::scenario::vocabulary::hazard_names;
+use trial_sim::internal::scenario::{Scenario, Seed};
 
 use super::explore::parse_profile;
 use super::output::complain;

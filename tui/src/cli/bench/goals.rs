@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trial_sim::bench::{GROWN, IDLE, IDLE_PATH, R1, R1_PATH, digest};
-use trial_sim::scenario::run::{Counts, Measure, recorded, run_measured};
-use trial_sim::scenario::{Scenario, Seed, Span, Verdict};
+use trial_sim::internal::bench::{GROWN, IDLE, IDLE_PATH, R1, R1_PATH, digest};
+use trial_sim::internal::scenario::run::{Counts, Measure, recorded, run_measured};
+use trial_sim::internal::scenario::{Scenario, Seed, Span, Verdict};
 
 use crate::cli::interrupt;
 use crate::cli::output::complain;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trial_sim::explore::{Campaign, Profile, SeedResult};
-use trial_sim::scenario::{Seed, Verdict};
+use trial_sim::internal::explore::{Campaign, Profile, SeedResult};
+use trial_sim::internal::scenario::{Seed, Verdict};
 
 use super::report::Report;
 use super::shrunk::Shrunk;

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trial_sim::explore::{self, Campaign, Drawing, Farm, Profile, Shard};
-use trial_sim::scenario::{Seed, Span};
+use trial_sim::internal::explore::{self, Campaign, Drawing, Farm, Profile, Shard};
+use trial_sim::internal::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use trial_sim::explore::{Campaign, SeedResult, scenario_of};
-use trial_sim::scenario::print::{Story, print_with};
+use trial_sim::internal::explore::{Campaign, SeedResult, scenario_of};
+use trial_sim::internal::scenario::print::{Story, print_with};
 
 /// The name of the file of results.
 const RESULTS: &str = "results.jsonl";
@@ -77,5 +77,5 @@ fn scenario_with_story(result: &SeedResult) -> String {
         result.again()
     );
     let story = Story { heading, schema: None, ..Story::default() };
-    print_with(&trial_sim::scenario::format::File { found: Some(result.found()), ..scenario.file }, &story)
+    print_with(&trial_sim::internal::scenario::format::File { found: Some(result.found()), ..scenario.file }, &story)
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trial_sim::explore::{Campaign, Farm, Mark};
+use trial_sim::internal::explore::{Campaign, Farm, Mark};
 
 use super::rate;
 use crate::cli::output::complain;

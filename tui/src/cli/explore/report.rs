@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
-use trial_sim::explore::{Campaign, Failure, Mark, Profile, SeedResult};
-use trial_sim::scenario::{Signature, Verdict};
+use trial_sim::internal::explore::{Campaign, Failure, Mark, Profile, SeedResult};
+use trial_sim::internal::scenario::{Signature, Verdict};
 
 use super::rate;
 use super::shrunk::Shrunk;

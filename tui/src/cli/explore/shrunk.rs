@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trial_sim::explore::Campaign;
-use trial_sim::scenario::{Signature, Span};
-use trial_sim::shrink::Failing;
+use trial_sim::internal::explore::Campaign;
+use trial_sim::internal::scenario::{Signature, Span};
+use trial_sim::internal::shrink::Failing;
 
 use crate::cli::interrupt;
 use crate::cli::output::complain;
