@@ -104,7 +104,7 @@ pub struct Condition {
     /// The quorum's epoch, as it knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Spanned<Numbers>>,
-    /// Which controllers are active: [102]; [] for none.
+    /// Which controllers are active: `[102]`; `[]` for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_controllers: Option<Spanned<Vec<i32>>>,
 
