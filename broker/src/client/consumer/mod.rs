@@ -222,7 +222,9 @@ impl Consumer {
         if self.warming {
             self.drop_bare_answers(ctx, cluster);
         }
-        moved |= self.send_fetches(ctx, cluster);
+        if self.is_active() {
+            moved |= self.send_fetches(ctx, cluster);
+        }
         self.expire_polls(ctx);
         moved
     }
@@ -275,7 +277,12 @@ impl Consumer {
                     if let Some(poll) = self.polls.pop_front() {
                         resolve(ctx, Some(poll.ticket), CallResult::Records { records });
                     }
+                    if !self.polls_by_itself && self.polls.is_empty() {
+                        // The next fetches leave as poll returns, while the application is at work.
+                        self.send_fetches(ctx, cluster);
+                    }
                 }
+                // A poll that throws sends nothing.
                 Err((error, message)) => match self.polls.pop_front() {
                     Some(poll) => failed(ctx, Some(poll.ticket), error, &message),
                     // A loop ends with the exception that its poll raises.
@@ -283,10 +290,6 @@ impl Consumer {
                 },
             }
             returned = true;
-            if !self.polls_by_itself && self.polls.is_empty() {
-                // The next fetches leave as poll returns, while the application is at work.
-                self.send_fetches(ctx, cluster);
-            }
         }
         returned
     }

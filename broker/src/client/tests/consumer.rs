@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn orders() -> TopicPartition {
+pub(super) fn orders() -> TopicPartition {
     TopicPartition::new("orders", 0)
 }
 
 /// What a leader answers to a fetch of `orders-0`.
-fn fetched(session_id: i32, high_watermark: Offset, records: Bytes) -> FetchResponse {
+pub(super) fn fetched(session_id: i32, high_watermark: Offset, records: Bytes) -> FetchResponse {
     FetchResponse {
         error: ErrorCode::None,
         session_id,
@@ -16,7 +16,7 @@ fn fetched(session_id: i32, high_watermark: Offset, records: Bytes) -> FetchResp
     }
 }
 
-fn partition(error: ErrorCode, high_watermark: Offset, records: Bytes) -> FetchPartitionResponse {
+pub(super) fn partition(error: ErrorCode, high_watermark: Offset, records: Bytes) -> FetchPartitionResponse {
     FetchPartitionResponse {
         topic_id: topic_id("orders"),
         topic: crate::ids::TopicName::default(),
@@ -34,11 +34,11 @@ fn partition(error: ErrorCode, high_watermark: Offset, records: Bytes) -> FetchP
     }
 }
 
-fn nothing_new(session_id: i32) -> FetchResponse {
+pub(super) fn nothing_new(session_id: i32) -> FetchResponse {
     FetchResponse { error: ErrorCode::None, session_id, partitions: Vec::new(), node_endpoints: Vec::new() }
 }
 
-fn offset_is(offset: Offset) -> ListOffsetsResponse {
+pub(super) fn offset_is(offset: Offset) -> ListOffsetsResponse {
     let answer = ListOffsetsPartitionResponse {
         partition: orders(),
         error: ErrorCode::None,
@@ -49,7 +49,7 @@ fn offset_is(offset: Offset) -> ListOffsetsResponse {
     ListOffsetsResponse { partitions: vec![answer] }
 }
 
-fn epoch_ends(epoch: i32, end_offset: Offset) -> OffsetForLeaderEpochResponse {
+pub(super) fn epoch_ends(epoch: i32, end_offset: Offset) -> OffsetForLeaderEpochResponse {
     let answer = OffsetForLeaderEpochPartitionResponse {
         partition: orders(),
         error: ErrorCode::None,

@@ -28,6 +28,7 @@ use crate::time::{Now, Time, WallTime};
 mod admin;
 mod consumer;
 mod producer;
+mod vectors;
 
 /// One client and the cluster that the script plays.
 struct Script {
