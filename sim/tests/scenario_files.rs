@@ -100,6 +100,20 @@ fn complaint(from: &str, to: &str) -> String {
     Scenario::parse("bad.toml", &source).expect_err("this must not be taken for a scenario").to_string()
 }
 
+/// One run of the command shows them all, and nothing that only follows from them.
+#[test]
+fn mistakes_of_form_are_told_together() {
+    let source = GOOD
+        .replacen("id = \"example\"", "id = 7", 1)
+        .replacen("brokers = 3", "brokers = \"three\"", 1)
+        .replacen("latency = \"10ms\"", "latnecy = \"10ms\"", 1)
+        .replacen("count = 10", "count = \"ten\"", 1)
+        .replacen("kill = { leader", "kil = { leader", 1)
+        .replacen("leo = 13", "loe = 13", 1);
+    let invalid = Scenario::parse("bad.toml", &source).expect_err("much is wrong");
+    insta::assert_snapshot!("mistakes_of_form_are_told_together", invalid.to_string());
+}
+
 /// The client and the controller would both answer to it.
 #[test]
 fn name_of_a_client_and_of_a_controller_must_say_whom_it_means() {

@@ -13,6 +13,7 @@
 pub mod diagnostic;
 pub mod format;
 
+mod mistakes;
 mod parse;
 pub mod print;
 pub mod replay;
@@ -59,7 +60,7 @@ impl Scenario {
     /// Everything that is wrong with it, shown where it stands.
     pub fn parse(path: &str, source: &str) -> Result<Scenario, Invalid> {
         let invalid = |mistakes| Invalid { path: path.to_owned(), source: source.to_owned(), mistakes };
-        let file = parse::parse(source).map_err(|mistake| invalid(vec![mistake]))?;
+        let file = parse::parse(source).map_err(invalid)?;
         let steps = validate::validate(&file).map_err(invalid)?;
         Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps, command: None })
     }

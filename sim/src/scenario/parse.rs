@@ -6,16 +6,22 @@ use serde::Deserialize;
 
 use super::diagnostic::{Diagnostic, listed, nearest};
 use super::format::{Action, File, Spanned};
+use super::mistakes;
 use super::validate::{FORMAT, unknown_format};
 
-/// Reads a file. The first mistake ends it: what follows a syntax error cannot be trusted.
+/// Reads a file.
 ///
 /// # Errors
-/// The mistake, with its place.
-pub(super) fn parse(source: &str) -> Result<File, Diagnostic> {
-    toml::from_str(source).map_err(|error| {
-        let other = other_format(source);
-        other.unwrap_or_else(|| explain(error.message(), error.span(), source))
+/// The mistakes of its form, with their places, in the order of the file.
+pub(super) fn parse(source: &str) -> Result<File, Vec<Diagnostic>> {
+    mistakes::read(source).map_err(|errors| {
+        if let Some(other) = other_format(source) {
+            return vec![other];
+        }
+        let explained = errors.iter().map(|error| explain(error.message(), error.span(), source));
+        let mut mistakes: Vec<Diagnostic> = explained.collect();
+        mistakes.sort_by_key(|mistake| mistake.primary.0.start);
+        mistakes
     })
 }
 
