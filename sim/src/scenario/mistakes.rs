@@ -90,7 +90,8 @@ fn take_out(file: &mut DeTable, place: &Range<usize>, taken: &mut Taken) -> bool
 
 /// The key under which a place lies, or which lies there itself.
 fn key_at(table: &DeTable, place: &Range<usize>) -> Option<String> {
-    let is_here = |(key, value): &(&Spanned<_>, &Spanned<DeValue>)| surrounds(&key.span(), place) || holds(value, place);
+    let is_here =
+        |(key, value): &(&Spanned<_>, &Spanned<DeValue>)| surrounds(&key.span(), place) || holds(value, place);
     table.iter().find(is_here).map(|(key, _)| key.get_ref().to_string())
 }
 
