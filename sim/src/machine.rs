@@ -104,16 +104,10 @@ impl Program {
         }
     }
 
-    /// Panics if the program's state contradicts itself. A node that hosts many partitions looks at all of them
-    /// after one step in several, so that a step does not cost more for what it leaves alone.
+    /// Panics if the program's state contradicts itself, as far as it looks in this step.
     pub(crate) fn assert_invariants(&self, step: u64) {
         match self {
-            Program::Node(node) => {
-                let hosted = node.replicas().map_or(0, |replicas| replicas.partitions().len());
-                if step.is_multiple_of(1 + hosted as u64 / HOSTED_PER_LOOK) {
-                    node.assert_invariants();
-                }
-            }
+            Program::Node(node) => node.assert_invariants_in_turn(step),
             Program::Client(_) => {}
             #[cfg(test)]
             Program::Toy(_) => {}
@@ -130,9 +124,6 @@ impl Program {
         }
     }
 }
-
-/// A node with fewer partitions than this looks at its invariants after every step.
-const HOSTED_PER_LOOK: u64 = 64;
 
 /// Whether a machine's process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

@@ -21,8 +21,8 @@ pub enum LifecycleEvent {
         /// The epoch.
         broker_epoch: BrokerEpoch,
     },
-    /// The controller refused to register this broker.
-    RegistrationRefused {
+    /// The controller answered this broker's registration with an error.
+    RegistrationFailed {
         /// Why.
         error: ErrorCode,
     },

@@ -270,7 +270,7 @@ impl BrokerLifecycle {
 
     fn handle_registration(&mut self, ctx: &mut Context, response: BrokerRegistrationResponse) {
         if !response.error.is_none() {
-            ctx.emit(LifecycleEvent::RegistrationRefused { error: response.error });
+            ctx.emit(LifecycleEvent::RegistrationFailed { error: response.error });
             self.schedule_after_failure(ctx);
             return;
         }

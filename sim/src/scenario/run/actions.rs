@@ -100,6 +100,11 @@ impl Run<'_> {
     }
 
     /// The machine with this name; a client's name comes before a controller's.
+    /// The machine that a name of a condition means now: a client's name comes before a controller's.
+    pub(super) fn machine_called(&self, name: &str) -> Option<MachineId> {
+        self.client(name).or_else(|| self.resolve(&machine_named(name)).ok())
+    }
+
     fn named(&self, name: &str, resolved: &mut Resolved) -> Result<MachineId, Unresolved> {
         if let Some(client) = self.client(name) {
             return Ok(client);

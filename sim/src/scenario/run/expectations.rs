@@ -9,7 +9,7 @@ use crate::fault::MachineId;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Spanned, Spans};
-use crate::scenario::validate::{PlannedStep, error_code, machine_named};
+use crate::scenario::validate::{PlannedStep, error_code};
 
 /// How an expectation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +121,7 @@ impl Run<'_> {
     }
 
     pub(super) fn machines(&self, names: &Spanned<Names>) -> Vec<MachineId> {
-        let resolve = |name: &String| self.client(name).or_else(|| self.resolve(&machine_named(name)).ok());
-        names.value.0.iter().filter_map(resolve).collect()
+        names.value.0.iter().filter_map(|name| self.machine_called(name)).collect()
     }
 
     /// Whether something holds now, or comes to hold within the step's time. What held in time is counted.

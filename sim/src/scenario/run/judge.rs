@@ -10,7 +10,7 @@ use super::view;
 use crate::fault::MachineId;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::format::{Condition, Numbers, Spanned, Which};
-use crate::scenario::validate::{Machine, error_code, machine_named, partition_named};
+use crate::scenario::validate::{Machine, error_code, partition_named};
 
 /// One fact that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,11 +207,7 @@ impl Judge<'_, '_> {
     fn file(&mut self, condition: &Condition) {
         let (Some(file), Some(on)) = (&condition.file, &condition.on) else { return };
         for name in &on.value.0 {
-            let machine = match machine_named(name) {
-                Machine::Client(name) => self.run.client(&name),
-                other => self.run.resolve(&other).ok(),
-            };
-            let length = machine.and_then(|machine| view::file_length(&self.run.world, machine, &file.value));
+            let length = self.run.machine_called(name).and_then(|machine| view::file_length(&self.run.world, machine, &file.value));
             if let Some(wanted) = &condition.exists
                 && wanted.value != length.is_some()
             {

@@ -255,7 +255,7 @@ fn lifecycle_row(cast: &Cast, machine: MachineId, event: &LifecycleEvent) -> Opt
         }
         LifecycleEvent::LogDirectoryFailed { .. } => Some(row("offline", name, &[machine], "a log directory failed")),
         LifecycleEvent::HeartbeatRefused { error } => Some(row("beat!", name, &[machine], shown(*error))),
-        LifecycleEvent::RegistrationRefused { error } => Some(row("regist!", name, &[machine], shown(*error))),
+        LifecycleEvent::RegistrationFailed { error } => Some(row("regist!", name, &[machine], shown(*error))),
         LifecycleEvent::RequestRefused { api, error } => {
             Some(row("refuse", name, &[machine], format!("{}: {}", api.name(), shown(*error))))
         }
