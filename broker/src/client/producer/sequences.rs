@@ -71,7 +71,12 @@ impl Sequences {
         Some(batches.get(*first))
     }
 
-    /// Whether this batch, first in its queue, has to wait for others of its partition.
+    /// Whether this batch, first in its queue, has to wait for others of its partition
+    /// (`RecordAccumulator.shouldStopDrainBatchesForPartition`).
+    ///
+    /// Only what is in the queue is compared. A batch without numbers may so leave beside the first one that is sent
+    /// again, while the refusals of those between are still on their way: it is refused with
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER and takes its turn (`TransactionManager.canRetry`: it is not the next one).
     pub fn holds_back(&self, batch: &Batch, batches: &Batches) -> bool {
         let partition = &batch.partition;
         if self.producer.is_none() {

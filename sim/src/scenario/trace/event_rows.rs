@@ -271,8 +271,8 @@ fn lifecycle_row(cast: &Cast, machine: MachineId, event: &LifecycleEvent) -> Opt
 fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &ClientEvent) -> Option<Row> {
     let name = cast.name(machine);
     match event {
-        ClientEvent::BatchSent { partition, node, acks, .. } => {
-            memory.sent(partition, *node, name, *acks);
+        ClientEvent::BatchSent { partition, node, acks, first_sequence, .. } => {
+            memory.sent(partition, *node, (name, *acks, *first_sequence));
             None
         }
         ClientEvent::BatchAcked { partition, base_offset, records, acks } => {
@@ -283,12 +283,12 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
                 0.. => acked_row(partition, machine, who, *base_offset, *records),
             })
         }
-        ClientEvent::BatchRetried { partition, error, .. } => {
-            memory.forget(partition, name);
+        ClientEvent::BatchRetried { partition, error, first_sequence } => {
+            memory.forget(partition, name, Some(*first_sequence));
             Some(partition_row("retry", partition, machine, format!("{name}: {}", shown(*error))))
         }
         ClientEvent::BatchFailed { partition, error, records } => {
-            memory.forget(partition, name);
+            memory.forget(partition, name, None);
             let cause = format!("{name} n={records}: {}", shown(*error));
             Some(partition_row("fail", partition, machine, cause))
         }

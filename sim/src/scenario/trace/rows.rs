@@ -113,6 +113,8 @@ pub(super) struct Memory {
 struct OnItsWay {
     client: String,
     acks: Acks,
+    /// −1 without idempotence.
+    first_sequence: i32,
 }
 
 /// A change of the picture, and the row to draw after it.
@@ -251,9 +253,10 @@ pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
 
 impl Memory {
     /// A batch is on its way.
-    pub(super) fn sent(&mut self, partition: &TopicPartition, leader: NodeId, client: &str, acks: Acks) {
+    pub(super) fn sent(&mut self, partition: &TopicPartition, leader: NodeId, batch: (&str, Acks, i32)) {
+        let (client, acks, first_sequence) = batch;
         let way = (partition.clone(), leader);
-        self.sent.entry(way).or_default().push(OnItsWay { client: client.to_owned(), acks });
+        self.sent.entry(way).or_default().push(OnItsWay { client: client.to_owned(), acks, first_sequence });
     }
 
     /// Whose batch a leader has just taken: the oldest on its way with these acks.
@@ -274,11 +277,15 @@ impl Memory {
         }
     }
 
-    /// A batch of this client is no longer on its way as it was.
-    pub(super) fn forget(&mut self, partition: &TopicPartition, client: &str) {
+    /// A batch of this client is no longer on its way as it was, unless a leader has taken it: the one that begins with
+    /// this sequence number, or the oldest where it is not known.
+    pub(super) fn forget(&mut self, partition: &TopicPartition, client: &str, first_sequence: Option<i32>) {
+        let is_it = |batch: &OnItsWay| {
+            batch.client == client && first_sequence.is_none_or(|first_sequence| batch.first_sequence == first_sequence)
+        };
         for ((sent_to, _), batches) in &mut self.sent {
             if sent_to == partition
-                && let Some(index) = batches.iter().position(|batch| batch.client == client)
+                && let Some(index) = batches.iter().position(is_it)
             {
                 batches.remove(index);
                 return;
