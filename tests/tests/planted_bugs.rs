@@ -55,6 +55,13 @@ fn assert_caught(file: &str, name: &str, verdict: Verdict) {
     assert_eq!(report.verdict, Verdict::Pass, "{name}: without the bug: {}", report.failures.join("\n"));
 }
 
+/// With the bug this check says these words; without it, all is well.
+fn assert_told(file: &str, name: &str, words: &str) {
+    assert_caught(file, name, Verdict::Safety);
+    let found = play(&read(file)).failures.join("\n");
+    assert!(found.contains(words), "{name} found something else: {found}");
+}
+
 /// With the bug the core does not recover, for this reason; without it, it does.
 fn assert_not_recovered(file: &str, reason: &str) {
     assert_caught(file, "liveness", Verdict::Liveness);
@@ -74,13 +81,15 @@ fn assert_promised_nothing(file: &str) {
 enum Shows {
     /// This check reports it.
     Check(&'static str),
+    /// This check reports it, in these words.
+    Words(&'static str, &'static str),
     /// The core does not recover, for this reason.
     Stuck(&'static str),
     /// Not at all: so much has really been lost that Kafka promises nothing.
     Nothing,
 }
 
-use Shows::{Check, Nothing, Stuck};
+use Shows::{Check, Nothing, Stuck, Words};
 
 /// One test a planted bug, so that they run beside each other, and the list of all that are played.
 macro_rules! planted {
@@ -93,6 +102,7 @@ macro_rules! planted {
             fn $test() {
                 match $shows {
                     Check(name) => assert_caught($file, name, Verdict::Safety),
+                    Words(name, words) => assert_told($file, name, words),
                     Stuck(reason) => assert_not_recovered($file, reason),
                     Nothing => assert_promised_nothing($file),
                 }
@@ -138,6 +148,22 @@ planted! {
     a_voter_that_forgets_whom_it_has_voted_for: "more/vote-not-durable" => Check("one-leader-per-epoch");
     eligible_leaders_that_miss_what_is_committed_without_them: "more/elr-outlives-min-isr" =>
         Check("isr-within-replicas");
+    an_offset_index_of_what_was_cut_off: "more/truncation-keeps-offset-index" =>
+        Words("on-disk-truth", ".index: it has offset");
+    a_time_index_of_what_was_cut_off: "more/truncation-keeps-time-index" =>
+        Words("on-disk-truth", ".timeindex: it has timestamp");
+    a_leader_epoch_that_no_file_knows: "more/epochs-not-checkpointed" =>
+        Words("on-disk-truth", "leader-epoch-checkpoint: it says []");
+    a_checkpoint_that_takes_what_is_written_for_committed: "more/high-watermark-checkpoint-ahead" =>
+        Words("on-disk-truth", "replication-offset-checkpoint: it has orders-0 at");
+    a_checkpoint_that_takes_what_is_written_for_synced: "more/recovery-point-checkpoint-ahead" =>
+        Words("on-disk-truth", "recovery-point-offset-checkpoint: it has orders-0 at");
+    a_checkpoint_that_gives_up_what_is_there: "more/log-start-checkpoint-ahead" =>
+        Words("on-disk-truth", "log-start-offset-checkpoint: it has orders-0 at");
+    a_snapshot_that_expects_the_batch_after_the_next: "more/snapshot-ahead-of-itself" =>
+        Words("on-disk-truth", ".snapshot: producer");
+    a_deletion_of_the_segment_that_is_written_to: "more/deletion-takes-active-segment" =>
+        Words("on-disk-truth", "its segment files are gone");
     a_loss_within_the_budget_is_a_bug: "more/loss-within-the-budget" => Check("leader-completeness");
     a_loss_beyond_the_budget_is_nobodys_fault: "more/loss-beyond-the-budget" => Nothing;
     a_partition_whose_only_replica_may_not_lead_again: "liveness" =>
@@ -172,7 +198,7 @@ fn every_property_has_a_planted_bug() {
             assert_eq!(file, name, "a planted bug is named after the check that finds it");
             Some((*name).to_owned())
         }
-        Check(_) | Stuck(_) | Nothing => None,
+        Check(_) | Words(..) | Stuck(_) | Nothing => None,
     });
     let wanted: BTreeSet<String> = PROPERTIES.iter().map(|property| property.name.to_owned()).collect();
     assert_eq!(caught.collect::<BTreeSet<_>>(), wanted, "a property without a planted bug may be one that cannot fail");

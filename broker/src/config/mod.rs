@@ -381,4 +381,20 @@ pub enum Switch {
     LogStartWithoutSnapshot,
     /// A broker acts as leader of the partitions that it is the preferred leader of, whoever the controllers elected.
     PreferredReplicaAlwaysLeads,
+    /// A truncation cuts a segment's batches and leaves its offset index as it is.
+    TruncationKeepsOffsetIndex,
+    /// A truncation cuts a segment's batches and leaves its time index as it is.
+    TruncationKeepsTimeIndex,
+    /// A new leader epoch is noted in memory and not written to leader-epoch-checkpoint.
+    EpochsNotCheckpointed,
+    /// The checkpoint of high watermarks holds log end offsets.
+    HighWatermarkCheckpointAhead,
+    /// The checkpoint of recovery points holds log end offsets.
+    RecoveryPointCheckpointAhead,
+    /// The checkpoint of log start offsets holds log end offsets.
+    LogStartCheckpointAhead,
+    /// Producer snapshots hold sequence numbers one above the last.
+    SnapshotAheadOfItself,
+    /// When segments are deleted, the files of the one that is written to go with them.
+    DeletionTakesActiveSegment,
 }

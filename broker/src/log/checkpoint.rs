@@ -59,7 +59,15 @@ pub fn read_offsets(
     name: &str,
 ) -> Result<BTreeMap<TopicPartition, Offset>, CheckpointError> {
     let Some(bytes) = files::read_whole(ctx, &format!("{directory}/{name}"))? else { return Ok(BTreeMap::new()) };
-    parse_lines(&bytes)?.into_iter().map(|line| parse_offset(line).ok_or(CheckpointError::Malformed)).collect()
+    parse_offsets(&bytes)
+}
+
+/// What a checkpoint file with this content says; an empty one has no entries.
+///
+/// # Errors
+/// A malformed content.
+pub fn parse_offsets(bytes: &[u8]) -> Result<BTreeMap<TopicPartition, Offset>, CheckpointError> {
+    parse_lines(bytes)?.into_iter().map(|line| parse_offset(line).ok_or(CheckpointError::Malformed)).collect()
 }
 
 fn parse_offset(line: &str) -> Option<(TopicPartition, Offset)> {

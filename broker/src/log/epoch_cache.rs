@@ -20,7 +20,16 @@ use crate::context::Context;
 use crate::ids::{LeaderEpoch, Offset};
 use crate::storage::StorageResult;
 
-const FILE: &str = "leader-epoch-checkpoint";
+/// The file in a log's directory.
+pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+
+/// The entries in a file with this content; an empty one has none.
+///
+/// # Errors
+/// A malformed content.
+pub fn parse_epochs(bytes: &[u8]) -> Result<Vec<EpochEntry>, CheckpointError> {
+    checkpoint::parse_lines(bytes)?.into_iter().map(|line| parse_entry(line).ok_or(CheckpointError::Malformed)).collect()
+}
 
 /// The epochs of one log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +44,8 @@ impl EpochCache {
     /// Reads the file; none or an empty one has no entries.
     pub(crate) fn load(ctx: &mut Context, directory: &Arc<str>) -> Result<EpochCache, CheckpointError> {
         let mut cache = EpochCache { directory: directory.clone(), entries: Vec::new(), write_pending: false };
-        let Some(bytes) = files::read_whole(ctx, &format!("{directory}/{FILE}"))? else { return Ok(cache) };
-        for line in checkpoint::parse_lines(&bytes)? {
-            let entry = parse_entry(line).ok_or(CheckpointError::Malformed)?;
+        let Some(bytes) = files::read_whole(ctx, &format!("{directory}/{LEADER_EPOCHS}"))? else { return Ok(cache) };
+        for entry in parse_epochs(&bytes)? {
             cache.insert(entry);
         }
         Ok(cache)
@@ -129,7 +137,7 @@ impl EpochCache {
     /// Writes the file: temporary file, sync, rename, directory sync.
     pub(crate) fn write(&mut self, ctx: &mut Context) -> StorageResult<()> {
         let lines = self.entries.iter().map(|entry| format!("{} {}", entry.leader_epoch, entry.start_offset));
-        files::write_atomically(ctx, &self.directory, FILE, checkpoint::format_lines(lines).as_bytes())?;
+        files::write_atomically(ctx, &self.directory, LEADER_EPOCHS, checkpoint::format_lines(lines).as_bytes())?;
         self.write_pending = false;
         Ok(())
     }

@@ -49,8 +49,9 @@ mod unified;
 mod tests;
 
 pub use append::batch_fact;
+pub use epoch_cache::{LEADER_EPOCHS, parse_epochs};
 pub use producer_entry::{BATCHES_TO_RETAIN, BatchMetadata, ProducerEntry};
-pub use producer_state::{ProducerState, TransactionSpan};
+pub use producer_state::{ProducerState, TransactionSpan, decode_snapshot};
 pub use transaction_index::AbortedTransactionEntry;
 pub use types::*;
 pub use unified::Log;

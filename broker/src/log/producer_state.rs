@@ -58,6 +58,8 @@ pub struct ProducerState {
     snapshot_offset: Offset,
     /// The switch [`Switch::TrustCorruptSnapshot`].
     trusts_snapshots: bool,
+    /// The switch [`Switch::SnapshotAheadOfItself`].
+    snapshots_next_sequence: bool,
     /// Whether [`Hazard::SnapshotKeepsLastBatch`] is mended.
     snapshots_all_batches: bool,
 }
@@ -75,6 +77,7 @@ impl ProducerState {
             map_end_offset: 0,
             snapshot_offset: 0,
             trusts_snapshots: behaviour.is(Switch::TrustCorruptSnapshot),
+            snapshots_next_sequence: behaviour.is(Switch::SnapshotAheadOfItself),
             snapshots_all_batches: behaviour.mends(Hazard::SnapshotKeepsLastBatch),
         })
     }
@@ -258,7 +261,11 @@ impl ProducerState {
         let offset = self.map_end_offset;
         let file = ctx.storage.create(&self.snapshot_path(offset))?;
         ctx.storage.truncate(file, 0)?;
-        ctx.storage.append(file, &encode_snapshot(&self.producers, self.snapshots_all_batches))?;
+        let mut content = encode_snapshot(&self.producers, self.snapshots_all_batches);
+        if self.snapshots_next_sequence {
+            content = encode_snapshot(&one_sequence_ahead(&self.producers), self.snapshots_all_batches);
+        }
+        ctx.storage.append(file, &content)?;
         if sync && !self.trusts_snapshots {
             ctx.storage.sync(file)?;
             self.unsynced.remove(&offset);
@@ -317,6 +324,15 @@ fn list_snapshots(ctx: &mut Context, directory: &str) -> StorageResult<BTreeSet<
     Ok(snapshots.filter_map(|name| files::offset_of(name)).collect())
 }
 
+/// What [`Switch::SnapshotAheadOfItself`] writes down.
+fn one_sequence_ahead(producers: &BTreeMap<ProducerId, ProducerEntry>) -> BTreeMap<ProducerId, ProducerEntry> {
+    let mut ahead = producers.clone();
+    for batch in ahead.values_mut().filter_map(|entry| entry.batches.back_mut()) {
+        batch.last_sequence += 1;
+    }
+    ahead
+}
+
 /// Version, checksum of the rest, entries (`ProducerSnapshot`, version 1).
 ///
 /// With `all_batches` a producer has an entry for each batch that is remembered, oldest first; Kafka writes only the last.
@@ -351,7 +367,10 @@ fn encode_entry(out: &mut Vec<u8>, entry: &ProducerEntry, batch: Option<&BatchMe
 
 /// Reads a snapshot. Of each producer it holds only the last batch, so after a restart only that one
 /// is recognised as a duplicate, unless the log behind the snapshot is replayed.
-pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Vec<ProducerEntry>, RecordError> {
+///
+/// # Errors
+/// Another version, a wrong checksum, or an end too early.
+pub fn decode_snapshot(bytes: &[u8]) -> Result<Vec<ProducerEntry>, RecordError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.i16()? != SNAPSHOT_VERSION {
         return Err(RecordError::InvalidRecord);

@@ -43,6 +43,13 @@ pub(crate) struct Segment {
     first_batch_timestamp: Option<i64>,
 }
 
+/// Indexes that a truncation leaves as they are: none, but for planted bugs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeptIndexes {
+    pub(crate) offsets: bool,
+    pub(crate) times: bool,
+}
+
 impl Segment {
     /// Opens or creates the segment's files. The second value: whether its transaction index makes sense.
     pub(crate) fn open(
@@ -235,14 +242,29 @@ impl Segment {
     }
 
     /// Cuts off what lies at `offset` and beyond; how many bytes that were.
-    pub(crate) fn truncate_to(&mut self, ctx: &mut Context, offset: Offset) -> Result<u64, ReadError> {
+    pub(crate) fn truncate_to(
+        &mut self,
+        ctx: &mut Context,
+        offset: Offset,
+        kept: KeptIndexes,
+    ) -> Result<u64, ReadError> {
         let cut = self.find(ctx, offset)?.map(|batch| batch.position);
-        self.cut(ctx, offset, cut).map_err(ReadError::Storage)
+        self.cut(ctx, offset, cut, kept).map_err(ReadError::Storage)
     }
 
-    fn cut(&mut self, ctx: &mut Context, offset: Offset, position: Option<u64>) -> StorageResult<u64> {
-        self.offset_index.truncate_to(ctx, offset)?;
-        self.time_index.truncate_to(ctx, offset)?;
+    fn cut(
+        &mut self,
+        ctx: &mut Context,
+        offset: Offset,
+        position: Option<u64>,
+        kept: KeptIndexes,
+    ) -> StorageResult<u64> {
+        if !kept.offsets {
+            self.offset_index.truncate_to(ctx, offset)?;
+        }
+        if !kept.times {
+            self.time_index.truncate_to(ctx, offset)?;
+        }
         self.transaction_index.truncate_to(ctx, offset)?;
         let before = self.size;
         if let Some(position) = position {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::files::{self, DELETED, LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX};
 use super::loader::rebuild_producer_state;
-use super::segment::Segment;
+use super::segment::{KeptIndexes, Segment};
 use super::{Log, ReadError};
 use crate::config::Switch;
 use crate::context::Context;
@@ -47,7 +47,11 @@ impl Log {
         let keep = self.segments.partition_point(|segment| segment.base_offset <= offset);
         let removed = self.segments.split_off(keep);
         self.delete_segments(ctx, &removed)?;
-        match self.active().truncate_to(ctx, offset) {
+        let kept = KeptIndexes {
+            offsets: self.behaviour.is(Switch::TruncationKeepsOffsetIndex),
+            times: self.behaviour.is(Switch::TruncationKeepsTimeIndex),
+        };
+        match self.active().truncate_to(ctx, offset, kept) {
             Ok(_) => {}
             Err(ReadError::Storage(error)) => return Err(error),
             // The cut cannot be found in a damaged file: to Kafka an exception, to the owner a failed disk.
@@ -145,7 +149,10 @@ impl Log {
     /// Renames the files of segments that are no longer in the books, with their producer snapshots.
     pub(crate) fn delete_segments(&mut self, ctx: &mut Context, removed: &[Segment]) -> StorageResult<()> {
         let delay = self.settings.file_delete_delay;
-        let bases: BTreeSet<Offset> = removed.iter().map(|segment| segment.base_offset).collect();
+        let mut bases: BTreeSet<Offset> = removed.iter().map(|segment| segment.base_offset).collect();
+        if self.behaviour.is(Switch::DeletionTakesActiveSegment) {
+            bases.extend(self.segments.last().map(|active| active.base_offset));
+        }
         let mut paths = rename_segments(ctx, &self.directory, bases.iter().copied())?;
         for base_offset in bases {
             if let Some(snapshot) = self.producers.forget_snapshot(base_offset) {

@@ -129,6 +129,12 @@ impl Log {
         self.epochs.entries()
     }
 
+    /// Whether a truncation has changed the epoch cache and `leader-epoch-checkpoint` has not been written since: it
+    /// then holds entries too many, never too few.
+    pub fn epochs_are_to_be_written(&self) -> bool {
+        self.epochs.write_pending
+    }
+
     /// Where `epoch` ends here; `None` is Kafka's (−1, −1).
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEndOffset> {
         self.epochs.end_offset_for(epoch, self.log_end_offset)
@@ -144,6 +150,10 @@ impl Log {
     /// # Errors
     /// The disk failed.
     pub fn assign_epoch(&mut self, ctx: &mut Context, epoch: LeaderEpoch, start_offset: Offset) -> StorageResult<()> {
+        if self.behaviour.is(Switch::EpochsNotCheckpointed) {
+            self.epochs.insert(EpochEntry { leader_epoch: epoch, start_offset });
+            return Ok(());
+        }
         let result = self.epochs.assign(ctx, epoch, start_offset);
         self.reported(ctx, result)
     }

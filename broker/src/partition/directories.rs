@@ -23,6 +23,7 @@ use super::loading::Loading;
 use super::local_partition::Partition;
 use super::manager::{Hosted, LogDirectory, ReplicaManager};
 use super::output::PartitionOutput;
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::PartitionEvent;
 use crate::ids::{BrokerEpoch, DirectoryId, Offset, TopicPartition};
@@ -144,7 +145,9 @@ impl ReplicaManager {
         let mut by_directory: BTreeMap<DirectoryId, BTreeMap<TopicPartition, Offset>> = BTreeMap::new();
         for (name, partition) in self.partitions.iter().filter_map(|(name, hosted)| Some((name, hosted.online()?))) {
             let offsets = by_directory.entry(partition.directory).or_default();
-            offsets.insert(name.clone(), partition.log.high_watermark());
+            let log = &partition.log;
+            let is_ahead = self.config.behaviour.is(Switch::HighWatermarkCheckpointAhead);
+            offsets.insert(name.clone(), if is_ahead { log.log_end_offset() } else { log.high_watermark() });
         }
         for (directory, offsets) in by_directory {
             self.write_checkpoint(ctx, directory, HIGH_WATERMARKS, &offsets);
@@ -153,16 +156,17 @@ impl ReplicaManager {
 
     /// Writes the recovery points of a directory.
     pub(super) fn checkpoint_recovery_points(&mut self, ctx: &mut Context, directory: DirectoryId) {
-        let offsets = self.logs_in(directory).map(|(name, log)| (name.clone(), log.recovery_point())).collect();
+        let is_ahead = self.config.behaviour.is(Switch::RecoveryPointCheckpointAhead);
+        let offset = |log: &Log| if is_ahead { log.log_end_offset() } else { log.recovery_point() };
+        let offsets = self.logs_in(directory).map(|(name, log)| (name.clone(), offset(log))).collect();
         self.write_checkpoint(ctx, directory, RECOVERY_POINTS, &offsets);
     }
 
     /// Writes the log start offsets of a directory: only of logs that start inside their first segment.
     pub(super) fn checkpoint_log_starts(&mut self, ctx: &mut Context, directory: DirectoryId) {
-        let offsets = self
-            .logs_in(directory)
-            .filter_map(|(name, log)| Some((name.clone(), log.log_start_to_checkpoint()?)))
-            .collect();
+        let is_ahead = self.config.behaviour.is(Switch::LogStartCheckpointAhead);
+        let offset = |log: &Log| if is_ahead { Some(log.log_end_offset()) } else { log.log_start_to_checkpoint() };
+        let offsets = self.logs_in(directory).filter_map(|(name, log)| Some((name.clone(), offset(log)?))).collect();
         self.write_checkpoint(ctx, directory, LOG_STARTS, &offsets);
     }
 

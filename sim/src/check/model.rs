@@ -57,6 +57,10 @@ pub struct Replica {
     pub log_end_offset: Offset,
     /// Its high watermark.
     pub high_watermark: Offset,
+    /// The highest high watermark that it has had on this disk.
+    pub highest_high_watermark: Offset,
+    /// The highest log start that it has had on this disk.
+    pub highest_log_start_offset: Offset,
     /// The epoch in which it leads; none while it does not.
     pub leads_in: Option<LeaderEpoch>,
     /// The leader epoch that it knows; none before it has heard of one.
@@ -131,6 +135,18 @@ impl Replica {
     /// Whether it has this very batch.
     pub fn holds(&self, batch: &BatchFact) -> bool {
         self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch))
+    }
+
+    fn set_high_watermark(&mut self, to: Offset) {
+        self.high_watermark = to;
+        self.highest_high_watermark = self.highest_high_watermark.max(to);
+    }
+
+    fn set_log_start(&mut self, to: Offset) {
+        self.log_start_offset = to;
+        self.highest_log_start_offset = self.highest_log_start_offset.max(to);
+        // The high watermark goes along.
+        self.highest_high_watermark = self.highest_high_watermark.max(to);
     }
 
     fn truncate(&mut self, end: Offset) {
@@ -285,12 +301,12 @@ impl Model {
                 let replica = self.replica_mut(partition, machine);
                 replica.batches.clear();
                 replica.verified_to.set(0);
-                replica.log_start_offset = *offset;
+                replica.set_log_start(*offset);
                 replica.log_end_offset = *offset;
-                replica.high_watermark = *offset;
+                replica.set_high_watermark(*offset);
             }
             LogEvent::LogStartOffsetMoved { partition, to, .. } => {
-                self.replica_mut(partition, machine).log_start_offset = *to;
+                self.replica_mut(partition, machine).set_log_start(*to);
             }
             LogEvent::LogLoaded { partition, log_start_offset, log_end_offset, .. } => {
                 let replica = self.replica_mut(partition, machine);
@@ -302,7 +318,7 @@ impl Model {
                     replica.batches.extend(unsaid);
                 }
                 replica.truncate(*log_end_offset);
-                replica.log_start_offset = *log_start_offset;
+                replica.set_log_start(*log_start_offset);
                 replica.leads_in = None;
                 replica.is_open = true;
             }
@@ -319,7 +335,7 @@ impl Model {
                 let replica = self.replica_mut(partition, machine);
                 replica.leads_in = Some(*leader_epoch);
                 replica.epoch = Some(*leader_epoch);
-                replica.high_watermark = *high_watermark;
+                replica.set_high_watermark(*high_watermark);
                 replica.isr = isr.iter().copied().collect();
                 replica.proposed.clear();
                 if self.partition_of(partition, machine).is_some() {
@@ -334,7 +350,7 @@ impl Model {
                 replica.proposed.clear();
             }
             PartitionEvent::HighWatermarkAdvanced { partition, to, as_leader, .. } => {
-                self.replica_mut(partition, machine).high_watermark = *to;
+                self.replica_mut(partition, machine).set_high_watermark(*to);
                 if *as_leader {
                     self.commit(partition, machine, *to);
                 }

@@ -1,31 +1,44 @@
-//! What lies in a machine's log files is what its events have said.
+//! What lies in a machine's log directories is what its logs have said and believe.
 //!
-//! Simplified: only the batches in the segments (`.log`) are compared. Not looked at are the offset and time indexes, the
-//! producer snapshots, the leader-epoch checkpoint (which Kafka writes some time after a truncation, so that it may be
-//! ahead of the log between the two), and the checkpoints of high watermarks and log starts. Of those a bug is found
-//! only by what a recovery makes of them. Recovery points have a check of their own, `recovery-point-durable`.
+//! ```text
+//!   .log                               exactly the batches that were said
+//!   .index .timeindex                  may lag: every entry names a batch that is there            (indexes)
+//!   .snapshot                          may be torn by a power cut: else it agrees with the batches (snapshots)
+//!   leader-epoch-checkpoint            never lacks an entry; what a truncation took may stay a while
+//!   replication-offset-checkpoint      may lag: no high watermark that the replica has not had     (checkpoints)
+//!   recovery-point-offset-checkpoint   may lag: never above the recovery point
+//!   log-start-offset-checkpoint        may lag: no log start that the replica has not had
+//! ```
+//!
+//! That what lies below a recovery point is durable is a property of its own, `recovery-point-durable`.
+//!
+//! Simplified: transaction indexes are not compared: no client of Trial writes transactions yet, so no world has one.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use trial_broker::event::BatchFact;
-use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::ids::{Offset, ProducerId, TopicPartition};
 use trial_broker::input::Lane;
-use trial_broker::log::batch_fact;
-use trial_broker::record::batches;
+use trial_broker::log::{EpochEntry, LEADER_EPOCHS, Log, batch_fact, parse_epochs};
+use trial_broker::node::Node;
+use trial_broker::record::{BatchView, batches};
 
 use super::log_matching::METADATA_TOPIC;
 use super::model::{Model, Replica};
 use super::{Finding, Property};
 use crate::disk::{CachedFile, Disk, PAGE_BYTES};
 use crate::fault::MachineId;
-use crate::machine::Machine;
 use crate::world::World;
+
+mod checkpoints;
+mod indexes;
+mod snapshots;
 
 pub(super) const PROPERTY: Property = Property {
     name: "on-disk-truth",
-    rule: "the batches in a running machine's segment files are those that its log has said it holds",
-    source: "storage.internals.log.LocalLog",
+    rule: "the files in a running machine's log directories say what its logs have said and believe, or older truth where Kafka lets them lag",
+    source: "storage.internals.log.LocalLog, LogSegment, ProducerStateManager; LeaderEpochFileCache; LogManager",
 };
 
 /// What has been read of the segments. Nothing is taken on trust: pages are compared by the hashes of their bytes, and
@@ -33,6 +46,9 @@ pub(super) const PROPERTY: Property = Property {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
     segments: BTreeMap<(MachineId, u32), Segment>,
+    /// Files beside the segments that were found in order, as they were then, and the segment with them.
+    beside: BTreeMap<(MachineId, u32), (Content, Content)>,
+    checkpoints: checkpoints::Checkpoints,
     /// How many sweeps there were.
     sweeps: usize,
 }
@@ -40,11 +56,23 @@ pub(super) struct Check {
 /// So many replicas of which nothing was said are looked at in each sweep, in turn: all of them in a small cluster.
 const QUIET_REPLICAS: usize = 128;
 
+/// The content of a file: its length, and a number for each page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Content {
+    length: u64,
+    pages: Vec<u64>,
+}
+
+impl Content {
+    fn of(file: &CachedFile) -> Content {
+        Content { length: file.length(), pages: file.page_digests().collect() }
+    }
+}
+
 /// A segment file as it was when it was last looked at.
 #[derive(Clone, Debug, Default)]
 struct Segment {
-    length: u64,
-    pages: Vec<u64>,
+    content: Content,
     batches: Vec<Held>,
 }
 
@@ -57,12 +85,16 @@ struct Held {
     last: Offset,
     checksum: u32,
     is_valid: bool,
+    max_timestamp: i64,
+    /// Whose it is, and its last sequence number; none for markers and for what no idempotent producer wrote.
+    written_by: Option<(ProducerId, i32)>,
 }
 
 impl Check {
     /// Looks at every replica, and reads every byte again.
     pub(super) fn sweep_all(&mut self, world: &World, model: &Model) -> Option<Finding> {
         self.segments.clear();
+        self.beside.clear();
         self.compare_all(world, model, |_, _| true)
     }
 
@@ -92,8 +124,9 @@ impl Check {
             let directory = partition.to_string();
             let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(*id, file));
             let numbers: Vec<u32> = files.map(|file| file.number).collect();
+            let log = machine.node().and_then(|node| log_of(node, partition));
             // A log that was loaded and then let go, for its topic had been deleted meanwhile, has nothing to say.
-            if numbers.is_empty() && !is_held(machine, partition) {
+            if numbers.is_empty() && log.is_none() {
                 continue;
             }
             replica.is_unswept.set(false);
@@ -102,9 +135,35 @@ impl Check {
                 true => Some(": its segment files are gone".to_owned()),
                 false => compare(held, replica),
             };
+            let message = message.or_else(|| self.look_beside(*id, machine.disk(), &directory));
+            let message = message.or_else(|| log.and_then(|log| compare_epochs(machine.disk(), log)));
             if let Some(message) = message {
                 let message = format!("machine {id}: {partition}{message}");
                 return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
+            }
+        }
+        self.checkpoints.look(world, model)
+    }
+
+    /// Looks at the indexes and producer snapshots of a log, as far as they or their segments have changed.
+    fn look_beside(&mut self, machine: MachineId, disk: &Disk, directory: &str) -> Option<String> {
+        let segments: BTreeMap<Offset, &Segment> = disk
+            .files_of(directory, ".log")
+            .filter_map(|file| Some((base_offset(&file)?, &self.segments[&(machine, file.number)])))
+            .collect();
+        let nothing = Segment::default();
+        for (ending, disagrees) in BESIDE {
+            for file in disk.files_of(directory, ending) {
+                let Some(base) = base_offset(&file) else { continue };
+                let segment = segments.get(&base).copied().unwrap_or(&nothing);
+                let seen = (Content::of(&file), segment.content.clone());
+                if self.beside.get(&(machine, file.number)) == Some(&seen) {
+                    continue;
+                }
+                if let Some(message) = disagrees(base, &file.read_from(0), segment, &segments) {
+                    return Some(format!(", {}: {message}", file.name));
+                }
+                self.beside.insert((machine, file.number), seen);
             }
         }
         None
@@ -118,37 +177,95 @@ impl Check {
 
 impl Segment {
     fn look(&mut self, file: &CachedFile) {
-        let pages: Vec<u64> = file.page_digests().collect();
-        if (file.length(), &pages) == (self.length, &self.pages) {
+        let content = Content::of(file);
+        if content == self.content {
             return;
         }
-        let same = pages.iter().zip(&self.pages).take_while(|(one, other)| one == other).count();
+        let same = content.pages.iter().zip(&self.content.pages).take_while(|(one, other)| one == other).count();
         // Zeros at the end of a page do not show in its hash: where a length has changed, so may bytes have.
         let mut unchanged = (same * PAGE_BYTES) as u64;
-        if file.length() != self.length {
-            unchanged = unchanged.min(file.length()).min(self.length);
+        if content.length != self.content.length {
+            unchanged = unchanged.min(content.length).min(self.content.length);
         }
         self.batches.truncate(self.batches.partition_point(|batch| batch.end <= unchanged));
         let mut end = self.batches.last().map_or(0, |last| last.end);
         for batch in batches(&file.read_from(end)).flatten() {
             end += batch.size() as u64;
-            self.batches.push(Held {
-                end,
-                first: batch.base_offset(),
-                last: batch.last_offset(),
-                checksum: batch.checksum(),
-                is_valid: batch.is_valid(),
-            });
+            self.batches.push(Held::new(end, &batch));
         }
-        (self.length, self.pages) = (file.length(), pages);
+        self.content = content;
+    }
+
+    /// The batch that ends with this offset, and where it begins in the file.
+    fn batch_ending_at(&self, last: Offset) -> Option<(u64, &Held)> {
+        let index = self.batches.partition_point(|batch| batch.last < last);
+        let batch = self.batches.get(index).filter(|batch| batch.last == last)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.batches[before].end);
+        Some((start, batch))
     }
 }
 
-/// Whether the process holds the replica's log open: it has a segment file at least then, if an empty one.
-fn is_held(machine: &Machine, partition: &TopicPartition) -> bool {
-    let replicas = machine.node().and_then(|node| node.replicas());
-    partition.topic.as_str() == METADATA_TOPIC
-        || replicas.is_some_and(|replicas| replicas.partition(partition).is_some())
+impl Held {
+    fn new(end: u64, batch: &BatchView) -> Held {
+        let is_sequenced = batch.producer_id().is_some() && batch.base_sequence() >= 0 && !batch.is_control();
+        Held {
+            end,
+            first: batch.base_offset(),
+            last: batch.last_offset(),
+            checksum: batch.checksum(),
+            is_valid: batch.is_valid(),
+            max_timestamp: batch.max_timestamp(),
+            written_by: is_sequenced.then(|| (batch.producer_id(), last_sequence(batch))),
+        }
+    }
+}
+
+/// Sequence numbers begin again at 0 behind the largest.
+fn last_sequence(batch: &BatchView) -> i32 {
+    let last = i64::from(batch.base_sequence()) + i64::from(batch.last_offset_delta());
+    (last % (i64::from(i32::MAX) + 1)) as i32
+}
+
+/// The offset that the name of a segment's file begins with.
+fn base_offset(file: &CachedFile) -> Option<Offset> {
+    file.name.split_once('.').and_then(|(digits, _)| digits.parse().ok())
+}
+
+/// What one of the files beside the segments says that is not so: its offset, its bytes, the segment of that offset, all.
+type Disagrees = fn(Offset, &[u8], &Segment, &BTreeMap<Offset, &Segment>) -> Option<String>;
+
+/// The kinds of files beside the segments.
+const BESIDE: [(&str, Disagrees); 3] =
+    [(".index", indexes::offsets), (".timeindex", indexes::times), (".snapshot", snapshots::producers)];
+
+/// The log of a partition, if the process holds it open: it has a segment file at least then, if an empty one.
+pub(super) fn log_of<'a>(node: &'a Node, partition: &TopicPartition) -> Option<&'a Log> {
+    match partition.topic.as_str() == METADATA_TOPIC {
+        true => Some(node.raft().log()),
+        false => Some(node.replicas()?.partition(partition)?.log()),
+    }
+}
+
+/// The epoch cache is written, synced, before the batches of a new epoch; what a truncation took from it is
+/// written a little later (`LeaderEpochFileCache`).
+fn compare_epochs(disk: &Disk, log: &Log) -> Option<String> {
+    let content = disk.content(&format!("{}/{LEADER_EPOCHS}", log.directory())).unwrap_or_default();
+    let Ok(written) = parse_epochs(&content) else { return Some(format!(", {LEADER_EPOCHS}: it cannot be read")) };
+    let believed = log.epoch_entries();
+    let lacks = |entry: &&EpochEntry| {
+        let holds = |known: &EpochEntry| {
+            known.leader_epoch == entry.leader_epoch && known.start_offset <= entry.start_offset
+        };
+        !written.iter().any(holds)
+    };
+    let is_right = match log.epochs_are_to_be_written() {
+        true => !believed.iter().any(|entry| lacks(&entry)),
+        false => written == believed,
+    };
+    let told = |entries: &[EpochEntry]| -> Vec<(i32, Offset)> {
+        entries.iter().map(|entry| (entry.leader_epoch.0, entry.start_offset)).collect()
+    };
+    (!is_right).then(|| format!(", {LEADER_EPOCHS}: it says {:?}, the log {:?}", told(&written), told(believed)))
 }
 
 /// The batches on disk, in the order of the segments' names, against those that were said.

@@ -6,6 +6,7 @@ use trial_broker::node::Node;
 use trial_broker::record::batches;
 
 use super::model::Model;
+use super::on_disk_truth::log_of;
 use super::{Finding, Property};
 use crate::disk::CachedFile;
 use crate::world::World;
@@ -24,16 +25,12 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
         if Lane::ALL.iter().any(|lane| machine.owes(*lane)) {
             continue;
         }
-        let is_metadata = partition.topic.as_str() == super::log_matching::METADATA_TOPIC;
-        let log = |node: &Node| {
-            let log = match is_metadata {
-                true => node.raft().log(),
-                false => node.replicas()?.partition(partition)?.log(),
-            };
+        let recovery_point = |node: &Node| {
+            let log = log_of(node, partition)?;
             // Where a log was given up to its start, its recovery point moves along: nothing lies between the two.
             Some(log.recovery_point()).filter(|recovery_point| *recovery_point > log.log_start_offset())
         };
-        let Some(recovery_point) = machine.node().and_then(log) else { continue };
+        let Some(recovery_point) = machine.node().and_then(recovery_point) else { continue };
         let directory = partition.to_string();
         if machine.disk().files_of(&directory, ".log").any(|segment| !is_durable(&segment, recovery_point)) {
             let message = format!(

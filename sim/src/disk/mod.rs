@@ -107,6 +107,8 @@ enum Misbehaviour {
 pub(crate) struct CachedFile<'a> {
     /// Its number on the disk. Another file may have had it before.
     pub(crate) number: u32,
+    /// Its name in its directory.
+    pub(crate) name: &'a str,
     file: &'a File,
 }
 
@@ -297,7 +299,17 @@ impl Disk {
         found
             .flat_map(move |inode| names_of(*inode))
             .filter(move |(name, _)| name.ends_with(ending))
-            .filter_map(move |(_, number)| self.inode(*number).file().map(|file| CachedFile { number: *number, file }))
+            .filter_map(move |(name, number)| {
+                let file = self.inode(*number).file()?;
+                Some(CachedFile { number: *number, name, file })
+            })
+    }
+
+    /// A file as the page cache has it; none if there is no such file.
+    pub(crate) fn cached<'a>(&'a self, path: &'a str) -> Option<CachedFile<'a>> {
+        let number = self.lookup(path)?;
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        Some(CachedFile { number, name, file: self.inode(number).file()? })
     }
 
     /// What the medium holds of a file, under its present name; none if there is no such file.
