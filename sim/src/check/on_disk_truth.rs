@@ -37,7 +37,7 @@ mod snapshots;
 
 pub(super) const PROPERTY: Property = Property {
     name: "on-disk-truth",
-    rule: "the files in a running machine's log directories say what its logs have said and believe, or older truth where Kafka lets them lag",
+    rule: "the files in a running machine's log directories say what its logs have said, or less where Kafka lets them lag",
     source: "storage.internals.log.LocalLog, LogSegment, ProducerStateManager; LeaderEpochFileCache; LogManager",
 };
 
