@@ -28,7 +28,10 @@ pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 /// # Errors
 /// A malformed content.
 pub fn parse_epochs(bytes: &[u8]) -> Result<Vec<EpochEntry>, CheckpointError> {
-    checkpoint::parse_lines(bytes)?.into_iter().map(|line| parse_entry(line).ok_or(CheckpointError::Malformed)).collect()
+    checkpoint::parse_lines(bytes)?
+        .into_iter()
+        .map(|line| parse_entry(line).ok_or(CheckpointError::Malformed))
+        .collect()
 }
 
 /// The epochs of one log.

@@ -253,9 +253,8 @@ fn compare_epochs(disk: &Disk, log: &Log) -> Option<String> {
     let Ok(written) = parse_epochs(&content) else { return Some(format!(", {LEADER_EPOCHS}: it cannot be read")) };
     let believed = log.epoch_entries();
     let lacks = |entry: &&EpochEntry| {
-        let holds = |known: &EpochEntry| {
-            known.leader_epoch == entry.leader_epoch && known.start_offset <= entry.start_offset
-        };
+        let holds =
+            |known: &EpochEntry| known.leader_epoch == entry.leader_epoch && known.start_offset <= entry.start_offset;
         !written.iter().any(holds)
     };
     let is_right = match log.epochs_are_to_be_written() {

@@ -296,13 +296,12 @@ impl Disk {
     pub(crate) fn files_of<'a>(&'a self, directory: &'a str, ending: &'a str) -> impl Iterator<Item = CachedFile<'a>> {
         let names_of = |inode: u32| self.inode(inode).directory().into_iter().flat_map(|names| &names.cached);
         let found = names_of(ROOT).filter_map(move |(_, top)| self.inode(*top).directory()?.cached.get(directory));
-        found
-            .flat_map(move |inode| names_of(*inode))
-            .filter(move |(name, _)| name.ends_with(ending))
-            .filter_map(move |(name, number)| {
+        found.flat_map(move |inode| names_of(*inode)).filter(move |(name, _)| name.ends_with(ending)).filter_map(
+            move |(name, number)| {
                 let file = self.inode(*number).file()?;
                 Some(CachedFile { number: *number, name, file })
-            })
+            },
+        )
     }
 
     /// A file as the page cache has it; none if there is no such file.

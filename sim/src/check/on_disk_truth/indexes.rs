@@ -42,12 +42,7 @@ pub(super) fn offsets(
 }
 
 /// What a time index says that its segment does not hold.
-pub(super) fn times(
-    base: Offset,
-    content: &[u8],
-    segment: &Segment,
-    _: &BTreeMap<Offset, &Segment>,
-) -> Option<String> {
+pub(super) fn times(base: Offset, content: &[u8], segment: &Segment, _: &BTreeMap<Offset, &Segment>) -> Option<String> {
     let mut before = None;
     for entry in content.chunks(12) {
         if entry.len() < 12 {

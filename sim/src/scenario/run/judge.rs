@@ -207,7 +207,10 @@ impl Judge<'_, '_> {
     fn file(&mut self, condition: &Condition) {
         let (Some(file), Some(on)) = (&condition.file, &condition.on) else { return };
         for name in &on.value.0 {
-            let length = self.run.machine_called(name).and_then(|machine| view::file_length(&self.run.world, machine, &file.value));
+            let length = self
+                .run
+                .machine_called(name)
+                .and_then(|machine| view::file_length(&self.run.world, machine, &file.value));
             if let Some(wanted) = &condition.exists
                 && wanted.value != length.is_some()
             {
