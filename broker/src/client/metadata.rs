@@ -219,6 +219,14 @@ impl Metadata {
         }
     }
 
+    /// The partitions that a node leads, in order.
+    pub fn led_by(&self, node: NodeId) -> impl Iterator<Item = TopicPartition> {
+        self.topics.iter().flat_map(move |(name, topic)| {
+            let led = topic.partitions.iter().filter(move |(_, known)| known.leader == node);
+            led.map(|(partition, _)| TopicPartition { topic: name.clone(), partition: *partition })
+        })
+    }
+
     /// The partitions of a topic, in order.
     pub fn partitions_of<'a>(&'a self, name: &'a TopicName) -> impl Iterator<Item = TopicPartition> + 'a {
         let partitions = self.topics.get(name).into_iter().flat_map(|topic| topic.partitions.keys());

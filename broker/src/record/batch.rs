@@ -123,6 +123,15 @@ impl BatchHeader {
     /// # Errors
     /// `Truncated` when the header is cut; `InvalidSize`, `UnsupportedMagic` when it is implausible.
     pub(crate) fn parse(bytes: &[u8]) -> Result<BatchHeader, RecordError> {
+        // Reading a log is reading many headers. Where the length is known, no field is compared with it.
+        match bytes.first_chunk::<HEADER_SIZE>() {
+            Some(whole) => Self::decode(whole),
+            None => Self::decode(bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn decode(bytes: &[u8]) -> Result<BatchHeader, RecordError> {
         let mut cursor = Cursor::new(bytes);
         let cut = |_| RecordError::Truncated;
         let base_offset = cursor.i64().map_err(cut)?;

@@ -67,9 +67,15 @@ impl Batches {
         self.queue(partition)?.back().copied()
     }
 
-    /// The partitions that have a queue, empty or not.
-    pub fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.queues.keys()
+    /// The partitions for which batches wait to be sent, each with the batch that is next.
+    pub fn waiting(&self) -> impl Iterator<Item = (&TopicPartition, BatchId)> {
+        self.queues.iter().filter_map(|(partition, queue)| Some((partition, *queue.front()?)))
+    }
+
+    /// The first partition whose next batch is such a one.
+    pub fn first_waiting(&self, is_such: impl Fn(&Batch) -> bool) -> Option<(TopicPartition, BatchId)> {
+        let (partition, id) = self.waiting().find(|(_, id)| is_such(self.get(*id)))?;
+        Some((partition.clone(), id))
     }
 
     /// The queues of one topic: (partition, length).

@@ -51,10 +51,9 @@ impl Producer {
         let now = ctx.now.monotonic;
         let mut ready = BTreeSet::new();
         let mut leaderless: BTreeSet<TopicName> = BTreeSet::new();
-        let partitions: Vec<TopicPartition> = self.batches.partitions().cloned().collect();
-        for partition in &partitions {
-            let Some(id) = self.batches.queue(partition).and_then(|queue| queue.front().copied()) else { continue };
-            self.batches.get_mut(id).see_leader_epoch(cluster.metadata.leader_epoch(partition));
+        let waiting: Vec<(TopicPartition, BatchId)> = self.batches.waiting().map(|(to, id)| (to.clone(), id)).collect();
+        for (partition, id) in &waiting {
+            self.batches.get_mut(*id).see_leader_epoch(cluster.metadata.leader_epoch(partition));
             match cluster.metadata.leader(partition) {
                 None => {
                     leaderless.insert(partition.topic.clone());
@@ -110,13 +109,7 @@ impl Producer {
     /// Takes the first batch of each partition that this node leads, whether its linger is
     /// over or not, as far as the request's size allows.
     fn drain(&mut self, ctx: &Context, cluster: &Cluster, node: NodeId) -> Vec<BatchId> {
-        let led: Vec<TopicPartition> = cluster
-            .metadata
-            .known_leaders()
-            .into_iter()
-            .filter(|known| known.leader == node)
-            .map(|known| known.partition)
-            .collect();
+        let led: Vec<TopicPartition> = cluster.metadata.led_by(node).collect();
         let mut drained = Vec::new();
         if led.is_empty() {
             return drained;
@@ -196,11 +189,9 @@ impl Producer {
         let timeout = self.settings.delivery_timeout;
         let is_over = |created_at: Time| created_at + timeout <= now;
         let mut queued = Vec::new();
-        let partitions: Vec<TopicPartition> = self.batches.partitions().cloned().collect();
-        for partition in &partitions {
-            while self.batches.first(partition).is_some_and(|batch| is_over(batch.created_at)) {
-                queued.extend(self.batches.queue_mut(partition).pop_front());
-            }
+        while let Some((partition, id)) = self.batches.first_waiting(|batch| is_over(batch.created_at)) {
+            self.batches.queue_mut(&partition).pop_front();
+            queued.push(id);
         }
         let mut in_flight: Vec<BatchId> = Vec::new();
         for ids in self.batches.in_flight() {
@@ -236,8 +227,8 @@ impl Producer {
         for batch in self.batches.iter().filter(|batch| !batch.is_done()) {
             consider(batch.created_at + self.settings.delivery_timeout);
         }
-        for partition in self.batches.partitions() {
-            if self.batches.first(partition).is_none() || self.muted.contains(partition) {
+        for (partition, _) in self.batches.waiting() {
+            if self.muted.contains(partition) {
                 continue;
             }
             let Some(leader) = cluster.metadata.leader(partition) else { continue };
