@@ -15,10 +15,16 @@ use trial_broker::effects::Output;
 use trial_broker::input::Input;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+/// The room of a first step: most steps need less.
+const LEAST_ROOM: usize = 1024;
+
 /// Bytes that make up one step. A [`Hasher`] so that whatever can be hashed can be appended.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    bytes: Vec<u8>,
+    /// The bytes so far, and room for more behind them: a number is then written where it belongs, without a call.
+    room: Vec<u8>,
+    /// How many of them are written.
+    length: usize,
     /// Where messages are encoded. Empty between two of them; only its room is kept.
     wire: BytesMut,
 }
@@ -26,9 +32,29 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Folds what was appended into the number so far, and is empty again.
     pub(crate) fn fold(&mut self, so_far: u64) -> u64 {
-        let folded = xxh3_64_with_seed(&self.bytes, so_far);
-        self.bytes.clear();
+        let folded = xxh3_64_with_seed(self.bytes(), so_far);
+        self.length = 0;
         folded
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.room[..self.length]
+    }
+
+    /// Writes a few bytes whose number is known.
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.room.len() - self.length < N {
+            self.grow(N);
+        }
+        self.room[self.length..][..N].copy_from_slice(&bytes);
+        self.length += N;
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let wanted = (self.length + more).next_power_of_two().max(LEAST_ROOM);
+        self.room.resize(wanted, 0);
     }
 
     /// Appends an input.
@@ -91,33 +117,44 @@ pub(crate) fn hash_output<H: Hasher>(output: &Output, state: &mut H) {
     }
 }
 
+/// A copy has what was written, and no more room than that.
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Scratch { room: self.bytes().to_vec(), length: self.length, wire: BytesMut::new() }
+    }
+}
+
 impl Hasher for Scratch {
     fn finish(&self) -> u64 {
-        xxh3_64(&self.bytes)
+        xxh3_64(self.bytes())
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        if self.room.len() - self.length < bytes.len() {
+            self.grow(bytes.len());
+        }
+        self.room[self.length..][..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
     }
 
     fn write_u8(&mut self, value: u8) {
-        self.bytes.push(value);
+        self.put([value]);
     }
 
     fn write_u16(&mut self, value: u16) {
-        self.write(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
 
     fn write_u32(&mut self, value: u32) {
-        self.write(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
 
     fn write_u64(&mut self, value: u64) {
-        self.write(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
 
     fn write_u128(&mut self, value: u128) {
-        self.write(&value.to_le_bytes());
+        self.put(value.to_le_bytes());
     }
 
     fn write_usize(&mut self, value: usize) {
