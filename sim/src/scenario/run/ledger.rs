@@ -66,18 +66,22 @@ pub(super) struct Ledger {
     pub(super) started: BTreeMap<MachineId, Time>,
     /// When each broker sent its last heartbeat.
     pub(super) heartbeats: BTreeMap<MachineId, Time>,
-    /// Fetches that a leader has parked, by leader's machine, partition and follower (NONE for consumers): when each
+    /// Before time zero: fetches that a leader has parked, by leader's machine, partition and follower (NONE for consumers): when each
     /// expires, oldest first.
     pub(super) parked: BTreeMap<(MachineId, TopicPartition, NodeId), VecDeque<Time>>,
     /// Answers that a runner waits for.
     pub(super) results: BTreeMap<Ticket, CallResult>,
     /// Tickets of records, by client: what their answers count as.
     records: BTreeMap<Ticket, MachineId>,
+    /// Whether time zero has come: parked fetches are of no interest any more.
+    is_counting: bool,
 }
 
 impl Ledger {
     /// Forgets what clients did before time zero: the classroom's numbers start there.
     pub(super) fn start_counting(&mut self) {
+        self.is_counting = true;
+        self.parked.clear();
         for client in self.clients.values_mut() {
             let positions = std::mem::take(&mut client.positions);
             *client = ClientLedger { positions, ..ClientLedger::default() };
@@ -151,6 +155,7 @@ impl Ledger {
             Event::Lifecycle(LifecycleEvent::HeartbeatSent { .. }) => {
                 self.heartbeats.insert(machine, at);
             }
+            Event::Partition(_) if self.is_counting => {}
             Event::Partition(PartitionEvent::FetchParked { partition, replica, max_wait_ms, .. }) => {
                 let expires = at + Duration::from_millis(*max_wait_ms);
                 let fetches = self.parked.entry((machine, partition.clone(), *replica)).or_default();
