@@ -58,13 +58,13 @@ pub enum Direction {
 impl Message {
     /// The message as bytes: header and body, without the size that precedes them on a socket.
     pub fn to_bytes(&self) -> Bytes {
-        let mut bytes = BytesMut::new();
+        let mut bytes = Vec::new();
         self.append_to(&mut bytes);
-        bytes.freeze()
+        bytes.into()
     }
 
     /// Appends what [`Message::to_bytes`] answers, so that whoever only looks at the bytes can keep one buffer.
-    pub fn append_to(&self, bytes: &mut BytesMut) {
+    pub fn append_to(&self, bytes: &mut Vec<u8>) {
         // A body that does not encode at its own version is a bug of `wire`, which made it.
         self.encode(bytes)
             .unwrap_or_else(|reason| panic!("{} v{} does not encode: {reason}", self.api.name(), self.version));
@@ -75,27 +75,43 @@ impl Message {
         4 + self.to_bytes().len()
     }
 
-    fn encode(&self, bytes: &mut BytesMut) -> Result<(), String> {
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
+        self.encode_header(bytes)?;
+        self.encode_body(bytes)
+    }
+
+    fn encode_header(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
         let key = api_key(self.api);
         match &self.body {
-            Body::Request(body) => {
+            Body::Request(_) => {
                 let client_id = (!self.client_id.is_empty()).then(|| StrBytes::from_string(self.client_id.to_string()));
                 let header = RequestHeader::default()
                     .with_request_api_key(self.api as i16)
                     .with_request_api_version(self.version)
                     .with_correlation_id(self.correlation_id)
                     .with_client_id(client_id);
-                header.encode(bytes, key.request_header_version(self.version)).map_err(|error| format!("{error:#}"))?;
-                body.encode(bytes, self.version).map_err(|error| format!("{error:#}"))
+                header.encode(bytes, key.request_header_version(self.version)).map_err(text)
             }
-            Body::Response(body) => {
+            Body::Response(_) => {
                 let header = ResponseHeader::default().with_correlation_id(self.correlation_id);
-                header
-                    .encode(bytes, key.response_header_version(self.version))
-                    .map_err(|error| format!("{error:#}"))?;
-                body.encode(bytes, self.version).map_err(|error| format!("{error:#}"))
+                header.encode(bytes, key.response_header_version(self.version)).map_err(text)
             }
         }
+    }
+
+    /// The bodies of which a cluster sends most are written where they belong; the others by a detour that costs more.
+    fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
+        let mut detour = BytesMut::new();
+        let encoded = match &self.body {
+            Body::Request(RequestKind::Fetch(body)) => body.encode(bytes, self.version),
+            Body::Request(RequestKind::Produce(body)) => body.encode(bytes, self.version),
+            Body::Response(ResponseKind::Fetch(body)) => body.encode(bytes, self.version),
+            Body::Response(ResponseKind::Produce(body)) => body.encode(bytes, self.version),
+            Body::Request(body) => body.encode(&mut detour, self.version),
+            Body::Response(body) => body.encode(&mut detour, self.version),
+        };
+        bytes.extend_from_slice(&detour);
+        encoded.map_err(text)
     }
 
     /// Reads a message from its bytes, without the size prefix.
@@ -147,6 +163,11 @@ impl Message {
             body: Body::Response(body),
         })
     }
+}
+
+/// An error of the codec with its causes.
+fn text(error: impl std::fmt::Display) -> String {
+    format!("{error:#}")
 }
 
 fn check_version(api: Api, version: i16) -> Result<(), WireError> {

@@ -8,7 +8,6 @@
 
 use std::hash::{Hash, Hasher};
 
-use bytes::BytesMut;
 use trial_broker::api::Message;
 use trial_broker::choice::Choice;
 use trial_broker::effects::Output;
@@ -26,7 +25,7 @@ pub(crate) struct Scratch {
     /// How many of them are written.
     length: usize,
     /// Where messages are encoded. Empty between two of them; only its room is kept.
-    wire: BytesMut,
+    wire: Vec<u8>,
 }
 
 impl Scratch {
@@ -120,7 +119,7 @@ pub(crate) fn hash_output<H: Hasher>(output: &Output, state: &mut H) {
 /// A copy has what was written, and no more room than that.
 impl Clone for Scratch {
     fn clone(&self) -> Self {
-        Scratch { room: self.bytes().to_vec(), length: self.length, wire: BytesMut::new() }
+        Scratch { room: self.bytes().to_vec(), length: self.length, wire: Vec::new() }
     }
 }
 

@@ -105,11 +105,10 @@ impl Producer {
         chosen: Option<i32>,
         size: i32,
     ) -> Appended {
-        let (available, all) = partitions_of(cluster, &send.topic);
-        let index = match chosen {
-            Some(index) => index,
-            None => self.sticky.entry(send.topic.clone()).or_default().current(ctx, &available, &all),
-        };
+        let index = chosen.unwrap_or_else(|| {
+            let (available, all) = partitions_of(cluster, &send.topic);
+            self.sticky.entry(send.topic.clone()).or_default().current(ctx, &available, &all)
+        });
         let partition = TopicPartition { topic: send.topic.clone(), partition: index };
         let Some((id, bytes)) =
             self.append_to_last(ctx, send, &partition).or_else(|| self.append_to_new(ctx, send, &partition, size))
@@ -121,6 +120,7 @@ impl Producer {
         }
         if chosen.is_none() {
             let full = self.batches.get(id).is_full();
+            let (available, all) = partitions_of(cluster, &send.topic);
             let sticky = self.sticky.entry(send.topic.clone()).or_default();
             sticky.appended(ctx, bytes, self.settings.batch_size, full, (&available, &all));
         }

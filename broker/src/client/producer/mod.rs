@@ -18,7 +18,7 @@ mod sequences;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use batch::{BatchId, QueuedRecord};
+use batch::{Batch, BatchId, QueuedRecord};
 use batches::Batches;
 use partitioner::StickyPartitioner;
 pub use partitioner::{murmur2, partition_for_key};
@@ -201,7 +201,7 @@ impl Producer {
 
     /// Whether everything that was sent has an outcome.
     pub fn is_drained(&self) -> bool {
-        self.batches.incomplete().is_empty() && self.requests.is_empty() && self.waiting.is_empty()
+        self.batches.iter().all(Batch::is_done) && self.requests.is_empty() && self.waiting.is_empty()
     }
 
     fn finish_flushes(&mut self, ctx: &mut Context) {
@@ -317,7 +317,7 @@ impl Producer {
     pub fn views(&self) -> Vec<BatchView> {
         let mut batches: Vec<_> = self.batches.iter().collect();
         batches.sort_by_key(|batch| (batch.partition.clone(), !batch.has_sequence(), batch.base_sequence, batch.id));
-        let view = |batch: &batch::Batch| BatchView {
+        let view = |batch: &Batch| BatchView {
             partition: batch.partition.clone(),
             records: batch.count(),
             first_sequence: batch.base_sequence,
