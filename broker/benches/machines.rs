@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use trial_broker::api::{Direction, Message, versions, wire};
 use trial_broker::choice::LowestChoice;
@@ -150,7 +150,7 @@ fn messages(criterion: &mut Criterion) {
     group.bench_function("fetch to a message", |bencher| bencher.iter(encode));
     let message = encode();
     group.bench_function("message to a fetch", |bencher| bencher.iter(|| wire::decode_request(black_box(&message))));
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     group.bench_function("message to bytes", |bencher| {
         bencher.iter(|| {
             buffer.clear();
