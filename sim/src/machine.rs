@@ -314,6 +314,14 @@ impl Machine {
         self.process.as_ref().map_or(0, |process| process.lanes[lane as usize].inbox.len())
     }
 
+    /// Whether its process is about to end, for it was asked to: a process that stands still, or waits for its disk, has
+    /// not heard of it yet.
+    pub fn is_stopping(&self) -> bool {
+        let waits = |lane: &LaneState| lane.inbox.iter().any(|waiting| waiting.kind == InputKind::Stop);
+        self.process.as_ref().is_some_and(|process| process.lanes.iter().any(waits))
+            || self.node().is_some_and(Node::is_stopping)
+    }
+
     /// When the timer of a lane is due, by the world's clock.
     pub fn armed(&self, lane: Lane) -> Option<Time> {
         self.process.as_ref()?.lanes[lane as usize].armed

@@ -5,3 +5,4 @@ pub mod captured;
 pub mod golden;
 pub mod lessons;
 pub mod parallel;
+pub mod stories;

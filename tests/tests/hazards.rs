@@ -7,45 +7,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use trial_sim::internal::explore::Faithful;
-use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
 use trial_sim::internal::scenario::vocabulary::hazard_names;
-use trial_sim::internal::scenario::{Report, Scenario, Verdict};
-use trial_tests::parallel;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
-}
+use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_tests::stories::{assert_all, file_stem, in_folder, play, root};
 
 fn scenarios() -> Vec<Scenario> {
-    let folder = root().join("scenarios/hazards");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    let read = |path: &PathBuf| {
-        let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
-        let source = fs::read_to_string(path).expect("a scenario is readable");
-        Scenario::parse(&shown, &source).unwrap_or_else(|invalid| panic!("{invalid}"))
-    };
-    paths.iter().map(read).collect()
-}
-
-fn play(scenario: &Scenario) -> Report {
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    run(scenario, options, &mut |_| true)
-}
-
-fn assert_all(wrong: impl Fn(&Scenario) -> Option<String> + Sync) {
-    let findings: Vec<String> = parallel::map(&scenarios(), wrong).into_iter().flatten().collect();
-    assert!(findings.is_empty(), "{}", findings.join("\n\n"));
+    in_folder("scenarios/hazards")
 }
 
 #[test]
 fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
-    assert_all(|scenario| {
+    assert_all(&scenarios(), |scenario| {
         let shown = scenario.file.hazard.as_ref()?;
         let report = play(scenario);
         let wanted = shown.property.as_ref().map(|property| property.value.as_str());
@@ -61,7 +35,7 @@ fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
 
 #[test]
 fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
-    assert_all(|scenario| {
+    assert_all(&scenarios(), |scenario| {
         let shown = scenario.file.hazard.as_ref()?;
         let mut mended = scenario.clone();
         mended.mend(&shown.name);
@@ -78,7 +52,7 @@ fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
 /// What exploration says of a seed that passes only because the hazards are mended.
 #[test]
 fn exploration_names_the_hazard_that_forgave_a_failure() {
-    assert_all(|scenario| {
+    assert_all(&scenarios(), |scenario| {
         let hazard = &scenario.file.hazard.as_ref()?.name.value;
         let mut mended = scenario.clone();
         hazard_names().iter().for_each(|name| mended.mend(name));
@@ -95,7 +69,7 @@ fn every_hazard_has_a_scenario_of_its_name_and_a_page_in_the_book() {
     let shown: BTreeSet<String> = scenarios()
         .iter()
         .map(|scenario| {
-            let name = Path::new(&scenario.path).file_stem().and_then(|name| name.to_str()).expect("a file has a name");
+            let name = file_stem(scenario);
             let hazard = scenario.file.hazard.as_ref().unwrap_or_else(|| panic!("{}: no [hazard]", scenario.path));
             assert_eq!(
                 (scenario.file.id.value.as_str(), hazard.name.value.as_str()),

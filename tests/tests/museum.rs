@@ -9,45 +9,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
 use trial_sim::internal::scenario::vocabulary::switch_names;
-use trial_sim::internal::scenario::{Report, Scenario, Verdict};
-use trial_tests::parallel;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
-}
-
-/// Every scenario below a folder of the workspace, by its path from the root.
-fn scenarios(folder: &str) -> Vec<Scenario> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(root().join(folder)).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    let read = |path: &PathBuf| {
-        let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
-        let source = fs::read_to_string(path).expect("a scenario is readable");
-        Scenario::parse(&shown, &source).unwrap_or_else(|invalid| panic!("{invalid}"))
-    };
-    paths.iter().map(read).collect()
-}
+use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_tests::stories::{assert_all, file_stem, in_folder, play, root};
 
 fn pieces() -> Vec<Scenario> {
-    scenarios("scenarios/museum")
-}
-
-fn play(scenario: &Scenario) -> Report {
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    run(scenario, options, &mut |_| true)
-}
-
-/// Plays all that are given and says what is wrong with them.
-fn assert_all(pieces: &[Scenario], wrong: impl Fn(&Scenario) -> Option<String> + Sync) {
-    assert!(!pieces.is_empty(), "the museum is empty");
-    let findings: Vec<String> = parallel::map(pieces, wrong).into_iter().flatten().collect();
-    assert!(findings.is_empty(), "{} pieces are wrong:\n\n{}", findings.len(), findings.join("\n\n"));
+    in_folder("scenarios/museum")
 }
 
 #[test]
@@ -86,7 +54,7 @@ fn every_file_of_the_museum_is_a_piece_named_by_its_number() {
     for piece in pieces() {
         let museum = piece.file.museum.as_ref().unwrap_or_else(|| panic!("{}: no [museum] section", piece.path));
         let number = museum.piece.to_lowercase();
-        let name = Path::new(&piece.path).file_stem().and_then(|name| name.to_str()).expect("a file has a name");
+        let name = file_stem(&piece);
         assert!(name.starts_with(&number), "{}: the file's name does not begin with {number}", piece.path);
         assert_eq!(piece.file.id.value, name, "{}: id and file name differ", piece.path);
     }
@@ -107,7 +75,7 @@ fn every_piece_has_a_page_in_the_book() {
 
 /// The names of the switches that some scenario turns on: those of the museum, and those of the planted bugs.
 fn switches_that_are_proved() -> BTreeSet<String> {
-    let planted = ["tests/tests/planted", "tests/tests/planted/more"].into_iter().flat_map(scenarios);
+    let planted = ["tests/tests/planted", "tests/tests/planted/more"].into_iter().flat_map(in_folder);
     let all: Vec<Scenario> = pieces().into_iter().chain(planted).collect();
     let of_file = |scenario: &Scenario| {
         let file = &scenario.file;

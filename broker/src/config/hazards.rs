@@ -33,17 +33,27 @@ pub enum Hazard {
     /// proposed since, and counts without it (`Partition.makeLeader`, `updateAssignmentAndIsr`). Mended: what is known
     /// already changes nothing.
     PendingIsrForgotten,
+    /// A fetch session counts the high watermark as told that came with a diverging epoch, of which the follower reads
+    /// only the epoch: it hears of that high watermark no more until it changes (`CachedPartition.maybeUpdateResponseData`,
+    /// `AbstractFetcherThread.processFetchRequest`). Mended: it is told again after the truncation.
+    HighWatermarkNotRetold,
+    /// A power cut may undo a follower's truncation, which is not synced, but not the epoch that came after it, which is:
+    /// recovery leaves the old record under the new epoch, and no leader sees that the logs part
+    /// (`LogSegment.recover`). Mended: recovery stops at a batch of an older epoch than its offset is said to have.
+    TruncationReturns,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 6] = [
+    pub const ALL: [Hazard; 8] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
         Hazard::ElrKeepsRemovedReplica,
         Hazard::HoleBetweenSegments,
         Hazard::PendingIsrForgotten,
+        Hazard::HighWatermarkNotRetold,
+        Hazard::TruncationReturns,
     ];
 }
 

@@ -3,7 +3,7 @@
 use super::answers::{heartbeat_refusal, producer_ids_refusal};
 use super::elections::BrokerChange;
 use super::heartbeat::{BrokerControlState, Heartbeats};
-use super::{Controller, Decision};
+use super::{Controller, Decision, Fact};
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ControllerEvent, FenceReason, PartitionChangeReason};
@@ -11,7 +11,7 @@ use crate::ids::{BrokerEpoch, DirectoryId, NodeId, ProducerId};
 use crate::message::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, ErrorCode,
 };
-use crate::metadata::{MetadataImage, MetadataRecord};
+use crate::metadata::{MetadataImage, MetadataRecord, PartitionChange, PartitionRegistration};
 
 /// How many producer ids a broker gets at once.
 const PRODUCER_ID_BLOCK_SIZE: i32 = 1_000;
@@ -127,8 +127,41 @@ impl Controller {
             in_controlled_shutdown: None,
             log_directories: None,
         });
+        let image = self.assign_new_directories(image, decision, broker);
         let reason = PartitionChangeReason::BrokerUnfenced;
-        self.update_partitions(image, decision, BrokerChange::Added(broker), reason, |p| !p.leader.is_some());
+        self.update_partitions(&image, decision, BrokerChange::Added(broker), reason, |p| !p.leader.is_some());
+    }
+
+    /// A broker that came back with an exchanged disk has made its replicas anew in directories with other ids, and is not
+    /// unfenced before it has. As long as its partitions name the old ones it cannot lead them
+    /// (`ReplicationControlManager.handleAssignReplicasToDirs`). Returns the image with what is decided.
+    ///
+    /// Simplified: in Kafka the broker says where it has put each replica (`ReplicaManager.maybeUpdateTopicAssignment`,
+    /// KIP-858); here the controller concludes it from a registration that names none of the old directories. A
+    /// broker that misses only some of them makes nothing anew, in Kafka too (`LogManager.getOrCreateLog`).
+    fn assign_new_directories(&self, image: &MetadataImage, decision: &mut Decision, broker: NodeId) -> MetadataImage {
+        let registration = image.broker(broker).expect("only registered brokers are unfenced");
+        let on_it = |partition: &PartitionRegistration| partition.replicas.contains(&broker);
+        let held = || image.partitions().filter(|(_, _, partition)| on_it(partition));
+        let mut image_after = image.clone();
+        let is_known = |directory| registration.has_online_directory(directory);
+        if held().any(|(_, _, partition)| is_known(partition.directory(broker))) {
+            return image_after;
+        }
+        for (name, topic_id, partition) in held() {
+            let directory = |replica: &NodeId| match *replica == broker {
+                true => self.default_directory(&image_after, &[], broker),
+                false => partition.directory(*replica),
+            };
+            let directories = Some(partition.replicas.iter().map(directory).collect());
+            let change = PartitionChange { directories, ..PartitionChange::default() };
+            let record = MetadataRecord::PartitionChange { partition: name.partition, topic_id, change };
+            image_after.apply(image_after.last_offset(), &record);
+            let (record_index, reason) = (decision.records.len(), PartitionChangeReason::DirectoryAssigned);
+            decision.facts.push(Fact::PartitionChanged { record: record_index, reason, unclean: false });
+            decision.records.push(record);
+        }
+        image_after
     }
 
     fn begin_controlled_shutdown(

@@ -38,7 +38,7 @@ use crate::context::Context;
 use crate::event::{ControllerEvent, PartitionChangeReason};
 use crate::ids::{LeaderEpoch, NodeId, Offset, RequestHandle, TopicPartition};
 use crate::message::{ErrorCode, Request, Response};
-use crate::metadata::{ApplyError, MetadataImage, MetadataRecord};
+use crate::metadata::{ApplyError, MetadataImage, MetadataRecord, PartitionRegistration};
 use crate::time::Time;
 use decision::{Decision, Fact, Refusal, refuse};
 use heartbeat::Heartbeats;
@@ -123,6 +123,20 @@ pub struct Controller {
     newest: Replayed,
     active: Option<Active>,
     outbox: Vec<ControllerOutput>,
+}
+
+/// What a record made of a partition.
+struct Changed {
+    partition: TopicPartition,
+    registration: PartitionRegistration,
+}
+
+impl Changed {
+    fn told(self, reason: PartitionChangeReason, unclean: bool) -> ControllerEvent {
+        let PartitionRegistration { leader, leader_epoch, isr, elr, replicas, partition_epoch, .. } = self.registration;
+        let partition = self.partition;
+        ControllerEvent::PartitionChanged { partition, leader, leader_epoch, isr, elr, replicas, partition_epoch, unclean, reason }
+    }
 }
 
 impl Controller {
@@ -231,7 +245,9 @@ impl Controller {
             | MetadataRecord::Partition { partition, topic_id, .. } = record
                 && let Some(topic) = self.newest.image.topic_name(*topic_id).cloned()
             {
-                changed.insert(index, TopicPartition { topic, partition: *partition });
+                // As this record left it: the next record of the decision may change it again.
+                let name = TopicPartition { topic, partition: *partition };
+                changed.insert(index, self.partition_event(&name));
             }
         }
         let mut events = Vec::new();
@@ -239,32 +255,18 @@ impl Controller {
             match fact {
                 Fact::Event(event) => events.push(event.clone()),
                 Fact::PartitionChanged { record, reason, unclean } => {
-                    events.extend(changed.get(record).and_then(|name| self.partition_event(name, *reason, *unclean)));
+                    events.extend(changed.remove(record).flatten().map(|change| change.told(*reason, *unclean)));
                 }
             }
         }
-        let cleared = cleared.iter();
-        events.extend(cleared.filter_map(|n| self.partition_event(n, PartitionChangeReason::ElrCleared, false)));
+        let cleared = cleared.iter().filter_map(|name| self.partition_event(name));
+        events.extend(cleared.map(|change| change.told(PartitionChangeReason::ElrCleared, false)));
         events
     }
 
-    fn partition_event(
-        &self,
-        name: &TopicPartition,
-        reason: PartitionChangeReason,
-        unclean: bool,
-    ) -> Option<ControllerEvent> {
+    fn partition_event(&self, name: &TopicPartition) -> Option<Changed> {
         let registration = self.newest.image.partition(&name.topic, name.partition)?;
-        Some(ControllerEvent::PartitionChanged {
-            partition: name.clone(),
-            leader: registration.leader,
-            leader_epoch: registration.leader_epoch,
-            isr: registration.isr.clone(),
-            elr: registration.elr.clone(),
-            partition_epoch: registration.partition_epoch,
-            unclean,
-            reason,
-        })
+        Some(Changed { partition: name.clone(), registration: registration.clone() })
     }
 
     /// A write lies in the log, its last record at `last_offset`. To be called in the step of its

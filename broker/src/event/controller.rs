@@ -82,6 +82,8 @@ pub enum ControllerEvent {
         isr: Vec<NodeId>,
         /// The eligible leader replicas (KIP-966).
         elr: Vec<NodeId>,
+        /// Who holds the partition, those that a reassignment adds or takes away included.
+        replicas: Vec<NodeId>,
         /// The version.
         partition_epoch: PartitionEpoch,
         /// Whether the leader was elected uncleanly.
@@ -151,6 +153,8 @@ pub enum PartitionChangeReason {
     UncleanShutdown,
     /// A replica's log directory failed.
     DirectoryFailed,
+    /// A replica lies in another log directory than before: its broker came back with an exchanged disk.
+    DirectoryAssigned,
     /// The leader proposed another ISR.
     AlterPartition,
     /// Leadership returned to the preferred replica.

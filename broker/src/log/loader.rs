@@ -313,6 +313,11 @@ impl Loader<'_> {
             if !in_order || !(batch.is_valid() || keeps_bad_batches) {
                 break;
             }
+            if self.options.behaviour.mends(Hazard::TruncationReturns)
+                && self.epochs.epoch_for_offset(batch.base_offset()).is_some_and(|known| batch.leader_epoch() < known)
+            {
+                break;
+            }
             let interval = self.settings.index_interval_bytes;
             segment.index_recovered(ctx, &batch, valid_bytes, &mut last_index_entry, interval)?;
             let epoch = batch.leader_epoch();

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::read::FetchParameters;
 use crate::choice::Purpose;
+use crate::config::{Behaviour, Hazard};
 use crate::context::Context;
 use crate::ids::{Offset, UNKNOWN_OFFSET};
 use crate::message::{
@@ -119,9 +120,10 @@ impl FetchSession {
         }
     }
 
-    /// Whether a partition's answer must be sent; books it as sent if so. A partition that gave records goes to the
-    /// end of the order, so that a full answer does not starve those behind it.
-    fn must_send(&mut self, answer: &FetchPartitionResponse) -> bool {
+    /// Whether a partition's answer must be sent; books it as sent if so, with the high watermark that the reader is
+    /// taken to know from now on. A partition that gave records goes to the end of the order, so that a full answer does
+    /// not starve those behind it.
+    fn must_send(&mut self, answer: &FetchPartitionResponse, told: Offset) -> bool {
         let key = answer.key();
         let Some(cached) = self.partitions.get_mut(&key) else { return true };
         let failed = !answer.error.is_none();
@@ -131,8 +133,7 @@ impl FetchSession {
             || answer.preferred_read_replica.is_some()
             || answer.diverging_epoch.is_some()
             || failed;
-        // After an error the cached value is none that can be answered, so that the recovery is sent whatever it is.
-        cached.high_watermark = if failed { UNKNOWN_OFFSET } else { answer.high_watermark };
+        cached.high_watermark = told;
         cached.log_start_offset = answer.log_start_offset;
         if !answer.records.is_empty() {
             let rank = self.next_rank;
@@ -181,13 +182,26 @@ pub enum FetchContext {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchSessions {
     slots: usize,
+    /// Whether [`Hazard::HighWatermarkNotRetold`] is mended.
+    retells_after_divergence: bool,
     sessions: BTreeMap<i32, FetchSession>,
 }
 
 impl FetchSessions {
     /// No sessions yet, and room for so many.
-    pub(super) fn new(slots: i32) -> FetchSessions {
-        FetchSessions { slots: usize::try_from(slots).unwrap_or(0), sessions: BTreeMap::new() }
+    pub(super) fn new(slots: i32, behaviour: &Behaviour) -> FetchSessions {
+        FetchSessions {
+            slots: usize::try_from(slots).unwrap_or(0),
+            retells_after_divergence: behaviour.mends(Hazard::HighWatermarkNotRetold),
+            sessions: BTreeMap::new(),
+        }
+    }
+
+    /// The high watermark that a reader is taken to know after an answer. After an error it is none that can be answered,
+    /// so that the recovery is sent whatever it is.
+    fn told(&self, answer: &FetchPartitionResponse) -> Offset {
+        let is_unread = self.retells_after_divergence && answer.diverging_epoch.is_some();
+        if is_unread || !answer.error.is_none() { UNKNOWN_OFFSET } else { answer.high_watermark }
     }
 
     /// The sessions by id.
@@ -236,6 +250,7 @@ impl FetchSessions {
         mut partitions: Vec<FetchPartitionResponse>,
         node_endpoints: Vec<NodeEndpoint>,
     ) -> FetchResponse {
+        let told: Vec<Offset> = partitions.iter().map(|answer| self.told(answer)).collect();
         let (error, session_id) = match context {
             FetchContext::Refused(error) => {
                 partitions.clear();
@@ -244,7 +259,7 @@ impl FetchSessions {
             FetchContext::Sessionless => (ErrorCode::None, 0),
             FetchContext::Full { by_name } => {
                 let session = FetchSession::new(parameters.is_from_follower(), *by_name, ctx.now.monotonic);
-                (ErrorCode::None, self.create(ctx, session, requests, &partitions))
+                (ErrorCode::None, self.create(ctx, session, requests, partitions.iter().zip(told)))
             }
             FetchContext::Incremental { session_id, epoch } => match self.sessions.get_mut(session_id) {
                 // A doubled request has overtaken this one while it was parked.
@@ -253,7 +268,8 @@ impl FetchSessions {
                     (ErrorCode::InvalidFetchSessionEpoch, *session_id)
                 }
                 Some(session) => {
-                    partitions.retain(|answer| session.must_send(answer));
+                    let mut told = told.into_iter();
+                    partitions.retain(|answer| told.next().is_some_and(|told| session.must_send(answer, told)));
                     (ErrorCode::None, *session_id)
                 }
                 // Evicted or replaced while the request was parked: its object lives on in Kafka until it is answered.
@@ -263,12 +279,12 @@ impl FetchSessions {
         FetchResponse { error, session_id, partitions, node_endpoints }
     }
 
-    fn create(
+    fn create<'a>(
         &mut self,
         ctx: &mut Context,
         mut session: FetchSession,
         requests: &[FetchPartition],
-        answers: &[FetchPartitionResponse],
+        answers: impl ExactSizeIterator<Item = (&'a FetchPartitionResponse, Offset)>,
     ) -> i32 {
         let now = ctx.now.monotonic;
         if self.sessions.len() >= self.slots && !self.evict(now, session.from_follower, answers.len()) {
@@ -276,9 +292,9 @@ impl FetchSessions {
         }
         let by_key: BTreeMap<FetchKey, &FetchPartition> =
             requests.iter().map(|request| (request.key(), request)).collect();
-        for answer in answers {
+        for (answer, told) in answers {
             if let Some(request) = by_key.get(&answer.key()) {
-                session.insert(request, answer.high_watermark, answer.log_start_offset);
+                session.insert(request, told, answer.log_start_offset);
             }
         }
         let id = loop {

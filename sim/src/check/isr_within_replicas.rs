@@ -18,7 +18,8 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
-    let Event::Controller(ControllerEvent::PartitionChanged { partition, leader, isr, elr, .. }) = seen.event else {
+    let Event::Controller(ControllerEvent::PartitionChanged { partition, leader, isr, elr, replicas, .. }) = seen.event
+    else {
         return None;
     };
     let node = seen.world.machine(seen.machine)?.node()?;
@@ -28,8 +29,6 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     if !seen.model.is_current(&partition.topic, topic_id) {
         return None;
     }
-    let registration = controller.image().partition(&partition.topic, partition.partition)?;
-    let replicas: BTreeSet<NodeId> = registration.replicas.iter().copied().collect();
     let eligible: Vec<NodeId> = isr.iter().chain(elr).copied().collect();
     let distinct: BTreeSet<NodeId> = eligible.iter().copied().collect();
     let entered = seen.model.partitions.get(partition).map_or(&[][..], |known| &known.entered_isr);
@@ -62,7 +61,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
             "{partition}: {wrong}: leader {leader}, ISR {}, ELR {}, replicas {}",
             names(isr),
             names(elr),
-            names(&replicas)
+            names(replicas)
         ),
     })
 }

@@ -17,7 +17,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 use trial_broker::log::batch_fact;
 use trial_broker::record::batches;
 
-use super::model::{Model, Replica, machine_of};
+use super::model::{Model, Partition, Replica, machine_of};
 use super::{Forgiven, acked_record_not_lost, leader_completeness};
 use crate::disk::Disk;
 use crate::fault::{Fault, MachineId};
@@ -100,10 +100,21 @@ impl Model {
                 log_start_offset: replica.log_start_offset,
                 ..Replica::default()
             };
+            replica.has_forgotten |= left.first_missing(&replica.batches).is_some();
             if left.first_missing(&known.committed).is_some() {
-                let named = known.registration.iter().flat_map(|known| known.isr.iter().chain(&known.elr));
-                let counts = named.copied().any(|node| machine_of(node) == machine);
-                replica.loss = if counts { Loss::Counted } else { Loss::Unnamed };
+                replica.loss = loss_of(known, machine);
+            }
+        }
+    }
+
+    /// More is committed: a leader has counted on what it knew a follower to have, and may not have heard yet that the
+    /// follower has lost it.
+    pub(super) fn count_forgotten(&mut self, partition: &TopicPartition) {
+        let Model { replicas, partitions, .. } = self;
+        let Some(known) = partitions.get(partition) else { return };
+        for ((_, machine), replica) in replicas.iter_mut().filter(|((name, _), _)| name == partition) {
+            if replica.has_forgotten && replica.loss == Loss::None && replica.first_missing(&known.committed).is_some() {
+                replica.loss = loss_of(known, *machine);
             }
         }
     }
@@ -131,9 +142,18 @@ impl Model {
         }
     }
 
-    /// After an excused loss the new leader's log is the truth: nothing else can be lost any more.
+    /// After an excused loss the new leader's log is the truth: nothing else can be lost any more. What it shows to readers
+    /// at once is committed, whatever older leaders had committed: one that slept through other leaders' losses may know
+    /// more than they had left.
     pub(super) fn rebase_if_excused(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
         let Some(reason) = self.excuse(world, partition) else { return };
+        self.rebase(reason, partition, machine);
+        if let Some(shown) = self.replica(partition, machine).map(|leader| leader.high_watermark) {
+            self.commit(partition, machine, shown);
+        }
+    }
+
+    fn rebase(&mut self, reason: &'static str, partition: &TopicPartition, machine: MachineId) {
         let Model { replicas, partitions, forgiven, .. } = self;
         let Some(known) = partitions.get_mut(partition) else { return };
         known.excuse = None;
@@ -157,6 +177,13 @@ impl Model {
             }
         }
     }
+}
+
+/// The loss of a machine's replica: it counts if the machine is named as one that may lead.
+fn loss_of(known: &Partition, machine: MachineId) -> Loss {
+    let named = known.registration.iter().flat_map(|known| known.isr.iter().chain(&known.elr));
+    let counts = named.copied().any(|node| machine_of(node) == machine);
+    if counts { Loss::Counted } else { Loss::Unnamed }
 }
 
 /// The batches of a partition that a disk still holds: up to the first that is torn, as recovery will find them.

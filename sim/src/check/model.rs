@@ -71,6 +71,11 @@ pub struct Replica {
     pub proposed: BTreeSet<NodeId>,
     /// Whether something has taken committed records from it, and it has not caught up since.
     pub loss: Loss,
+    /// Whether something has taken records from it, committed or not, and it has not fetched since: its leader may still
+    /// count on them.
+    pub(super) has_forgotten: bool,
+    /// Whether its machine lost power since the log was last open: what was cut off may have come back.
+    pub(super) lost_power: bool,
 }
 
 /// What is known of a partition as a whole.
@@ -147,6 +152,19 @@ impl Replica {
         self.highest_log_start_offset = self.highest_log_start_offset.max(to);
         // The high watermark goes along.
         self.highest_high_watermark = self.highest_high_watermark.max(to);
+    }
+
+    /// A power cut may undo a truncation, and leave an older batch where a newer one was said to be. What is missing or
+    /// torn is another matter: the log has no right to open with it.
+    fn take_what_came_back(&mut self, found: &[BatchFact]) {
+        for batch in found {
+            let index = self.batches.partition_point(|known| known.base_offset < batch.base_offset);
+            let is_other = |known: &BatchFact| known.base_offset == batch.base_offset && !same(known, batch);
+            if self.batches.get(index).is_some_and(is_other) {
+                self.batches[index] = *batch;
+                self.verified_to.set(self.verified_to.get().min(batch.base_offset));
+            }
+        }
     }
 
     fn truncate(&mut self, end: Offset) {
@@ -238,8 +256,11 @@ impl Model {
                 Fact::Started { machine } => {
                     self.running.insert(*machine);
                 }
-                Fact::Killed { machine } | Fact::Exited { machine, .. } | Fact::PowerCut { machine, .. } => {
+                Fact::Killed { machine } | Fact::Exited { machine, .. } => self.stopped(*machine),
+                Fact::PowerCut { machine, .. } => {
                     self.stopped(*machine);
+                    let on_it = self.replicas.iter_mut().filter(|((_, on), _)| on == machine);
+                    on_it.for_each(|(_, replica)| replica.lost_power = true);
                 }
                 Fact::Replaced { machine } => {
                     self.stopped(*machine);
@@ -266,7 +287,7 @@ impl Model {
             self.replicas.keys().filter(|(_, on)| *on == machine).map(|(partition, _)| partition.clone()).collect();
         for partition in on_it {
             let replica = self.replica_mut(&partition, machine);
-            *replica = Replica { loss: replica.loss, ..Replica::default() };
+            *replica = Replica { loss: replica.loss, has_forgotten: replica.has_forgotten, ..Replica::default() };
         }
     }
 
@@ -294,6 +315,7 @@ impl Model {
                 let replica = self.replica_mut(partition, machine);
                 replica.batches.extend(batches.iter().copied());
                 replica.log_end_offset = *log_end_offset;
+                replica.has_forgotten = false;
                 self.caught_up(partition, machine);
             }
             LogEvent::LogTruncated { partition, to, .. } => self.replica_mut(partition, machine).truncate(*to),
@@ -321,6 +343,11 @@ impl Model {
                 replica.set_log_start(*log_start_offset);
                 replica.leads_in = None;
                 replica.is_open = true;
+                if std::mem::take(&mut replica.lost_power)
+                    && let Some(host) = world.machine(machine)
+                {
+                    replica.take_what_came_back(&on_disk_truth::batches_from(host.disk(), partition, 0));
+                }
             }
             LogEvent::DuplicateSequence { .. }
             | LogEvent::SequenceRefused { .. }
@@ -392,7 +419,7 @@ impl Model {
     }
 
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
-    fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
+    pub(super) fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
         let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
         // A leader that has not heard that its topic is deleted commits for nobody.
         if !self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO)) {
@@ -400,10 +427,14 @@ impl Model {
         }
         let known = self.partitions.entry(partition.clone()).or_default();
         let from = replica.batches.partition_point(|batch| batch.last_offset < known.committed_end);
+        let before = known.committed.len();
         for batch in replica.batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark) {
             known.committed.push(*batch);
         }
         known.committed_end = known.committed_end.max(high_watermark);
+        if known.committed.len() > before {
+            self.count_forgotten(partition);
+        }
     }
 
     /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.

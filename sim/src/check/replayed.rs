@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::input::Lane;
 use trial_broker::metadata::{MetadataImage, MetadataRecord, TransactionFilter};
 use trial_broker::node::Node;
 use trial_broker::record::{BatchView, batches};
@@ -76,9 +77,14 @@ impl Replayed {
         Some(image)
     }
 
-    /// A running machine that knows more to be committed than was read: the one read last, if it can be.
+    /// A running machine that knows more to be committed than was read: the one read last, if it can be. One whose disk
+    /// has not done yet what its last step asked for says nothing: a crash may undo the step, and with it what a lone
+    /// voter took for committed.
     fn ahead<'a>(&self, world: &'a World) -> Option<(MachineId, &'a Machine, Offset)> {
         let knows = |(id, machine): (MachineId, &'a Machine)| {
+            if machine.owes(Lane::Quorum) {
+                return None;
+            }
             let high_watermark = machine.node()?.raft().high_watermark()?;
             let has_next = first_offset(machine.disk()).is_some_and(|first| first <= self.next);
             (high_watermark > self.next && has_next).then_some((id, machine, high_watermark))
@@ -122,7 +128,8 @@ impl Replayed {
 
     /// Nobody has the next record any more, for a snapshot has taken its place: a node's image stands in.
     fn skip_gap(&mut self, world: &World) {
-        let images = world.machines().filter_map(|(_, machine)| machine.node().map(Node::committed_metadata));
+        let published = world.machines().filter(|(_, machine)| !machine.owes(Lane::Quorum));
+        let images = published.filter_map(|(_, machine)| machine.node().map(Node::committed_metadata));
         let Some(image) =
             images.filter(|image| image.last_offset() >= self.next).min_by_key(|image| image.last_offset())
         else {

@@ -288,6 +288,7 @@ fn line(event: &ControllerEvent) -> Option<String> {
             partition_epoch,
             unclean,
             reason,
+            ..
         } => {
             let unclean = if *unclean { ", UNCLEAN" } else { "" };
             format!(

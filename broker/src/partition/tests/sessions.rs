@@ -87,7 +87,7 @@ fn exchange(
 
 #[test]
 fn an_incremental_answer_holds_what_has_changed_and_what_gave_records_goes_to_the_end() {
-    let mut s = FetchSessions::new(10);
+    let mut s = FetchSessions::new(10, &Behaviour::default());
     let quiet = [answer(1, 10, b""), answer(2, 20, b""), answer(3, 30, b"")];
     let full = request(0, 0, vec![partition(1, 10), partition(2, 20), partition(3, 30)]);
     assert_eq!(exchange(&mut s, 0, false, &full, &quiet), (ErrorCode::None, 1, vec![1, 2, 3]));
@@ -103,7 +103,7 @@ fn an_incremental_answer_holds_what_has_changed_and_what_gave_records_goes_to_th
 
 #[test]
 fn after_an_error_the_recovery_is_sent_although_nothing_else_has_changed() {
-    let mut s = FetchSessions::new(10);
+    let mut s = FetchSessions::new(10, &Behaviour::default());
     let fine = [answer(1, 10, b"")];
     exchange(&mut s, 0, false, &request(0, 0, vec![partition(1, 10)]), &fine);
     let failed = [FetchPartitionResponse { error: ErrorCode::NotLeaderOrFollower, ..answer(1, -1, b"") }];
@@ -115,7 +115,7 @@ fn after_an_error_the_recovery_is_sent_although_nothing_else_has_changed() {
 
 #[test]
 fn a_request_that_does_not_fit_its_session_is_refused_and_an_empty_session_closes() {
-    let mut s = FetchSessions::new(10);
+    let mut s = FetchSessions::new(10, &Behaviour::default());
     let fine = [answer(1, 10, b"")];
     let unknown = exchange(&mut s, 0, false, &request(5, 1, vec![]), &fine);
     assert_eq!(unknown, (ErrorCode::FetchSessionIdNotFound, 0, vec![]));
@@ -137,7 +137,7 @@ fn a_full_cache_gives_way_to_followers_and_to_larger_sessions_but_not_to_small_n
     let answers = [answer(1, 10, b""), answer(2, 20, b"")];
     let small = || request(0, 0, vec![partition(1, 10)]);
     let large = || request(0, 0, vec![partition(1, 10), partition(2, 20)]);
-    let mut s = FetchSessions::new(1);
+    let mut s = FetchSessions::new(1, &Behaviour::default());
     assert_eq!(exchange(&mut s, 0, false, &small(), &answers).1, 1);
     assert_eq!(exchange(&mut s, 1, false, &large(), &answers).1, 0, "too young to be evicted by a consumer");
     assert_eq!(exchange(&mut s, 1, true, &small(), &answers).1, 1, "a follower's goes first");
@@ -169,7 +169,7 @@ fn a_fetcher_asks_anew_when_its_session_is_lost_and_closes_the_one_it_had() {
 /// as long as it lives.
 #[test]
 fn session_by_name_is_no_session_by_id() {
-    let mut sessions = FetchSessions::new(10);
+    let mut sessions = FetchSessions::new(10, &Behaviour::default());
     let named = |epoch, by_name| {
         let mut by_name_request = request(if epoch == 0 { 0 } else { 1 }, epoch, Vec::new());
         by_name_request.by_name = by_name;
@@ -194,4 +194,18 @@ fn session_by_name_is_no_session_by_id() {
     assert_eq!((error, sent.len()), (ErrorCode::None, 0), "nothing has changed");
     let (error, _, sent) = exchange(&mut sessions, 3, false, &named(2, true), &[moved]);
     assert_eq!((error, sent.len()), (ErrorCode::None, 1));
+}
+
+#[test]
+fn a_high_watermark_that_came_with_a_divergence_is_told_again_only_where_the_hazard_is_mended() {
+    for (behaviour, again) in [(Behaviour::default(), vec![]), (Behaviour::mended(), vec![1])] {
+        let mut s = FetchSessions::new(10, &behaviour);
+        let quiet = [answer(1, 10, b"")];
+        let diverging = [FetchPartitionResponse { diverging_epoch: Some((LeaderEpoch(0), 10)), ..quiet[0].clone() }];
+        let full = request(0, 0, vec![partition(1, 12)]);
+        assert_eq!(exchange(&mut s, 0, true, &full, &diverging).2, vec![1]);
+        let truncated = request(1, 1, vec![partition(1, 10)]);
+        assert_eq!(exchange(&mut s, 0, true, &truncated, &quiet).2, again);
+        assert_eq!(exchange(&mut s, 0, true, &request(1, 2, vec![]), &quiet).2, vec![], "it is told once");
+    }
 }

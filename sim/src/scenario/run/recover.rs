@@ -62,7 +62,7 @@ impl Run<'_> {
         match &wanted.core {
             Some(core) => core.value.iter().map(|id| MachineId(id.value as u32)).collect(),
             None => {
-                let stays = |machine: &Machine| machine.node().is_some_and(|node| !node.is_stopping());
+                let stays = |machine: &Machine| machine.node().is_some() && !machine.is_stopping();
                 self.world.machines().filter(|(_, machine)| stays(machine)).map(|(id, _)| id).collect()
             }
         }
@@ -188,6 +188,6 @@ fn needs_restart(machine: &Machine) -> bool {
     machine.node().is_some_and(|node| {
         let directories = node.replicas().map(|replicas| replicas.directories()).unwrap_or_default();
         let registers = node.broker_state() == Some(BrokerState::Starting);
-        node.is_stopping() || registers || directories.iter().any(|directory| !directory.online)
+        machine.is_stopping() || registers || directories.iter().any(|directory| !directory.online)
     })
 }

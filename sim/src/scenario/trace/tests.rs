@@ -105,6 +105,7 @@ fn story() -> Vec<Step> {
         leader_epoch: LeaderEpoch(1),
         isr: vec![NodeId(2), NodeId(3)],
         elr: Vec::new(),
+        replicas: vec![NodeId(1), NodeId(2), NodeId(3)],
         partition_epoch: PartitionEpoch(1),
         unclean: false,
         reason: PartitionChangeReason::BrokerFenced,
