@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{ConfigError, ConsumerSettings, ProducerSettings, Properties};
+use crate::config::{Behaviour, ConfigError, ConsumerSettings, ProducerSettings, Properties};
 use crate::ids::{Endpoint, TopicPartition};
 use crate::message::{Acks, IsolationLevel};
 
@@ -15,6 +15,8 @@ pub struct ClientConfig {
     pub bootstrap_servers: Vec<Endpoint>,
     /// What kind of client it is.
     pub kind: ClientKind,
+    /// The failures of Kafka 4.1's clients that it does not have; switches are those of nodes.
+    pub behaviour: Behaviour,
 }
 
 /// The three kinds of client, each with its settings.

@@ -41,11 +41,15 @@ pub enum Hazard {
     /// recovery leaves the old record under the new epoch, and no leader sees that the logs part
     /// (`LogSegment.recover`). Mended: recovery stops at a batch of an older epoch than its offset is said to have.
     TruncationReturns,
+    /// An idempotent producer that raises its epoch by itself numbers what is under way anew and sends it again, although
+    /// an earlier attempt of it may still arrive (`TransactionManager.canRetry`, `TxnPartitionMap.startSequencesAtBeginning`).
+    /// Mended: what may have been written is given up instead.
+    EpochBumpSendsAgain,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 8] = [
+    pub const ALL: [Hazard; 9] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -54,6 +58,7 @@ impl Hazard {
         Hazard::PendingIsrForgotten,
         Hazard::HighWatermarkNotRetold,
         Hazard::TruncationReturns,
+        Hazard::EpochBumpSendsAgain,
     ];
 }
 

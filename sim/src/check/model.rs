@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId, TopicName, TopicPartition};
-use trial_broker::message::ErrorCode;
+use trial_broker::message::{ErrorCode, LeaderRecoveryState};
 
 use super::Forgiven;
 use super::loss_budget::Loss;
@@ -17,6 +17,9 @@ use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
+
+/// Why nobody is to blame for what an unclean leader lacks.
+const UNCLEAN_ELECTION: &str = "an unclean election";
 
 /// Everything an observer knows.
 #[derive(Clone, Debug, Default)]
@@ -453,6 +456,10 @@ impl Model {
             self.heard_of_topic(&partition.topic, topic_id);
             self.named(&partition, registration.isr.iter().chain(&registration.elr).copied());
             let known = self.partitions.entry(partition).or_default();
+            let is_news = known.registration.as_ref().is_none_or(|old| old.leader_epoch < registration.leader_epoch);
+            if is_news && registration.leader_recovery_state == LeaderRecoveryState::Recovering {
+                known.excuse = Some(UNCLEAN_ELECTION);
+            }
             known.entered_isr.clear();
             known.registration = Some(Registration {
                 leader: registration.leader,
@@ -489,7 +496,7 @@ impl Model {
                 self.named(partition, isr.iter().chain(elr).copied());
                 let known = self.partitions.entry(partition.clone()).or_default();
                 if *unclean {
-                    known.excuse = Some("an unclean election");
+                    known.excuse = Some(UNCLEAN_ELECTION);
                 }
                 let before = known.registration.as_ref().map_or(&[][..], |registration| &registration.isr);
                 known.entered_isr = isr.iter().copied().filter(|node| !before.contains(node)).collect();

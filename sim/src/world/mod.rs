@@ -81,7 +81,7 @@ impl Default for WorldSettings {
 /// ```
 /// use std::time::Duration;
 /// use trial_broker::client::{ClientConfig, ClientKind};
-/// use trial_broker::config::{ProducerSettings, Properties};
+/// use trial_broker::config::{Behaviour, ProducerSettings, Properties};
 /// use trial_broker::ids::Endpoint;
 /// use trial_broker::time::Time;
 /// use trial_sim::internal::{Entry, Fault, MachineConfig, MachineId, ProgramConfig, World, WorldSettings};
@@ -91,6 +91,7 @@ impl Default for WorldSettings {
 ///     client_id: "a1".into(),
 ///     bootstrap_servers: vec![Endpoint::new("b1", 9092)],
 ///     kind: ClientKind::Admin { settings: ProducerSettings::from_properties(&Properties::new()).unwrap() },
+///     behaviour: Behaviour::default(),
 /// };
 /// let machine = MachineId(1001);
 /// let config = MachineConfig { name: "a1".into(), program: ProgramConfig::Client(Box::new(admin)) };

@@ -96,6 +96,8 @@ pub(crate) struct Batch {
     /// Failed attempts.
     pub attempts: i32,
     pub retry_backoff: Duration,
+    /// An attempt ended in a way that leaves open whether it was written: anything but a refused sequence.
+    pub had_unclear_end: bool,
     /// Id, epoch; none before the first send, and without idempotence.
     pub producer: Option<(ProducerId, ProducerEpoch)>,
     pub base_sequence: i32,
@@ -123,6 +125,7 @@ impl Batch {
             last_append: now,
             attempts: 0,
             retry_backoff: Duration::ZERO,
+            had_unclear_end: false,
             producer: None,
             base_sequence: NO_SEQUENCE,
             sequence_was_reset: false,
@@ -191,6 +194,11 @@ impl Batch {
     /// Whether it was sent before (`inRetry`).
     pub fn in_retry(&self) -> bool {
         self.attempts > 0
+    }
+
+    /// Whether some attempt of it may have been written, or may still be.
+    pub fn may_be_written(&self) -> bool {
+        self.in_flight || self.had_unclear_end
     }
 
     /// Takes note of the leader epoch that it would be sent to.

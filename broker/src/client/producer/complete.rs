@@ -115,6 +115,7 @@ impl Producer {
         let backoff = self.retry_backoff.after(ctx, attempts as u32);
         self.batches.remove_in_flight(id);
         let batch = self.batches.get_mut(id);
+        batch.had_unclear_end |= error != ErrorCode::OutOfOrderSequenceNumber;
         batch.reenqueued(ctx.now.monotonic, backoff);
         let event = ClientEvent::BatchRetried {
             partition: batch.partition.clone(),
@@ -168,6 +169,17 @@ impl Producer {
             }
         }
         self.forget_if_done(id);
+    }
+
+    /// [`Hazard::EpochBumpSendsAgain`](crate::config::Hazard::EpochBumpSendsAgain), mended: before the epoch is raised, what
+    /// may have been written is given up.
+    pub(super) fn give_up_doubtful(&mut self, ctx: &mut Context) {
+        for id in self.sequences.doubtful(&self.batches) {
+            let partition = self.batches.get(id).partition.clone();
+            self.batches.queue_mut(&partition).retain(|other| *other != id);
+            let message = "the producer's epoch was raised while it was unknown whether the record was written";
+            self.give_up(ctx, id, ErrorCode::RequestTimedOut, message, false);
+        }
     }
 
     /// Lets go of a batch that nobody needs any more, and of its memory. One that was given

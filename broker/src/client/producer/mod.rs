@@ -29,7 +29,7 @@ use super::network::{Completion, Outcome};
 use super::retry::{Backoff, is_retriable};
 use super::view::BatchView;
 use super::{CallResult, ProducerRecord, failed};
-use crate::config::ProducerSettings;
+use crate::config::{Behaviour, Hazard, ProducerSettings};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::ClientEvent;
@@ -88,6 +88,8 @@ pub(crate) struct Producer {
     memory_exhausted: bool,
     id: IdState,
     sequences: Sequences,
+    /// Whether [`Hazard::EpochBumpSendsAgain`] is mended.
+    gives_up_doubtful: bool,
     /// Partitions with a batch in flight, when only one request may be.
     muted: BTreeSet<TopicPartition>,
     /// The batches of each request in flight.
@@ -99,7 +101,7 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    pub fn new(acks: Acks, settings: ProducerSettings) -> Producer {
+    pub fn new(acks: Acks, settings: ProducerSettings, behaviour: &Behaviour) -> Producer {
         let retry_backoff = Backoff {
             initial: settings.retry_backoff,
             max: settings.retry_backoff_max,
@@ -121,6 +123,7 @@ impl Producer {
             memory_exhausted: false,
             id,
             sequences: Sequences::default(),
+            gives_up_doubtful: behaviour.mends(Hazard::EpochBumpSendsAgain),
             muted: BTreeSet::new(),
             requests: BTreeMap::new(),
             next_request: 1,
@@ -228,6 +231,9 @@ impl Producer {
         self.sequences.resolve();
         if let IdState::Refused(error) = self.id {
             return self.fail_all(ctx, error) || appended;
+        }
+        if self.gives_up_doubtful {
+            self.give_up_doubtful(ctx);
         }
         self.sequences.bump_if_required(ctx, &mut self.batches);
         if self.id == IdState::Known && self.sequences.producer.is_none() {

@@ -149,6 +149,14 @@ impl Sequences {
         self.to_rewrite.insert(partition.clone());
     }
 
+    /// What is under way in the partitions for which the epoch is about to be raised, and may have been written: under
+    /// another epoch nobody will recognise it.
+    pub fn doubtful(&self, batches: &Batches) -> Vec<BatchId> {
+        let partitions = self.to_rewrite.iter().filter_map(|partition| self.partitions.get(partition));
+        let under_way = partitions.flat_map(|entry| &entry.in_flight).copied();
+        under_way.filter(|id| batches.get(*id).may_be_written()).collect()
+    }
+
     /// Raises the epoch if a gap asks for it. At the last epoch the producer needs a new
     /// id: then it has none until InitProducerId is answered.
     pub fn bump_if_required(&mut self, ctx: &mut Context, batches: &mut Batches) {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::api::{Message, versions, wire};
 use crate::choice::LowestChoice;
-use crate::config::{ConsumerSettings, ProducerSettings, Properties};
+use crate::config::{Behaviour, ConsumerSettings, ProducerSettings, Properties};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{ClientEvent, Event};
@@ -84,6 +84,7 @@ impl Script {
             client_id: Arc::from("p1"),
             bootstrap_servers: vec![Endpoint::new("bootstrap", BROKER_PORT)],
             kind,
+            behaviour: Behaviour::default(),
         };
         let mut storage = MemoryStorage::default();
         let mut choices = LowestChoice;

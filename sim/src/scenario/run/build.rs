@@ -76,6 +76,7 @@ pub(super) fn build(scenario: &Scenario, seed: u64) -> Built {
         client_id: "admin".into(),
         bootstrap_servers: plan.bootstrap_servers(),
         kind: ClientKind::Admin { settings: ProducerSettings { backoff_jitter: false, ..ProducerSettings::default() } },
+        behaviour: Behaviour::default(),
     };
     cast.add(ADMIN, "admin", None, false);
     cast.hide(ADMIN);
@@ -84,7 +85,7 @@ pub(super) fn build(scenario: &Scenario, seed: u64) -> Built {
     for (client, number) in file.clients.iter().zip(ADMIN.0 + 1..) {
         let machine = MachineId(number);
         cast.add(machine, &client.name, None, false);
-        let config = client_config(client, plan.bootstrap_servers());
+        let config = client_config(scenario, client, plan.bootstrap_servers());
         // Hosts find each other by name: a consumer may be called c1 as a controller is, its host may not.
         let name: Arc<str> = format!("client-{}", client.name.value).into();
         world.add_machine(machine, MachineConfig { name, program: ProgramConfig::Client(Box::new(config)) });
@@ -222,14 +223,15 @@ fn switches_of(scenario: &Scenario, id: i32) -> BTreeSet<Switch> {
 }
 
 /// A client as its section says.
-fn client_config(client: &Client, bootstrap_servers: Vec<Endpoint>) -> ClientConfig {
+fn client_config(scenario: &Scenario, client: &Client, bootstrap_servers: Vec<Endpoint>) -> ClientConfig {
     let kind = match (&client.producer, &client.consumer, &client.admin) {
         (Some(section), _, _) => producer(section),
         (_, Some(section), _) => consumer(section),
         (_, _, Some(section)) => admin(section),
         (None, None, None) => unreachable!("a client's kind was checked with the scenario"),
     };
-    ClientConfig { client_id: client.name.as_str().into(), bootstrap_servers, kind }
+    let behaviour = Behaviour { mended: mended_in(scenario), ..Behaviour::default() };
+    ClientConfig { client_id: client.name.as_str().into(), bootstrap_servers, kind, behaviour }
 }
 
 fn producer(section: &ClientSettings) -> ClientKind {

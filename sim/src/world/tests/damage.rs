@@ -14,7 +14,7 @@ use crate::fault::Lose;
 use crate::machine::ProcessState;
 use crate::stream::{Stream, StreamPurpose};
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
-use trial_broker::config::ConsumerSettings;
+use trial_broker::config::{Behaviour, ConsumerSettings};
 use trial_broker::event::{Event, ExitReason, LifecycleEvent};
 use trial_broker::ids::{BROKER_PORT, DirectoryId, Endpoint, TopicPartition};
 use trial_broker::message::IsolationLevel;
@@ -101,7 +101,7 @@ fn stopped(halt: Halt) -> World {
         settings: ConsumerSettings::default(),
     };
     let bootstrap_servers = (1..=3).map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT)).collect();
-    let config = ClientConfig { client_id: "c1".into(), bootstrap_servers, kind: consumer };
+    let config = ClientConfig { client_id: "c1".into(), bootstrap_servers, kind: consumer, behaviour: Behaviour::default() };
     let program = ProgramConfig::Client(Box::new(config));
     world.add_machine(CONSUMER, MachineConfig { name: "c1".into(), program });
     call(&mut world, ms(8000), ADMIN, 1, create_topic());
