@@ -34,6 +34,8 @@ pub(super) enum Aspect {
     Burst,
     /// The core that must recover when the faults are over.
     Core,
+    /// A member that is away while the others clean their metadata logs.
+    Absence,
 }
 
 /// The draws of one aspect.

@@ -19,7 +19,7 @@ mod victim;
 use super::Profile;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
-use super::text::at;
+use super::text::{at, if_possible, said};
 use crate::scenario::Seed;
 use crate::scenario::format::Step;
 
@@ -172,6 +172,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
         let count = Draw::new(stage.seed, Aspect::Burst, 0).pick(&[0, 0, 1, 1, 2, 3]);
         incidents.extend((1..=count).flat_map(|number| burst(stage, &sharp, number)));
     }
+    incidents.extend(absence(stage));
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
     if !over_budget {
@@ -238,6 +239,26 @@ fn single(stage: &Stage, kind: Kind, number: u64) -> Incident {
     let at = draw.between(100_000, stage.shape.duration.micros as u64 - 1) as i64;
     let victim = victim::any(stage, &mut draw);
     incident(kind, at, &victim, stage, number, &mut draw)
+}
+
+/// One member is away while the others clean their metadata logs, a minute after they have started, and finds the start
+/// of the log beyond its end when it is back.
+fn absence(stage: &Stage) -> Option<Incident> {
+    let shape = stage.shape;
+    if !shape.cleans_metadata || shape.machines().len() < 2 {
+        return None;
+    }
+    let mut draw = Draw::new(stage.seed, Aspect::Absence, 1);
+    let is_controller = draw.percent(60) && !shape.is_combined();
+    let (broker, at) = (draw.pick(&shape.brokers), draw.between(1_000_000, 25_000_000) as i64);
+    let victim = match is_controller {
+        true => Victim::Controller(draw.pick(&shape.controllers)),
+        false => Victim::Broker(broker),
+    };
+    let kill = if_possible(Step { kill: said(victim.target()), ..Step::default() });
+    let start = if_possible(Step { start: said(victim.target()), ..Step::default() });
+    let away = shape.duration.micros - at - draw.between(500_000, 2_000_000) as i64;
+    Some(Incident { at, steps: vec![(0, kill), (away, start)], out_for: None, victim })
 }
 
 /// Several faults close together.
