@@ -86,7 +86,9 @@ impl Client {
         }
         let (network, metadata) = cluster_settings(&config);
         let role = match &config.kind {
-            ClientKind::Producer { acks, settings } => Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour))),
+            ClientKind::Producer { acks, settings } => {
+                Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour)))
+            }
             ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind))),
             ClientKind::Admin { settings } => Role::Admin(Box::new(Admin::new(settings.clone()))),
         };

@@ -135,7 +135,17 @@ impl Changed {
     fn told(self, reason: PartitionChangeReason, unclean: bool) -> ControllerEvent {
         let PartitionRegistration { leader, leader_epoch, isr, elr, replicas, partition_epoch, .. } = self.registration;
         let partition = self.partition;
-        ControllerEvent::PartitionChanged { partition, leader, leader_epoch, isr, elr, replicas, partition_epoch, unclean, reason }
+        ControllerEvent::PartitionChanged {
+            partition,
+            leader,
+            leader_epoch,
+            isr,
+            elr,
+            replicas,
+            partition_epoch,
+            unclean,
+            reason,
+        }
     }
 }
 

@@ -132,7 +132,10 @@ impl ReplicaManager {
             partitions: BTreeMap::new(),
             produces: Purgatory::default(),
             fetches: Purgatory::default(),
-            sessions: FetchSessions::new(config.replication.max_incremental_fetch_session_cache_slots, &config.behaviour),
+            sessions: FetchSessions::new(
+                config.replication.max_incremental_fetch_session_cache_slots,
+                &config.behaviour,
+            ),
             fetchers: BTreeMap::new(),
             failed: BTreeSet::new(),
             alter_partition: AlterPartitionQueue::default(),

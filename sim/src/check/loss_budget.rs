@@ -113,7 +113,8 @@ impl Model {
         let Model { replicas, partitions, .. } = self;
         let Some(known) = partitions.get(partition) else { return };
         for ((_, machine), replica) in replicas.iter_mut().filter(|((name, _), _)| name == partition) {
-            if replica.has_forgotten && replica.loss == Loss::None && replica.first_missing(&known.committed).is_some() {
+            if replica.has_forgotten && replica.loss == Loss::None && replica.first_missing(&known.committed).is_some()
+            {
                 replica.loss = loss_of(known, *machine);
             }
         }

@@ -98,6 +98,7 @@ impl Shape {
             session_micros: session_ms * 1000,
             duration,
             latency: cluster.latency.as_ref().map_or(DEFAULT_LATENCY, |latency| latency.value.clone()),
+            cleans_metadata: false,
         }
     }
 }

@@ -154,7 +154,6 @@ impl Profile {
                 Mark::VoteRefused,
                 Mark::MetadataTruncated,
                 Mark::SnapshotCreated,
-                Mark::SnapshotLoaded,
                 Mark::ReplicasMoved,
             ],
             Profile::Everything => &[

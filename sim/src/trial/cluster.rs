@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
-use trial_broker::config::{ConfigError, ConsumerSettings, Properties};
+use trial_broker::config::{Behaviour, ConfigError, ConsumerSettings, Properties};
 use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicPartition};
 use trial_broker::message::IsolationLevel;
 use trial_broker::time::Time;
@@ -103,6 +103,19 @@ impl Cluster {
         Admin(self.client("admin", ClientKind::admin(&Properties::new())))
     }
 
+    /// Clients have the hazards that the cluster has, and no switches.
+    fn clients_behaviour(&self) -> Behaviour {
+        self.world.look(|world| {
+            let configs = world.machines().map(|(_, machine)| &machine.config().program);
+            let nodes = configs.filter_map(|program| match program {
+                ProgramConfig::Node(config) => Some(config),
+                _ => None,
+            });
+            let mended = nodes.map(|config| config.behaviour.mended.clone()).next().unwrap_or_default();
+            Behaviour { mended, ..Behaviour::default() }
+        })
+    }
+
     /// A client machine comes into the world and starts.
     fn client(&self, what: &str, kind: Result<ClientKind, ConfigError>) -> Person {
         let kind = kind.unwrap_or_else(|error| panic!("a {what} cannot be made so: {error}"));
@@ -110,7 +123,9 @@ impl Cluster {
         let machine = MachineId(CLIENTS + number);
         let name = format!("{what}-{number}");
         let servers = self.parts.brokers.iter().map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT));
-        let config = ClientConfig { client_id: name.as_str().into(), bootstrap_servers: servers.collect(), kind };
+        let client_id = name.as_str().into();
+        let config =
+            ClientConfig { client_id, bootstrap_servers: servers.collect(), kind, behaviour: self.clients_behaviour() };
         let program = ProgramConfig::Client(Box::new(config));
         self.world.add_machine(machine, MachineConfig { name: format!("client-{name}").into(), program });
         self.world.apply(Fault::Start { machine });

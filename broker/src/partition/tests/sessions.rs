@@ -201,7 +201,10 @@ fn a_high_watermark_that_came_with_a_divergence_is_told_again_only_where_the_haz
     for (behaviour, again) in [(Behaviour::default(), vec![]), (Behaviour::mended(), vec![1])] {
         let mut s = FetchSessions::new(10, &behaviour);
         let quiet = [answer(1, 10, b"")];
-        let diverging = [FetchPartitionResponse { diverging_epoch: Some((LeaderEpoch(0), 10)), ..quiet[0].clone() }];
+        let diverging = [FetchPartitionResponse {
+            diverging_epoch: Some(EpochEndOffset { epoch: LeaderEpoch(0), end_offset: 10 }),
+            ..quiet[0].clone()
+        }];
         let full = request(0, 0, vec![partition(1, 12)]);
         assert_eq!(exchange(&mut s, 0, true, &full, &diverging).2, vec![1]);
         let truncated = request(1, 1, vec![partition(1, 10)]);

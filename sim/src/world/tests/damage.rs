@@ -101,7 +101,8 @@ fn stopped(halt: Halt) -> World {
         settings: ConsumerSettings::default(),
     };
     let bootstrap_servers = (1..=3).map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT)).collect();
-    let config = ClientConfig { client_id: "c1".into(), bootstrap_servers, kind: consumer, behaviour: Behaviour::default() };
+    let config =
+        ClientConfig { client_id: "c1".into(), bootstrap_servers, kind: consumer, behaviour: Behaviour::default() };
     let program = ProgramConfig::Client(Box::new(config));
     world.add_machine(CONSUMER, MachineConfig { name: "c1".into(), program });
     call(&mut world, ms(8000), ADMIN, 1, create_topic());

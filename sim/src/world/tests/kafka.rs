@@ -68,7 +68,12 @@ pub(super) fn cluster_of(seed: u64, through_bytes: bool, settle: impl Fn(&mut No
     let settings = ProducerSettings::default();
     let producer = ClientKind::Producer { acks: Acks::All, settings: settings.clone() };
     for (id, name, kind) in [(PRODUCER, "p1", producer), (ADMIN, "a1", ClientKind::Admin { settings })] {
-        let config = ClientConfig { client_id: name.into(), bootstrap_servers: bootstrap_servers.clone(), kind, behaviour: Behaviour::default() };
+        let config = ClientConfig {
+            client_id: name.into(),
+            bootstrap_servers: bootstrap_servers.clone(),
+            kind,
+            behaviour: Behaviour::default(),
+        };
         let program = ProgramConfig::Client(Box::new(config));
         world.add_machine(id, MachineConfig { name: name.into(), program });
     }
