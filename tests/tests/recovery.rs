@@ -92,6 +92,40 @@ fn a_partition_without_an_eligible_replica_in_the_core_is_excused() {
     );
 }
 
+/// Everybody comes back after an unclean shutdown, and who led last with an empty disk: `LeaderAcceptor` refuses it.
+#[test]
+fn a_partition_whose_last_leader_lost_its_disk_is_excused() {
+    let report = played(
+        "{ core = [1, 2, 3, 101, 102, 103] }",
+        "replicas = [[2, 1, 3]]\nconfig = { \"min.insync.replicas\" = 2 }",
+        r#"
+[[step]]
+at = "2s"
+kill = { broker = 1 }
+[[step]]
+kill = { broker = 3 }
+[[step]]
+at = "6s"
+note = "Its session outlives those of the others."
+replace = { broker = 2 }
+[[step]]
+kill = { broker = 2 }
+[[step]]
+start = { broker = 1 }
+[[step]]
+start = { broker = 3 }
+[[step]]
+at = "20s"
+start = { broker = 2 }
+"#,
+    );
+    assert_recovered(&report);
+    // The topic that warms clients has suffered the same.
+    let of_orders: Vec<&String> = report.excused.iter().filter(|excused| excused.contains("orders")).collect();
+    let gone = "nobody is left in ISR or ELR, and the log of the last leader, 2, is gone with its disk";
+    assert_eq!(of_orders, [&format!("liveness oracle: orders-0: leader, ISR and high watermark: {gone}")]);
+}
+
 /// A producer whose leader is gone, in a cluster that can elect none: its batch is ready, no connection comes up, and it
 /// must still be given up when delivery.timeout.ms is over.
 #[test]

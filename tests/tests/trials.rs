@@ -43,6 +43,7 @@ fn records_stay_where_they_were_acknowledged_under_every_profile() {
     for profile in Profile::ALL {
         let passed = trial().faults(*profile).seeds(4).run(records_stay_where_they_were_acknowledged);
         assert!(passed.faults_executed > 0, "{profile}: nothing failed");
+        assert!(passed.excused < passed.seeds, "{profile}: nothing was asked of any cluster");
     }
 }
 

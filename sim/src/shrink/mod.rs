@@ -113,9 +113,13 @@ pub fn shrink(
 }
 
 /// As [`shrink`], but the cluster, its topics and its clients stay as they are.
-pub(crate) fn shrink_faults(scenario: &Scenario, limits: Limits, fails: &Fails) -> Shrunk {
-    let mut listen = |_: &Progress| ControlFlow::Continue(());
-    shrink_by(FAULT_PASSES, Search::new(scenario.clone(), limits, fails, &mut listen))
+pub(crate) fn shrink_faults(
+    scenario: &Scenario,
+    limits: Limits,
+    fails: &Fails,
+    listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Shrunk {
+    shrink_by(FAULT_PASSES, Search::new(scenario.clone(), limits, fails, listen))
 }
 
 fn shrink_by(passes: &[Pass], mut search: Search) -> Shrunk {

@@ -54,6 +54,12 @@ impl Environment {
     }
 }
 
+/// A variable of the environment, if it is set.
+#[expect(clippy::disallowed_methods, reason = "it chooses which runs there are, not what happens in them")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// `5000` or `5000..6000`; never empty.
 fn range(text: &str) -> Option<Range<u64>> {
     let range = match text.split_once("..") {

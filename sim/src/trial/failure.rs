@@ -2,15 +2,20 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::faults::as_list;
-use super::seeds::{Passed, Play};
+use super::seeds::{Passed, Play, say};
 use crate::scenario::{Report, Scenario, Signature, Verdict};
-use crate::shrink::{Limits, shrink_faults};
+use crate::shrink::{Limits, Progress, shrink_faults};
 
 /// How many smaller lists of faults are tried.
-const TRIES: usize = 200;
+const TRIES: usize = 300;
+
+/// How long smaller lists are tried, at most: somebody waits for the test.
+const SHRINKING: Duration = Duration::from_secs(60);
 
 /// A seed that fails.
 pub(super) struct Failing {
@@ -44,12 +49,18 @@ impl Failed {
     /// Shrinks the faults of a seed that fails.
     pub(super) fn look_closer(play: &Play, failing: Failing, passed: &Passed, jobs: NonZeroUsize) -> Failed {
         let Failing { scenario, report, signature } = failing;
+        say(&format!("seed {} fails; its faults are shrunk for a minute at most: {signature}\n", report.seed));
         let before = scenario.file.steps.len();
         let fails = |candidate: &Scenario| Signature::of(&play.run_once(candidate).0).as_ref() == Some(&signature);
         let shrunk = if before == 0 || report.verdict == Verdict::Nondeterminism {
             scenario
         } else {
-            shrink_faults(&scenario, Limits { runs: TRIES, jobs }, &fails).scenario
+            let started = Instant::now();
+            let mut listen = |_: &Progress| match started.elapsed() < SHRINKING {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            };
+            shrink_faults(&scenario, Limits { runs: TRIES, jobs }, &fails, &mut listen).scenario
         };
         let faults = as_list(&shrunk);
         let kept = (before > 0).then(|| keep(play, &faults, report.seed.0)).flatten();

@@ -257,7 +257,7 @@ impl Trial {
         P: Fn(Cluster) -> Fut + Sync,
         Fut: Future<Output: Ending> + 'static,
     {
-        let environment = Environment::read(|name| std::env::var(name).ok());
+        let environment = Environment::read(environment::variable);
         self.try_run_in(&environment.unwrap_or_else(|mistake| panic!("{mistake}")), program)
     }
 

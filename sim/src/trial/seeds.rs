@@ -9,7 +9,7 @@ use std::thread;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::environment::Environment;
+use super::environment::{Environment, variable};
 use super::failure::{Failed, Failing};
 use super::{Cluster, Trial};
 use crate::explore::{difference_by, runs_twice};
@@ -28,6 +28,10 @@ pub(super) type Program<'a> =
 pub struct Passed {
     /// How many seeds ran.
     pub seeds: u64,
+    /// In how many of them something was forgiven: so much was lost that Kafka promises nothing (a partition of which
+    /// every replica is gone, a record beyond the loss budget). A program that waits for a cluster that cannot recover is
+    /// ended there.
+    pub excused: u64,
     /// One number for everything that happened in all of them: the same for the same seeds and the same build,
     /// whatever the number of jobs.
     pub fingerprint: u64,
@@ -74,7 +78,7 @@ impl Play<'_> {
     /// All seeds, until one of them fails: those that are under way are finished, and the lowest counts.
     fn run_all(&self, seeds: &Range<u64>, jobs: NonZeroUsize) -> (Passed, Option<Failing>) {
         let (next, has_failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
-        let results: Mutex<BTreeMap<u64, Result<(u64, Counts), Failing>>> = Mutex::default();
+        let results: Mutex<BTreeMap<u64, Result<(Report, Counts), Failing>>> = Mutex::default();
         let work = || {
             while !has_failed.load(Ordering::Relaxed) {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -93,16 +97,16 @@ impl Play<'_> {
             }
         });
         let mut passed = Passed::default();
-        for (seed, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        for result in results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
             match result {
-                Ok((fingerprint, counts)) => passed.add(seed, fingerprint, &counts),
+                Ok((report, counts)) => passed.add(&report, &counts),
                 Err(failing) => return (passed, Some(failing)),
             }
         }
         (passed, None)
     }
 
-    fn run_seed(&self, seed: Seed, twice: bool) -> Result<(u64, Counts), Failing> {
+    fn run_seed(&self, seed: Seed, twice: bool) -> Result<(Report, Counts), Failing> {
         let scenario = self.scenario(seed);
         let trace = if twice { TraceKind::None } else { self.trace() };
         let (mut report, counts) = self.run_traced(&scenario, trace);
@@ -113,7 +117,7 @@ impl Play<'_> {
             }
         }
         match Signature::of(&report) {
-            None => Ok((report.fingerprint, counts)),
+            None => Ok((report, counts)),
             Some(signature) => Err(Failing { scenario, report, signature }),
         }
     }
@@ -158,7 +162,11 @@ impl Play<'_> {
 
     fn run_watched(&self, scenario: &Scenario, trace: TraceKind, watcher: &mut Watcher) -> (Report, Counts) {
         let options = RunOptions { trace, ..RunOptions::default() };
-        run_with_program(scenario, options, self.beside(scenario), &mut show, watcher)
+        let mut print = |piece: &str| {
+            say(piece);
+            true
+        };
+        run_with_program(scenario, options, self.beside(scenario), &mut print, watcher)
     }
 
     /// The program as a run takes it.
@@ -177,26 +185,26 @@ impl Play<'_> {
     pub(super) fn line(&self, seed: Seed, faults: Option<&str>) -> String {
         let faults = faults.or(self.environment.faults.as_deref());
         let faults = faults.map(|path| format!(" TRIAL_FAULTS={path}")).unwrap_or_default();
-        let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+        let package = variable("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
         let test = self.name.as_ref().map(|name| format!(" {name} -- --exact")).unwrap_or_default();
         format!("TRIAL_SEED={seed}{faults} cargo test{package}{test}")
     }
 }
 
 impl Passed {
-    fn add(&mut self, seed: u64, fingerprint: u64, counts: &Counts) {
+    fn add(&mut self, report: &Report, counts: &Counts) {
         self.seeds += 1;
-        self.fingerprint =
-            xxh3_64_with_seed(&[seed.to_le_bytes(), fingerprint.to_le_bytes()].concat(), self.fingerprint);
+        self.excused += u64::from(!report.excused.is_empty());
+        let both = [report.seed.0.to_le_bytes(), report.fingerprint.to_le_bytes()].concat();
+        self.fingerprint = xxh3_64_with_seed(&both, self.fingerprint);
         self.records_acknowledged += counts.records_acknowledged;
         self.faults_executed += counts.faults_executed;
         self.events_checked += counts.events_checked;
     }
 }
 
-/// Prints a piece of a transcript where the test harness keeps it with the test.
-#[expect(clippy::print_stdout, reason = "somebody has asked for the transcript")]
-fn show(piece: &str) -> bool {
-    print!("{piece}");
-    true
+/// Says something where the test harness keeps it with the test.
+#[expect(clippy::print_stdout, reason = "a test's own words")]
+pub(super) fn say(words: &str) {
+    print!("{words}");
 }

@@ -117,7 +117,8 @@ impl Run<'_> {
             // What the program itself has broken since the last time is healed, too.
             if healed_of != Some(self.counts.faults_executed) {
                 self.recover(liveness)?;
-                if self.verdict >= Verdict::Liveness {
+                // What cannot be had from everybody together, a program cannot be asked to wait for.
+                if self.verdict >= Verdict::Liveness || !self.excused.is_empty() {
                     return Ok(());
                 }
                 healed_of = Some(self.counts.faults_executed);
