@@ -41,6 +41,7 @@ const SLICE: Duration = Duration::from_millis(1);
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
 /// What one turn came to.
+#[expect(clippy::large_enum_variant, reason = "it is handed over once, where a box would be an allocation a step")]
 pub(crate) enum Turn {
     /// The world made a step. Who drives shows it to the crowd: [`Crowd::after`].
     Stepped(Step),

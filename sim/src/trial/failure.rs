@@ -96,9 +96,9 @@ impl fmt::Display for Failed {
         writeln!(f, "seed {:#x} fails ({} seeds before it passed)", self.seed, self.passed)?;
         for finding in &self.findings {
             // Each finding ends with the line to paste, which stands below.
-            let said = finding.lines().filter(|line| !line.starts_with("again: "));
+            let mut said = finding.lines().filter(|line| !line.starts_with("again: "));
             writeln!(f)?;
-            said.map(|line| writeln!(f, "{line}")).collect::<fmt::Result>()?;
+            said.try_for_each(|line| writeln!(f, "{line}"))?;
         }
         match self.steps {
             (0, _) => {}
@@ -108,11 +108,11 @@ impl fmt::Display for Failed {
                     f,
                     "\nof its {before} faults and repairs it needs {left}, to be kept with `Faults::listed`:\n"
                 )?;
-                self.faults.trim_end().lines().map(|line| writeln!(f, "    {line}")).collect::<fmt::Result>()?;
+                self.faults.trim_end().lines().try_for_each(|line| writeln!(f, "    {line}"))?;
             }
         }
         writeln!(f)?;
-        self.again.iter().map(|line| writeln!(f, "again: {line}")).collect()
+        self.again.iter().try_for_each(|line| writeln!(f, "again: {line}"))
     }
 }
 

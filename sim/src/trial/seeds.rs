@@ -71,14 +71,14 @@ impl Play<'_> {
         let (passed, failing) = self.run_all(&seeds, jobs);
         match failing {
             None => Ok(passed),
-            Some(failing) => Err(Box::new(Failed::look_closer(self, failing, &passed, jobs))),
+            Some(failing) => Err(Box::new(Failed::look_closer(self, *failing, &passed, jobs))),
         }
     }
 
     /// All seeds, until one of them fails: those that are under way are finished, and the lowest counts.
-    fn run_all(&self, seeds: &Range<u64>, jobs: NonZeroUsize) -> (Passed, Option<Failing>) {
+    fn run_all(&self, seeds: &Range<u64>, jobs: NonZeroUsize) -> (Passed, Option<Box<Failing>>) {
         let (next, has_failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
-        let results: Mutex<BTreeMap<u64, Result<(Report, Counts), Failing>>> = Mutex::default();
+        let results: Mutex<BTreeMap<u64, Result<(Report, Counts), Box<Failing>>>> = Mutex::default();
         let work = || {
             while !has_failed.load(Ordering::Relaxed) {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl Play<'_> {
         (passed, None)
     }
 
-    fn run_seed(&self, seed: Seed, twice: bool) -> Result<(Report, Counts), Failing> {
+    fn run_seed(&self, seed: Seed, twice: bool) -> Result<(Report, Counts), Box<Failing>> {
         let scenario = self.scenario(seed);
         let trace = if twice { TraceKind::None } else { self.trace() };
         let (mut report, counts) = self.run_traced(&scenario, trace);
@@ -118,7 +118,7 @@ impl Play<'_> {
         }
         match Signature::of(&report) {
             None => Ok((report, counts)),
-            Some(signature) => Err(Failing { scenario, report, signature }),
+            Some(signature) => Err(Box::new(Failing { scenario, report, signature })),
         }
     }
 
