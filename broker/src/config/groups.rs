@@ -82,6 +82,8 @@ settings! {
         initial_task_delay: Duration = "log.initial.task.delay.ms", ms(30_000), 0 => i64::MAX;
         /// How long a producer's sequence numbers are remembered.
         producer_id_expiration: Duration = "producer.id.expiration.ms", ms(86_400_000), 1 => I32_MAX;
+        /// How often producers are looked for that are not remembered any longer.
+        producer_id_expiration_check_interval: Duration = "producer.id.expiration.check.interval.ms", ms(600_000), 1 => I32_MAX;
         /// How many partitions a topic has when nobody says.
         num_partitions: i32 = "num.partitions", 1, 1 => I32_MAX;
         /// How many replicas a partition has when nobody says.

@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::AppendOrigin;
 use super::files::{self, PRODUCER_SNAPSHOT};
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry};
-use crate::config::{Behaviour, Hazard, Switch};
+use super::{AppendOrigin, LoadOptions};
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::ids::{Offset, ProducerEpoch, ProducerId};
 use crate::record::{Cursor, NO_SEQUENCE, RecordError};
@@ -56,6 +56,8 @@ pub struct ProducerState {
     map_end_offset: Offset,
     /// The state was last written at this offset.
     snapshot_offset: Offset,
+    /// A producer that wrote nothing for this long is forgotten: `producer.id.expiration.ms`.
+    expiration: Duration,
     /// The switch [`Switch::TrustCorruptSnapshot`].
     trusts_snapshots: bool,
     /// The switch [`Switch::SnapshotAheadOfItself`].
@@ -66,7 +68,8 @@ pub struct ProducerState {
 
 impl ProducerState {
     /// Knows nothing but which snapshots exist.
-    pub(crate) fn new(ctx: &mut Context, directory: &Arc<str>, behaviour: &Behaviour) -> StorageResult<Self> {
+    pub(crate) fn new(ctx: &mut Context, directory: &Arc<str>, options: &LoadOptions) -> StorageResult<Self> {
+        let behaviour = &options.behaviour;
         Ok(ProducerState {
             directory: directory.clone(),
             producers: BTreeMap::new(),
@@ -76,6 +79,7 @@ impl ProducerState {
             unsynced: BTreeMap::new(),
             map_end_offset: 0,
             snapshot_offset: 0,
+            expiration: options.producer_expiration,
             trusts_snapshots: behaviour.is(Switch::TrustCorruptSnapshot),
             snapshots_next_sequence: behaviour.is(Switch::SnapshotAheadOfItself),
             snapshots_all_batches: behaviour.mends(Hazard::SnapshotKeepsLastBatch),
@@ -175,13 +179,20 @@ impl ProducerState {
         self.snapshot_offset = self.snapshots.last().copied().unwrap_or(log_start_offset);
     }
 
-    /// Forgets producers without an open transaction that wrote nothing for `expiration`.
-    pub(crate) fn remove_expired(&mut self, now_millis: i64, expiration: Duration) {
-        let expiration = i64::try_from(expiration.as_millis()).unwrap_or(i64::MAX);
-        self.producers.retain(|_, entry| {
-            entry.current_transaction_first_offset.is_some()
-                || now_millis.saturating_sub(entry.last_timestamp) < expiration
-        });
+    /// Whether a producer without an open transaction has written nothing for too long.
+    fn is_expired(&self, now_millis: i64, entry: &ProducerEntry) -> bool {
+        let expiration = i64::try_from(self.expiration.as_millis()).unwrap_or(i64::MAX);
+        entry.current_transaction_first_offset.is_none()
+            && now_millis.saturating_sub(entry.last_timestamp) >= expiration
+    }
+
+    /// Forgets those that have written nothing for too long.
+    pub(crate) fn remove_expired(&mut self, now_millis: i64) {
+        let expired = |(id, entry): (&ProducerId, &ProducerEntry)| self.is_expired(now_millis, entry).then_some(*id);
+        let expired: Vec<ProducerId> = self.producers.iter().filter_map(expired).collect();
+        for producer in expired {
+            self.producers.remove(&producer);
+        }
     }
 
     /// Prepares for a log that ends at `log_end_offset`: drops snapshots outside, and unless the
@@ -212,8 +223,11 @@ impl ProducerState {
             let decoded = decode_snapshot(&bytes)
                 .or_else(|error| if self.trusts_snapshots { Ok(Vec::new()) } else { Err(error) });
             if let Ok(entries) = decoded {
+                let now_millis = ctx.now.wall.millis();
                 for entry in entries {
-                    self.load_entry(entry);
+                    if !self.is_expired(now_millis, &entry) {
+                        self.load_entry(entry);
+                    }
                 }
                 self.snapshot_offset = offset;
                 self.map_end_offset = offset;

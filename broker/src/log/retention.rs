@@ -105,8 +105,8 @@ impl Log {
         Ok(count)
     }
 
-    /// Forgets producers without an open transaction that wrote nothing for `expiration` (producer.id.expiration.ms).
-    pub fn remove_expired_producers(&mut self, ctx: &Context, expiration: std::time::Duration) {
-        self.producers.remove_expired(ctx.now.wall.millis(), expiration);
+    /// Forgets producers without an open transaction that wrote nothing for `producer.id.expiration.ms`.
+    pub fn remove_expired_producers(&mut self, ctx: &Context) {
+        self.producers.remove_expired(ctx.now.wall.millis());
     }
 }

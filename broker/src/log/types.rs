@@ -1,12 +1,14 @@
 //! What goes into a log's verbs and comes out of them.
 
+use std::time::Duration;
+
 use crate::config::Behaviour;
 use crate::ids::{LeaderEpoch, Offset};
 use crate::message::ErrorCode;
 use crate::storage::{FileHandle, StorageError};
 
 /// What a log must be told when it is opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoadOptions {
     /// Whether the directory's clean-shutdown file was there: nothing needs to be recovered.
     pub clean: bool,
@@ -14,8 +16,22 @@ pub struct LoadOptions {
     pub recovery_point: Offset,
     /// From the log-start checkpoint; 0 when it has no entry.
     pub log_start_offset: Offset,
+    /// `producer.id.expiration.ms`.
+    pub producer_expiration: Duration,
     /// Deliberate bugs.
     pub behaviour: Behaviour,
+}
+
+impl Default for LoadOptions {
+    fn default() -> LoadOptions {
+        LoadOptions {
+            clean: false,
+            recovery_point: 0,
+            log_start_offset: 0,
+            producer_expiration: Duration::from_millis(86_400_000),
+            behaviour: Behaviour::default(),
+        }
+    }
 }
 
 /// Where an append comes from: decides what is validated.

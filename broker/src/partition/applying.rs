@@ -298,6 +298,7 @@ impl ReplicaManager {
             clean: true,
             recovery_point: 0,
             log_start_offset: 0,
+            producer_expiration: self.config.log_manager.producer_id_expiration,
             behaviour: self.config.behaviour.clone(),
         };
         let path = format!("{directory}/{name}");

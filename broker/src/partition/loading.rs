@@ -194,6 +194,7 @@ impl ReplicaManager {
             clean: job.clean,
             recovery_point: job.recovery_point,
             log_start_offset: job.log_start_offset,
+            producer_expiration: self.config.log_manager.producer_id_expiration,
             behaviour: self.config.behaviour.clone(),
         };
         let log = Log::load(ctx, job.name.clone(), &job.path, &settings, options)?;

@@ -6,13 +6,14 @@
 //!   30 s, then every 60 s    checkpoint recovery points
 //!   30 s, then every 60 s    checkpoint log start offsets
 //!   30 s, then every 300 s   delete what retention no longer wants
+//!   every 600 s              forget expired producers    counted from the broker's start
 //! ```
 //!
 //! Nothing of it happens before the logs are loaded; then each task keeps its phase.
 //!
 //! Simplified: Kafka checkpoints high watermarks for the first time as soon as the first metadata is published
 //! (`BrokerMetadataPublisher.finishInitializingReplicaManager`), in a thread beside the fetchers; here that waits for
-//! the task's phase.
+//! the task's phase. And each of its logs looks for expired producers on its own, counted from when it was opened.
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(super) struct PeriodicTasks {
     recovery_point_checkpoint: Option<Time>,
     log_start_checkpoint: Option<Time>,
     retention: Option<Time>,
+    producer_expiration: Option<Time>,
 }
 
 /// The first instant `first + k·period` that is not before `now`.
@@ -62,6 +64,7 @@ impl PeriodicTasks {
             recovery_point_checkpoint: None,
             log_start_checkpoint: None,
             retention: None,
+            producer_expiration: None,
         }
     }
 
@@ -75,6 +78,8 @@ impl PeriodicTasks {
         self.recovery_point_checkpoint = phase(delayed, config.log_manager.recovery_point_checkpoint_interval);
         self.log_start_checkpoint = phase(delayed, config.log_manager.log_start_checkpoint_interval);
         self.retention = phase(delayed, config.log_manager.retention_check_interval);
+        let interval = config.log_manager.producer_id_expiration_check_interval;
+        self.producer_expiration = phase(self.started + interval, interval);
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -84,6 +89,7 @@ impl PeriodicTasks {
             self.recovery_point_checkpoint,
             self.log_start_checkpoint,
             self.retention,
+            self.producer_expiration,
         ]
         .into_iter()
         .flatten()
@@ -163,6 +169,14 @@ impl ReplicaManager {
         let interval = self.config.log_manager.retention_check_interval;
         if take_due(&mut self.tasks.retention, interval, now) {
             self.apply_retention(ctx);
+        }
+        let interval = self.config.log_manager.producer_id_expiration_check_interval;
+        if take_due(&mut self.tasks.producer_expiration, interval, now) {
+            for hosted in self.partitions.values_mut() {
+                if let Hosted::Online(partition) = hosted {
+                    partition.log.remove_expired_producers(ctx);
+                }
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //!   commit PRODUCER, abort PRODUCER        a marker
 //!   replicate COMMAND…                     the same, copied from a leader, at the log's end or `at OFFSET`
 //!   high-watermark N  log-start N  retention  truncate N  start-anew N  roll  stop  kill
+//!   wait HOURS  forget-expired             time passes; the check of each ten minutes
 //! ```
 //!
 //! `write` and `transact` go on with the producer's sequence unless `sequence N` says otherwise; `epoch E` is the
@@ -123,6 +124,11 @@ impl LogStage {
                 let at = number(words, 1);
                 self.fixture().with(|log, ctx| log.truncate_fully_and_start_at(ctx, at)).expect("works");
             }
+            "wait" => {
+                let hours = number(words, 1).unsigned_abs();
+                self.fixture().now.wall.0 += hours * 3_600_000_000;
+            }
+            "forget-expired" => self.fixture().with(|log, ctx| log.remove_expired_producers(ctx)),
             "roll" => self.fixture().with(|log, ctx| log.roll(ctx, None)).expect("works"),
             "stop" => self.fixture().stop_and_restart(),
             "kill" => self.fixture().kill_and_restart(),
@@ -228,6 +234,7 @@ vectors! { LogStage::default();
     marker_of_a_higher_epoch_starts_the_sequence_anew = "epoch_bump.txt";
     entry_of_a_producer_says_what_was_last = "producer_entries.txt";
     truncation_forgets_a_transaction_that_it_cuts_off = "truncate_unstable.txt";
+    a_silent_producer_is_forgotten_unless_its_transaction_is_open = "expiry.txt";
     empty_transactions_leave_no_trace = "empty_transactions.txt";
     high_watermark_is_told_when_it_moved = "high_watermark.txt";
 }

@@ -114,3 +114,29 @@ fn acknowledging_before_replication_is_a_bug_that_the_switch_brings() {
     assert_eq!(c.produce_error(900), Some(ErrorCode::None));
     assert_eq!(c.partition(LEADER).log().high_watermark(), 0);
 }
+
+/// `UnifiedLogTest.testPeriodicProducerIdExpiration`.
+#[test]
+fn a_producer_that_is_silent_for_too_long_is_forgotten_at_the_next_check() {
+    let mut c = Cluster::without_topic(1, &[], ReplicationSettings::default());
+    let settings = &mut c.brokers.get_mut(&LEADER).expect("b1").manager.config.log_manager;
+    settings.producer_id_expiration = Duration::from_millis(200);
+    c.publish(Cluster::topic_of(1, "1", LEADER, LeaderEpoch(0)));
+    let mut records = BatchBuilder::new(0).producer(ProducerId(23), ProducerEpoch(0), 0);
+    records.push(0, None, Some(b"foo"), &[]);
+    let partition = ProducePartition {
+        topic_id: topic_id(),
+        topic: TopicName::new("orders"),
+        partition: 0,
+        records: records.build(),
+    };
+    let request =
+        ProduceRequest { transactional_id: None, acks: Acks::All, timeout_ms: 1_000, partitions: vec![partition] };
+    c.step(LEADER, |manager, ctx| manager.produce(ctx, client_handle(900), request));
+    assert_eq!(c.produce_error(900), Some(ErrorCode::None));
+    let knows = |c: &Cluster| c.partition(LEADER).log().producer_state().producer(ProducerId(23)).is_some();
+    c.run_until(599_999);
+    assert!(knows(&c), "nobody has looked yet");
+    c.run_until(600_000);
+    assert!(!knows(&c));
+}
