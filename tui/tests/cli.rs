@@ -267,6 +267,7 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
     let small = std::fs::read_to_string(&out).expect("the result is on disk");
     assert_eq!(small.matches("[[step]]").count(), 1, "one record is all it takes:\n{small}");
     assert!(small.contains("# What happens:"), "{small}");
+    assert!(small.starts_with("#:schema ") && small.contains("id = \"small\""), "named as its file: {small}");
     let again = trial(&["run", &out, "--trace", "none"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stdout).contains("acked-record-not-lost: "), "{}", text(&again.stdout));

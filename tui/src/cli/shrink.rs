@@ -138,10 +138,12 @@ impl Task {
             let written = fs::write(&self.out, text);
             written.map_err(|error| format!("error: cannot write {}: {error}", self.out.display()))
         };
-        keep(&print_file(&self.failing.scenario.file))?;
+        let mut failing = self.failing.clone();
+        failing.scenario.file.id.value = id_of(&self.out);
+        keep(&print_file(&failing.scenario.file))?;
         let mut written = Ok(());
         let is_late = || self.budget.is_some_and(|budget| started.elapsed() >= budget.duration());
-        let small = self.failing.shrunk(&self.from, limits, &interrupt::asked, &mut |progress| {
+        let small = failing.shrunk(&self.from, limits, &interrupt::asked, &mut |progress| {
             if progress.smaller {
                 written = keep(&progress.best.source);
                 told(progress);
@@ -152,6 +154,15 @@ impl Task {
         keep(&small.text)?;
         Ok(Done { small, wall: started.elapsed() })
     }
+}
+
+/// The id of a scenario in this file: its name, as a regression has it.
+fn id_of(out: &Path) -> String {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.strip_suffix(".toml").unwrap_or(&name);
+    let stem = stem.strip_suffix(".shrunk").unwrap_or(stem).to_ascii_lowercase();
+    let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    if plain.is_empty() { "shrunk".to_owned() } else { plain }
 }
 
 /// On a terminal: how small it is by now.
