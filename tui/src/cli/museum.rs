@@ -256,7 +256,13 @@ fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
     for campaign in 0..CAMPAIGNS {
         let found = hunt.campaign(campaign, &interrupt::asked);
         let seeds = found.as_ref().map(|found| found.seeds);
-        let said = seeds.map_or(format!("not found in {most} seeds"), |seeds| format!("found after {seeds} seeds"));
+        let said = match &found {
+            None => format!("not found in {most} seeds"),
+            Some(found) => {
+                let command = found.outcome.scenario.command.as_deref().unwrap_or_default();
+                format!("found after {} seeds, again: {command}", found.seeds)
+            }
+        };
         complain(&format!("  campaign {} of {CAMPAIGNS}, profile {named}: {said}", campaign + 1));
         hunted.needed.push(seeds);
         let Some(found) = found else { continue };
