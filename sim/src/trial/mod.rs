@@ -217,7 +217,8 @@ impl Trial {
         self
     }
 
-    /// Runs the program once for each seed, as many worlds at once as there are cores.
+    /// Runs the program once for each seed, as many worlds at once as there are cores. To be called in a plain `#[test]`:
+    /// a `#[tokio::test]` of madsim's is a simulation already, in which no world can have a thread of its own.
     ///
     /// The program gets the cluster at its time zero. It may spawn tasks and use timers and channels of madsim's
     /// tokio: they live on the cluster's timeline. A run is over when the program has ended, the last fault is over,
