@@ -33,7 +33,10 @@ impl Environment {
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, String> {
         let wrong = |name: &str, text: &str, expected: &str| format!("{name}={text:?}: expected {expected}");
         let seed = variable("TRIAL_SEED")
-            .map(|text| Seed::parse(&text).map_err(|_| wrong("TRIAL_SEED", &text, "a number, such as 17 or 0x11")))
+            .map(|text| {
+                let seed = Seed::parse(&text).ok().filter(|seed| seed.0 < u64::MAX);
+                seed.ok_or_else(|| wrong("TRIAL_SEED", &text, "a number below 2^64 - 1, such as 17 or 0x11"))
+            })
             .transpose()?;
         let seeds = variable("TRIAL_SEEDS")
             .map(|text| {
@@ -90,6 +93,7 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_a_sentence() {
         for (name, value) in [
             ("TRIAL_SEED", "x"),
+            ("TRIAL_SEED", "0xffffffffffffffff"),
             ("TRIAL_SEEDS", "0"),
             ("TRIAL_SEEDS", "9..7"),
             ("TRIAL_JOBS", "0"),

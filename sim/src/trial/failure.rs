@@ -49,12 +49,12 @@ impl Failed {
     /// Shrinks the faults of a seed that fails.
     pub(super) fn look_closer(play: &Play, failing: Failing, passed: &Passed, jobs: NonZeroUsize) -> Failed {
         let Failing { scenario, report, signature } = failing;
-        say(&format!("seed {} fails; its faults are shrunk for a minute at most: {signature}\n", report.seed));
         let before = scenario.file.steps.len();
         let fails = |candidate: &Scenario| Signature::of(&play.run_once(candidate).0).as_ref() == Some(&signature);
         let shrunk = if before == 0 || report.verdict == Verdict::Nondeterminism {
             scenario
         } else {
+            say(&format!("seed {} fails; its faults are shrunk for a minute at most: {signature}\n", report.seed));
             let started = Instant::now();
             let mut listen = |_: &Progress| match started.elapsed() < SHRINKING {
                 true => ControlFlow::Continue(()),

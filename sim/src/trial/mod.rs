@@ -205,7 +205,11 @@ impl Trial {
     }
 
     /// How many seeds: 0, 1, 2, … The environment may choose others, see [`Trial::run`].
+    ///
+    /// # Panics
+    /// If the count is 0: a trial without a seed proves nothing.
     pub fn seeds(mut self, count: u64) -> Trial {
+        assert!(count > 0, "a trial without a seed proves nothing");
         self.seeds = count;
         self
     }
