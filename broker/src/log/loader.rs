@@ -232,7 +232,7 @@ impl Loader<'_> {
                 let all = std::mem::take(&mut self.segments);
                 self.delete(ctx, &all)?;
                 self.epochs.clear(ctx)?;
-                let mut producers = ProducerState::new(ctx, &self.directory, &self.options)?;
+                let mut producers = ProducerState::new(ctx, &self.directory, self.options)?;
                 producers.truncate_fully(ctx, self.log_start_offset)?;
             }
         }
@@ -287,7 +287,7 @@ impl Loader<'_> {
 
     /// Checks one segment and rebuilds its indexes; how many bytes were cut off its end.
     fn recover_segment(&mut self, ctx: &mut Context, index: usize) -> StorageResult<u64> {
-        let mut producers = ProducerState::new(ctx, &self.directory, &self.options)?;
+        let mut producers = ProducerState::new(ctx, &self.directory, self.options)?;
         let base_offset = self.segments[index].base_offset;
         rebuild_producer_state(ctx, &mut producers, &self.segments, self.log_start_offset, base_offset, false)?;
         let valid_bytes = self.check_batches(ctx, index, &mut producers)?;

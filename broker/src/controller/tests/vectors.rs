@@ -297,8 +297,8 @@ impl Stage for ControllerStage {
         match words {
             // The last answer to the last command.
             ["answer"] => {
-                let answers = self.said.lines().filter_map(|line| line.strip_prefix("< "));
-                answers.last().unwrap_or("none").to_owned()
+                let mut answers = self.said.lines().filter_map(|line| line.strip_prefix("< "));
+                answers.next_back().unwrap_or("none").to_owned()
             }
             ["error"] => self.fact(&["answer"]).split(' ').next().unwrap_or_default().to_owned(),
             ["fenced"] => shown(&self.fenced()),
