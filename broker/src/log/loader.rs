@@ -306,7 +306,9 @@ impl Loader<'_> {
         let mut scanner = BatchScanner::new(segment.log, 0, segment.size);
         let (mut valid_bytes, mut last_index_entry, mut expected) = (0, 0, segment.base_offset);
         while let Some(batch) = scanner.next_batch(ctx)? {
-            // The checksum does not cover the base offset; Kafka would accept one that goes backwards.
+            // The checksum does not cover the base offset.
+            // Simplified: Kafka does not look at it (`LogSegment.recover`): it would keep a batch whose offsets go
+            // backwards, and split a segment in which one lies too far ahead (`ensureOffsetInRange`). Here it ends the log.
             let in_order = batch.base_offset() >= expected
                 && batch.last_offset_delta() >= 0
                 && relative_offset(segment.base_offset, batch.last_offset()).is_some();

@@ -191,8 +191,8 @@ impl ProducerAppend {
         self.updated.add_batch(epoch, batch);
         let open = self.updated.current_transaction_first_offset;
         if open.is_some() && !transactional {
-            // Kafka refuses this from replication and recovery too; a log that holds it
-            // was written by a leader with another rule, so there it is let pass.
+            // Simplified: Kafka refuses this from replication and recovery too (`ProducerAppendInfo.appendDataBatch`), which
+            // then fail for good; a log that holds it was written by a leader with another rule, so there it is let pass.
             if self.origin.is_some() {
                 return Err(self.refusal(ErrorCode::InvalidTxnState, RefuseReason::TransactionOpen));
             }

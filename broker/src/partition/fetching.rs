@@ -181,6 +181,10 @@ impl ReplicaManager {
 
     /// How many bytes wait for a reader; `None` when it must be answered whatever there is: the partition can no
     /// longer be read, the reader lies beyond its bound, on an older segment than it, or has left this log.
+    ///
+    /// Simplified: positions are looked up anew. Kafka compares the one that it noted when it read (`LogOffsetMetadata`): a
+    /// reader at the end of a segment that was rolled since is on an older one there (`DelayedFetch`, case F), and is
+    /// answered at once even where it waits for more than one byte.
     fn bytes_for(
         &self,
         ctx: &mut Context,

@@ -11,6 +11,10 @@
 //!
 //! Nothing of it happens before the logs are loaded; then each task keeps its phase.
 //!
+//! Simplified: in Kafka all of these count from the end of log recovery (`BrokerMetadataPublisher.initializeManagers`:
+//! `LogManager.startup`, then `ReplicaManager.startup`, which looks for lagging followers for the first time at once); here
+//! from the start of the process, which is earlier by a few round trips, and by the time that recovery takes.
+//!
 //! Simplified: Kafka checkpoints high watermarks for the first time as soon as the first metadata is published
 //! (`BrokerMetadataPublisher.finishInitializingReplicaManager`), in a thread beside the fetchers; here that waits for
 //! the task's phase. And each of its logs looks for expired producers on its own, counted from when it was opened.

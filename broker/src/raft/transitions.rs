@@ -69,7 +69,8 @@ pub(super) fn initial_state(
             election_deadline: draw_election_deadline(ctx, config),
         });
     }
-    // Kafka would take any voted self for a candidate; without a seat in the voter set it cannot be one.
+    // Simplified: Kafka takes any voted self for a candidate (`QuorumState.initialize`), and its `CandidateState` throws where
+    // the voter set has no seat for it; here such a member goes on as if it had voted for another.
     if stored.voted.is_some_and(|voted| matches_key(voted, own_key)) && is_voter {
         return State::Candidate(Candidate {
             epoch,
