@@ -2,6 +2,7 @@
 //!
 //! A page about a vocabulary is one word behind as soon as nobody looks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -129,6 +130,30 @@ fn whole_files_in_the_book_are_valid() {
         }
     }
     assert_eq!(found, 2, "one file on each page");
+}
+
+/// The source files below a folder, tests left out, in which something is simplified.
+fn simplified(folder: &str, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(root().join(folder)).expect("the folder can be read") {
+        let entry = entry.expect("the folder can be read");
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && entry.file_name() != "tests" {
+            simplified(&path, into);
+        } else if path.ends_with(".rs") && page(&path).contains("Simplified:") {
+            into.insert(path);
+        }
+    }
+}
+
+#[test]
+fn every_simplification_is_on_its_page() {
+    let mut simplified_files = BTreeSet::new();
+    simplified("broker/src", &mut simplified_files);
+    simplified("sim/src", &mut simplified_files);
+    let page = page("docs/src/simplifications.md");
+    let named = page.split('`').filter(|word| word.ends_with(".rs")).map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(named, simplified_files, "left: what the page names; right: where the code says `Simplified:`");
 }
 
 #[test]

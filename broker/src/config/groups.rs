@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Properties, SettingDefinition, read, settings};
+use super::{ConfigError, Properties, SettingDefinition, TimestampType, read, settings};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -62,6 +62,10 @@ settings! {
         max_message_bytes: i32 = "max.message.bytes", 1_048_588, 0 => I32_MAX;
         /// How far in the future a record's timestamp may lie.
         message_timestamp_after_max: Duration = "message.timestamp.after.max.ms", ms(3_600_000), 0 => i64::MAX;
+        /// Whose clock a batch's timestamps come from: CreateTime or LogAppendTime.
+        message_timestamp_type: TimestampType = "message.timestamp.type", TimestampType::CreateTime, 0 => 1;
+        /// A log is synced as soon as so many records are not: Kafka's default never asks for it.
+        flush_messages: i64 = "flush.messages", i64::MAX, 1 => i64::MAX;
         /// How long a removed file waits under its `.deleted` name.
         file_delete_delay: Duration = "file.delete.delay.ms", ms(60_000), 0 => i64::MAX;
     }

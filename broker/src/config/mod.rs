@@ -125,6 +125,31 @@ macro_rules! integer_setting {
 }
 integer_setting!(i16, i32, i64, u64);
 
+/// Who gives a batch its timestamps (`message.timestamp.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimestampType {
+    /// The producer.
+    CreateTime,
+    /// The leader's wall clock at the append.
+    LogAppendTime,
+}
+
+impl SettingValue for TimestampType {
+    const KIND: &'static str = "CreateTime or LogAppendTime";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "CreateTime" => Some(TimestampType::CreateTime),
+            "LogAppendTime" => Some(TimestampType::LogAppendTime),
+            _ => None,
+        }
+    }
+
+    fn magnitude(&self) -> i64 {
+        i64::from(*self == TimestampType::LogAppendTime)
+    }
+}
+
 impl SettingValue for bool {
     const KIND: &'static str = "true or false";
 

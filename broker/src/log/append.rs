@@ -22,7 +22,9 @@ use crate::context::Context;
 use crate::event::{BatchFact, LogEvent};
 use crate::ids::{LeaderEpoch, Offset, ProducerId};
 use crate::message::ErrorCode;
-use crate::record::{BatchProblem, BatchView, NO_TIMESTAMP, batches, stamp, validate_client_batch};
+use crate::record::{
+    BatchProblem, BatchView, NO_TIMESTAMP, TimestampType, batches, stamp, stamp_with_append_time, validate_client_batch,
+};
 use crate::storage::StorageError;
 
 impl From<StorageError> for AppendError {
@@ -51,6 +53,14 @@ impl Prepared {
 
     fn last_offset(&self) -> Offset {
         self.batches[self.batches.len() - 1].last_offset()
+    }
+
+    /// When a leader stamped it; −1 for producers' timestamps.
+    fn append_time(&self) -> i64 {
+        match self.batches[0].timestamp_type() {
+            TimestampType::CreateTime => NO_TIMESTAMP,
+            TimestampType::LogAppendTime => self.batches[0].max_timestamp(),
+        }
     }
 }
 
@@ -153,7 +163,15 @@ impl Log {
         if batch.size() as u64 > self.settings.max_message_bytes as u64 {
             return Err(AppendError::Refused(ErrorCode::MessageTooLarge, RefuseReason::TooLarge));
         }
+        let append_time = match self.settings.message_timestamp_type {
+            TimestampType::CreateTime => None,
+            TimestampType::LogAppendTime => Some(ctx.now.wall.millis()),
+        };
         let max_timestamp = match origin {
+            // The producer's timestamps are replaced, so they are not judged (`LogValidator.validateTimestamp`).
+            AppendOrigin::Client if append_time.is_some() => {
+                validate_client_batch(batch, i64::MAX).map_err(refuse_batch)?
+            }
             AppendOrigin::Client => {
                 let after_max = i64::try_from(self.settings.message_timestamp_after_max.as_millis());
                 let latest = ctx.now.wall.millis().saturating_add(after_max.unwrap_or(i64::MAX));
@@ -161,7 +179,10 @@ impl Log {
             }
             AppendOrigin::Coordinator | AppendOrigin::RaftLeader => batch.max_timestamp(),
         };
-        let bytes = stamp(batch, self.log_end_offset, leader_epoch, max_timestamp);
+        let bytes = match append_time {
+            Some(now) => stamp_with_append_time(batch, self.log_end_offset, leader_epoch, now),
+            None => stamp(batch, self.log_end_offset, leader_epoch, max_timestamp),
+        };
         let stored = BatchView::parse(&bytes).expect("stamping leaves a batch whole");
         Ok(Some(Prepared::new(vec![stored], bytes)))
     }
@@ -203,6 +224,8 @@ impl Log {
                 base_offset: original.first_offset(),
                 last_offset: original.last_offset,
                 duplicate: true,
+                // As in Kafka (`UnifiedLog.append`), whosever clock it was.
+                log_append_time: original.timestamp,
                 ..self.nothing_appended()
             }),
             ProducerVerdict::Accepted { appends, completed } => {
@@ -214,7 +237,7 @@ impl Log {
                     log_end_offset: self.log_end_offset,
                     bytes: prepared.bytes.len() as u64,
                     duplicate: false,
-                    log_append_time: NO_TIMESTAMP,
+                    log_append_time: prepared.append_time(),
                 };
                 ctx.emit(LogEvent::RecordsAppended {
                     partition: self.partition.clone(),
@@ -225,6 +248,9 @@ impl Log {
                     as_leader: origin.is_some(),
                     batches: prepared.batches.iter().map(batch_fact).collect(),
                 });
+                if self.log_end_offset - self.recovery_point >= self.settings.flush_messages {
+                    self.flush(ctx)?;
+                }
                 Ok(info)
             }
         }

@@ -58,7 +58,8 @@ pub struct AppendInfo {
     pub bytes: u64,
     /// The batch was in the log already; nothing was appended.
     pub duplicate: bool,
-    /// When the leader stamped the append (LogAppendTime), in milliseconds; −1 for CreateTime.
+    /// When the leader stamped the append (LogAppendTime), in milliseconds; −1 for CreateTime. The largest timestamp of
+    /// the original when `duplicate`.
     pub log_append_time: i64,
 }
 

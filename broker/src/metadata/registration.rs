@@ -90,6 +90,8 @@ pub fn topic_config_name(broker_config: &str) -> &str {
         "log.index.interval.bytes" => "index.interval.bytes",
         "log.index.size.max.bytes" => "segment.index.bytes",
         "log.message.timestamp.after.max.ms" => "message.timestamp.after.max.ms",
+        "log.message.timestamp.type" => "message.timestamp.type",
+        "log.flush.interval.messages" => "flush.messages",
         "log.segment.delete.delay.ms" => "file.delete.delay.ms",
         "message.max.bytes" => "max.message.bytes",
         name => name,

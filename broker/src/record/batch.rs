@@ -21,6 +21,7 @@ use bytes::Bytes;
 
 use super::Compression;
 use super::varint::Cursor;
+pub use crate::config::TimestampType;
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
 /// The timestamp of a record that has none.
@@ -67,15 +68,6 @@ pub struct Record {
     pub value: Option<Bytes>,
     /// The headers, in order.
     pub headers: Vec<Header>,
-}
-
-/// Who gave a batch its timestamps (`message.timestamp.type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TimestampType {
-    /// The producer.
-    CreateTime,
-    /// The leader's wall clock at the append.
-    LogAppendTime,
 }
 
 /// What is wrong with bytes that should be a batch.

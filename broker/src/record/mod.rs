@@ -29,6 +29,6 @@ pub use control::{
     ControlType, EndTransactionMarker, LeaderChange, VoterRecord, decode_kraft_version, decode_snapshot_header,
     decode_voters, encode_voters, kraft_version, snapshot_footer, snapshot_header,
 };
-pub use validate::{BatchProblem, stamp, validate_client_batch};
+pub use validate::{BatchProblem, stamp, stamp_with_append_time, validate_client_batch};
 pub(crate) use varint::Cursor;
 pub use view::{BatchIterator, BatchView, batches};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::batch::{ATTRIBUTES_AT, CRC_AT, LEADER_EPOCH_AT, MAX_TIMESTAMP_AT};
+use super::batch::{ATTRIBUTES_AT, CRC_AT, LEADER_EPOCH_AT, MAX_TIMESTAMP_AT, TIMESTAMP_TYPE_BIT};
 use super::{BatchView, NO_TIMESTAMP, TimestampType};
 use crate::ids::{LeaderEpoch, Offset};
 
@@ -63,5 +63,15 @@ pub fn stamp(batch: &BatchView, base_offset: Offset, leader_epoch: LeaderEpoch, 
         let checksum = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
         bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&checksum.to_be_bytes());
     }
+    Bytes::from(bytes)
+}
+
+/// As [`stamp`], with the leader's clock for the timestamps of all its records (`LogAppendTime`): `now` in milliseconds.
+pub fn stamp_with_append_time(batch: &BatchView, base_offset: Offset, leader_epoch: LeaderEpoch, now: i64) -> Bytes {
+    let mut bytes = stamp(batch, base_offset, leader_epoch, now).to_vec();
+    let attributes = i16::from_be_bytes([bytes[ATTRIBUTES_AT], bytes[ATTRIBUTES_AT + 1]]) | TIMESTAMP_TYPE_BIT;
+    bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+    let checksum = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
+    bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&checksum.to_be_bytes());
     Bytes::from(bytes)
 }

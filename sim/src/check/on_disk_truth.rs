@@ -22,7 +22,7 @@ use trial_broker::ids::{Offset, ProducerId, TopicPartition};
 use trial_broker::input::Lane;
 use trial_broker::log::{EpochEntry, LEADER_EPOCHS, Log, batch_fact, parse_epochs};
 use trial_broker::node::Node;
-use trial_broker::record::{BatchView, batches};
+use trial_broker::record::{BatchView, add_to_sequence, batches};
 
 use super::log_matching::METADATA_TOPIC;
 use super::model::{Model, Replica};
@@ -215,15 +215,10 @@ impl Held {
             checksum: batch.checksum(),
             is_valid: batch.is_valid(),
             max_timestamp: batch.max_timestamp(),
-            written_by: is_sequenced.then(|| (batch.producer_id(), last_sequence(batch))),
+            written_by: is_sequenced
+                .then(|| (batch.producer_id(), add_to_sequence(batch.base_sequence(), batch.last_offset_delta()))),
         }
     }
-}
-
-/// Sequence numbers begin again at 0 behind the largest.
-fn last_sequence(batch: &BatchView) -> i32 {
-    let last = i64::from(batch.base_sequence()) + i64::from(batch.last_offset_delta());
-    (last % (i64::from(i32::MAX) + 1)) as i32
 }
 
 /// The offset that the name of a segment's file begins with.

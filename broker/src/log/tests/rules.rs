@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Switch;
 use crate::message::ErrorCode;
-use crate::record::{ControlType, stamp};
+use crate::record::{ControlType, TimestampType, stamp};
 
 fn refusal(result: Result<AppendInfo, AppendError>) -> (ErrorCode, RefuseReason) {
     match result {
@@ -47,6 +47,36 @@ fn leader_refuses_what_breaks_the_rules_of_a_batch() {
     assert_eq!(fixture.log().log_end_offset(), 0);
     let just_in_time = BatchBuilder::new(0).append(START_MILLIS + 3_600_000, None, None, &[]).build();
     fixture.append(just_in_time, 0).expect("an hour ahead is allowed");
+}
+
+/// `LogValidatorTest.testLogAppendTimeNonCompressedV2`, and the answer to a duplicate (`UnifiedLog.append`).
+#[test]
+fn leader_stamps_its_own_time_where_the_topic_says_so() {
+    let settings = LogSettings { message_timestamp_type: TimestampType::LogAppendTime, ..LogSettings::default() };
+    let mut fixture = Fixture::new(settings);
+    let far_ahead = BatchBuilder::new(0).append(START_MILLIS + 9_000_000, None, None, &[]).build();
+    let info = fixture.append(far_ahead, 0).expect("the producer's clock is not asked");
+    assert_eq!(info.log_append_time, START_MILLIS);
+    let stored = &fixture.read_all()[0];
+    assert!(stored.is_valid() && stored.timestamp_type() == TimestampType::LogAppendTime);
+    let records = stored.records().expect("whole");
+    assert_eq!((stored.max_timestamp(), records[0].timestamp), (START_MILLIS, START_MILLIS));
+
+    let mut by_producers = Fixture::new(LogSettings::default());
+    let first = by_producers.append(producer_records(1, 0, 0, 1, false), 0).expect("accepted");
+    let again = by_producers.append(producer_records(1, 0, 0, 1, false), 0).expect("a duplicate");
+    assert_eq!((first.log_append_time, again.duplicate, again.log_append_time), (-1, true, START_MILLIS));
+}
+
+#[test]
+fn log_is_synced_when_so_many_records_are_not() {
+    let mut fixture = Fixture::new(LogSettings { flush_messages: 3, ..LogSettings::default() });
+    let mut points = Vec::new();
+    for _ in 0..7 {
+        fixture.append_records(1, 0);
+        points.push(fixture.log().recovery_point());
+    }
+    assert_eq!(points, [0, 0, 3, 3, 3, 6, 6]);
 }
 
 /// KAFKA-18723: a stale leader serves what it received as a follower of a newer epoch.
