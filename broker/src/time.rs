@@ -73,3 +73,12 @@ pub struct Now {
     /// For record timestamps and retention.
     pub wall: WallTime,
 }
+
+/// Who gives a batch its timestamps (`message.timestamp.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimestampType {
+    /// The producer.
+    CreateTime,
+    /// The leader's wall clock at the append.
+    LogAppendTime,
+}

@@ -99,7 +99,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("message", &["ids"]),
     // How text tests are played; the machines do not know it.
     ("tests", &[]),
-    ("config", &["ids", "message"]),
+    ("config", &["ids", "message", "time"]),
     ("event", &["ids", "message", "storage"]),
     ("record", &["ids", "time", "message"]),
     ("metadata", &["ids", "message", "config", "record"]),

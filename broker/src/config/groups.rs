@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Properties, SettingDefinition, TimestampType, read, settings};
+use super::{ConfigError, Properties, SettingDefinition, read, settings};
+use crate::time::TimestampType;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::Endpoint;
 use crate::message::ReplicaKey;
+use crate::time::TimestampType;
 
 mod groups;
 mod hazards;
@@ -124,15 +125,6 @@ macro_rules! integer_setting {
     )*};
 }
 integer_setting!(i16, i32, i64, u64);
-
-/// Who gives a batch its timestamps (`message.timestamp.type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TimestampType {
-    /// The producer.
-    CreateTime,
-    /// The leader's wall clock at the append.
-    LogAppendTime,
-}
 
 impl SettingValue for TimestampType {
     const KIND: &'static str = "CreateTime or LogAppendTime";

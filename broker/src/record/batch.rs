@@ -21,8 +21,8 @@ use bytes::Bytes;
 
 use super::Compression;
 use super::varint::Cursor;
-pub use crate::config::TimestampType;
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
+use crate::time::TimestampType;
 
 /// The timestamp of a record that has none.
 pub const NO_TIMESTAMP: i64 = -1;

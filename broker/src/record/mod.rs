@@ -19,10 +19,9 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::time::TimestampType;
 pub(crate) use batch::{BatchHeader, HEADER_SIZE};
-pub use batch::{
-    Header, NO_SEQUENCE, NO_TIMESTAMP, Record, RecordError, TimestampType, add_to_sequence, subtract_from_sequence,
-};
+pub use batch::{Header, NO_SEQUENCE, NO_TIMESTAMP, Record, RecordError, add_to_sequence, subtract_from_sequence};
 pub use builder::BatchBuilder;
 pub use compression::Compression;
 pub use control::{
