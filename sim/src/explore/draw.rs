@@ -36,6 +36,8 @@ pub(super) enum Aspect {
     Core,
     /// A member that is away while the others clean their metadata logs.
     Absence,
+    /// How one consumer looks for the end of its partitions; the index is its number.
+    Look,
 }
 
 /// The draws of one aspect.

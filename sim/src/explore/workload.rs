@@ -8,12 +8,15 @@ use super::Profile;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::text::{said, set, spanned};
-use crate::scenario::format::action::Produce;
+use crate::scenario::format::action::{Produce, Seek};
 use crate::scenario::format::{Client, ClientSettings, Step};
 use crate::scenario::{Seed, Span};
 
 /// The most records of one seed: a run should cost faults, not bytes.
 const MOST_RECORDS: u64 = 400;
+
+/// An offset that no seed's log reaches.
+const BEYOND_THE_END: i64 = 1_000_000;
 
 /// The clients of a seed, and the names of those who can fail.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +38,9 @@ pub(super) fn draw_workload(profile: Profile, seed: Seed, shape: &Shape) -> Work
         workload.steps.extend(produces(seed, index, &name, shape, MOST_RECORDS / producers));
     }
     for index in 1..=consumers {
-        workload.clients.push(consumer(seed, producers + index, &format!("r{index}"), shape));
+        let mut reader = consumer(seed, producers + index, &format!("r{index}"), shape);
+        workload.steps.extend(looks(seed, index, &mut reader, shape));
+        workload.clients.push(reader);
     }
     workload
 }
@@ -94,6 +99,24 @@ fn consumer(seed: Seed, index: u64, name: &str, shape: &Shape) -> Client {
     }
     set(settings, "trial.backoff.jitter", true);
     Client { consumer: said(section), ..client(name) }
+}
+
+/// Some consumers look for the end again and again: they seek beyond it, and ask for it when they are told so. What a leader
+/// says that was just elected is worth asking for.
+fn looks(seed: Seed, index: u64, reader: &mut Client, shape: &Shape) -> Vec<(i64, Step)> {
+    let mut draw = Draw::new(seed, Aspect::Look, index);
+    let Some(section) = reader.consumer.as_mut().filter(|_| draw.percent(30)) else { return Vec::new() };
+    set(&mut section.value.settings, "auto.offset.reset", "latest");
+    let assigned = section.value.assign.clone();
+    let count = draw.scale(4, 30);
+    (0..count)
+        .map(|_| {
+            let at = draw.between(100_000, shape.duration.micros as u64 - 1) as i64;
+            let partition = assigned[draw.between(0, assigned.len() as u64 - 1) as usize].clone();
+            let seek = Seek { client: reader.name.clone(), partition, offset: spanned(BEYOND_THE_END) };
+            (at, Step { seek: said(seek), ..Step::default() })
+        })
+        .collect()
 }
 
 /// What a producer sends: streams of records, each to one topic, from its own time on.
