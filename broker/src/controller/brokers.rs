@@ -137,7 +137,9 @@ impl Controller {
     /// (`ReplicationControlManager.handleAssignReplicasToDirs`). Returns the image with what is decided.
     ///
     /// Simplified: in Kafka the broker says where it has put each replica (`ReplicaManager.maybeUpdateTopicAssignment`,
-    /// KIP-858); here the controller concludes it from a registration that names none of the old directories. A
+    /// KIP-858); here the controller concludes it from a registration that names none of the old directories. In
+    /// Kafka the two race: where the broker is unfenced first, a partition that waits for it alone has no leader before
+    /// the next election, at the latest that of `leader.imbalance.check.interval.seconds`. A
     /// broker that misses only some of them makes nothing anew, in Kafka too (`LogManager.getOrCreateLog`).
     fn assign_new_directories(&self, image: &MetadataImage, decision: &mut Decision, broker: NodeId) -> MetadataImage {
         let registration = image.broker(broker).expect("only registered brokers are unfenced");

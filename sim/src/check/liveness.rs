@@ -8,8 +8,7 @@
 //!
 //! Kafka promises safety whatever fails, but progress only where enough is left. So an oracle asks, before a goal
 //! counts: does the core hold a majority of the voters? Does it hold a member of the partition's ISR or ELR, one of
-//! which may lead, or, where both are empty, the last that was one (KIP-966, `lastKnownElr`), unless that has lost its
-//! disk? Does it hold `min.insync.replicas` of its replicas? A goal that the core cannot reach is excused, counted and
+//! which may lead, or, where both are empty, the last that was one (KIP-966, `lastKnownElr`)? Does it hold `min.insync.replicas` of its replicas? A goal that the core cannot reach is excused, counted and
 //! named.
 //!
 //! **Simplified:** a partition that only an unclean election could bring back is excused.
@@ -251,16 +250,6 @@ impl Look<'_> {
             (true, [last]) => Some(last),
             _ => None,
         };
-        // `LeaderAcceptor`: nobody leads from a directory that is gone, and a new disk brings a new directory.
-        let is_gone = |node: &NodeId| {
-            self.image.broker(*node).is_some_and(|broker| !broker.has_online_directory(registration.directory(*node)))
-        };
-        if let Some(last) = last_known.filter(|last| is_gone(last)) {
-            let reason =
-                format!("nobody is left in ISR or ELR, and the log of the last leader, {last}, is gone with its disk");
-            survey.excused.push(excuse("leader, ISR and high watermark", reason));
-            return;
-        }
         if !isr.iter().chain(elr).chain(last_known).any(|node| self.holds(*node)) {
             let reason = format!("no member of ISR {} or ELR {} is in the core", named(isr), named(elr));
             survey.excused.push(excuse("leader, ISR and high watermark", reason));

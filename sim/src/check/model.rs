@@ -409,7 +409,11 @@ impl Model {
                 }
             }
             PartitionEvent::ReplicaRemoved { partition } => {
-                self.replicas.remove(&(partition.clone(), machine));
+                // Until the checkpoints are written again they hold what the replica had, also when it is made anew.
+                if let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) {
+                    let Replica { highest_high_watermark, highest_log_start_offset, .. } = *replica;
+                    *replica = Replica { highest_high_watermark, highest_log_start_offset, ..Replica::default() };
+                }
             }
             _ => {}
         }
