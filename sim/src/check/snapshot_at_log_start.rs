@@ -32,7 +32,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let start = machine.node()?.raft().log_start_offset();
     let has_just_started = matches!(seen.event, Event::Log(LogEvent::LogLoaded { .. }));
     let fits = |end: Offset| if has_just_started { end >= start } else { end == start };
-    let has_snapshot = start == 0 || machine.disk().files().iter().filter_map(|file| snapshot_end(&file.path)).any(fits);
+    let has_snapshot =
+        start == 0 || machine.disk().files().iter().filter_map(|file| snapshot_end(&file.path)).any(fits);
     (!has_snapshot).then(|| Finding {
         property: PROPERTY,
         partition: None,
