@@ -17,17 +17,20 @@ use std::ops::Range;
 use trial_sim::internal::explore::{Campaign, Drawing, Failure, Farm, Profile, Shard, explore};
 use trial_sim::internal::scenario::Verdict;
 
-/// How many seeds each profile has in the suite. The cheapest seeds are the most.
-const SEEDS: [(Profile, u64); 6] = [
-    (Profile::Lite, 150),
-    (Profile::Default, 150),
-    (Profile::Disk, 0),
-    (Profile::Network, 150),
-    (Profile::Controllers, 150),
-    (Profile::Everything, 0),
+/// How many seeds the suite's campaign has.
+const SEEDS: u64 = 1_000;
+
+/// How many of a hundred seeds each profile has. The cheapest seeds are the most.
+const SHARES: [(Profile, u64); 6] = [
+    (Profile::Lite, 40),
+    (Profile::Default, 18),
+    (Profile::Network, 18),
+    (Profile::Disk, 10),
+    (Profile::Controllers, 8),
+    (Profile::Everything, 6),
 ];
 
-/// Says how many seeds the whole campaign has, instead of the sum of [`SEEDS`].
+/// Says how many seeds the whole campaign has, instead of [`SEEDS`].
 const VARIABLE: &str = "TRIAL_CAMPAIGN_SEEDS";
 
 fn farm(profile: Profile, seeds: Range<u64>, jobs: usize) -> Farm {
@@ -82,11 +85,19 @@ fn fingerprint_of_a_campaign_depends_neither_on_jobs_nor_on_shards() {
 
 /// The seeds of one profile in this run of the suite.
 fn seeds_of(profile: Profile) -> u64 {
-    let of_suite = |wanted: Profile| SEEDS.iter().find(|(it, _)| *it == wanted).map_or(0, |(_, seeds)| *seeds);
-    let Ok(said) = std::env::var(VARIABLE) else { return of_suite(profile) };
-    let wanted: u64 = said.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number of seeds, not {said:?}"));
-    let all: u64 = SEEDS.iter().map(|(_, seeds)| seeds).sum();
-    (wanted * of_suite(profile)).div_ceil(all)
+    let all = match std::env::var(VARIABLE) {
+        Ok(said) => said.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number of seeds, not {said:?}")),
+        Err(_) => SEEDS,
+    };
+    let share = SHARES.iter().find(|(it, _)| *it == profile).map_or(0, |(_, share)| *share);
+    (all * share).div_ceil(100)
+}
+
+#[test]
+fn shares_of_the_profiles_are_the_whole_campaign() {
+    let shared: Vec<Profile> = SHARES.iter().map(|(profile, _)| *profile).collect();
+    assert!(Profile::ALL.iter().all(|profile| shared.contains(profile)), "{shared:?}");
+    assert_eq!(SHARES.iter().map(|(_, share)| share).sum::<u64>(), 100);
 }
 
 /// No seed of the profile fails, the campaign reaches what it must, and the seeds that ran twice did the same.
@@ -95,7 +106,8 @@ fn profile_holds(profile: Profile) {
     assert_eq!(campaign.failed, 0, "\n{}", found(&campaign));
     let missed: Vec<_> = profile.must_reach().iter().filter(|mark| !campaign.marks.contains_key(mark)).collect();
     assert!(missed.is_empty(), "{} seeds of {profile} did not reach {missed:?}", campaign.seeds);
-    assert!(campaign.twice > 0, "no seed ran twice");
+    // One in fifty, drawn from the seed's number: of a few dozen it may be none.
+    assert!(campaign.twice > 0 || campaign.seeds < 150, "no seed ran twice");
     assert_eq!(campaign.verdict, Verdict::Pass);
 }
 
@@ -112,6 +124,16 @@ fn default_finds_nothing_and_reaches_its_marks() {
 #[test]
 fn controllers_finds_nothing_and_reaches_its_marks() {
     profile_holds(Profile::Controllers);
+}
+
+#[test]
+fn disk_finds_nothing_and_reaches_its_marks() {
+    profile_holds(Profile::Disk);
+}
+
+#[test]
+fn everything_finds_nothing_and_reaches_its_marks() {
+    profile_holds(Profile::Everything);
 }
 
 #[test]
