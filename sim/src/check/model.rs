@@ -220,6 +220,11 @@ impl Model {
         }
     }
 
+    /// Whether a topic of this name was deleted: files may speak of that one still.
+    pub(crate) fn had_another(&self, name: &TopicName) -> bool {
+        self.topics.had_another(name)
+    }
+
     /// The controllers have deleted a topic; if the name means another by now, that one stays.
     fn topic_deleted(&mut self, name: &TopicName, id: TopicId) {
         if self.topics.deleted(name, id) {

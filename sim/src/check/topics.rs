@@ -12,12 +12,19 @@ use trial_broker::ids::{TopicId, TopicName};
 pub(super) struct Topics {
     current: BTreeMap<TopicName, TopicId>,
     deleted: BTreeSet<TopicId>,
+    /// Names that a topic had which has them no longer.
+    former: BTreeSet<TopicName>,
 }
 
 impl Topics {
     /// The topic that has this name now.
     pub(super) fn id(&self, name: &TopicName) -> Option<TopicId> {
         self.current.get(name).copied()
+    }
+
+    /// Whether another topic has had this name.
+    pub(super) fn had_another(&self, name: &TopicName) -> bool {
+        self.former.contains(name)
     }
 
     /// The names that are taken, each with its topic.
@@ -39,12 +46,16 @@ impl Topics {
         // An id that nobody has deleted and that is not known yet is the newer one: ids are never used again.
         let older = self.current.insert(name.clone(), id);
         self.deleted.extend(older);
+        if older.is_some() {
+            self.former.insert(name.clone());
+        }
         older.is_some()
     }
 
     /// A topic is deleted. Returns whether it was the one that has the name.
     pub(super) fn deleted(&mut self, name: &TopicName, id: TopicId) -> bool {
         self.deleted.insert(id);
+        self.former.insert(name.clone());
         let is_current = self.current.get(name) == Some(&id);
         if is_current {
             self.current.remove(name);

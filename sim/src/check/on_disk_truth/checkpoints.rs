@@ -5,6 +5,9 @@
 //! they are news, by what the replica has ever had: both may fall, and the file is then written only with the next
 //! checkpoint. A truncation writes the recovery points itself (`LogManager.truncateTo`), so these are judged always;
 //! but what a process found when it started is its predecessor's word until it writes its own.
+//!
+//! **Simplified:** of a name that another topic has had, high watermarks are not judged: until the next checkpoint the file
+//! speaks of that topic (`LogManager.asyncDelete` writes the other two only), and it names no topic ids.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +60,7 @@ impl Checkpoints {
                     }
                     let is_readable = seen.read(machine.disk(), &path, machine.starts());
                     let ahead = match is_readable {
-                        true => seen.ahead(name, node, |name| model.replica(name, *id)),
+                        true => seen.ahead(name, node, model, |name| model.replica(name, *id)),
                         false => Some((None, "it cannot be read".to_owned())),
                     };
                     if let Some((partition, message)) = ahead {
@@ -98,6 +101,7 @@ impl Seen {
         &self,
         name: &str,
         node: &Node,
+        model: &'a Model,
         replica: impl Fn(&TopicPartition) -> Option<&'a Replica>,
     ) -> Option<(Option<TopicPartition>, String)> {
         for (partition, offset) in &self.offsets {
@@ -105,7 +109,10 @@ impl Seen {
             let Some(replica) = replica(partition).filter(|replica| replica.is_open) else { continue };
             let is_news = self.before.get(partition) != Some(offset);
             let (limit, is_judged) = match name {
-                HIGH_WATERMARKS => (log.high_watermark().max(replica.highest_high_watermark), is_news),
+                HIGH_WATERMARKS => {
+                    let is_judged = is_news && !model.had_another(&partition.topic);
+                    (log.high_watermark().max(replica.highest_high_watermark), is_judged)
+                }
                 LOG_STARTS => (log.log_start_offset().max(replica.highest_log_start_offset), is_news),
                 _ => (log.recovery_point(), self.found.get(partition) != Some(offset)),
             };
