@@ -125,7 +125,8 @@ pub enum DiskFailure {
     NoSpace,
     /// The next sync fails; its pages stay dirty, so that another sync can save them.
     NextSyncFails,
-    /// The next sync fails and its pages are marked clean: the next sync succeeds and saves nothing (Linux before 4.13).
+    /// The next sync fails and its pages are marked clean: the next sync succeeds and saves nothing, as on many of Linux's
+    /// file systems.
     NextSyncLosesPages,
 }
 

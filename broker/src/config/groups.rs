@@ -99,9 +99,11 @@ settings! {
 settings! {
     /// The metadata quorum (KRaft).
     RaftSettings {
-        /// A voter without a leader stands for election after once to twice this.
+        /// A voter without a leader stands for election after once to twice this. Kafka takes 0 too, and then fails at
+        /// its start: it draws a number below it.
         election_timeout: Duration = "controller.quorum.election.timeout.ms", ms(1_000), 1 => I32_MAX;
-        /// A follower without a successful fetch for this long looks for another leader.
+        /// A follower without a successful fetch for this long looks for another leader. Kafka takes 0 too: then no
+        /// follower stays one.
         fetch_timeout: Duration = "controller.quorum.fetch.timeout.ms", ms(2_000), 1 => I32_MAX;
         /// The longest wait after a leader's resignation.
         election_backoff_max: Duration = "controller.quorum.election.backoff.max.ms", ms(1_000), 0 => I32_MAX;
@@ -119,6 +121,8 @@ settings! {
         snapshot_interval: Duration = "metadata.log.max.snapshot.interval.ms", ms(3_600_000), 0 => i64::MAX;
         /// The size at which a metadata segment is closed.
         log_segment_bytes: i32 = "metadata.log.segment.bytes", 1024 * MIB, 8 * 1024 * 1024 => I32_MAX;
+        /// The age at which a metadata segment is closed.
+        log_segment_age: Duration = "metadata.log.segment.ms", ms(604_800_000), 1 => i64::MAX;
         /// Kafka's test-only override of `metadata.log.segment.bytes`; 0 for none.
         internal_log_segment_bytes: i32 = "internal.metadata.log.segment.bytes", 0, 0 => I32_MAX;
         /// The most bytes in one batch of metadata records.
@@ -150,7 +154,7 @@ settings! {
         /// How often the controller looks for leaderships to return. In seconds, as the name says, unlike its neighbours.
         leader_imbalance_check_seconds: i64 = "leader.imbalance.check.interval.seconds", 300, 1 => I32_MAX;
         /// How often the controller looks for partitions that need an unclean election.
-        unclean_leader_election_interval: Duration = "unclean.leader.election.interval.ms", ms(300_000), 0 => i64::MAX;
+        unclean_leader_election_interval: Duration = "unclean.leader.election.interval.ms", ms(300_000), 1 => i64::MAX;
         /// A broker's request to another node without an answer for this long has failed.
         request_timeout: Duration = "request.timeout.ms", ms(30_000), 0 => I32_MAX;
     }
@@ -211,8 +215,6 @@ settings! {
         max_poll_records: i32 = "max.poll.records", 500, 1 => I32_MAX;
         /// A request without an answer for this long breaks its connection.
         request_timeout: Duration = "request.timeout.ms", ms(30_000), 0 => I32_MAX;
-        /// How long a blocking call waits.
-        default_api_timeout: Duration = "default.api.timeout.ms", ms(60_000), 0 => I32_MAX;
         /// The first wait before a retry; doubles, ±20 %.
         retry_backoff: Duration = "retry.backoff.ms", ms(100), 0 => i64::MAX;
         /// The longest wait before a retry.

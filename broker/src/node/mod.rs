@@ -145,7 +145,7 @@ impl Node {
         let lane = self.lane_of(&input);
         match &input {
             Input::Accepted { connection, port } => {
-                debug_assert!(matches!(*port, BROKER_PORT | CONTROLLER_PORT));
+                assert!(matches!(*port, BROKER_PORT | CONTROLLER_PORT));
                 self.accepted.insert(*connection, lane);
             }
             Input::Closed { connection, .. } => {

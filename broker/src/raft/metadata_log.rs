@@ -367,6 +367,7 @@ fn log_settings(settings: &RaftSettings) -> LogSettings {
     LogSettings {
         segment_bytes: settings.log_segment_bytes,
         internal_segment_bytes: settings.internal_log_segment_bytes,
+        segment_age: settings.log_segment_age,
         retention: None,
         retention_bytes: -1,
         max_message_bytes: settings.internal_max_batch_size,

@@ -197,7 +197,7 @@ impl Producer {
 
     /// Fails everything after a fatal error of the producer's id.
     pub(super) fn fail_all(&mut self, ctx: &mut Context, error: ErrorCode) -> bool {
-        debug_assert!(matches!(self.id, IdState::Refused(_)));
+        assert!(matches!(self.id, IdState::Refused(_)));
         let open = self.batches.incomplete();
         for id in &open {
             let partition = self.batches.get(*id).partition.clone();
