@@ -201,14 +201,24 @@ pub struct EventPattern {
     pub time: Option<Spanned<Spans>>,
     /// It counts only from this time on; from the step before unless said.
     pub since: Option<Spanned<super::value::Span>>,
+    /// From where `time` and `since` count; from time zero unless said.
+    pub counted_from: Option<Spanned<Origin>>,
     /// How often it happened; at least once unless said.
     pub count: Option<Spanned<Numbers>>,
     /// The values of its fields.
     pub fields: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
 }
 
+/// An instant that a seed draws, and from which periodic tasks count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// When the controller that is active at time zero became active: `A` in a transcript.
+    Activation,
+}
+
 /// The keys of an event pattern that are not fields of the event.
-pub(crate) const PATTERN_KEYS: &[&str] = &["event", "on", "time", "since", "count"];
+pub(crate) const PATTERN_KEYS: &[&str] = &["event", "on", "time", "since", "counted-from", "count"];
 
 impl<'de> Deserialize<'de> for EventPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -232,6 +242,7 @@ impl<'de> Deserialize<'de> for EventPattern {
                         "on" => pattern.on = Some(map.next_value()?),
                         "time" => pattern.time = Some(map.next_value()?),
                         "since" => pattern.since = Some(map.next_value()?),
+                        "counted-from" => pattern.counted_from = Some(map.next_value()?),
                         "count" => pattern.count = Some(map.next_value()?),
                         _ => {
                             let value = map.next_value()?;
@@ -260,6 +271,9 @@ impl Serialize for EventPattern {
         if let Some(since) = &self.since {
             map.serialize_entry("since", since)?;
         }
+        if let Some(origin) = &self.counted_from {
+            map.serialize_entry("counted-from", origin)?;
+        }
         if let Some(count) = &self.count {
             map.serialize_entry("count", count)?;
         }
@@ -284,6 +298,7 @@ impl JsonSchema for EventPattern {
                 "on": generator.subschema_for::<Names>(),
                 "time": generator.subschema_for::<Spans>(),
                 "since": generator.subschema_for::<super::value::Span>(),
+                "counted-from": generator.subschema_for::<Origin>(),
                 "count": generator.subschema_for::<Numbers>(),
             },
             "required": ["event"],

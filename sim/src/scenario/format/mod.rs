@@ -10,7 +10,7 @@ pub mod step;
 pub mod value;
 
 pub use action::{Target, Which};
-pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern};
+pub use expect::{Condition, ErrorName, ErrorPattern, EventPattern, Origin};
 pub use file::{Always, Client, Cluster, File, HazardShown, Latency, Lesson, Museum, Node, Topic};
 pub use liveness::{Liveness, Outside};
 pub use numbers::{Names, Numbers, Spans};

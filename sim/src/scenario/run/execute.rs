@@ -71,6 +71,8 @@ pub(super) struct Run<'a> {
     pub(super) tickets: u64,
     /// How many values were numbered, by producer.
     pub(super) values: BTreeMap<String, u64>,
+    /// When the controller that was active at time zero became active.
+    pub(super) activation: Time,
     /// When the step before the present one ran or held.
     pub(super) previous: Time,
     /// When each of the steps before the present one was over.
@@ -131,6 +133,7 @@ impl<'a> Run<'a> {
             monitors: Vec::new(),
             tickets: 0,
             values: BTreeMap::new(),
+            activation: Time::ZERO,
             previous: Time::ZERO,
             ends: Vec::new(),
             checks: Suite::new(scenario.file.allow.keys().map(|name| name.value.clone())),
@@ -232,6 +235,7 @@ impl<'a> Run<'a> {
     /// Time zero has come.
     pub(super) fn start_of_time(&mut self, zero: Time) {
         self.cast.set_zero(zero);
+        self.activation = self.ledger.active.values().copied().max().unwrap_or(zero);
         self.previous = zero;
         self.last_entry = zero;
         self.booted = true;

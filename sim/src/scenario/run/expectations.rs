@@ -8,7 +8,7 @@ use super::judge::{as_diagnostic, judge};
 use crate::fault::MachineId;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Spanned, Spans};
+use crate::scenario::format::{Action, Condition, ErrorPattern, EventPattern, Names, Origin, Spanned, Spans};
 use crate::scenario::validate::{PlannedStep, error_code};
 
 /// How an expectation came out.
@@ -69,7 +69,7 @@ impl Run<'_> {
             wanted.count.as_ref().map_or(count > 0, |wanted| wanted.value.accepts(count))
         };
         // A time in the pattern is a time to wait for.
-        let until = pattern.time.as_ref().map(|time| self.deadline_of(self.cast.zero(), &time.value));
+        let until = pattern.time.as_ref().map(|time| self.deadline_of(self.origin(pattern), &time.value));
         let outcome = match (&step.within, until) {
             (None, Some(until)) => self.hold_until(until, accepts)?,
             _ => self.hold(step, base, accepts)?,
@@ -85,9 +85,17 @@ impl Run<'_> {
 
     pub(super) fn since(&self, pattern: &EventPattern) -> Time {
         match (&pattern.since, &pattern.time) {
-            (Some(since), _) => self.cast.zero() + since.value.duration(),
+            (Some(since), _) => self.origin(pattern) + since.value.duration(),
             (None, Some(_)) => self.cast.zero(),
             (None, None) => self.previous,
+        }
+    }
+
+    /// From where the times of a pattern count.
+    fn origin(&self, pattern: &EventPattern) -> Time {
+        match pattern.counted_from.as_ref().map(|origin| origin.value) {
+            None => self.cast.zero(),
+            Some(Origin::Activation) => self.activation,
         }
     }
 
@@ -113,9 +121,10 @@ impl Run<'_> {
     pub(super) fn matching<'b>(&'b self, pattern: &'b EventPattern, since: Time) -> impl Iterator<Item = &'b Happened> {
         let from = self.events.events.partition_point(|found| found.at < since);
         let machines = pattern.on.as_ref().map(|names| self.machines(names));
+        let origin = self.cast.micros(self.origin(pattern));
         self.events.events[from..].iter().filter(move |found| {
             machines.as_ref().is_none_or(|machines| machines.contains(&found.machine))
-                && pattern.time.as_ref().is_none_or(|time| time.value.accepts(self.cast.micros(found.at)))
+                && pattern.time.as_ref().is_none_or(|time| time.value.accepts(self.cast.micros(found.at) - origin))
                 && fits(pattern, &found.event)
         })
     }

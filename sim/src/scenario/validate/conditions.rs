@@ -188,6 +188,10 @@ impl Scope {
                 self.mistake(mistake);
             }
         }
+        if let (Some(origin), None, None) = (&pattern.counted_from, &pattern.time, &pattern.since) {
+            let label = "add the `time` or `since` that counts from here";
+            self.mistake(Diagnostic::new("nothing is counted", origin.span.clone(), label));
+        }
         if let Some(names) = &pattern.on {
             self.machines(&names.value.0, &names.span);
         }
