@@ -115,6 +115,43 @@ fn a_failed_expectation_is_exit_code_1_and_an_invalid_scenario_2() {
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
+#[test]
+fn a_cluster_that_does_not_recover_is_exit_code_3() {
+    let output = trial(&["run", "tests/tests/planted/liveness.toml", "--trace", "none"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("\nliveness: ") && said.contains("broker 3 of the core is not registered, or fenced"),
+        "{said}"
+    );
+    assert!(said.lines().last().is_some_and(|last| last.starts_with("verdict: liveness  seed: 0x1  ")), "{said}");
+}
+
+/// Two quorum members lead the same epoch, and the checks that would say so are told to look away: the run goes on
+/// until a member finds that an answer does not follow on its own log, which no rule of the protocol allows.
+#[test]
+fn a_machine_that_contradicts_itself_is_exit_code_4_and_the_line_to_paste_does_it_again() {
+    let folder = Folder::new("crash");
+    let source = "scenarios/museum/kr-01-leader-again-in-the-same-epoch.toml";
+    let mut piece = std::fs::read_to_string(root().join(source)).expect("a piece");
+    piece.push_str("\n[allow]\nlog-matching = \"the assertion is the point\"\nmetadata-not-lost = \"so it is here\"\n");
+    let file = folder.file("crash.toml", piece.as_bytes());
+    let bugs = ["--switch", "raft-no-flush", "--switch", "raft-resume-leader-same-epoch"];
+    let output = trial(&[["run", &file, "--trace", "none", "--seed", "1"].as_slice(), &bugs].concat());
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("crash: an answer to another fetch was appended") && said.contains("  at broker/src/raft/"),
+        "{said}"
+    );
+    assert!(said.lines().last().is_some_and(|last| last.starts_with("verdict: crash  seed: 0x1  ")), "{said}");
+    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+
+    let line = said.lines().find_map(|line| line.strip_prefix("again: trial ")).expect("a line to paste");
+    let again = trial(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(again.status.code(), Some(4), "{line}");
+}
+
 const PIECE: &str = "scenarios/museum/rep-01-truncation-to-high-watermark.toml";
 
 #[test]
