@@ -1,4 +1,4 @@
-//! Tidiness as a test: what the design says about the source, checked in the source.
+//! Tidiness as a test: rules about the source that no compiler knows, checked in the source.
 //!
 //! A rule that is only written down is forgotten. These read the workspace's own files
 //! and say which line breaks which rule, and why the rule exists.
