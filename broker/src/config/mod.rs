@@ -262,7 +262,7 @@ pub struct Voter {
 /// Every departure from the 4.1 profile goes through this one door.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Behaviour {
-    /// Names of switches that are on (`kafka/museum` and planted bugs); see [`Switch`].
+    /// Names of switches that are on (bugs that Kafka once had, and planted ones); see [`Switch`].
     pub switches: std::collections::BTreeSet<Switch>,
     /// Hazards of Kafka 4.1 that this machine does not have; see [`Hazard`].
     pub mended: std::collections::BTreeSet<Hazard>,

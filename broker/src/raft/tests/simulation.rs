@@ -1,6 +1,6 @@
 //! Random faults against a quorum, with the invariants checked after every step.
 //!
-//! After Kafka's `RaftEventSimulationTest`, with its checks (invariants 3.2) and a stronger
+//! After Kafka's `RaftEventSimulationTest`, with its checks (R1 to R7) and a stronger
 //! fault model: kills keep or lose what was not synced, links are cut one way or both, and
 //! nothing waits for the quorum to come to rest in between.
 //!
