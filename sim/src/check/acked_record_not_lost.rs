@@ -5,6 +5,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 
 use super::loss_budget::Loss;
 use super::model::{Model, machine_of};
+use super::proof::{Kind, Proof};
 use super::{Finding, PossibleLoss, Property, Seen};
 use crate::world::World;
 
@@ -50,6 +51,13 @@ fn lost(partition: &TopicPartition, node: NodeId, first: i64, last: i64) -> Find
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!("{partition}: broker {node} may lead, but lacks the acknowledged offsets {first}..={last}"),
+        proof: vec![
+            Proof::at(first, Kind::Acknowledgement),
+            Proof::of(Kind::Registration),
+            Proof::at(first, Kind::Append),
+            Proof::on(machine_of(node), Kind::Bounds),
+            Proof::on(machine_of(node), Kind::Role),
+        ],
     }
 }
 

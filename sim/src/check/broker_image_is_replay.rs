@@ -10,6 +10,8 @@ use trial_broker::ids::Offset;
 use trial_broker::input::Lane;
 use trial_broker::metadata::MetadataImage;
 
+use super::evidence::name_of;
+use super::proof::{Kind, Proof};
 use super::replayed::Replayed;
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -68,9 +70,15 @@ impl Check {
                         property: PROPERTY,
                         partition: None,
                         message: format!(
-                            "machine {id} at metadata offset {} has another image than the log adds up to",
+                            "{} at metadata offset {} has another image than the log adds up to",
+                            name_of(world, id),
                             image.last_offset()
                         ),
+                        proof: vec![
+                            Proof::on(id, Kind::Applied),
+                            Proof::at(image.last_offset(), Kind::Append).only_on(id),
+                            Proof::on(id, Kind::QuorumHighWatermark),
+                        ],
                     });
                 }
                 self.looked_at.insert(key, image.last_offset());

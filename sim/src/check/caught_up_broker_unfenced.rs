@@ -4,6 +4,8 @@
 
 use trial_broker::event::{ControllerEvent, Event};
 
+use super::model::machine_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -32,5 +34,10 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         message: format!(
             "broker {broker} has read the metadata to offset {metadata_offset}, its registration lies at {registered}, and it is kept out"
         ),
+        proof: vec![
+            Proof::on(machine_of(*broker), Kind::Heartbeat),
+            Proof::on(machine_of(*broker), Kind::Broker),
+            Proof::on(machine_of(*broker), Kind::Applied),
+        ],
     })
 }

@@ -2,6 +2,7 @@
 
 use trial_broker::event::{Event, PartitionEvent};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, PossibleLoss, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -25,20 +26,28 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     if replica.epoch < known.rebased_in {
         return None;
     }
-    let machine = seen.machine;
-    let message = if shown > known.committed_end {
+    let machine = seen.who();
+    let (message, doubtful) = if shown > known.committed_end {
         let end = known.committed_end;
-        format!(
-            "{partition}: machine {machine} has the high watermark {shown}, but only what lies below {end} is committed"
-        )
+        let message = format!(
+            "{partition}: {machine} has the high watermark {shown}, but only what lies below {end} is committed"
+        );
+        (message, end)
     } else {
         let below = known.committed.partition_point(|batch| batch.last_offset < shown);
         let missing = replica.first_missing(&known.committed[..below])?;
-        format!(
-            "{partition}: machine {machine} has the high watermark {shown}, but lacks the committed batch {}..={} of epoch {}",
+        let message = format!(
+            "{partition}: {machine} has the high watermark {shown}, but lacks the committed batch {}..={} of epoch {}",
             missing.base_offset, missing.last_offset, missing.leader_epoch
-        )
+        );
+        (message, missing.base_offset)
     };
-    let finding = Finding { property: PROPERTY, partition: Some(partition.clone()), message };
+    let proof = vec![
+        Proof::on(seen.machine, Kind::HighWatermark),
+        Proof::on(seen.machine, Kind::Role),
+        Proof::at(doubtful, Kind::Append),
+        Proof::at(doubtful, Kind::HighWatermark),
+    ];
+    let finding = Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof };
     Some(PossibleLoss { finding, excuse: seen.model.excuse(seen.world, partition) })
 }

@@ -21,6 +21,8 @@ use trial_broker::ids::LeaderEpoch;
 use trial_broker::input::Lane;
 use trial_broker::time::Time;
 
+use super::evidence::name_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property};
 use crate::fault::MachineId;
 use crate::step::{Step, StepKind};
@@ -62,9 +64,11 @@ impl Check {
             property: PROPERTY,
             partition: None,
             message: format!(
-                "machine {machine} still leads the quorum in epoch {own}, {} ms after a majority has elected the leader of epoch {newest}",
+                "{} still leads the quorum in epoch {own}, {} ms after a majority has elected the leader of epoch {newest}",
+                name_of(world, machine),
                 step.at.since(since).as_millis()
             ),
+            proof: vec![Proof::on(machine, Kind::Quorum), Proof::of(Kind::Quorum)],
         })
     }
 

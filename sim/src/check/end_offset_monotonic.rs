@@ -10,6 +10,7 @@ use trial_broker::event::{Event, PartitionEvent};
 use trial_broker::ids::{Offset, TopicId, TopicPartition};
 use trial_broker::message::IsolationLevel;
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -39,9 +40,10 @@ impl Check {
             property: PROPERTY,
             partition: Some(partition.clone()),
             message: format!(
-                "{partition}: machine {} tells a client that the partition ends at {offset}; before, {before} was told",
-                seen.machine
+                "{partition}: {} tells a client that the partition ends at {offset}; before, {before} was told",
+                seen.who()
             ),
+            proof: vec![Proof::of(Kind::ToldEnd), Proof::on(seen.machine, Kind::Role), Proof::of(Kind::HighWatermark)],
         })
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use trial_broker::event::{ControllerEvent, Event, PartitionEvent, RaftEvent};
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, TopicId, TopicPartition};
 
+use super::model::machine_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 
@@ -49,7 +51,8 @@ impl Check {
                         "{partition}: leader {} in leader epoch {}, partition epoch {}, after leader {} in {}, {}",
                         now.2, now.0, now.1, before.2, before.0, before.1
                     );
-                    Finding { property: PROPERTY, partition: Some(partition.clone()), message }
+                    let proof = vec![Proof::of(Kind::Registration)];
+                    Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof }
                 })
             }
             Event::Partition(
@@ -61,10 +64,8 @@ impl Check {
                 (*leader_epoch < before && seen.model.running.contains(&seen.machine)).then(|| Finding {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
-                    message: format!(
-                        "{partition} on machine {}: leader epoch {leader_epoch} after {before}",
-                        seen.machine
-                    ),
+                    message: format!("{partition} on {}: leader epoch {leader_epoch} after {before}", seen.who()),
+                    proof: vec![Proof::on(seen.machine, Kind::Role), Proof::of(Kind::Registration)],
                 })
             }
             Event::Controller(ControllerEvent::BrokerRegistered { broker, broker_epoch, .. }) => {
@@ -73,6 +74,7 @@ impl Check {
                     property: PROPERTY,
                     partition: None,
                     message: format!("broker {broker}: broker epoch {broker_epoch} after {before}"),
+                    proof: vec![Proof::on(machine_of(*broker), Kind::Broker)],
                 })
             }
             Event::Raft(RaftEvent::StateChanged { epoch, .. }) => {
@@ -80,7 +82,8 @@ impl Check {
                 (*epoch < before).then(|| Finding {
                     property: PROPERTY,
                     partition: None,
-                    message: format!("quorum member {}: epoch {epoch} after {before}", seen.machine),
+                    message: format!("quorum member {}: epoch {epoch} after {before}", seen.who()),
+                    proof: vec![Proof::on(seen.machine, Kind::Quorum), Proof::on(seen.machine, Kind::Vote)],
                 })
             }
             _ => None,

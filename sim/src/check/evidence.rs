@@ -13,11 +13,19 @@ use trial_broker::ids::NodeId;
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
+use crate::machine::Machine;
+use crate::world::World;
 
 /// Nodes as people write them: "1, 2, 3"; "nobody" if there are none.
 pub(super) fn names<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> String {
     let names: Vec<String> = nodes.into_iter().map(ToString::to_string).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
+/// A machine as the transcript calls it. Hosts find each other by name, so a client's host is not called as the client is.
+pub(super) fn name_of(world: &World, machine: MachineId) -> &str {
+    let host = world.machine(machine).map_or("?", Machine::name);
+    host.strip_prefix("client-").unwrap_or(host)
 }
 
 /// One event that belongs to a proof.

@@ -23,6 +23,7 @@ use trial_broker::node::Node;
 use trial_broker::time::Time;
 
 use super::model::machine_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
@@ -125,12 +126,19 @@ impl Check {
             property: PROPERTY,
             partition: None,
             message: format!(
-                "machine {} stands for epoch {epoch}, although machine {leader} leads in epoch {led} and its followers [{}] had \
-                 fetched from it before machine {} began to ask, and follow it still",
-                seen.machine,
+                "{} stands for epoch {epoch}, although {} leads in epoch {led} and its followers [{}] had \
+                 fetched from it before {} began to ask, and follow it still",
+                seen.who(),
+                seen.name(leader),
                 followers.join(", "),
-                seen.machine
+                seen.who()
             ),
+            proof: vec![
+                Proof::on(seen.machine, Kind::Quorum),
+                Proof::on(leader, Kind::Quorum),
+                Proof::of(Kind::Vote),
+                Proof::of(Kind::Quorum),
+            ],
         })
     }
 }

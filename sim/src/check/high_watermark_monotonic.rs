@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use trial_broker::event::{Event, PartitionEvent};
 use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 
@@ -46,9 +47,13 @@ impl Check {
                 property: PROPERTY,
                 partition: Some(partition.clone()),
                 message: format!(
-                    "{partition}, leader machine {} in epoch {epoch}: the high watermark fell from {} to {shown}",
-                    seen.machine, highest.1
+                    "{partition}, leader {} in epoch {epoch}: the high watermark fell from {} to {shown}",
+                    seen.who(),
+                    highest.1
                 ),
+                proof: [Kind::ToldEnd, Kind::HighWatermark, Kind::Role]
+                    .map(|kind| Proof::on(seen.machine, kind))
+                    .into(),
             });
         }
         highest.1 = shown;

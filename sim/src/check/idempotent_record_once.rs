@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use trial_broker::event::{BatchFact, ClientEvent, Event, PartitionEvent};
 use trial_broker::ids::{ProducerId, TopicId, TopicPartition};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 
@@ -76,10 +77,19 @@ impl Check {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
                     message: format!(
-                        "{partition}: {records} committed records of client machine {client}, which was given {handed}; \
+                        "{partition}: {records} committed records of {}, which was given {handed}; \
                          the last of them are {}..={} of producer {} epoch {}",
-                        batch.base_offset, batch.last_offset, batch.producer_id.0, batch.producer_epoch
+                        seen.name(*client),
+                        batch.base_offset,
+                        batch.last_offset,
+                        batch.producer_id.0,
+                        batch.producer_epoch
                     ),
+                    proof: vec![
+                        Proof::on(seen.machine, Kind::Append),
+                        Proof::on(*client, Kind::Sent),
+                        Proof::on(*client, Kind::ProducerId),
+                    ],
                 });
             }
         }

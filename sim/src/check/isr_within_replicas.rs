@@ -8,6 +8,8 @@ use trial_broker::ids::NodeId;
 use trial_broker::metadata::MetadataImage;
 
 use super::evidence::names;
+use super::model::machine_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -54,6 +56,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     } else {
         return None;
     };
+    let fenced = entered.iter().map(|node| Proof::on(machine_of(*node), Kind::Broker));
     Some(Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
@@ -63,5 +66,6 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
             names(elr),
             names(replicas)
         ),
+        proof: [Proof::of(Kind::Registration)].into_iter().chain(fenced).collect(),
     })
 }

@@ -2,6 +2,7 @@
 
 use trial_broker::event::{Event, PartitionEvent};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -22,8 +23,19 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(
-            "{partition}: machine {} leads in epoch {leader_epoch} without the committed batch {}..={} of epoch {}; its log ends at {}",
-            seen.machine, missing.base_offset, missing.last_offset, missing.leader_epoch, replica.log_end_offset
+            "{partition}: {} leads in epoch {leader_epoch} without the committed batch {}..={} of epoch {}; its log ends at {}",
+            seen.who(),
+            missing.base_offset,
+            missing.last_offset,
+            missing.leader_epoch,
+            replica.log_end_offset
         ),
+        proof: vec![
+            Proof::on(seen.machine, Kind::Role),
+            Proof::at(missing.base_offset, Kind::HighWatermark),
+            Proof::at(missing.base_offset, Kind::Append),
+            Proof::of(Kind::Registration),
+            Proof::on(seen.machine, Kind::Bounds),
+        ],
     })
 }

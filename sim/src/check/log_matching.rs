@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use trial_broker::event::{BatchFact, Event, LogEvent};
 use trial_broker::ids::{LeaderEpoch, Offset, TopicId, TopicPartition};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -52,15 +53,16 @@ impl Check {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
                     message: format!(
-                        "{partition}, offset {}, epoch {}: machine {} has {} {}, another has {} {}",
+                        "{partition}, offset {}, epoch {}: {} has {} {}, another has {} {}",
                         batch.base_offset,
                         batch.leader_epoch,
-                        seen.machine,
+                        seen.who(),
                         describe(batch),
                         place(previous),
                         describe(&first.batch),
                         place(first.previous),
                     ),
+                    proof: vec![Proof::at(batch.base_offset, Kind::Append), Proof::of(Kind::Role)],
                 });
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use trial_broker::event::{BatchFact, Event, QuorumStateName, RaftEvent};
 use trial_broker::ids::{Offset, TopicPartition};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 use crate::machine::{Machine, ProgramConfig};
@@ -31,10 +32,13 @@ impl Check {
                 // A lane that pays publishes its election late: only what older epochs committed binds this one.
                 let older = self.committed.partition_point(|batch| batch.leader_epoch < *epoch);
                 let missing = replica.first_missing(&self.committed[..older])?;
-                Some(finding(format!(
-                    "machine {} leads the quorum in epoch {epoch} without the committed offsets {}..={}",
-                    seen.machine, missing.base_offset, missing.last_offset
-                )))
+                let message = format!(
+                    "{} leads the quorum in epoch {epoch} without the committed offsets {}..={}",
+                    seen.who(),
+                    missing.base_offset,
+                    missing.last_offset
+                );
+                Some(finding(seen, Kind::Quorum, missing.base_offset, message))
             }
             Event::Raft(RaftEvent::QuorumHighWatermarkAdvanced { to, .. }) => self.advanced(seen, *to),
             _ => None,
@@ -47,10 +51,8 @@ impl Check {
         let forgotten = self.started.insert(seen.machine, starts) != Some(starts);
         let before = self.high_watermarks.insert(seen.machine, high_watermark);
         if let Some(before) = before.filter(|before| !forgotten && *before > high_watermark) {
-            return Some(finding(format!(
-                "machine {}: the quorum's high watermark fell from {before} to {high_watermark}",
-                seen.machine
-            )));
+            let message = format!("{}: the quorum's high watermark fell from {before} to {high_watermark}", seen.who());
+            return Some(finding(seen, Kind::QuorumHighWatermark, high_watermark, message));
         }
         let node = seen.world.machine(seen.machine)?.node()?;
         let replica = seen.model.replica(&metadata_partition(), seen.machine)?;
@@ -60,10 +62,13 @@ impl Check {
         }
         let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
         replica.first_missing(&self.committed[..known]).map(|missing| {
-            finding(format!(
-                "machine {} takes {high_watermark} for committed, but lacks {}..={}",
-                seen.machine, missing.base_offset, missing.last_offset
-            ))
+            let message = format!(
+                "{} takes {high_watermark} for committed, but lacks {}..={}",
+                seen.who(),
+                missing.base_offset,
+                missing.last_offset
+            );
+            finding(seen, Kind::QuorumHighWatermark, missing.base_offset, message)
         })
     }
 
@@ -86,11 +91,10 @@ impl Check {
             })
             .count();
         (holders * 2 <= voters.len()).then(|| {
-            finding(format!(
-                "machine {} commits offset {high_watermark}, which {holders} of {} voters hold",
-                seen.machine,
-                voters.len()
-            ))
+            let of = voters.len();
+            let message =
+                format!("{} commits offset {high_watermark}, which {holders} of {of} voters hold", seen.who());
+            finding(seen, Kind::QuorumHighWatermark, high_watermark - 1, message)
         })
     }
 }
@@ -106,6 +110,13 @@ fn metadata_partition() -> TopicPartition {
     TopicPartition::new(super::log_matching::METADATA_TOPIC, 0)
 }
 
-fn finding(message: String) -> Finding {
-    Finding { property: PROPERTY, partition: None, message }
+/// What this member last said of this kind, and who wrote and committed the offset in doubt.
+fn finding(seen: &Seen, kind: Kind, doubtful: Offset, message: String) -> Finding {
+    let proof = vec![
+        Proof::on(seen.machine, kind),
+        Proof::at(doubtful, Kind::Append),
+        Proof::at(doubtful, Kind::QuorumHighWatermark),
+        Proof::on(seen.machine, Kind::Bounds),
+    ];
+    Finding { property: PROPERTY, partition: None, message, proof }
 }

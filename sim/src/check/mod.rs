@@ -31,17 +31,18 @@ mod on_disk_truth;
 mod one_leader_per_epoch;
 mod order_of_positions;
 mod producer_sequence;
+mod proof;
 mod recovery_point_durable;
 mod replayed;
 mod replication_quorum_superset;
 mod snapshot_at_log_start;
 mod topics;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use trial_broker::event::{Event, LogEvent, PartitionEvent};
+use trial_broker::event::Event;
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
@@ -50,6 +51,7 @@ use crate::step::{Fact, Step};
 use crate::world::World;
 pub use evidence::Evidence;
 use model::Model;
+pub(crate) use proof::Proof;
 
 /// A property by its name, with the sentence that states it and where that is documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -123,12 +125,26 @@ pub(crate) struct Seen<'a> {
     pub event: &'a Event,
 }
 
+impl<'a> Seen<'a> {
+    /// A machine as the transcript calls it.
+    pub(super) fn name(&self, machine: MachineId) -> &'a str {
+        evidence::name_of(self.world, machine)
+    }
+
+    /// The machine whose event it is, as the transcript calls it.
+    pub(super) fn who(&self) -> &'a str {
+        self.name(self.machine)
+    }
+}
+
 /// What a check found, before step, time and evidence are added.
 pub(crate) struct Finding {
     pub property: Property,
-    /// Whose events are the evidence; none for the metadata quorum's.
+    /// What it is about; none for the metadata log, its quorum, and machines.
     pub partition: Option<TopicPartition>,
     pub message: String,
+    /// Which events the message speaks of, the most telling first.
+    pub proof: Vec<Proof>,
 }
 
 /// Something lost, which may be nobody's fault.
@@ -172,9 +188,6 @@ impl fmt::Display for Forgiven {
     }
 }
 
-/// How many events are kept a partition, to prove a violation with.
-const EVIDENCE: usize = 6;
-
 /// How many steps lie between two sweeps over everything.
 const SWEEP_EVERY: u64 = 1_000;
 
@@ -193,7 +206,7 @@ pub struct Suite {
     healthy_leader_undisturbed: healthy_leader_undisturbed::Check,
     broker_image_is_replay: broker_image_is_replay::Check,
     on_disk_truth: on_disk_truth::Check,
-    recent: BTreeMap<Option<TopicPartition>, VecDeque<Evidence>>,
+    recent: proof::Recent,
     allowed: BTreeSet<String>,
     excused: BTreeMap<&'static str, u64>,
     /// What the loss budget has forgiven.
@@ -236,112 +249,96 @@ impl Suite {
                 self.epochs_only_grow.replaced(*machine);
             }
         }
-        let mut found = None;
+        let mut violation = None;
         if let Some(machine) = step.machine() {
             for event in &step.events {
-                self.remember(step, machine, event);
-                let finding = self.observe_event(world, machine, event);
-                found = found.or_else(|| finding.and_then(|finding| self.report(step, Some(machine), finding)));
+                self.recent.remember(step, machine, event);
+                let found = self.observe_event(world, machine, event);
+                violation = violation.or(self.report(step, Some(machine), found));
             }
         }
-        let finding = self.deposed_leader_resigns.observe(world, step);
-        found = found.or_else(|| finding.and_then(|finding| self.report(step, step.machine(), finding)));
+        let found = self.deposed_leader_resigns.observe(world, step);
+        violation = violation.or(self.report(step, step.machine(), found));
         if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || step.facts.iter().any(is_incident) {
-            let finding = self.sweep(world);
-            found = found.or_else(|| finding.and_then(|finding| self.report(step, None, finding)));
+            let found = self.sweep(world);
+            violation = violation.or(self.report(step, None, found));
         }
-        found
+        violation
     }
 
     /// Looks at everything once more when a run ends.
     pub fn end(&mut self, world: &World, last: &Step) -> Option<Violation> {
-        let finding = self.on_disk_truth.sweep_all(world, &self.model);
-        let finding = finding.or_else(|| self.broker_image_is_replay.sweep_all(world));
-        let finding = finding.or_else(|| self.sweep(world));
+        let mut found = Vec::new();
+        found.extend(self.on_disk_truth.sweep_all(world, &self.model));
+        found.extend(self.broker_image_is_replay.sweep_all(world));
+        found.extend(self.sweep(world));
         let lost = acked_record_not_lost::at_end(world, &self.model);
-        let lost = lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)).next();
-        let finding = finding.or(lost);
-        finding.and_then(|finding| self.report(last, None, finding))
+        found.extend(lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)));
+        self.report(last, None, found)
     }
 
-    fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Option<Finding> {
+    /// What the checks have to say of an event. Each sees it, whatever the others have found: some keep a state, and what
+    /// one finds may be allowed.
+    fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Vec<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
         self.events += 1;
         self.broker_image_is_replay.observe(&seen);
-        order_of_positions::observe(&seen)
-            .or_else(|| self.high_watermark_monotonic.observe(&seen))
-            .or_else(|| self.end_offset_monotonic.observe(&seen))
-            .or_else(|| self.log_matching.observe(&seen))
-            .or_else(|| self.one_leader_per_epoch.observe(&seen))
-            .or_else(|| self.epochs_only_grow.observe(&seen))
-            .or_else(|| isr_within_replicas::observe(&seen))
-            .or_else(|| caught_up_broker_unfenced::observe(&seen))
-            .or_else(|| replication_quorum_superset::observe(&seen))
-            .or_else(|| producer_sequence::observe(&seen))
-            .or_else(|| self.idempotent_record_once.observe(&seen))
-            .or_else(|| leader_completeness::observe(&seen))
-            .or_else(|| acked_record_not_lost::observe(&seen)?.unless_excused(&mut self.forgiven))
-            .or_else(|| committed_below_high_watermark::observe(&seen)?.unless_excused(&mut self.forgiven))
-            .or_else(|| self.metadata_not_lost.observe(&seen))
-            .or_else(|| self.healthy_leader_undisturbed.observe(&seen))
-            .or_else(|| snapshot_at_log_start::observe(&seen))
-    }
-
-    fn sweep(&mut self, world: &World) -> Option<Finding> {
-        self.on_disk_truth
-            .sweep(world, &self.model)
-            .or_else(|| recovery_point_durable::sweep(world, &self.model))
-            .or_else(|| self.broker_image_is_replay.sweep(world))
-    }
-
-    fn report(&mut self, step: &Step, machine: Option<MachineId>, finding: Finding) -> Option<Violation> {
-        if self.allowed.contains(finding.property.name) {
-            *self.excused.entry(finding.property.name).or_default() += 1;
-            return None;
+        let mut found = Vec::new();
+        found.extend(order_of_positions::observe(&seen));
+        found.extend(self.high_watermark_monotonic.observe(&seen));
+        found.extend(self.end_offset_monotonic.observe(&seen));
+        found.extend(self.log_matching.observe(&seen));
+        found.extend(self.one_leader_per_epoch.observe(&seen));
+        found.extend(self.epochs_only_grow.observe(&seen));
+        found.extend(isr_within_replicas::observe(&seen));
+        found.extend(caught_up_broker_unfenced::observe(&seen));
+        found.extend(replication_quorum_superset::observe(&seen));
+        found.extend(producer_sequence::observe(&seen));
+        found.extend(self.idempotent_record_once.observe(&seen));
+        found.extend(leader_completeness::observe(&seen));
+        for loss in [acked_record_not_lost::observe(&seen), committed_below_high_watermark::observe(&seen)] {
+            found.extend(loss.and_then(|loss| loss.unless_excused(&mut self.forgiven)));
         }
-        let evidence = self.recent.get(&finding.partition).map(|recent| recent.iter().cloned().collect());
+        found.extend(self.metadata_not_lost.observe(&seen));
+        found.extend(self.healthy_leader_undisturbed.observe(&seen));
+        found.extend(snapshot_at_log_start::observe(&seen));
+        found
+    }
+
+    fn sweep(&mut self, world: &World) -> Vec<Finding> {
+        let mut found = Vec::new();
+        found.extend(self.on_disk_truth.sweep(world, &self.model));
+        found.extend(recovery_point_durable::sweep(world, &self.model));
+        found.extend(self.broker_image_is_replay.sweep(world));
+        found
+    }
+
+    /// The first finding that the scenario does not allow; those that it allows are counted.
+    fn report(
+        &mut self,
+        step: &Step,
+        machine: Option<MachineId>,
+        found: impl IntoIterator<Item = Finding>,
+    ) -> Option<Violation> {
+        let (allowed, reported): (Vec<Finding>, Vec<Finding>) =
+            found.into_iter().partition(|finding| self.allowed.contains(finding.property.name));
+        for finding in allowed {
+            *self.excused.entry(finding.property.name).or_default() += 1;
+        }
+        let finding = reported.into_iter().next()?;
         Some(Violation {
             property: finding.property,
             step: step.index,
             at: step.at,
             machine,
+            evidence: self.recent.prove(&finding),
             message: finding.message,
-            evidence: evidence.unwrap_or_default(),
         })
-    }
-
-    /// Keeps the last events that could prove something: changes of leadership, ISR, log end by truncation, high watermark.
-    fn remember(&mut self, step: &Step, machine: MachineId, event: &Event) {
-        let Some(about) = subject_of_proof(event) else { return };
-        let recent = self.recent.entry(about).or_default();
-        if recent.len() == EVIDENCE {
-            recent.pop_front();
-        }
-        recent.push_back(Evidence { step: step.index, at: step.at, machine, event: event.clone() });
     }
 }
 
 /// Whether everything is worth a look after a fact. A message sent is none, and is told only while details are kept.
 fn is_incident(fact: &Fact) -> bool {
     !matches!(fact, Fact::MessageSent { .. })
-}
-
-/// Whose proof an event may belong to; `None` if it proves nothing, `Some(None)` for the metadata quorum.
-fn subject_of_proof(event: &Event) -> Option<Option<TopicPartition>> {
-    match event {
-        Event::Log(LogEvent::LogTruncated { partition, .. } | LogEvent::LogLoaded { partition, .. })
-        | Event::Partition(
-            PartitionEvent::BecameLeader { partition, .. }
-            | PartitionEvent::BecameFollower { partition, .. }
-            | PartitionEvent::HighWatermarkAdvanced { partition, .. }
-            | PartitionEvent::IsrChanged { partition, .. }
-            | PartitionEvent::ProduceCompleted { partition, .. },
-        )
-        | Event::Controller(trial_broker::event::ControllerEvent::PartitionChanged { partition, .. }) => {
-            Some(Some(partition.clone()))
-        }
-        Event::Raft(_) => Some(None),
-        Event::Log(_) | Event::Partition(_) | Event::Controller(_) | Event::Lifecycle(_) | Event::Client(_) => None,
-    }
 }

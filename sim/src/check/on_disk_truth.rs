@@ -24,8 +24,10 @@ use trial_broker::log::{EpochEntry, LEADER_EPOCHS, Log, batch_fact, parse_epochs
 use trial_broker::node::Node;
 use trial_broker::record::{BatchView, add_to_sequence, batches};
 
+use super::evidence::name_of;
 use super::log_matching::METADATA_TOPIC;
 use super::model::{Model, Replica};
+use super::proof::{Kind, Proof};
 use super::{Finding, Property};
 use crate::disk::{CachedFile, Disk, PAGE_BYTES};
 use crate::fault::MachineId;
@@ -138,8 +140,8 @@ impl Check {
             let message = message.or_else(|| self.look_beside(*id, machine.disk(), &directory));
             let message = message.or_else(|| log.and_then(|log| compare_epochs(machine.disk(), log)));
             if let Some(message) = message {
-                let message = format!("machine {id}: {partition}{message}");
-                return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
+                let message = format!("{}: {partition}{message}", name_of(world, *id));
+                return Some(finding(Some(partition.clone()), *id, message));
             }
         }
         self.checkpoints.look(world, model)
@@ -173,6 +175,16 @@ impl Check {
     fn look(&mut self, machine: MachineId, file: &CachedFile) {
         self.segments.entry((machine, file.number)).or_default().look(file);
     }
+}
+
+/// Files of a machine that are not as its log says: what was last done to that log.
+fn finding(partition: Option<TopicPartition>, machine: MachineId, message: String) -> Finding {
+    let kinds = match partition {
+        Some(_) => vec![Kind::Append, Kind::Bounds, Kind::HighWatermark, Kind::Role],
+        None => vec![Kind::Life],
+    };
+    let proof = kinds.into_iter().map(|kind| Proof::on(machine, kind)).collect();
+    Finding { property: PROPERTY, partition, message, proof }
 }
 
 impl Segment {

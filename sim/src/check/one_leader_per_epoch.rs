@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use trial_broker::event::{Event, PartitionEvent, QuorumStateName, RaftEvent};
 use trial_broker::ids::{LeaderEpoch, TopicId, TopicPartition};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 use crate::fault::MachineId;
 
@@ -35,10 +36,21 @@ impl Check {
         (first != seen.machine).then(|| Finding {
             property: PROPERTY,
             message: format!(
-                "{}: machines {first} and {} both lead in epoch {epoch}",
+                "{}: {} and {} both lead in epoch {epoch}",
                 partition.as_ref().map_or("the metadata quorum".to_owned(), TopicPartition::to_string),
-                seen.machine
+                seen.name(first),
+                seen.who()
             ),
+            proof: match &partition {
+                Some(_) => vec![
+                    Proof::on(seen.machine, Kind::Role),
+                    Proof::on(first, Kind::Role),
+                    Proof::of(Kind::Registration),
+                ],
+                None => {
+                    vec![Proof::on(seen.machine, Kind::Quorum), Proof::on(first, Kind::Quorum), Proof::of(Kind::Vote)]
+                }
+            },
             partition,
         })
     }

@@ -6,6 +6,7 @@
 use trial_broker::event::{Event, LogEvent, PartitionEvent};
 use trial_broker::ids::TopicPartition;
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -42,7 +43,10 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     wrong.map(|wrong| Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
-        message: format!("{partition} on machine {}: {wrong}", seen.machine),
+        message: format!("{partition} on {}: {wrong}", seen.who()),
+        proof: [Kind::Append, Kind::HighWatermark, Kind::Bounds, Kind::Role]
+            .map(|kind| Proof::on(seen.machine, kind))
+            .into(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use trial_broker::event::{BatchFact, Event, LogEvent};
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -29,9 +30,18 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
                 property: PROPERTY,
                 partition: Some(partition.clone()),
                 message: format!(
-                    "{partition} on machine {}: producer {} epoch {} has sequence {} at offset {}, expected {expected}",
-                    seen.machine, batch.producer_id.0, batch.producer_epoch, batch.base_sequence, batch.base_offset
+                    "{partition} on {}: producer {} epoch {} has sequence {} at offset {}, expected {expected}: sequence {} lies at offset {}",
+                    seen.who(),
+                    batch.producer_id.0,
+                    batch.producer_epoch,
+                    batch.base_sequence,
+                    batch.base_offset,
+                    previous.base_sequence,
+                    previous.base_offset
                 ),
+                proof: [batch, previous]
+                    .map(|batch| Proof::at(batch.base_offset, Kind::Append).only_on(seen.machine))
+                    .into(),
             });
         }
     }

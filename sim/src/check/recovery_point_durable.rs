@@ -5,8 +5,10 @@ use trial_broker::input::Lane;
 use trial_broker::node::Node;
 use trial_broker::record::batches;
 
+use super::evidence::name_of;
 use super::model::Model;
 use super::on_disk_truth::log_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property};
 use crate::disk::CachedFile;
 use crate::world::World;
@@ -34,9 +36,11 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
         let directory = partition.to_string();
         if machine.disk().files_of(&directory, ".log").any(|segment| !is_durable(&segment, recovery_point)) {
             let message = format!(
-                "machine {id}: {partition} has recovery point {recovery_point}, and lies not on the medium up to there"
+                "{}: {partition} has recovery point {recovery_point}, and lies not on the medium up to there",
+                name_of(world, *id)
             );
-            return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message });
+            let proof = [Kind::Append, Kind::Bounds].map(|kind| Proof::on(*id, kind)).into();
+            return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof });
         }
     }
     None

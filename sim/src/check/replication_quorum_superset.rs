@@ -7,6 +7,7 @@ use trial_broker::ids::NodeId;
 
 use super::evidence::names;
 use super::model::machine_of;
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -44,5 +45,11 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
             names(&registration.isr),
             names(&uncounted)
         ),
+        proof: vec![
+            Proof::on(machine_of(registration.leader), Kind::InSync),
+            Proof::of(Kind::Registration),
+            Proof::on(machine_of(registration.leader), Kind::HighWatermark),
+            Proof::on(machine_of(registration.leader), Kind::Role),
+        ],
     })
 }

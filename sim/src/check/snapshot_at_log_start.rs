@@ -7,6 +7,7 @@
 use trial_broker::event::{Event, LogEvent, RaftEvent};
 use trial_broker::ids::Offset;
 
+use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
@@ -37,7 +38,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     (!has_snapshot).then(|| Finding {
         property: PROPERTY,
         partition: None,
-        message: format!("machine {}: the metadata log starts at {start}, and no snapshot ends there", seen.machine),
+        message: format!("{}: the metadata log starts at {start}, and no snapshot ends there", seen.who()),
+        proof: [Kind::Bounds, Kind::Snapshot].map(|kind| Proof::on(seen.machine, kind)).into(),
     })
 }
 

@@ -17,7 +17,7 @@ use trial_broker::log::checkpoint::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 use trial_broker::node::Node;
 
 use super::super::model::{Model, Replica};
-use super::{Content, Finding, PROPERTY, log_of};
+use super::{Content, Finding, finding, log_of};
 use crate::disk::Disk;
 use crate::fault::MachineId;
 use crate::world::World;
@@ -64,8 +64,8 @@ impl Checkpoints {
                         false => Some((None, "it cannot be read".to_owned())),
                     };
                     if let Some((partition, message)) = ahead {
-                        let message = format!("machine {id}: {path}: {message}");
-                        return Some(Finding { property: PROPERTY, partition, message });
+                        let message = format!("{}: {path}: {message}", machine.name());
+                        return Some(finding(partition, *id, message));
                     }
                 }
             }
