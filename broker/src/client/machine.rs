@@ -89,7 +89,7 @@ impl Client {
             ClientKind::Producer { acks, settings } => {
                 Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour)))
             }
-            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind))),
+            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind, &config.behaviour))),
             ClientKind::Admin { settings } => Role::Admin(Box::new(Admin::new(settings.clone()))),
         };
         Client {

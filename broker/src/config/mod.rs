@@ -414,4 +414,22 @@ pub enum Switch {
     SnapshotAheadOfItself,
     /// When segments are deleted, the files of the one that is written to go with them.
     DeletionTakesActiveSegment,
+    /// A broker that registers again gets an epoch below its last one.
+    BrokerEpochFalls,
+    /// A quorum member writes its vote to quorum-state, and not the epoch: after a restart it knows that of its log only.
+    QuorumEpochNotDurable,
+    /// A replica that begins to follow takes the leader epoch before the one that it is told.
+    FollowerStartsAnEpochLate,
+    /// A replica that a reassignment takes away stays in the ISR.
+    IsrKeepsRemovedReplica,
+    /// Whoever is in the ISR while it is too small is in the ELR as well.
+    ElrKeepsInSyncReplicas,
+    /// A broker that has followed a partition does not become its leader.
+    FollowerNeverLeads,
+    /// A broker whose registration is refused gives up at once, instead of asking again.
+    RefusedBrokerGivesUp,
+    /// A consumer forgets that a fetch has failed, and waits for its answer for ever.
+    ConsumerForgetsFailedFetch,
+    /// A producer that gives a batch up does not tell the application.
+    ProducerKeepsFailureToItself,
 }

@@ -60,6 +60,8 @@ impl Controller {
         builder.elect_any_replica = self.is(Switch::ElectAnyReplica);
         builder.elr_of_replicas_only = self.config.behaviour.mends(Hazard::ElrKeepsRemovedReplica);
         builder.elr_outlives_min_isr = self.is(Switch::ElrOutlivesMinIsr);
+        builder.isr_keeps_removed_replica = self.is(Switch::IsrKeepsRemovedReplica);
+        builder.elr_keeps_in_sync_replicas = self.is(Switch::ElrKeepsInSyncReplicas);
         adjust(&mut builder);
         builder.build()
     }

@@ -53,6 +53,10 @@ pub(super) struct PartitionChangeBuilder<'a> {
     pub(super) elr_of_replicas_only: bool,
     /// The switch `ElrOutlivesMinIsr`.
     pub(super) elr_outlives_min_isr: bool,
+    /// The switch `IsrKeepsRemovedReplica`.
+    pub(super) isr_keeps_removed_replica: bool,
+    /// The switch `ElrKeepsInSyncReplicas`.
+    pub(super) elr_keeps_in_sync_replicas: bool,
     target_elr: Vec<NodeId>,
     target_directories: BTreeMap<NodeId, DirectoryId>,
 }
@@ -97,6 +101,8 @@ impl<'a> PartitionChangeBuilder<'a> {
             elect_any_replica: false,
             elr_of_replicas_only: false,
             elr_outlives_min_isr: false,
+            isr_keeps_removed_replica: false,
+            elr_keeps_in_sync_replicas: false,
             target_elr: partition.elr.clone(),
             target_directories: directories.collect(),
         }
@@ -109,7 +115,9 @@ impl<'a> PartitionChangeBuilder<'a> {
             reassignment::complete(&self.target_removing, &self.target_adding, &self.target_replicas, &self.target_isr)
         {
             self.target_replicas = replicas;
-            self.target_isr = isr;
+            if !self.isr_keeps_removed_replica {
+                self.target_isr = isr;
+            }
             self.target_removing.clear();
             self.target_adding.clear();
         }
@@ -147,7 +155,7 @@ impl<'a> PartitionChangeBuilder<'a> {
         let candidates: BTreeSet<NodeId> = self.target_elr.iter().chain(&self.partition.isr).copied().collect();
         self.target_elr = candidates
             .into_iter()
-            .filter(|replica| !self.target_isr.contains(replica))
+            .filter(|replica| self.elr_keeps_in_sync_replicas || !self.target_isr.contains(replica))
             .filter(|replica| !self.unclean_shutdown_replicas.contains(replica))
             .filter(|replica| !self.elr_of_replicas_only || self.target_replicas.contains(replica))
             .collect();

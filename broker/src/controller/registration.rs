@@ -65,7 +65,10 @@ impl Controller {
             None => {
                 let clean = existing.is_some_and(|known| known.broker_epoch == request.previous_broker_epoch);
                 self.clean_up_after(&image, &mut decision, broker, clean);
-                let broker_epoch = BrokerEpoch(next_write_offset);
+                let broker_epoch = match existing.filter(|_| self.is(Switch::BrokerEpochFalls)) {
+                    Some(known) => BrokerEpoch(known.broker_epoch.0 - 1),
+                    None => BrokerEpoch(next_write_offset),
+                };
                 decision.fact(ControllerEvent::BrokerRegistered { broker, broker_epoch, clean });
                 (broker_epoch, true, false)
             }

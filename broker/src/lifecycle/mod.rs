@@ -65,6 +65,8 @@ pub struct LifecycleConfig {
     pub previous_broker_epoch: BrokerEpoch,
     /// Intervals and time-outs.
     pub settings: ControllerSettings,
+    /// The switch `RefusedBrokerGivesUp`.
+    pub gives_up_when_refused: bool,
 }
 
 /// What the lifecycle wants from its surroundings.
@@ -271,7 +273,11 @@ impl BrokerLifecycle {
     fn handle_registration(&mut self, ctx: &mut Context, response: BrokerRegistrationResponse) {
         if !response.error.is_none() {
             ctx.emit(LifecycleEvent::RegistrationFailed { error: response.error });
-            self.schedule_after_failure(ctx);
+            if self.config.gives_up_when_refused {
+                self.exit(ctx, ExitReason::RegistrationTimedOut);
+            } else {
+                self.schedule_after_failure(ctx);
+            }
             return;
         }
         self.broker_epoch = response.broker_epoch;

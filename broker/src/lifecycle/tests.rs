@@ -34,6 +34,7 @@ impl Fixture {
             log_directories: vec![directory(101), directory(100)],
             previous_broker_epoch: BrokerEpoch::NONE,
             settings: ControllerSettings::from_properties(&Properties::new()).expect("defaults are legal"),
+            gives_up_when_refused: false,
         };
         let lifecycle = BrokerLifecycle::new(config, &mut ctx);
         Fixture { lifecycle, storage, transcript: String::new(), token: 0 }

@@ -8,7 +8,7 @@ use super::channels_config;
 use super::config::NodeConfig;
 use super::quorum::exit;
 use crate::api::outgoing::{ChannelOutput, ChannelPurpose, Channels};
-use crate::config::Role;
+use crate::config::{Role, Switch};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{BrokerState, ExitReason};
@@ -47,6 +47,7 @@ impl LifecycleLane {
                 log_directories,
                 previous_broker_epoch,
                 settings: config.controller.clone(),
+                gives_up_when_refused: config.behaviour.is(Switch::RefusedBrokerGivesUp),
             },
             ctx,
         );

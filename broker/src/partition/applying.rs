@@ -112,6 +112,10 @@ impl ReplicaManager {
                 if known.is_some_and(|known| known.partition_epoch == registration.partition_epoch) {
                     return;
                 }
+                let follows = self.partition(&name).is_some_and(|partition| partition.leader().is_none());
+                if follows && registration.leader == me && self.config.behaviour.is(Switch::FollowerNeverLeads) {
+                    return;
+                }
                 let mut change = (topic_id, registration.clone());
                 let is_preferred = registration.replicas.first() == Some(&me);
                 if is_preferred && self.config.behaviour.is(Switch::PreferredReplicaAlwaysLeads) {

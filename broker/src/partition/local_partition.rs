@@ -156,7 +156,7 @@ impl Partition {
         if state.leader == around.node {
             self.make_leader(ctx, around, state)
         } else {
-            Ok(self.make_follower(ctx, state))
+            Ok(self.make_follower(ctx, around, state))
         }
     }
 
@@ -222,16 +222,17 @@ impl Partition {
         Ok(Applied::Leads { high_watermark_rose })
     }
 
-    fn make_follower(&mut self, ctx: &mut Context, state: &PartitionState) -> Applied {
+    fn make_follower(&mut self, ctx: &mut Context, around: &Surroundings, state: &PartitionState) -> Applied {
         let new_leader_epoch = state.leader_epoch > self.leader_epoch;
+        let is_late = !self.leader_epoch.is_some() && around.behaviour.is(Switch::FollowerStartsAnEpochLate);
         self.role = PartitionRole::Follower { leader: state.leader };
-        self.leader_epoch = state.leader_epoch;
+        self.leader_epoch = if is_late { LeaderEpoch((state.leader_epoch.0 - 1).max(0)) } else { state.leader_epoch };
         self.partition_epoch = state.partition_epoch;
         if new_leader_epoch {
             ctx.emit(PartitionEvent::BecameFollower {
                 partition: self.name.clone(),
                 leader: state.leader,
-                leader_epoch: state.leader_epoch,
+                leader_epoch: self.leader_epoch,
                 partition_epoch: state.partition_epoch,
                 high_watermark: self.log.high_watermark(),
             });

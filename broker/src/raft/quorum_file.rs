@@ -62,7 +62,7 @@ fn path(directory: &str) -> String {
 
 /// Writes the state so that it survives a loss of power.
 ///
-/// Simplified: [`Switch::VoteNotDurable`] leaves the vote out of the file.
+/// Simplified: [`Switch::VoteNotDurable`] leaves the vote out of the file, [`Switch::QuorumEpochNotDurable`] the epoch.
 pub(super) fn write(
     ctx: &mut Context,
     directory: &str,
@@ -72,11 +72,12 @@ pub(super) fn write(
     behaviour: &Behaviour,
 ) -> StorageResult<()> {
     let voted = if behaviour.is(Switch::VoteNotDurable) { None } else { state.voted };
+    let epoch = if behaviour.is(Switch::QuorumEpochNotDurable) { 0 } else { state.epoch.0 };
     let with_directory = kraft_version >= 1;
     let json = StateJson {
         cluster_id: (!with_directory).then(String::new),
         leader_id: state.leader.unwrap_or(NodeId::NONE).0,
-        leader_epoch: state.epoch.0,
+        leader_epoch: epoch,
         voted_id: voted.map_or(-1, |key| key.id.0),
         voted_directory_id: with_directory
             .then(|| voted.map_or(DirectoryId::UNASSIGNED, |key| key.directory_id).to_string()),

@@ -18,15 +18,17 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use trial_broker::client::ClientKind;
+use trial_broker::client::{Client, ClientKind, PositionView};
 use trial_broker::config::ProducerSettings;
 use trial_broker::event::QuorumStateName;
 use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use trial_broker::input::Lane;
+use trial_broker::message::IsolationLevel;
 use trial_broker::metadata::{MetadataImage, PartitionRegistration};
 use trial_broker::node::{Node, NodeConfig};
 
 use super::Property;
+use super::evidence::name_of;
 use super::model::machine_of;
 use crate::fault::MachineId;
 use crate::machine::{ProcessState, ProgramConfig};
@@ -35,8 +37,8 @@ use crate::world::World;
 /// The property. It is not one of [`super::PROPERTIES`]: those hold after every step, this one in the end.
 pub const PROPERTY: Property = Property {
     name: "liveness",
-    rule: "after the last fault every partition of the core gets a leader, its live replicas are in sync, every record can be read, \
-           every produce request ends, and the controllers agree",
+    rule: "after the last fault every partition of the core gets a leader, its live replicas are in sync, every record can be read \
+           and is by the consumers that run, every produce request ends, and the controllers agree",
     source: "Kafka replication documentation; KIP-631 (fencing and unfencing); KIP-966",
 };
 
@@ -168,6 +170,12 @@ pub fn survey(world: &World, core: &Core) -> Survey {
     for (name, _, registration) in look.image.partitions() {
         look.partition(&name, registration, &mut survey);
     }
+    let settled = |partition: &TopicPartition| {
+        !survey.unmet.iter().any(|unmet| unmet.partition.as_ref() == Some(partition))
+            && !survey.excused.iter().any(|excused| excused.partition.as_ref() == Some(partition))
+    };
+    let unread = look.readers(world, settled);
+    survey.unmet.extend(unread);
     survey
 }
 
@@ -294,6 +302,45 @@ impl Look<'_> {
             ((high_watermark, own_end) != (end, end)).then(|| {
                 format!("{name}: the leader's log ends at {end}, that of broker {replica} at {own_end}, with high watermark {high_watermark}")
             })
+        })
+    }
+
+    /// Consumers that run, and have not read to the end of a partition that is there to be read. One that polls only when
+    /// it is asked to is in its person's hands, and one whose application has ended in an error reads no more.
+    fn readers(&self, world: &World, is_settled: impl Fn(&TopicPartition) -> bool) -> Vec<Unmet> {
+        let running = world.machines().filter(|(_, machine)| machine.state() == ProcessState::Running);
+        let clients = running.filter_map(|(id, machine)| Some((id, machine.client()?)));
+        clients.flat_map(|(id, client)| self.unread(name_of(world, id), client, &is_settled)).collect()
+    }
+
+    fn unread(&self, reader: &str, client: &Client, is_settled: &impl Fn(&TopicPartition) -> bool) -> Vec<Unmet> {
+        let ClientKind::Consumer { isolation, polls_by_itself: true, .. } = client.config().kind else {
+            return Vec::new();
+        };
+        if client.application_error().is_some() {
+            return Vec::new();
+        }
+        let assigned = client.positions().into_iter().filter(|view| is_settled(&view.partition));
+        let behind = assigned.filter_map(|PositionView { partition, offset, .. }| {
+            let end = self.readable_end(&partition, isolation)?;
+            let place = match offset {
+                Some(offset) if offset >= end => return None,
+                Some(offset) => format!("stands at {offset}"),
+                None => "does not know where it stands".to_owned(),
+            };
+            let message = format!("{partition}: {reader} {place}, and could read to {end}");
+            Some(Unmet { partition: Some(partition), message })
+        });
+        behind.collect()
+    }
+
+    /// Where what a consumer may read ends, as the leader has it; none while nobody leads.
+    fn readable_end(&self, partition: &TopicPartition, isolation: IsolationLevel) -> Option<Offset> {
+        let registration = self.image.partition(&partition.topic, partition.partition)?;
+        let log = self.node(registration.leader)?.replicas()?.partition(partition)?.log();
+        Some(match isolation {
+            IsolationLevel::ReadUncommitted => log.high_watermark(),
+            IsolationLevel::ReadCommitted => log.last_stable_offset(),
         })
     }
 

@@ -102,7 +102,8 @@ impl Consumer {
     /// A fetch ended.
     pub(super) fn on_fetch(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
         let node = completion.node;
-        if self.fetching.get(&node) == Some(&completion.token) {
+        let is_forgotten = self.forgets_failed_fetch && !matches!(completion.outcome, Outcome::Answered(_));
+        if self.fetching.get(&node) == Some(&completion.token) && !is_forgotten {
             self.fetching.remove(&node);
         }
         match &completion.outcome {

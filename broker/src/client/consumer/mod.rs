@@ -37,7 +37,7 @@ use super::cluster::Cluster;
 use super::network::{Asker, Completion};
 use super::view::PositionView;
 use super::{CallResult, ClientKind, ConsumedRecord, OffsetReset, failed, resolve};
-use crate::config::ConsumerSettings;
+use crate::config::{Behaviour, ConsumerSettings, Switch};
 use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
 use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
@@ -69,6 +69,8 @@ pub(crate) struct Consumer {
     offset_reset: OffsetReset,
     polls_by_itself: bool,
     settings: ConsumerSettings,
+    /// The switch [`Switch::ConsumerForgetsFailedFetch`].
+    forgets_failed_fetch: bool,
     /// Partitions to assign at the first turn.
     to_assign: Option<Vec<TopicPartition>>,
     /// In the order in which they are fetched: what brought data goes to the end.
@@ -95,7 +97,7 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    pub fn new(kind: &ClientKind) -> Consumer {
+    pub fn new(kind: &ClientKind, behaviour: &Behaviour) -> Consumer {
         let ClientKind::Consumer { isolation, offset_reset, assign, polls_by_itself, settings } = kind else {
             unreachable!("a consumer is made from a consumer's configuration");
         };
@@ -104,6 +106,7 @@ impl Consumer {
             offset_reset: *offset_reset,
             polls_by_itself: *polls_by_itself,
             settings: settings.clone(),
+            forgets_failed_fetch: behaviour.is(Switch::ConsumerForgetsFailedFetch),
             to_assign: Some(assign.clone()),
             order: Vec::new(),
             partitions: BTreeMap::new(),

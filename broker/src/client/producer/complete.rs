@@ -161,7 +161,7 @@ impl Producer {
         if !batch.is_done() {
             self.batches.get_mut(id).final_state = Some(FinalState::Failed);
             ctx.emit(ClientEvent::BatchFailed { partition: batch.partition.clone(), error, records: batch.count() });
-            for record in &batch.records {
+            for record in batch.records.iter().filter(|_| !self.keeps_failure_to_itself) {
                 failed(ctx, record.ticket, error, message);
             }
             if self.is_idempotent() {

@@ -29,7 +29,7 @@ use super::network::{Completion, Outcome};
 use super::retry::{Backoff, is_retriable};
 use super::view::BatchView;
 use super::{CallResult, ProducerRecord, failed};
-use crate::config::{Behaviour, Hazard, ProducerSettings};
+use crate::config::{Behaviour, Hazard, ProducerSettings, Switch};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::ClientEvent;
@@ -90,6 +90,8 @@ pub(crate) struct Producer {
     sequences: Sequences,
     /// Whether [`Hazard::EpochBumpSendsAgain`] is mended.
     gives_up_doubtful: bool,
+    /// The switch [`Switch::ProducerKeepsFailureToItself`].
+    keeps_failure_to_itself: bool,
     /// Partitions with a batch in flight, when only one request may be.
     muted: BTreeSet<TopicPartition>,
     /// The batches of each request in flight.
@@ -124,6 +126,7 @@ impl Producer {
             id,
             sequences: Sequences::default(),
             gives_up_doubtful: behaviour.mends(Hazard::EpochBumpSendsAgain),
+            keeps_failure_to_itself: behaviour.is(Switch::ProducerKeepsFailureToItself),
             muted: BTreeSet::new(),
             requests: BTreeMap::new(),
             next_request: 1,

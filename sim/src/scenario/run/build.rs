@@ -230,7 +230,8 @@ fn client_config(scenario: &Scenario, client: &Client, bootstrap_servers: Vec<En
         (_, _, Some(section)) => admin(section),
         (None, None, None) => unreachable!("a client's kind was checked with the scenario"),
     };
-    let behaviour = Behaviour { mended: mended_in(scenario), ..Behaviour::default() };
+    let switches = scenario.file.cluster.switches.iter().filter_map(|name| switch_named(&name.value)).collect();
+    let behaviour = Behaviour { switches, mended: mended_in(scenario) };
     ClientConfig { client_id: client.name.as_str().into(), bootstrap_servers, kind, behaviour }
 }
 

@@ -59,11 +59,15 @@ impl Run<'_> {
     /// A promise was broken: the proof, and the end of the run.
     pub(super) fn violated(&mut self, violation: &Violation) -> Stop {
         let at = Span { micros: self.cast.micros(violation.at) };
+        let when = match self.booted {
+            true => format!("at {at}"),
+            false => format!("before time zero, {at} after power-on"),
+        };
         let machine = violation.machine.map_or(String::new(), |machine| format!(" on {}", self.cast.name(machine)));
         let Violation { property, message, step, .. } = violation;
         let proof = violation.evidence.iter().map(|event| format!("  {}\n", event.on(self.cast.name(event.machine))));
         let text = format!(
-            "safety at {at}, world step {step}{machine}, seed {}\n{}: {message}\n  rule: {} ({})\n{}{}",
+            "safety {when}, world step {step}{machine}, seed {}\n{}: {message}\n  rule: {} ({})\n{}{}",
             self.seed,
             property.name,
             property.rule,
@@ -77,9 +81,9 @@ impl Run<'_> {
         Stop::Violation
     }
 
-    /// The line to paste that shows the same again.
+    /// The line to paste that shows the same again. What happens before time zero has no time that one could run until.
     pub(super) fn replay_line(&self, until: Span) -> String {
-        self.scenario.again(self.seed, Some(until))
+        self.scenario.again(self.seed, self.booted.then_some(until))
     }
 
     pub(super) fn worsen(&mut self, verdict: Verdict) {
