@@ -96,7 +96,7 @@ impl Proof {
         Proof { kind, machine: None, offset: None }
     }
 
-    /// Those that wrote this offset, or committed it.
+    /// Those that wrote this offset, or show that it is committed or acknowledged.
     pub(super) fn at(offset: Offset, kind: Kind) -> Proof {
         Proof { kind, machine: None, offset: Some(offset) }
     }
@@ -117,8 +117,8 @@ fn covers(event: &Event, offset: Offset) -> bool {
         Event::Log(LogEvent::RecordsAppended { base_offset, log_end_offset, .. }) => {
             (*base_offset..*log_end_offset).contains(&offset)
         }
-        Event::Partition(PartitionEvent::HighWatermarkAdvanced { from, to, .. })
-        | Event::Raft(RaftEvent::QuorumHighWatermarkAdvanced { from, to }) => (*from..*to).contains(&offset),
+        Event::Partition(PartitionEvent::HighWatermarkAdvanced { to, .. })
+        | Event::Raft(RaftEvent::QuorumHighWatermarkAdvanced { to, .. }) => *to > offset,
         Event::Partition(PartitionEvent::ProduceCompleted { required_offset, .. }) => *required_offset > offset,
         _ => true,
     }
