@@ -28,6 +28,9 @@ pub(super) fn name_of(world: &World, machine: MachineId) -> &str {
     host.strip_prefix("client-").unwrap_or(host)
 }
 
+/// How many elements of a list are told, so that an append of a thousand batches stays a line.
+const LISTED: usize = 8;
+
 /// One event that belongs to a proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -70,6 +73,10 @@ fn fields_text<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>) ->
 fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Array(list) if list.len() > LISTED => {
+            let first: Vec<String> = list[..LISTED].iter().map(value_text).collect();
+            format!("[{} and {} more]", first.join(","), list.len() - LISTED)
+        }
         Value::Array(list) => format!("[{}]", list.iter().map(value_text).collect::<Vec<_>>().join(",")),
         Value::Object(fields) => match (fields.get("topic"), fields.get("partition"), fields.len()) {
             (Some(topic), Some(partition), 2) => format!("{}-{}", value_text(topic), value_text(partition)),

@@ -51,7 +51,7 @@ impl Check {
                     seen.who(),
                     highest.1
                 ),
-                proof: [Kind::ToldEnd, Kind::HighWatermark, Kind::Role]
+                proof: [Kind::Fetched, Kind::HighWatermark, Kind::Role]
                     .map(|kind| Proof::on(seen.machine, kind))
                     .into(),
             });

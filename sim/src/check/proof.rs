@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Acknowledgement,
     /// A client was told where a partition ends.
     ToldEnd,
+    /// A consumer's fetch was answered.
+    Fetched,
     /// The controllers changed a partition's registration.
     Registration,
     /// A client sent a batch.
@@ -213,8 +215,8 @@ fn partition_subject(event: &PartitionEvent) -> Option<(Kind, &TopicPartition)> 
             Some((Kind::InSync, partition))
         }
         PartitionEvent::ProduceCompleted { partition, .. } => Some((Kind::Acknowledgement, partition)),
-        PartitionEvent::EndOffsetListed { partition, .. }
-        | PartitionEvent::FetchAnswered { partition, replica: NodeId::NONE, .. } => Some((Kind::ToldEnd, partition)),
+        PartitionEvent::EndOffsetListed { partition, .. } => Some((Kind::ToldEnd, partition)),
+        PartitionEvent::FetchAnswered { partition, replica: NodeId::NONE, .. } => Some((Kind::Fetched, partition)),
         _ => None,
     }
 }
