@@ -207,6 +207,8 @@ planted! {
         Words("on-disk-truth", "its segment files are gone");
     a_bug_beside_one_that_is_allowed: "more/allowed-beside-another" =>
         Words("isr-within-replicas", "the leader is not in the ISR");
+    a_disk_that_is_wrong_in_two_ways_one_of_which_is_allowed: "more/allowed-in-a-sweep" =>
+        Words("recovery-point-durable", "lies not on the medium up to there");
     a_loss_within_the_budget_is_a_bug: "more/loss-within-the-budget" => Check("leader-completeness");
     a_loss_beyond_the_budget_is_nobodys_fault: "more/loss-beyond-the-budget" => Nothing;
     a_broker_epoch_that_falls: "more/broker-epoch-falls" => Words("epochs-only-grow", "broker 3: broker epoch");
