@@ -181,6 +181,7 @@ bad! {
     unknown_api_names_the_nearest: "api = \"Fetch\"" => "api = \"Fecth\"";
     unknown_event_names_the_nearest: "event = \"broker-fenced\"" => "event = \"broker-fnced\"";
     unknown_event_field_names_the_nearest: "reason = \"session-expired\"" => "raeson = \"session-expired\"";
+    origin_from_which_nothing_counts: "reason = \"session-expired\"" => "counted-from = \"activation\"";
     unknown_check_names_the_nearest: "check = \"acked-record-not-lost\"" => "check = \"acked-records-not-lost\"";
     unknown_random_fault: "kill = [0.0, 0.2]" => "kil = [0.0, 0.2]";
     empty_range: "hw = { min = 10 }" => "hw = { min = 10, max = 9 }";
