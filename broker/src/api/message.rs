@@ -116,6 +116,9 @@ impl Message {
 
     /// Reads a message from its bytes, without the size prefix.
     ///
+    /// Simplified: Kafka refuses an array that is said to be longer than the bytes that are left; `kafka-protocol` 0.18
+    /// asks for its memory first. So bytes that nobody encoded, and whose lengths mean nothing, can end the process.
+    ///
     /// # Errors
     /// An API that Trial does not speak, a version that the API does not have, or bytes
     /// that are no such message (too few or too many of them included).
