@@ -18,7 +18,7 @@ use trial_sim::internal::explore::{Campaign, Drawing, Failure, Farm, Profile, Sh
 use trial_sim::internal::scenario::Verdict;
 
 /// How many seeds the suite's campaign has.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 5_000;
 
 /// How many of a hundred seeds each profile has. The cheapest seeds are the most.
 const SHARES: [(Profile, u64); 6] = [
