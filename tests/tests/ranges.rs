@@ -6,9 +6,6 @@
 //!
 //! A range that a lesson expects is taken from its file. What no file says, since a file cannot tell one
 //! seed from another or counts it from elsewhere, is written here.
-//!
-//! The lessons 3, 10, 11 and 14 expect a new leader 7 to 10.2 s after a broker dies: that is the
-//! fence of lesson 7 and the commit that both are decided in, so lesson 7's proof carries them.
 
 use std::ops::{ControlFlow, RangeInclusive};
 use std::time::Duration;
@@ -115,6 +112,10 @@ fn is_kill(fault: &Fault) -> bool {
     matches!(fault, Fault::Kill { .. })
 }
 
+fn takes_leader_away(fault: &Fault) -> bool {
+    matches!(fault, Fault::Kill { .. } | Fault::PowerCut { .. } | Fault::Partition { .. })
+}
+
 fn is_clog(fault: &Fault) -> bool {
     matches!(fault, Fault::Clog { .. })
 }
@@ -139,6 +140,12 @@ fn is_heartbeat_of_b1(machine: MachineId, event: &Event) -> bool {
 fn is_decided(event: &Event, isr: &[i32]) -> bool {
     matches!(event, Event::Controller(ControllerEvent::PartitionChanged { partition, isr: to, .. })
         if *partition == TopicPartition::new("orders", 0) && to.iter().map(|node| node.0).eq(isr.iter().copied()))
+}
+
+/// Whether the controllers decide that this broker, or nobody (-1), leads the lesson's partition.
+fn is_led_by(event: &Event, wanted: i32) -> bool {
+    matches!(event, Event::Controller(ControllerEvent::PartitionChanged { partition, leader, .. })
+        if *partition == TopicPartition::new("orders", 0) && *leader == NodeId(wanted))
 }
 
 /// In which epoch somebody comes to lead the quorum.
@@ -207,6 +214,41 @@ fn dead_leader_is_fenced_after_7_035_to_10_18_seconds() {
     let range = expected("07-leader-loss")[0].clone();
     assert_eq!(range, 7.035..=10.18, "what the name of this test says");
     judge("07-leader-loss", range, all("07-leader-loss", || between(is_kill, |_, event| is_fence(event, 1))));
+}
+
+/// The same fence takes the leadership away in every lesson in which a leader dies or is cut off, for the decisions are
+/// one batch: another broker has it then, or nobody. That the ends are right is what the dead leader's fence proves. In
+/// lessons 10 and 11 the leader dies some time after its own ISR check, which counts from its start as its heartbeats do:
+/// its last contact has little choice, and the ends are out of reach.
+#[test]
+fn leadership_of_a_dead_broker_is_decided_anew_after_7_to_10_2_seconds() {
+    let lessons = [
+        ("03-three-promises", 2),
+        ("03-three-promises-all", 2),
+        ("09-two-leaders-all", 2),
+        ("10-no-unclean-election", -1),
+        ("10-unclean-election", 2),
+        ("10-unclean-election-shortest", 3),
+        ("11-last-replica-standing", 3),
+        ("11-last-replica-standing-without-elr", -1),
+        ("14-stale-metadata", 2),
+    ];
+    for (lesson, next) in lessons {
+        let found = all(lesson, || {
+            let mut gone: Option<Time> = None;
+            move |step: &Step| {
+                if entry_of(step).is_some_and(takes_leader_away) {
+                    gone.get_or_insert(step.at);
+                }
+                let gone = gone?;
+                step.events.iter().any(|event| is_led_by(event, next)).then(|| step.at.since(gone).as_secs_f64())
+            }
+        });
+        let range = expected(lesson).into_iter().find(|range| *range.end() == 10.2).expect("the lesson expects it");
+        assert_eq!(range, 7.0..=10.2, "{lesson}: what the name of this test says");
+        let outside: Vec<_> = found.iter().filter(|(_, seconds)| !range.contains(seconds)).collect();
+        assert!(outside.is_empty(), "{lesson}: {outside:?}");
+    }
 }
 
 /// From the heartbeat that asks for leave: its way (10 ms), the commit (20 to 60 ms), the way to b2 (10 ms). It leaves at
