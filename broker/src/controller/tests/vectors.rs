@@ -11,7 +11,7 @@
 //!   register ID process N [previous epoch E] [directories N…] [of another cluster] [features none]
 //!   propose TOPIC-P 0,1 [by ID] [leader-epoch E] [version V] [recovering] [stale ID] [broker-epoch E]
 //!   elect preferred|unclean TOPIC-P…|all     reassign TOPIC-P 0,1|none…    delete TOPIC
-//!   producer-ids ID [broker-epoch E] [times N]   wait MS
+//!   producer-ids ID [broker-epoch E] [times N]   next-producer-id N (as if so many had been given)   wait MS
 //! ```
 //!
 //! The transcript is what the controller says, and behind `<` what it answers. A fact such as `foo-0` is the partition as the
@@ -251,6 +251,16 @@ impl ControllerStage {
                     self.bench().take();
                     self.bench().ask(AllocateProducerIdsRequest { broker: NodeId(broker), broker_epoch });
                 }
+            }
+            ["next-producer-id", next] => {
+                let next_producer_id = next.parse().expect("a number");
+                let record =
+                    MetadataRecord::ProducerIds { broker: NodeId(1), broker_epoch: BrokerEpoch(100), next_producer_id };
+                let bench = self.bench();
+                let at = bench.log_end_offset;
+                bench.log_end_offset += 1;
+                bench.controller.newest.replay(at, &record).expect("a record that fits");
+                bench.controller.committed.replay(at, &record).expect("a record that fits");
             }
             ["wait", millis] => {
                 let millis = millis.parse().expect("a number");

@@ -79,6 +79,32 @@ fn a_follower_of_a_leader_that_lost_its_log_is_emptied_as_well() {
     assert_eq!((log.log_start_offset(), log.log_end_offset(), log.high_watermark()), (0, 0, 0));
 }
 
+/// `PartitionTest.testIgnoreFollowerPartitionStateChangeWithOlderPartitionEpoch`: the same state again is nothing new, an
+/// older one is not even looked at.
+#[test]
+fn a_follower_ignores_an_older_partition_epoch_and_learns_nothing_from_its_own() {
+    use super::super::local_partition::Applied;
+    let mut c = cluster(2, "1");
+    c.run(1_000);
+    let before = c.partition(NodeId(2)).clone();
+    let own = before.partition_epoch();
+    let answers = [(own, Applied::Follows { new_leader_epoch: false }), (PartitionEpoch(own.0 - 1), Applied::Ignored)];
+    for (partition_epoch, answer) in answers {
+        let state = PartitionState {
+            leader: LEADER,
+            leader_epoch: before.leader_epoch(),
+            partition_epoch,
+            isr: vec![LEADER, NodeId(2)],
+            replicas: vec![LEADER, NodeId(2)],
+        };
+        c.step(NodeId(2), |manager, ctx| {
+            let (partition, around) = manager.online(&orders()).expect("it is here");
+            assert_eq!(partition.apply(ctx, &around, &state), Ok(answer));
+        });
+        assert_eq!(*c.partition(NodeId(2)), before);
+    }
+}
+
 /// L03: what an earlier leader's answer still holds is dropped, even if it arrives.
 #[test]
 fn an_answer_of_an_earlier_leader_changes_nothing_after_the_leader_has_changed() {
