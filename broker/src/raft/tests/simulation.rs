@@ -237,6 +237,77 @@ proptest! {
         prop_assert!(world.raft(leader).high_watermark() > before);
         prop_assert!(!checks.two_leaders, "R4: an epoch has two leaders");
     }
+
+    /// canElectNewLeaderAfterOldLeaderFailure.
+    #[test]
+    fn the_others_go_on_without_a_leader_that_has_gone_and_it_catches_up_when_it_returns(
+        voters in 3i32..=5,
+        observers in 0i32..=2,
+        seed in any::<u64>(),
+        orderly in any::<bool>(),
+    ) {
+        let mut world = seeded(voters, observers, seed, &Behaviour::default());
+        let mut checks = Checks::default();
+        run(&mut world, &mut checks, 10_000);
+        let gone = assert_commits(&mut world, &mut checks, None);
+        if orderly {
+            world.with(gone, |raft, ctx| raft.shut_down(ctx));
+            run(&mut world, &mut checks, 6_000);
+        } else {
+            world.kill(gone, false);
+        }
+        run(&mut world, &mut checks, 30_000);
+        assert_commits(&mut world, &mut checks, Some(gone));
+        world.start(gone);
+        run(&mut world, &mut checks, 30_000);
+        assert_commits(&mut world, &mut checks, None);
+        prop_assert!(!checks.two_leaders, "R4: an epoch has two leaders");
+    }
+
+    /// canElectNewLeaderAfterOldLeaderPartitionedAway, canMakeProgressAfterBackToBackLeaderFailures.
+    #[test]
+    fn the_others_go_on_without_a_leader_that_is_cut_off_and_without_the_next_one(
+        voters in 3i32..=5,
+        observers in 0i32..=2,
+        seed in any::<u64>(),
+    ) {
+        let mut world = seeded(voters, observers, seed, &Behaviour::default());
+        let mut checks = Checks::default();
+        run(&mut world, &mut checks, 10_000);
+        let first = assert_commits(&mut world, &mut checks, None);
+        cut_off(&mut world, first);
+        run(&mut world, &mut checks, 30_000);
+        let second = assert_commits(&mut world, &mut checks, Some(first));
+        world.cut.clear();
+        cut_off(&mut world, second);
+        run(&mut world, &mut checks, 30_000);
+        assert_commits(&mut world, &mut checks, Some(second));
+        prop_assert!(!checks.two_leaders, "R4: an epoch has two leaders");
+    }
+}
+
+/// No message passes between a member and the others.
+fn cut_off(world: &mut World, member: NodeId) {
+    let others: Vec<NodeId> = world.machines.keys().copied().filter(|id| *id != member).collect();
+    for other in others {
+        world.cut.insert((member, other));
+        world.cut.insert((other, member));
+    }
+}
+
+/// Somebody leads and commits, and all but the one that is away hear of it; answers who.
+fn assert_commits(world: &mut World, checks: &mut Checks, away: Option<NodeId>) -> NodeId {
+    let leader = world.leader().expect("somebody leads");
+    assert_ne!(Some(leader), away, "who is away cannot lead");
+    let before = world.raft(leader).high_watermark();
+    assert!(world.append(leader, 10));
+    run(world, checks, 2_000);
+    let committed = world.raft(leader).high_watermark();
+    assert!(committed > before, "nothing is committed behind {before:?}");
+    for (id, raft) in world.running().filter(|(id, _)| Some(*id) != away) {
+        assert_eq!(raft.high_watermark(), committed, "member {id} has not heard what is committed");
+    }
+    leader
 }
 
 /// Runs a script from 40 seeds; answers what the checks said where they failed first.
