@@ -36,9 +36,8 @@ fn logs_that_share_no_epoch_are_cut_epoch_by_epoch_until_they_agree() {
     assert_eq!(c.partition(NodeId(1)).log().high_watermark(), 3);
 }
 
-/// `testFollowerFetchOutOfRangeLow`: the leader's log starts behind the follower's end.
-#[test]
-fn a_follower_behind_the_leaders_log_start_starts_anew_there() {
+/// b2 stands at 1, and b1's log goes from 2 to 4.
+fn behind_the_log_start() -> Cluster {
     let mut c = cluster(2, "1");
     c.run(1_000);
     c.produce(LEADER, 900, Acks::Leader, &["0"]);
@@ -56,6 +55,50 @@ fn a_follower_behind_the_leaders_log_start_starts_anew_there() {
         partition.log.increment_log_start_offset(ctx, 2, LogStartReason::DeleteRecords).expect("the disk works");
     });
     c.cut.clear();
+    c
+}
+
+/// `testFencedOffsetResetAfterOutOfRange`: whoever asks an old epoch's leader where its log begins is told no more.
+#[test]
+fn a_follower_that_is_fenced_while_it_looks_for_the_log_start_gives_up() {
+    let mut c = behind_the_log_start();
+    c.spoil = Some(Box::new(|response| {
+        let Response::ListOffsets(offsets) = response else { return false };
+        let start = offsets.partitions.iter_mut().find(|answer| answer.offset == 2);
+        start.map(|answer| answer.error = ErrorCode::FencedLeaderEpoch).is_some()
+    }));
+    c.run(3_000);
+    assert!(c.spoil.is_none(), "it asked");
+    assert!(c.brokers[&NodeId(2)].manager.failed_partitions().contains(&orders()));
+    assert_eq!(c.partition(NodeId(2)).log().log_end_offset(), 1);
+}
+
+/// `testCorruptMessage`: what arrives damaged is fetched again.
+#[test]
+fn a_follower_fetches_again_what_arrived_damaged() {
+    let mut c = cluster(2, "1");
+    c.run(1_000);
+    c.spoil = Some(Box::new(|response| {
+        let Response::Fetch(fetch) = response else { return false };
+        let Some(answer) = fetch.partitions.iter_mut().find(|answer| !answer.records.is_empty()) else { return false };
+        let mut bytes = answer.records.to_vec();
+        bytes[30] ^= 0x55;
+        answer.records = bytes.into();
+        true
+    }));
+    c.produce(LEADER, 900, Acks::Leader, &["a", "b"]);
+    c.run(500);
+    assert!(c.spoil.is_none(), "it was fetched");
+    assert_eq!(c.partition(NodeId(2)).log().log_end_offset(), 0);
+    c.run(2_000);
+    assert_eq!(c.partition(NodeId(2)).log().log_end_offset(), 2);
+    assert!(c.brokers[&NodeId(2)].manager.failed_partitions().is_empty());
+}
+
+/// `testFollowerFetchOutOfRangeLow`: the leader's log starts behind the follower's end.
+#[test]
+fn a_follower_behind_the_leaders_log_start_starts_anew_there() {
+    let mut c = behind_the_log_start();
     c.run(3_000);
     let log = c.partition(NodeId(2)).log();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (2, 4));

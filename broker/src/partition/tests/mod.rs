@@ -96,6 +96,8 @@ pub(super) struct Cluster {
     /// Answers to clients, in order.
     pub answers: Vec<(u64, Response)>,
     pub proposals: Vec<AlterPartitionRequest>,
+    /// Changes one answer to a follower on its way; says which one it was by being done with it.
+    pub spoil: Option<Box<dyn FnMut(&mut Response) -> bool>>,
     in_flight: BTreeMap<(Time, u64), Wire>,
     next_wire: u64,
     /// Where the answer to a follower's request goes: by the connection and correlation id it was given.
@@ -132,6 +134,7 @@ impl Cluster {
             text: String::new(),
             answers: Vec::new(),
             proposals: Vec::new(),
+            spoil: None,
             in_flight: BTreeMap::new(),
             next_wire: 0,
             asked: BTreeMap::new(),
@@ -319,9 +322,12 @@ impl Cluster {
                     other => panic!("a fetcher does not send {}", other.api().name()),
                 });
             }
-            Wire::Answer { from, to, token, response } => {
+            Wire::Answer { from, to, token, mut response } => {
                 if self.cut.contains(&(from, to)) {
                     return self.fail(to, from, token);
+                }
+                if self.spoil.as_mut().is_some_and(|spoil| spoil(&mut response)) {
+                    self.spoil = None;
                 }
                 self.step(to, |manager, ctx| manager.handle_leader_response(ctx, from, token, Ok(response)));
             }
