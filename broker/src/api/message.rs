@@ -138,9 +138,9 @@ impl Message {
         let api = Api::from_key(key).ok_or(WireError::UnknownApi { key })?;
         check_version(api, version)?;
         let header = RequestHeader::decode(&mut bytes, api_key(api).request_header_version(version))
-            .map_err(|error| WireError::malformed(api, version, &format!("{error:#}")))?;
+            .map_err(|error| WireError::malformed(api, version, &text(error)))?;
         let body = RequestKind::decode(api_key(api), &mut bytes, version)
-            .map_err(|error| WireError::malformed(api, version, &format!("{error:#}")))?;
+            .map_err(|error| WireError::malformed(api, version, &text(error)))?;
         check_end(api, version, &bytes)?;
         Ok(Message {
             api,
@@ -154,9 +154,9 @@ impl Message {
     fn response_from_bytes(mut bytes: Bytes, api: Api, version: i16) -> Result<Message, WireError> {
         check_version(api, version)?;
         let header = ResponseHeader::decode(&mut bytes, api_key(api).response_header_version(version))
-            .map_err(|error| WireError::malformed(api, version, &format!("{error:#}")))?;
+            .map_err(|error| WireError::malformed(api, version, &text(error)))?;
         let body = ResponseKind::decode(api_key(api), &mut bytes, version)
-            .map_err(|error| WireError::malformed(api, version, &format!("{error:#}")))?;
+            .map_err(|error| WireError::malformed(api, version, &text(error)))?;
         check_end(api, version, &bytes)?;
         Ok(Message {
             api,

@@ -126,11 +126,39 @@ fn covers(event: &Event, offset: Offset) -> bool {
     }
 }
 
-/// The last events of each kind, partition and machine, with their places in the order of all.
+/// The last events about one thing, with their places in the order of all.
+type Last = VecDeque<(u64, Evidence)>;
+
+/// The last events of one kind about one machine: by partition, or about no partition.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    partitions: BTreeMap<TopicPartition, Last>,
+    others: Last,
+}
+
+/// The last events of each kind, machine and partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
-    events: BTreeMap<(Kind, Option<TopicPartition>, MachineId), VecDeque<(u64, Evidence)>>,
+    /// Numbers come first: every event looks here, and text is slow to compare.
+    events: BTreeMap<(Kind, MachineId), Kept>,
     seen: u64,
+}
+
+impl Kept {
+    fn about(&self, partition: Option<&TopicPartition>) -> Option<&Last> {
+        match partition {
+            Some(partition) => self.partitions.get(partition),
+            None => Some(&self.others),
+        }
+    }
+
+    fn about_mut(&mut self, partition: Option<&TopicPartition>) -> &mut Last {
+        let Some(partition) = partition else { return &mut self.others };
+        if !self.partitions.contains_key(partition) {
+            self.partitions.insert(partition.clone(), Last::new());
+        }
+        self.partitions.get_mut(partition).expect("it was put there if it was missing")
+    }
 }
 
 impl Recent {
@@ -138,7 +166,7 @@ impl Recent {
     pub(super) fn remember(&mut self, step: &Step, machine: MachineId, event: &Event) {
         let Some((kind, partition, about)) = subject_of(event, machine) else { return };
         self.seen += 1;
-        let kept = self.events.entry((kind, partition.cloned(), about)).or_default();
+        let kept = self.events.entry((kind, about)).or_default().about_mut(partition);
         if kept.len() == KEPT {
             kept.pop_front();
         }
@@ -171,8 +199,11 @@ impl Recent {
             Some(machine) => (machine, machine),
             None => (MachineId(0), MachineId(u32::MAX)),
         };
-        let kept = self.events.range((proof.kind, subject.clone(), from)..=(proof.kind, subject, to));
-        let events = kept.flat_map(|(_, events)| events).filter(|(_, evidence)| proof.fits(&evidence.event));
+        let kept = self.events.range((proof.kind, from)..=(proof.kind, to));
+        let events = kept
+            .filter_map(|(_, kept)| kept.about(subject.as_ref()))
+            .flatten()
+            .filter(|(_, evidence)| proof.fits(&evidence.event));
         let mut events: Vec<(u64, &Evidence)> = events.map(|(order, evidence)| (*order, evidence)).collect();
         events.sort_by_key(|(order, _)| *order);
         events

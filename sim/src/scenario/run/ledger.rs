@@ -221,11 +221,7 @@ impl Ledger {
             }
             CallResult::Records { records } => {
                 for record in records {
-                    let value = record
-                        .value
-                        .as_deref()
-                        .map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned());
-                    client.values.push((record.partition.clone(), value));
+                    client.values.push((record.partition.clone(), record.value_text()));
                 }
             }
             CallResult::Sent { .. } | CallResult::Quorum { .. } | CallResult::Done => {}
