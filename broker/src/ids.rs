@@ -314,3 +314,44 @@ mod tests {
         assert_eq!(DirectoryId::LOST.to_string(), "AAAAAAAAAAAAAAAAAAAAAQ");
     }
 }
+
+macro_rules! group_name {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Default, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Arc<str>);
+
+        impl $name {
+            /// From text.
+            pub fn new(text: &str) -> Self {
+                $name(Arc::from(text))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Whether it is the empty text, by which the protocol says "none".
+            pub fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+group_name! {
+    /// `group.id`: a group of consumers.
+    GroupId;
+    /// A member of a group. The classic protocol's are made by the coordinator, those of KIP-848 (version 1) by the client.
+    MemberId;
+    /// `group.instance.id`: a static member, the same one across restarts (KIP-345).
+    GroupInstanceId;
+}

@@ -1,0 +1,103 @@
+//! What a coordinator's shard is asked, and what it answers: records to write, and replies to give.
+//!
+//! A *shard* is the state of one partition of `__consumer_offsets`: its groups and their
+//! offsets. It follows Kafka's own pattern (`GroupCoordinatorShard`): a request leads to a
+//! [`Decision`]; the runtime replays the decision's records into the shard at once, appends
+//! them to the log, and gives the replies when the high watermark has passed them. If the
+//! append fails, the runtime takes the shard back to what it was and tells it so.
+//!
+//! ```text
+//!   request, timer, end of a write ──▶ shard ──▶ Decision ─┬─ records ──▶ replayed, appended ──▶ committed
+//!                                                          └─ replies ──▶ at once, or with the commit
+//! ```
+//!
+//! What a shard keeps is of two kinds, as in Kafka. *Hard* state changes only by replay of
+//! records, on whichever broker leads the partition, and can be taken back. *Soft* state
+//! (who waits for a join, which timer runs) lives with the leader and is lost with it.
+
+use crate::ids::RequestHandle;
+use crate::message::{ErrorCode, Response};
+
+use super::record::GroupRecord;
+
+/// Who asks, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestContext {
+    /// By which the answer finds its connection.
+    pub handle: RequestHandle,
+    /// The version of the request: some rules differ by it.
+    pub version: i16,
+    /// Who asks (`client.id`).
+    pub client_id: String,
+    /// From where. Simplified: Trial's connections have no addresses; a machine's name stands here.
+    pub client_host: String,
+}
+
+/// What a request, a timer or the end of a write leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Decision {
+    /// To be replayed and written, all together or not at all.
+    pub records: Vec<GroupRecord>,
+    /// To be given.
+    pub replies: Vec<Reply>,
+    /// What the shard wants to hear when the records are committed, or failed to be.
+    pub then: Option<AfterWrite>,
+}
+
+/// An answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reply {
+    /// To which request.
+    pub handle: RequestHandle,
+    /// The answer.
+    pub response: Response,
+    /// When it leaves.
+    pub when: ReplyWhen,
+}
+
+/// When a reply leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ReplyWhen {
+    /// At once.
+    Now,
+    /// When the decision's records are committed, and with them every write before. A decision without records waits
+    /// for the writes before it. If the write fails, `on_failure` makes the answer from the error
+    /// that clients are to see.
+    Committed {
+        /// What is asked, to answer it with an error.
+        on_failure: FailedReply,
+    },
+}
+
+/// How a request is answered with an error: the fields that such an answer repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FailedReply(pub crate::message::Request);
+
+/// What a shard does when a write has ended; given back to [`Decision::then`]'s maker with the outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AfterWrite {
+    /// A classic group's assignment is written: its members may have it (`GroupMetadataManager.classicGroupSync`).
+    ClassicAssignment {
+        /// The group.
+        group: crate::ids::GroupId,
+        /// The generation that it is for.
+        generation: i32,
+    },
+    /// A classic group is empty, or was just made.
+    ClassicGroupWritten {
+        /// The group.
+        group: crate::ids::GroupId,
+        /// The generation.
+        generation: i32,
+    },
+    /// A returning static member was written: its join, which waits in the group, may be answered.
+    ClassicStaticMember {
+        /// The group.
+        group: crate::ids::GroupId,
+        /// The member, by its new id.
+        member: crate::ids::MemberId,
+    },
+}
+
+/// How a write ended.
+pub type WriteOutcome = Result<(), ErrorCode>;

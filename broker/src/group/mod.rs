@@ -1,0 +1,13 @@
+//! The group coordinator: who reads which partition, and how far they have read.
+//!
+//! Each group belongs to one partition of the topic `__consumer_offsets`; the broker that
+//! leads the partition coordinates the group. Everything that a coordinator promises is a
+//! record in that partition, so that the next leader can keep the promise.
+//!
+//! ```text
+//!   record/      the records of __consumer_offsets, and their bytes
+//!   contract.rs  what a shard is asked and what it answers
+//! ```
+
+pub mod contract;
+pub mod record;
