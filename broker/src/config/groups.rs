@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::{ConfigError, Properties, SettingDefinition, read, settings};
 use crate::time::TimestampType;
 
-const fn ms(millis: u64) -> Duration {
+pub(super) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-const I32_MAX: i64 = i32::MAX as i64;
-const MIB: i32 = 1024 * 1024;
+pub(super) const I32_MAX: i64 = i32::MAX as i64;
+pub(super) const MIB: i32 = 1024 * 1024;
 
 settings! {
     /// How partitions replicate: the leader's and the follower's side.

@@ -19,9 +19,11 @@ use crate::ids::Endpoint;
 use crate::message::ReplicaKey;
 use crate::time::TimestampType;
 
+mod group_coordinator;
 mod groups;
 mod hazards;
 mod rules;
+pub use group_coordinator::*;
 pub use groups::*;
 pub use hazards::{Hazard, Treatment};
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 mod client;
 mod controller;
+mod group;
 mod lifecycle;
 mod log;
 mod partition;
@@ -15,6 +16,7 @@ mod raft;
 
 pub use client::*;
 pub use controller::*;
+pub use group::*;
 pub use lifecycle::*;
 pub use log::*;
 pub use partition::*;
@@ -34,6 +36,8 @@ pub enum Event {
     Controller(ControllerEvent),
     /// Of a broker's life.
     Lifecycle(LifecycleEvent),
+    /// Of a group coordinator.
+    Group(GroupEvent),
     /// Of a client.
     Client(ClientEvent),
 }
@@ -51,5 +55,6 @@ family!(
     Raft(RaftEvent),
     Controller(ControllerEvent),
     Lifecycle(LifecycleEvent),
+    Group(GroupEvent),
     Client(ClientEvent)
 );

@@ -101,3 +101,12 @@ pub enum AfterWrite {
 
 /// How a write ended.
 pub type WriteOutcome = Result<(), ErrorCode>;
+
+/// What a shard is told of a change of the cluster's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MetadataChange {
+    /// Partitions that exist no longer, because their topics were deleted.
+    pub deleted: Vec<crate::ids::TopicPartition>,
+    /// Topics that came, went, or have other partitions or racks now.
+    pub changed_topics: std::collections::BTreeSet<crate::ids::TopicName>,
+}

@@ -7,7 +7,13 @@
 //! ```text
 //!   record/      the records of __consumer_offsets, and their bytes
 //!   contract.rs  what a shard is asked and what it answers
+//!   shard.rs     one partition's groups, offsets and timers
+//!   kind.rs      what records say of a group
+//!   timers.rs    what a shard waits for, and until when
 //! ```
 
 pub mod contract;
+pub mod kind;
 pub mod record;
+pub mod shard;
+pub mod timers;

@@ -313,7 +313,7 @@ impl Model {
             }
             Event::Controller(ControllerEvent::Activated { .. }) => self.refresh(world, machine),
             Event::Controller(event) => self.observe_controller(event),
-            Event::Raft(_) | Event::Lifecycle(_) | Event::Client(_) => {}
+            Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) => {}
         }
     }
 

@@ -3,7 +3,9 @@
 use std::mem::{Discriminant, discriminant};
 
 use serde_json::Value;
-use trial_broker::event::{ClientEvent, ControllerEvent, Event, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent};
+use trial_broker::event::{
+    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent,
+};
 use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;
 
@@ -62,6 +64,7 @@ struct Kinds {
     raft: Vec<(Discriminant<RaftEvent>, bool)>,
     controller: Vec<(Discriminant<ControllerEvent>, bool)>,
     lifecycle: Vec<(Discriminant<LifecycleEvent>, bool)>,
+    group: Vec<(Discriminant<GroupEvent>, bool)>,
     client: Vec<(Discriminant<ClientEvent>, bool)>,
 }
 
@@ -73,6 +76,7 @@ impl Kinds {
             Event::Raft(inner) => known(&mut self.raft, inner, event, wanted),
             Event::Controller(inner) => known(&mut self.controller, inner, event, wanted),
             Event::Lifecycle(inner) => known(&mut self.lifecycle, inner, event, wanted),
+            Event::Group(inner) => known(&mut self.group, inner, event, wanted),
             Event::Client(inner) => known(&mut self.client, inner, event, wanted),
         }
     }

@@ -6,6 +6,7 @@ use trial_broker::event::{
 use trial_broker::ids::{NodeId, TopicPartition};
 
 use super::cast::Cast;
+use super::group_rows::group_row;
 use super::lanes::digits;
 use super::picture::Picture;
 use super::rows::{Memory, Row, acked_row, acks_text, joint_row, partition_row, row, shown, word};
@@ -25,6 +26,7 @@ pub(super) fn event_row(
         Event::Raft(event) => raft_row(cast, machine, event),
         Event::Controller(event) => controller_row(cast, picture, memory, machine, event),
         Event::Lifecycle(event) => lifecycle_row(cast, machine, event),
+        Event::Group(event) => group_row(cast, machine, event),
         Event::Client(event) => client_row(cast, memory, machine, event),
     }
 }

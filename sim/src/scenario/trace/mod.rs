@@ -7,6 +7,7 @@ mod cast;
 mod event_rows;
 mod fault_rows;
 mod fold;
+mod group_rows;
 mod json;
 mod lanes;
 mod picture;

@@ -1,0 +1,165 @@
+//! Settings of the group coordinator (`GroupCoordinatorConfig`), and of the topic in which it keeps what it promised.
+//!
+//! Simplified: share and streams groups do not exist here, nor do the number of the coordinator's threads and the codec
+//! of the offsets topic, which is written without compression as in Kafka's default.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::groups::{I32_MAX, MIB, ms};
+use super::{ConfigError, Properties, SettingDefinition, SettingValue, read, settings};
+
+/// A member that joins for the first time must join again within this, whatever its session; in Kafka a constant
+/// (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`).
+pub const CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_millis(5 * 60 * 1000);
+
+/// An assignor that runs on the server (KIP-848).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerAssignor {
+    /// Sticky, and even over all topics.
+    Uniform,
+    /// Ranges of each topic, as even as one topic allows.
+    Range,
+}
+
+impl ServerAssignor {
+    /// By its name in requests and settings.
+    pub fn of_name(name: &str) -> Option<ServerAssignor> {
+        match name {
+            "uniform" => Some(ServerAssignor::Uniform),
+            "range" => Some(ServerAssignor::Range),
+            _ => None,
+        }
+    }
+
+    /// Its name in requests and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            ServerAssignor::Uniform => "uniform",
+            ServerAssignor::Range => "range",
+        }
+    }
+}
+
+impl fmt::Display for ServerAssignor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A list of assignors; the first one runs for groups that ask for none.
+impl SettingValue for Vec<ServerAssignor> {
+    const KIND: &'static str = "a list of uniform and range";
+
+    fn parse(text: &str) -> Option<Self> {
+        let names: Option<Vec<_>> = text.split(',').map(|name| ServerAssignor::of_name(name.trim())).collect();
+        names.filter(|names| !names.is_empty())
+    }
+
+    fn magnitude(&self) -> i64 {
+        i64::try_from(self.len()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Which way a group that has members may change its protocol (`ConsumerGroupMigrationPolicy`). An empty group may
+/// always change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MigrationPolicy {
+    /// From classic to KIP-848 and back.
+    Bidirectional,
+    /// From classic to KIP-848.
+    Upgrade,
+    /// From KIP-848 to classic.
+    Downgrade,
+    /// Neither.
+    Disabled,
+}
+
+impl MigrationPolicy {
+    /// Whether a classic group may become one of KIP-848.
+    pub fn upgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Upgrade)
+    }
+
+    /// Whether a group of KIP-848 may become a classic one.
+    pub fn downgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Downgrade)
+    }
+}
+
+impl SettingValue for MigrationPolicy {
+    const KIND: &'static str = "bidirectional, upgrade, downgrade or disabled";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "bidirectional" => Some(MigrationPolicy::Bidirectional),
+            "upgrade" => Some(MigrationPolicy::Upgrade),
+            "downgrade" => Some(MigrationPolicy::Downgrade),
+            "disabled" => Some(MigrationPolicy::Disabled),
+            _ => None,
+        }
+    }
+
+    fn magnitude(&self) -> i64 {
+        *self as i64
+    }
+}
+
+settings! {
+    /// The group coordinator: both protocols, committed offsets, and the topic `__consumer_offsets`.
+    GroupCoordinatorSettings {
+        /// How long the coordinator gathers records before it writes them.
+        append_linger: Duration = "group.coordinator.append.linger.ms", ms(5), 0 => I32_MAX;
+        /// How long any write of the coordinator may take to be committed.
+        offsets_commit_timeout: Duration = "offsets.commit.timeout.ms", ms(5_000), 1 => I32_MAX;
+        /// How many bytes of the offsets topic are read at a time when a coordinator loads.
+        offsets_load_buffer_size: i32 = "offsets.load.buffer.size", 5 * MIB, 1 => I32_MAX;
+        /// How many partitions the offsets topic has.
+        offsets_topic_partitions: i32 = "offsets.topic.num.partitions", 50, 1 => I32_MAX;
+        /// How many replicas each of them has.
+        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor", 3, 1 => 32_767;
+        /// The size at which a segment of the offsets topic is closed.
+        offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes", 100 * MIB, 1 => I32_MAX;
+        /// The longest text that a client may have remembered with an offset, in bytes.
+        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", 4_096, 0 => I32_MAX;
+        /// For how many minutes the offsets of an empty group are kept.
+        offsets_retention_minutes: i32 = "offsets.retention.minutes", 10_080, 1 => I32_MAX;
+        /// How often offsets are looked for that have been kept long enough.
+        offsets_retention_check_interval: Duration = "offsets.retention.check.interval.ms", ms(600_000), 1 => i64::MAX;
+        /// The shortest session that a classic member may ask for.
+        classic_min_session_timeout: Duration = "group.min.session.timeout.ms", ms(6_000), 0 => I32_MAX;
+        /// The longest session that a classic member may ask for.
+        classic_max_session_timeout: Duration = "group.max.session.timeout.ms", ms(1_800_000), 0 => I32_MAX;
+        /// How long a new classic group waits for more members before its first generation.
+        classic_initial_rebalance_delay: Duration = "group.initial.rebalance.delay.ms", ms(3_000), 0 => I32_MAX;
+        /// The most members of a classic group.
+        classic_max_size: i32 = "group.max.size", i32::MAX, 1 => I32_MAX;
+        /// How long a KIP-848 member may be silent.
+        consumer_session_timeout: Duration = "group.consumer.session.timeout.ms", ms(45_000), 1 => I32_MAX;
+        /// The shortest session that a group's own setting may ask for.
+        consumer_min_session_timeout: Duration = "group.consumer.min.session.timeout.ms", ms(45_000), 1 => I32_MAX;
+        /// The longest session that a group's own setting may ask for.
+        consumer_max_session_timeout: Duration = "group.consumer.max.session.timeout.ms", ms(60_000), 1 => I32_MAX;
+        /// How often a KIP-848 member is told to send heartbeats.
+        consumer_heartbeat_interval: Duration = "group.consumer.heartbeat.interval.ms", ms(5_000), 1 => I32_MAX;
+        /// The shortest interval that a group's own setting may ask for.
+        consumer_min_heartbeat_interval: Duration = "group.consumer.min.heartbeat.interval.ms", ms(5_000), 1 => I32_MAX;
+        /// The longest interval that a group's own setting may ask for.
+        consumer_max_heartbeat_interval: Duration = "group.consumer.max.heartbeat.interval.ms", ms(15_000), 1 => I32_MAX;
+        /// The most members of a KIP-848 group.
+        consumer_max_size: i32 = "group.consumer.max.size", i32::MAX, 1 => I32_MAX;
+        /// The assignors that run on the server; the first is the default.
+        consumer_assignors: Vec<ServerAssignor> = "group.consumer.assignors", vec![ServerAssignor::Uniform, ServerAssignor::Range], 1 => 2;
+        /// Which way a group that has members may change its protocol.
+        consumer_migration_policy: MigrationPolicy = "group.consumer.migration.policy", MigrationPolicy::Bidirectional, 0 => 3;
+        /// How often the topics that a regular expression names are looked up anew.
+        consumer_regex_refresh_interval: Duration = "group.consumer.regex.refresh.interval.ms", ms(600_000), 10_000 => I32_MAX;
+    }
+}
+
+impl GroupCoordinatorSettings {
+    /// For how many milliseconds the offsets of an empty group are kept.
+    pub fn offsets_retention_ms(&self) -> i64 {
+        i64::from(self.offsets_retention_minutes) * 60 * 1000
+    }
+}

@@ -1,0 +1,227 @@
+//! Events of a group coordinator: members, generations, offsets, and the shards that keep them.
+
+use serde::Serialize;
+
+use crate::ids::{GroupId, GroupInstanceId, MemberId, Offset, TopicPartition};
+use crate::message::{Api, ErrorCode};
+
+/// Something that happened in a group coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum GroupEvent {
+    /// A group's members are called together: each must join again.
+    RebalanceBegun {
+        /// The group.
+        group: GroupId,
+        /// Why.
+        reason: RebalanceReason,
+        /// The generation that ends.
+        generation: i32,
+    },
+    /// All who were waited for have joined, or the time is over: a new generation.
+    GenerationCompleted {
+        /// The group.
+        group: GroupId,
+        /// The generation that begins.
+        generation: i32,
+        /// The assignor that was voted for; none without members.
+        protocol: Option<String>,
+        /// The member that computes the assignment; none without members.
+        leader: Option<MemberId>,
+        /// Who is in it.
+        members: Vec<MemberId>,
+    },
+    /// Somebody was told to join again with the id given here (KIP-394): until then it is no member.
+    MemberIdGiven {
+        /// The group.
+        group: GroupId,
+        /// The id.
+        member: MemberId,
+    },
+    /// A member was added.
+    MemberAdded {
+        /// The group.
+        group: GroupId,
+        /// Its id.
+        member: MemberId,
+        /// The static member, if it is one.
+        instance: Option<GroupInstanceId>,
+    },
+    /// A static member came back under a new id (KIP-345); the old id is fenced from now on.
+    MemberReplaced {
+        /// The group.
+        group: GroupId,
+        /// The static member.
+        instance: GroupInstanceId,
+        /// Its id so far.
+        old: MemberId,
+        /// Its id now.
+        new: MemberId,
+    },
+    /// A member was removed.
+    MemberRemoved {
+        /// The group.
+        group: GroupId,
+        /// Which.
+        member: MemberId,
+        /// Why.
+        reason: RemovalReason,
+    },
+    /// A group's state changed.
+    GroupStateChanged {
+        /// The group.
+        group: GroupId,
+        /// From which, as Kafka writes it.
+        from: &'static str,
+        /// To which, as Kafka writes it.
+        to: &'static str,
+    },
+    /// A member was given its assignment.
+    AssignmentGiven {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+        /// The generation (classic) or the member's epoch (KIP-848).
+        epoch: i32,
+    },
+    /// An offset was accepted and is being written.
+    OffsetCommitted {
+        /// The group.
+        group: GroupId,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+        /// The generation or member epoch that the request named; −1 for none.
+        epoch: i32,
+    },
+    /// A committed offset is being forgotten.
+    OffsetForgotten {
+        /// The group.
+        group: GroupId,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+        /// Why.
+        reason: ForgetReason,
+    },
+    /// A group is being forgotten.
+    GroupForgotten {
+        /// The group.
+        group: GroupId,
+        /// Why.
+        reason: ForgetReason,
+    },
+    /// A request was answered with an error.
+    GroupRequestRefused {
+        /// Of which API.
+        api: Api,
+        /// About which group.
+        group: GroupId,
+        /// From which member; empty from somebody who is none.
+        member: MemberId,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A coordinator has read its partition and serves its groups.
+    ShardLoaded {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// How many groups it has.
+        groups: usize,
+    },
+    /// A coordinator gave its partition up.
+    ShardUnloaded {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+    },
+    /// A coordinator's records were appended to its partition.
+    GroupRecordsAppended {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// The offset behind the last of them.
+        end_offset: Offset,
+    },
+    /// A coordinator's records are committed: what waited for them is answered.
+    GroupRecordsCommitted {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// Up to where.
+        offset: Offset,
+    },
+    /// A coordinator's records could not be written: its groups are what they were.
+    GroupRecordsReverted {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// Why.
+        error: ErrorCode,
+    },
+}
+
+/// Why a group's members are called together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebalanceReason {
+    /// A member was added.
+    MemberJoined,
+    /// A member joined again with other assignors or other subscriptions.
+    MemberChanged,
+    /// The leader joined again.
+    LeaderRejoined,
+    /// A member joined again while an assignment was awaited.
+    RejoinedWhileSyncing,
+    /// A static member came back and the assignor is another one now, or an assignment was awaited.
+    StaticMemberReplaced,
+    /// A member left.
+    MemberLeft,
+    /// A member's session ran out.
+    SessionExpired,
+    /// Members did not ask for their assignment in time.
+    SyncTimedOut,
+    /// The assignment could not be written.
+    AssignmentNotWritten,
+    /// A returning static member could not be written.
+    StaticMemberNotWritten,
+    /// The coordinator loaded the group, and it has more members than it may have.
+    TooLarge,
+    /// The group came from the protocol of KIP-848.
+    Downgraded,
+}
+
+/// Why a member was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemovalReason {
+    /// It left.
+    Left,
+    /// An administrator removed it.
+    RemovedByAdministrator,
+    /// Its session ran out.
+    SessionExpired,
+    /// It did not join again in time.
+    NotRejoined,
+    /// It did not ask for its assignment in time.
+    NotSynced,
+    /// It did not give partitions up in time (KIP-848).
+    NotRevoked,
+    /// It was told an id and did not join with it in time (KIP-394).
+    IdNotUsed,
+    /// Another instance of the same static member took its place.
+    Fenced,
+}
+
+/// Why an offset or a group is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForgetReason {
+    /// It was kept for as long as offsets.retention.minutes says.
+    Expired,
+    /// Somebody asked for it.
+    Deleted,
+    /// The topic was deleted.
+    TopicDeleted,
+    /// The group changed its protocol.
+    Migrated,
+}

@@ -1,0 +1,72 @@
+//! What group coordinators say of themselves, as lines: the group stands where a partition would.
+
+use trial_broker::event::GroupEvent;
+use trial_broker::ids::{GroupId, MemberId};
+
+use super::cast::Cast;
+use super::rows::{Row, row, shown, word};
+use crate::fault::MachineId;
+
+pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> Option<Row> {
+    let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
+    match event {
+        GroupEvent::RebalanceBegun { group, reason, generation } => {
+            about("rebal", group, format!("generation {generation} ends: {}", word(reason)))
+        }
+        GroupEvent::GenerationCompleted { group, generation, protocol, leader, members } => {
+            let members: Vec<&str> = members.iter().map(short).collect();
+            about("gen", group, generation_text(*generation, protocol.as_deref(), leader.as_ref(), &members))
+        }
+        GroupEvent::MemberAdded { group, member, .. } => about("member", group, short(member).to_owned()),
+        GroupEvent::MemberReplaced { group, instance, old, new } => {
+            about("member", group, format!("{instance}: {} takes the place of {}", short(new), short(old)))
+        }
+        GroupEvent::MemberRemoved { group, member, reason } => {
+            about("member!", group, format!("{}: {}", short(member), word(reason)))
+        }
+        GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
+            about("commit", group, format!("{partition} at {offset}"))
+        }
+        GroupEvent::OffsetForgotten { group, partition, offset, reason } => {
+            about("forget", group, format!("{partition} at {offset}: {}", word(reason)))
+        }
+        GroupEvent::GroupForgotten { group, reason } => about("forget", group, word(reason)),
+        GroupEvent::GroupRequestRefused { api, group, member, error } => {
+            about("group!", group, format!("{} {}: {}", api.name(), short(member), shown(*error)))
+        }
+        GroupEvent::ShardLoaded { partition, groups } => {
+            Some(row("coord", cast.name(machine), &[machine], format!("coordinates {partition}: {groups} groups")))
+        }
+        GroupEvent::ShardUnloaded { partition } => {
+            Some(row("coord!", cast.name(machine), &[machine], format!("no longer coordinates {partition}")))
+        }
+        GroupEvent::GroupRecordsReverted { partition, error } => {
+            Some(row("coord!", cast.name(machine), &[machine], format!("{partition} takes back: {}", shown(*error))))
+        }
+        GroupEvent::MemberIdGiven { .. }
+        | GroupEvent::GroupStateChanged { .. }
+        | GroupEvent::AssignmentGiven { .. }
+        | GroupEvent::GroupRecordsAppended { .. }
+        | GroupEvent::GroupRecordsCommitted { .. } => None,
+    }
+}
+
+fn generation_text(generation: i32, protocol: Option<&str>, leader: Option<&MemberId>, members: &[&str]) -> String {
+    match (protocol, leader) {
+        (Some(protocol), Some(leader)) => {
+            format!("generation {generation}, {protocol}, {} leads {}", short(leader), members.join(","))
+        }
+        _ => format!("generation {generation}, nobody"),
+    }
+}
+
+/// A member's id without most of the id that a coordinator drew for it: `c1-3f2a`.
+fn short(member: &MemberId) -> &str {
+    const DRAWN: usize = 36;
+    const KEPT: usize = 4;
+    let id = member.as_str();
+    match id.len().checked_sub(DRAWN) {
+        Some(start) if start > 0 && id.is_char_boundary(start) => &id[..start + KEPT],
+        _ => id,
+    }
+}
