@@ -250,7 +250,9 @@ impl Raft {
             return Ok(Some(true));
         }
         // Simplified: Kafka 4.1 asks only whether no leader is known. A member that has restarted, and knows
-        // the leader's id but not where it listens, then fails on the leader's own answer to its fetch.
+        // the leader's id but not where it listens, then fails on the leader's own answer to its fetch
+        // (`KafkaRaftClient.handleFetchResponse`, `QuorumState.followerStateOrThrow`). It takes a leader outside the
+        // voter set that the member knows, so a change of the set, which Trial does not speak: no world has it.
         if leader.is_some() && (self.state.leader().is_none() || matches!(self.state, State::Unattached(_))) {
             // An observer can learn of the leader and append what it sent with one answer.
             self.maybe_transition(ctx, leader, epoch, endpoint)?;
