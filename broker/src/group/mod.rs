@@ -10,8 +10,10 @@
 //!   shard.rs     one partition's groups, offsets and timers
 //!   kind.rs      what records say of a group
 //!   timers.rs    what a shard waits for, and until when
+//!   assignor/    who shall own which partition, computed on the server
 //! ```
 
+pub mod assignor;
 pub mod contract;
 pub mod kind;
 pub mod record;
