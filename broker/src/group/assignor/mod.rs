@@ -74,8 +74,12 @@ pub enum AssignorError {
 impl fmt::Display for AssignorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AssignorError::NonExistentTopic(topic) => write!(f, "a member is subscribed to topic {topic}, which does not exist"),
-            AssignorError::UnknownPartition(topic, partition) => write!(f, "topic {topic} has no partition {partition}"),
+            AssignorError::NonExistentTopic(topic) => {
+                write!(f, "a member is subscribed to topic {topic}, which does not exist")
+            }
+            AssignorError::UnknownPartition(topic, partition) => {
+                write!(f, "topic {topic} has no partition {partition}")
+            }
             AssignorError::PartitionsLeftUnassigned => f.write_str("partitions were left unassigned"),
         }
     }

@@ -83,7 +83,10 @@ fn ranges_of_each(group: &GroupSpec) -> Result<BTreeMap<TopicId, TopicRanges>, A
     for topic in group.members.values().flat_map(|member| &member.subscribed_topics) {
         *subscribers.entry(*topic).or_default() += 1;
     }
-    subscribers.into_iter().map(|(topic, count)| Ok((topic, TopicRanges::new(group.partition_count(topic)?, count)))).collect()
+    subscribers
+        .into_iter()
+        .map(|(topic, count)| Ok((topic, TopicRanges::new(group.partition_count(topic)?, count))))
+        .collect()
 }
 
 /// Static members by instance, then the others by id.

@@ -54,7 +54,8 @@ fn assert_legal(group: &GroupSpec, assignment: &GroupAssignment) {
             assert!(given.insert((topic, partition)), "{topic}-{partition} has two owners");
         }
     }
-    let wanted: BTreeSet<TopicId> = group.members.values().flat_map(|member| member.subscribed_topics.clone()).collect();
+    let wanted: BTreeSet<TopicId> =
+        group.members.values().flat_map(|member| member.subscribed_topics.clone()).collect();
     let all = wanted.iter().flat_map(|topic| (0..group.partition_counts[topic]).map(|number| (*topic, number)));
     assert_eq!(given, all.collect());
 }

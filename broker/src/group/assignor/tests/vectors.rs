@@ -70,7 +70,8 @@ impl AssignorStage {
     fn shown(&self, partitions: &PartitionsByTopic) -> String {
         let name = |id: &TopicId| self.topics.iter().find(|(_, (known, _))| known == id).map_or("?", |(name, _)| name);
         let list = |numbers: &BTreeSet<i32>| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
-        let mut texts: Vec<_> = partitions.iter().map(|(id, numbers)| format!("{}:{}", name(id), list(numbers))).collect();
+        let mut texts: Vec<_> =
+            partitions.iter().map(|(id, numbers)| format!("{}:{}", name(id), list(numbers))).collect();
         texts.sort();
         if texts.is_empty() { "nothing".to_owned() } else { texts.join(" ") }
     }

@@ -78,7 +78,8 @@ impl Builder {
     fn assign_the_rest(&mut self) {
         for topic in self.in_order(|topic| topic.owners.contains(&None)) {
             let place = &self.topics[&topic];
-            let unassigned: Vec<usize> = (0..place.owners.len()).filter(|index| place.owners[*index].is_none()).collect();
+            let unassigned: Vec<usize> =
+                (0..place.owners.len()).filter(|index| place.owners[*index].is_none()).collect();
             let mut balancer = Balancer::new(&place.subscribers, &self.loads);
             for partition in unassigned {
                 let member = balancer.next_least_loaded(&self.loads);
@@ -157,7 +158,11 @@ impl Builder {
 }
 
 /// The next most loaded subscriber that has partitions of this topic to give; those without are left out from then on.
-fn most_loaded_with_any(balancer: &mut Balancer, to_give: &BTreeMap<usize, Vec<usize>>, loads: &[usize]) -> Option<usize> {
+fn most_loaded_with_any(
+    balancer: &mut Balancer,
+    to_give: &BTreeMap<usize, Vec<usize>>,
+    loads: &[usize],
+) -> Option<usize> {
     loop {
         let member = balancer.next_most_loaded(loads)?;
         if to_give.get(&member).is_some_and(|partitions| !partitions.is_empty()) {

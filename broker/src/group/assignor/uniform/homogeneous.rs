@@ -27,7 +27,10 @@ pub(in super::super) fn assign(group: &GroupSpec) -> Result<GroupAssignment, Ass
 }
 
 /// What nobody has, and how many partitions there are.
-fn unassigned_partitions(group: &GroupSpec, topics: &BTreeSet<TopicId>) -> Result<(Vec<(TopicId, i32)>, usize), AssignorError> {
+fn unassigned_partitions(
+    group: &GroupSpec,
+    topics: &BTreeSet<TopicId>,
+) -> Result<(Vec<(TopicId, i32)>, usize), AssignorError> {
     let assigned: BTreeSet<(TopicId, i32)> = group
         .members
         .values()
