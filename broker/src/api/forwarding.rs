@@ -39,6 +39,19 @@ pub fn is_forwarded(api: Api) -> bool {
         | Api::Fetch
         | Api::ListOffsets
         | Api::Metadata
+        | Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::FindCoordinator
+        | Api::JoinGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::SyncGroup
+        | Api::DescribeGroups
+        | Api::ListGroups
+        | Api::DeleteGroups
+        | Api::OffsetDelete
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe
         | Api::ApiVersions
         | Api::InitProducerId
         | Api::OffsetForLeaderEpoch

@@ -39,6 +39,16 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::Fetch => (4, 18),
         Api::ListOffsets => (1, 10),
         Api::Metadata => (0, 13),
+        // Version 10 of OffsetCommit and OffsetFetch (topic ids) is not stable in 4.1.
+        Api::OffsetCommit => (2, 9),
+        Api::OffsetFetch => (1, 9),
+        Api::FindCoordinator => (0, 6),
+        Api::JoinGroup => (0, 9),
+        Api::Heartbeat => (0, 4),
+        Api::LeaveGroup => (0, 5),
+        Api::SyncGroup => (0, 5),
+        Api::DescribeGroups => (0, 6),
+        Api::ListGroups => (0, 5),
         Api::ApiVersions => (0, 4),
         Api::CreateTopics => (2, 7),
         Api::DeleteTopics => (1, 6),
@@ -46,9 +56,11 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::InitProducerId => (0, 5),
         Api::OffsetForLeaderEpoch => (2, 4),
         Api::CreatePartitions => (0, 3),
+        Api::DeleteGroups => (0, 2),
         Api::ElectLeaders => (0, 2),
         Api::IncrementalAlterConfigs => (0, 1),
         Api::AlterPartitionReassignments => (0, 1),
+        Api::OffsetDelete => (0, 0),
         Api::Vote => (0, 2),
         Api::BeginQuorumEpoch => (0, 1),
         Api::EndQuorumEpoch => (0, 1),
@@ -58,6 +70,8 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::BrokerRegistration => (0, 4),
         Api::BrokerHeartbeat => (0, 1),
         Api::AllocateProducerIds => (0, 0),
+        Api::ConsumerGroupHeartbeat => (0, 1),
+        Api::ConsumerGroupDescribe => (0, 1),
         Api::ControllerRegistration => (0, 0),
     };
     VersionRange { lowest, highest }
@@ -84,6 +98,19 @@ pub fn served_by_broker(api: Api) -> bool {
         | Api::Fetch
         | Api::ListOffsets
         | Api::Metadata
+        | Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::FindCoordinator
+        | Api::JoinGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::SyncGroup
+        | Api::DescribeGroups
+        | Api::ListGroups
+        | Api::DeleteGroups
+        | Api::OffsetDelete
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe
         | Api::ApiVersions
         | Api::CreateTopics
         | Api::DeleteTopics
@@ -109,7 +136,24 @@ pub fn served_by_broker(api: Api) -> bool {
 /// Whether a controller's listener serves the API.
 pub fn served_by_controller(api: Api) -> bool {
     match api {
-        Api::Produce | Api::ListOffsets | Api::Metadata | Api::InitProducerId | Api::OffsetForLeaderEpoch => false,
+        Api::Produce
+        | Api::ListOffsets
+        | Api::Metadata
+        | Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::FindCoordinator
+        | Api::JoinGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::SyncGroup
+        | Api::DescribeGroups
+        | Api::ListGroups
+        | Api::DeleteGroups
+        | Api::OffsetDelete
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe
+        | Api::InitProducerId
+        | Api::OffsetForLeaderEpoch => false,
         Api::Fetch
         | Api::ApiVersions
         | Api::CreateTopics

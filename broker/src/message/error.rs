@@ -58,6 +58,8 @@ error_codes! {
     ReplicaNotAvailable = 9, "REPLICA_NOT_AVAILABLE";
     /// A batch is larger than max.message.bytes.
     MessageTooLarge = 10, "MESSAGE_TOO_LARGE";
+    /// An offset's metadata is longer than offset.metadata.max.bytes.
+    OffsetMetadataTooLarge = 12, "OFFSET_METADATA_TOO_LARGE";
     /// The connection broke before a response came.
     NetworkException = 13, "NETWORK_EXCEPTION";
     /// The coordinator is loading its state, or producer ids are on their way.
@@ -76,6 +78,20 @@ error_codes! {
     NotEnoughReplicasAfterAppend = 20, "NOT_ENOUGH_REPLICAS_AFTER_APPEND";
     /// acks is none of −1, 0, 1.
     InvalidRequiredAcks = 21, "INVALID_REQUIRED_ACKS";
+    /// The request is of another generation than the group.
+    IllegalGeneration = 22, "ILLEGAL_GENERATION";
+    /// The member has no protocol type or assignor in common with the others.
+    InconsistentGroupProtocol = 23, "INCONSISTENT_GROUP_PROTOCOL";
+    /// The group id is not legal.
+    InvalidGroupId = 24, "INVALID_GROUP_ID";
+    /// The coordinator knows no such member.
+    UnknownMemberId = 25, "UNKNOWN_MEMBER_ID";
+    /// The session timeout lies outside what the broker allows.
+    InvalidSessionTimeout = 26, "INVALID_SESSION_TIMEOUT";
+    /// The group is rebalancing: the member must join again.
+    RebalanceInProgress = 27, "REBALANCE_IN_PROGRESS";
+    /// The committed offsets do not fit into a record.
+    InvalidCommitOffsetSize = 28, "INVALID_COMMIT_OFFSET_SIZE";
     /// A timestamp lies outside the accepted range.
     InvalidTimestamp = 32, "INVALID_TIMESTAMP";
     /// The version of the request is not supported.
@@ -122,6 +138,10 @@ error_codes! {
     UnknownProducerId = 59, "UNKNOWN_PRODUCER_ID";
     /// A reassignment of the partition is under way.
     ReassignmentInProgress = 60, "REASSIGNMENT_IN_PROGRESS";
+    /// The group has members and cannot be deleted.
+    NonEmptyGroup = 68, "NON_EMPTY_GROUP";
+    /// There is no such group.
+    GroupIdNotFound = 69, "GROUP_ID_NOT_FOUND";
     /// The broker holds no fetch session of that id.
     FetchSessionIdNotFound = 70, "FETCH_SESSION_ID_NOT_FOUND";
     /// The fetch session expects another epoch.
@@ -138,16 +158,26 @@ error_codes! {
     StaleBrokerEpoch = 77, "STALE_BROKER_EPOCH";
     /// The leader's high watermark has not caught up since its election.
     OffsetNotAvailable = 78, "OFFSET_NOT_AVAILABLE";
+    /// The member must join again with the id that it was given (KIP-394).
+    MemberIdRequired = 79, "MEMBER_ID_REQUIRED";
     /// The preferred leader is not available.
     PreferredLeaderNotAvailable = 80, "PREFERRED_LEADER_NOT_AVAILABLE";
+    /// The group is full.
+    GroupMaxSizeReached = 81, "GROUP_MAX_SIZE_REACHED";
+    /// Another member has taken over the static member's id (KIP-345).
+    FencedInstanceId = 82, "FENCED_INSTANCE_ID";
     /// No replica may become leader.
     EligibleLeadersNotAvailable = 83, "ELIGIBLE_LEADERS_NOT_AVAILABLE";
     /// The partition already has the leader that was to be elected.
     ElectionNotNeeded = 84, "ELECTION_NOT_NEEDED";
     /// No reassignment of the partition is under way.
     NoReassignmentInProgress = 85, "NO_REASSIGNMENT_IN_PROGRESS";
+    /// A member of the group is subscribed to the topic.
+    GroupSubscribedToTopic = 86, "GROUP_SUBSCRIBED_TO_TOPIC";
     /// A record breaks the rules of the log.
     InvalidRecord = 87, "INVALID_RECORD";
+    /// An open transaction has offsets of the partition (KIP-447).
+    UnstableOffsetCommit = 88, "UNSTABLE_OFFSET_COMMIT";
     /// A newer instance of the transactional producer exists.
     ProducerFenced = 90, "PRODUCER_FENCED";
     /// The quorum voter set does not contain what the request names.
@@ -176,6 +206,14 @@ error_codes! {
     IneligibleReplica = 107, "INELIGIBLE_REPLICA";
     /// The change was made and brought a new leader with it.
     NewLeaderElected = 108, "NEW_LEADER_ELECTED";
+    /// The member's epoch is not the coordinator's: it must join again (KIP-848).
+    FencedMemberEpoch = 110, "FENCED_MEMBER_EPOCH";
+    /// The static member's id is still in use (KIP-848).
+    UnreleasedInstanceId = 111, "UNRELEASED_INSTANCE_ID";
+    /// The coordinator does not have the assignor (KIP-848).
+    UnsupportedAssignor = 112, "UNSUPPORTED_ASSIGNOR";
+    /// The member's epoch is older than the coordinator's: it must ask again with the new one (KIP-848).
+    StaleMemberEpoch = 113, "STALE_MEMBER_EPOCH";
     /// A broker's registration contradicts itself or another one.
     InvalidRegistration = 119, "INVALID_REGISTRATION";
     /// The transaction must be aborted.
@@ -186,6 +224,8 @@ error_codes! {
     DuplicateVoter = 126, "DUPLICATE_VOTER";
     /// The voter is not in the set.
     VoterNotFound = 127, "VOTER_NOT_FOUND";
+    /// The regular expression cannot be compiled (KIP-848).
+    InvalidRegularExpression = 128, "INVALID_REGULAR_EXPRESSION";
     /// The client should start again from its bootstrap servers.
     RebootstrapRequired = 129, "REBOOTSTRAP_REQUIRED";
 }

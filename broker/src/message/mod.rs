@@ -102,6 +102,24 @@ messages! {
     ListOffsets = 2: ListOffsetsRequest => ListOffsetsResponse,
     /// Brokers, topics, partitions and their leaders.
     Metadata = 3: MetadataRequest => MetadataResponse,
+    /// Remember how far a group has read.
+    OffsetCommit = 8: OffsetCommitRequest => OffsetCommitResponse,
+    /// How far a group has read.
+    OffsetFetch = 9: OffsetFetchRequest => OffsetFetchResponse,
+    /// Which broker coordinates a group or a transactional id.
+    FindCoordinator = 10: FindCoordinatorRequest => FindCoordinatorResponse,
+    /// Come into a group, classic protocol.
+    JoinGroup = 11: JoinGroupRequest => JoinGroupResponse,
+    /// A member of a group lives, classic protocol.
+    Heartbeat = 12: HeartbeatRequest => HeartbeatResponse,
+    /// Leave a group, classic protocol.
+    LeaveGroup = 13: LeaveGroupRequest => LeaveGroupResponse,
+    /// Bring or get the assignment of a generation, classic protocol.
+    SyncGroup = 14: SyncGroupRequest => SyncGroupResponse,
+    /// The state of classic groups.
+    DescribeGroups = 15: DescribeGroupsRequest => DescribeGroupsResponse,
+    /// The groups that a broker coordinates.
+    ListGroups = 16: ListGroupsRequest => ListGroupsResponse,
     /// Which versions of which APIs the other side speaks.
     ApiVersions = 18: ApiVersionsRequest => ApiVersionsResponse,
     /// Create topics.
@@ -114,12 +132,16 @@ messages! {
     OffsetForLeaderEpoch = 23: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse,
     /// Add partitions to a topic.
     CreatePartitions = 37: CreatePartitionsRequest => CreatePartitionsResponse,
+    /// Forget empty groups.
+    DeleteGroups = 42: DeleteGroupsRequest => DeleteGroupsResponse,
     /// Elect preferred or unclean leaders.
     ElectLeaders = 43: ElectLeadersRequest => ElectLeadersResponse,
     /// Change configuration values one by one.
     IncrementalAlterConfigs = 44: IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse,
     /// Move replicas to other brokers.
     AlterPartitionReassignments = 45: AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse,
+    /// Forget a group's offsets.
+    OffsetDelete = 47: OffsetDeleteRequest => OffsetDeleteResponse,
     /// A candidate asks a voter for its vote.
     Vote = 52: VoteRequest => VoteResponse,
     /// A new quorum leader announces itself.
@@ -138,6 +160,10 @@ messages! {
     BrokerHeartbeat = 63: BrokerHeartbeatRequest => BrokerHeartbeatResponse,
     /// A broker asks for a block of producer ids.
     AllocateProducerIds = 67: AllocateProducerIdsRequest => AllocateProducerIdsResponse,
+    /// A member of a KIP-848 group lives, joins, leaves.
+    ConsumerGroupHeartbeat = 68: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse,
+    /// The state of KIP-848 groups.
+    ConsumerGroupDescribe = 69: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse,
     /// A controller registers itself with the active controller.
     ControllerRegistration = 70: ControllerRegistrationRequest => ControllerRegistrationResponse,
 }

@@ -1,7 +1,8 @@
 //! What a version cannot carry: the fields, by API, that come back as their defaults. Everything else comes back as it was.
 
 use crate::ids::{
-    BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerEpoch, ProducerId, TopicId, TopicName, UNKNOWN_OFFSET,
+    BrokerEpoch, DirectoryId, GroupId, LeaderEpoch, MemberId, NodeId, ProducerEpoch, ProducerId, TopicId, TopicName,
+    UNKNOWN_OFFSET,
 };
 use crate::message::*;
 
@@ -42,6 +43,15 @@ pub(super) fn request(mut request: Request, version: i16) -> Request {
                 body.allow_auto_topic_creation = true;
             }
         }
+        Request::FindCoordinator(_)
+        | Request::JoinGroup(_)
+        | Request::SyncGroup(_)
+        | Request::Heartbeat(_)
+        | Request::LeaveGroup(_)
+        | Request::OffsetCommit(_)
+        | Request::OffsetFetch(_)
+        | Request::ListGroups(_)
+        | Request::ConsumerGroupHeartbeat(_) => group_request(&mut request, version),
         Request::ApiVersions(body) if version < 3 => {
             body.client_software_name.clear();
             body.client_software_version.clear();
@@ -153,6 +163,14 @@ pub(super) fn response(mut response: Response, version: i16) -> Response {
             body.partitions.iter_mut().for_each(|partition| partition.leader_epoch = LeaderEpoch::NONE);
         }
         Response::Metadata(body) => metadata_response(body, version),
+        Response::FindCoordinator(_)
+        | Response::JoinGroup(_)
+        | Response::SyncGroup(_)
+        | Response::LeaveGroup(_)
+        | Response::OffsetFetch(_)
+        | Response::ListGroups(_)
+        | Response::DescribeGroups(_)
+        | Response::ConsumerGroupDescribe(_) => group_response(&mut response, version),
         Response::ApiVersions(body) => {
             if version < 3 {
                 body.supported_features.clear();
@@ -240,5 +258,177 @@ fn metadata_response(body: &mut MetadataResponse, version: i16) {
                 partition.leader_epoch = LeaderEpoch::NONE;
             }
         }
+    }
+}
+
+/// What there is one of below a version: the first, or a default where there is none.
+fn one<T>(items: &mut Vec<T>, default: impl FnOnce() -> T) {
+    items.truncate(1);
+    if items.is_empty() {
+        items.push(default());
+    }
+}
+
+fn group_request(request: &mut Request, version: i16) {
+    match request {
+        Request::FindCoordinator(body) => {
+            if version < 1 {
+                body.kind = CoordinatorKind::Group;
+            }
+            if version < 4 {
+                one(&mut body.keys, String::new);
+            }
+        }
+        Request::JoinGroup(body) => {
+            if version < 1 {
+                body.rebalance_timeout_ms = body.session_timeout_ms;
+            }
+            if version < 5 {
+                body.instance = None;
+            }
+            if version < 8 {
+                body.reason = None;
+            }
+        }
+        Request::SyncGroup(body) => {
+            if version < 3 {
+                body.instance = None;
+            }
+            if version < 5 {
+                (body.protocol_type, body.protocol_name) = (None, None);
+            }
+        }
+        Request::Heartbeat(body) if version < 3 => body.instance = None,
+        Request::LeaveGroup(body) => {
+            if version < 3 {
+                let nobody = || LeavingMember { member: MemberId::default(), instance: None, reason: None };
+                one(&mut body.members, nobody);
+                body.members[0].instance = None;
+            }
+            if version < 5 {
+                body.members.iter_mut().for_each(|member| member.reason = None);
+            }
+        }
+        Request::OffsetCommit(body) => {
+            if version >= 5 {
+                body.retention_time_ms = -1;
+            }
+            if version < 6 {
+                body.partitions.iter_mut().for_each(|partition| partition.leader_epoch = LeaderEpoch::NONE);
+            }
+            if version < 7 {
+                body.instance = None;
+            }
+        }
+        Request::OffsetFetch(body) => offset_fetch_request(body, version),
+        Request::ListGroups(body) => {
+            if version < 4 {
+                body.states.clear();
+            }
+            if version < 5 {
+                body.types.clear();
+            }
+        }
+        Request::ConsumerGroupHeartbeat(body) if version < 1 => body.subscribed_topic_regex = None,
+        _ => {}
+    }
+}
+
+fn offset_fetch_request(body: &mut OffsetFetchRequest, version: i16) {
+    if version < 7 {
+        body.require_stable = false;
+    }
+    if version < 8 {
+        let nothing = || OffsetFetchGroup {
+            group: GroupId::default(),
+            member: None,
+            member_epoch: -1,
+            // An array that nobody set is empty.
+            partitions: Some(Vec::new()),
+        };
+        one(&mut body.groups, nothing);
+    }
+    for group in &mut body.groups {
+        if version < 2 {
+            group.partitions.get_or_insert_default();
+        }
+        if version < 9 {
+            (group.member, group.member_epoch) = (None, -1);
+        }
+    }
+}
+
+fn group_response(response: &mut Response, version: i16) {
+    match response {
+        Response::FindCoordinator(body) if version < 4 => {
+            let nothing =
+                || FoundCoordinator { key: String::new(), error: ErrorCode::None, error_message: None, node: None };
+            one(&mut body.coordinators, nothing);
+            body.coordinators[0].key.clear();
+            if version < 1 {
+                body.coordinators[0].error_message = None;
+            }
+        }
+        Response::JoinGroup(body) => {
+            if version < 5 {
+                body.members.iter_mut().for_each(|member| member.instance = None);
+            }
+            if version < 7 {
+                body.protocol_type = None;
+                body.protocol_name.get_or_insert_default();
+            }
+            if version < 9 {
+                body.skip_assignment = false;
+            }
+        }
+        Response::SyncGroup(body) if version < 5 => (body.protocol_type, body.protocol_name) = (None, None),
+        Response::LeaveGroup(body) if version < 3 => {
+            let first = body.members.iter().map(|member| member.error).find(|error| !error.is_none());
+            if body.error.is_none() {
+                body.error = first.unwrap_or_default();
+            }
+            body.members.clear();
+        }
+        Response::OffsetFetch(body) if version < 8 => {
+            let nothing = || OffsetFetchGroupResponse {
+                group: GroupId::default(),
+                error: ErrorCode::None,
+                partitions: Vec::new(),
+            };
+            one(&mut body.groups, nothing);
+            let group = &mut body.groups[0];
+            group.group = GroupId::default();
+            if version < 2 {
+                group.error = ErrorCode::None;
+            }
+            if version < 5 {
+                group.partitions.iter_mut().for_each(|partition| partition.leader_epoch = LeaderEpoch::NONE);
+            }
+        }
+        Response::ListGroups(body) => {
+            for group in &mut body.groups {
+                if version < 4 {
+                    group.state.clear();
+                }
+                if version < 5 {
+                    group.group_type.clear();
+                }
+            }
+        }
+        Response::DescribeGroups(body) => {
+            for group in &mut body.groups {
+                if version < 4 {
+                    group.members.iter_mut().for_each(|member| member.instance = None);
+                }
+                if version < 6 {
+                    group.error_message = None;
+                }
+            }
+        }
+        Response::ConsumerGroupDescribe(body) if version < 1 => {
+            let members = body.groups.iter_mut().flat_map(|group| &mut group.members);
+            members.for_each(|member| member.member_type = -1);
+        }
+        _ => {}
     }
 }

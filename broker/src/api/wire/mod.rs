@@ -95,6 +95,9 @@ mod carried;
 mod common;
 mod controller;
 mod fetch;
+mod group;
+#[cfg(test)]
+mod group_samples;
 mod metadata;
 mod offsets;
 mod produce;
@@ -116,6 +119,25 @@ pub fn encode_request(request: &Request, version: i16, correlation_id: Correlati
         Request::Fetch(body) => RequestKind::Fetch(fetch::fetch_request(body, version)),
         Request::ListOffsets(body) => RequestKind::ListOffsets(offsets::list_offsets_request(body, version)),
         Request::Metadata(body) => RequestKind::Metadata(metadata::metadata_request(body, version)),
+        Request::OffsetCommit(body) => RequestKind::OffsetCommit(group::offsets::offset_commit_request(body, version)),
+        Request::OffsetFetch(body) => RequestKind::OffsetFetch(group::offsets::offset_fetch_request(body, version)),
+        Request::FindCoordinator(body) => {
+            RequestKind::FindCoordinator(group::coordinator::find_coordinator_request(body, version))
+        }
+        Request::JoinGroup(body) => RequestKind::JoinGroup(group::classic::join_group_request(body, version)),
+        Request::Heartbeat(body) => RequestKind::Heartbeat(group::classic::heartbeat_request(body, version)),
+        Request::LeaveGroup(body) => RequestKind::LeaveGroup(group::classic::leave_group_request(body, version)),
+        Request::SyncGroup(body) => RequestKind::SyncGroup(group::classic::sync_group_request(body, version)),
+        Request::DescribeGroups(body) => RequestKind::DescribeGroups(group::admin::describe_groups_request(body)),
+        Request::ListGroups(body) => RequestKind::ListGroups(group::admin::list_groups_request(body, version)),
+        Request::DeleteGroups(body) => RequestKind::DeleteGroups(group::admin::delete_groups_request(body)),
+        Request::OffsetDelete(body) => RequestKind::OffsetDelete(group::offsets::offset_delete_request(body)),
+        Request::ConsumerGroupHeartbeat(body) => {
+            RequestKind::ConsumerGroupHeartbeat(group::consumer::consumer_group_heartbeat_request(body, version))
+        }
+        Request::ConsumerGroupDescribe(body) => {
+            RequestKind::ConsumerGroupDescribe(group::consumer::consumer_group_describe_request(body))
+        }
         Request::ApiVersions(body) => RequestKind::ApiVersions(metadata::api_versions_request(body, version)),
         Request::CreateTopics(body) => RequestKind::CreateTopics(admin::create_topics_request(body)),
         Request::DeleteTopics(body) => RequestKind::DeleteTopics(admin::delete_topics_request(body, version)),
@@ -173,6 +195,21 @@ pub fn decode_request(message: &Message) -> Result<Request, WireError> {
         RequestKind::Fetch(body) => fetch::read_fetch_request(body, version)?.into(),
         RequestKind::ListOffsets(body) => offsets::read_list_offsets_request(body)?.into(),
         RequestKind::Metadata(body) => metadata::read_metadata_request(body, version)?.into(),
+        RequestKind::OffsetCommit(body) => group::offsets::read_offset_commit_request(body).into(),
+        RequestKind::OffsetFetch(body) => group::offsets::read_offset_fetch_request(body, version).into(),
+        RequestKind::FindCoordinator(body) => group::coordinator::read_find_coordinator_request(body, version)?.into(),
+        RequestKind::JoinGroup(body) => group::classic::read_join_group_request(body, version).into(),
+        RequestKind::Heartbeat(body) => group::classic::read_heartbeat_request(body).into(),
+        RequestKind::LeaveGroup(body) => group::classic::read_leave_group_request(body, version).into(),
+        RequestKind::SyncGroup(body) => group::classic::read_sync_group_request(body).into(),
+        RequestKind::DescribeGroups(body) => group::admin::read_describe_groups_request(body).into(),
+        RequestKind::ListGroups(body) => group::admin::read_list_groups_request(body).into(),
+        RequestKind::DeleteGroups(body) => group::admin::read_delete_groups_request(body).into(),
+        RequestKind::OffsetDelete(body) => group::offsets::read_offset_delete_request(body).into(),
+        RequestKind::ConsumerGroupHeartbeat(body) => {
+            group::consumer::read_consumer_group_heartbeat_request(body).into()
+        }
+        RequestKind::ConsumerGroupDescribe(body) => group::consumer::read_consumer_group_describe_request(body).into(),
         RequestKind::ApiVersions(body) => metadata::read_api_versions_request(body).into(),
         RequestKind::CreateTopics(body) => admin::read_create_topics_request(body)?.into(),
         RequestKind::DeleteTopics(body) => admin::read_delete_topics_request(body, version)?.into(),
@@ -212,6 +249,27 @@ pub fn encode_response(response: &Response, version: i16, correlation_id: Correl
         Response::Fetch(body) => ResponseKind::Fetch(fetch::fetch_response(body, version)),
         Response::ListOffsets(body) => ResponseKind::ListOffsets(offsets::list_offsets_response(body, version)),
         Response::Metadata(body) => ResponseKind::Metadata(metadata::metadata_response(body, version)),
+        Response::OffsetCommit(body) => ResponseKind::OffsetCommit(group::offsets::offset_commit_response(body)),
+        Response::OffsetFetch(body) => ResponseKind::OffsetFetch(group::offsets::offset_fetch_response(body, version)),
+        Response::FindCoordinator(body) => {
+            ResponseKind::FindCoordinator(group::coordinator::find_coordinator_response(body, version))
+        }
+        Response::JoinGroup(body) => ResponseKind::JoinGroup(group::classic::join_group_response(body, version)),
+        Response::Heartbeat(body) => ResponseKind::Heartbeat(group::classic::heartbeat_response(body)),
+        Response::LeaveGroup(body) => ResponseKind::LeaveGroup(group::classic::leave_group_response(body, version)),
+        Response::SyncGroup(body) => ResponseKind::SyncGroup(group::classic::sync_group_response(body, version)),
+        Response::DescribeGroups(body) => {
+            ResponseKind::DescribeGroups(group::admin::describe_groups_response(body, version))
+        }
+        Response::ListGroups(body) => ResponseKind::ListGroups(group::admin::list_groups_response(body, version)),
+        Response::DeleteGroups(body) => ResponseKind::DeleteGroups(group::admin::delete_groups_response(body)),
+        Response::OffsetDelete(body) => ResponseKind::OffsetDelete(group::offsets::offset_delete_response(body)),
+        Response::ConsumerGroupHeartbeat(body) => {
+            ResponseKind::ConsumerGroupHeartbeat(group::consumer::consumer_group_heartbeat_response(body))
+        }
+        Response::ConsumerGroupDescribe(body) => {
+            ResponseKind::ConsumerGroupDescribe(group::consumer::consumer_group_describe_response(body, version))
+        }
         Response::ApiVersions(body) => ResponseKind::ApiVersions(metadata::api_versions_response(body, version)),
         Response::CreateTopics(body) => ResponseKind::CreateTopics(admin::create_topics_response(body, version)),
         Response::DeleteTopics(body) => ResponseKind::DeleteTopics(admin::delete_topics_response(body, version)),
@@ -265,6 +323,25 @@ pub fn decode_response(message: &Message) -> Result<Response, WireError> {
         ResponseKind::Fetch(body) => fetch::read_fetch_response(body)?.into(),
         ResponseKind::ListOffsets(body) => offsets::read_list_offsets_response(body).into(),
         ResponseKind::Metadata(body) => metadata::read_metadata_response(body)?.into(),
+        ResponseKind::OffsetCommit(body) => group::offsets::read_offset_commit_response(body).into(),
+        ResponseKind::OffsetFetch(body) => group::offsets::read_offset_fetch_response(body, version).into(),
+        ResponseKind::FindCoordinator(body) => {
+            group::coordinator::read_find_coordinator_response(body, version)?.into()
+        }
+        ResponseKind::JoinGroup(body) => group::classic::read_join_group_response(body).into(),
+        ResponseKind::Heartbeat(body) => group::classic::read_heartbeat_response(body).into(),
+        ResponseKind::LeaveGroup(body) => group::classic::read_leave_group_response(body).into(),
+        ResponseKind::SyncGroup(body) => group::classic::read_sync_group_response(body).into(),
+        ResponseKind::DescribeGroups(body) => group::admin::read_describe_groups_response(body).into(),
+        ResponseKind::ListGroups(body) => group::admin::read_list_groups_response(body).into(),
+        ResponseKind::DeleteGroups(body) => group::admin::read_delete_groups_response(body).into(),
+        ResponseKind::OffsetDelete(body) => group::offsets::read_offset_delete_response(body).into(),
+        ResponseKind::ConsumerGroupHeartbeat(body) => {
+            group::consumer::read_consumer_group_heartbeat_response(body).into()
+        }
+        ResponseKind::ConsumerGroupDescribe(body) => {
+            group::consumer::read_consumer_group_describe_response(body).into()
+        }
         ResponseKind::ApiVersions(body) => metadata::read_api_versions_response(body).into(),
         ResponseKind::CreateTopics(body) => admin::read_create_topics_response(body).into(),
         ResponseKind::DeleteTopics(body) => admin::read_delete_topics_response(body).into(),

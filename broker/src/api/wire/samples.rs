@@ -22,12 +22,12 @@ impl<'a> Source<'a> {
         self.entropy.next().copied().unwrap_or(0)
     }
 
-    fn flag(&mut self) -> bool {
+    pub(super) fn flag(&mut self) -> bool {
         self.byte() & 1 == 1
     }
 
     /// Small numbers mostly, extremes sometimes.
-    fn long(&mut self) -> i64 {
+    pub(super) fn long(&mut self) -> i64 {
         match self.byte() {
             255 => i64::MAX,
             254 => i64::MIN,
@@ -37,7 +37,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn int(&mut self) -> i32 {
+    pub(super) fn int(&mut self) -> i32 {
         match self.byte() {
             255 => i32::MAX,
             254 => i32::MIN,
@@ -55,7 +55,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         let length = self.byte() % 6;
         (0..length).map(|_| char::from(b'a' + self.byte() % 26)).chain((length == 5).then_some('é')).collect()
     }
@@ -67,17 +67,17 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn bytes(&mut self) -> Bytes {
+    pub(super) fn bytes(&mut self) -> Bytes {
         let length = self.byte() % 10;
         (0..length).map(|_| self.byte()).collect()
     }
 
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(super) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let length = self.byte() % 4;
         (0..length).map(|_| item(self)).collect()
     }
 
-    fn maybe<T>(&mut self, item: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(super) fn maybe<T>(&mut self, item: impl FnOnce(&mut Self) -> T) -> Option<T> {
         self.flag().then(|| item(self))
     }
 
@@ -85,7 +85,7 @@ impl<'a> Source<'a> {
         NodeId(self.int())
     }
 
-    fn leader_epoch(&mut self) -> LeaderEpoch {
+    pub(super) fn leader_epoch(&mut self) -> LeaderEpoch {
         LeaderEpoch(self.int())
     }
 
@@ -93,15 +93,15 @@ impl<'a> Source<'a> {
         BrokerEpoch(self.long())
     }
 
-    fn topic(&mut self) -> TopicName {
+    pub(super) fn topic(&mut self) -> TopicName {
         TopicName::new(["orders", "payments", ""][usize::from(self.byte() % 3)])
     }
 
-    fn topic_id(&mut self) -> TopicId {
+    pub(super) fn topic_id(&mut self) -> TopicId {
         TopicId(self.uuid())
     }
 
-    fn partition(&mut self) -> TopicPartition {
+    pub(super) fn partition(&mut self) -> TopicPartition {
         TopicPartition { topic: self.topic(), partition: self.int() }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Source<'a> {
         ReplicaKey { id: self.node(), directory_id: self.directory() }
     }
 
-    fn endpoint(&mut self) -> Endpoint {
+    pub(super) fn endpoint(&mut self) -> Endpoint {
         let host: Arc<str> = Arc::from(self.text());
         Endpoint { host, port: u16::from(self.byte()) * 257 }
     }
@@ -137,7 +137,7 @@ impl<'a> Source<'a> {
         self.flag().then_some(hint).filter(|hint| hint.leader.is_some() || hint.epoch.is_some())
     }
 
-    fn error(&mut self) -> ErrorCode {
+    pub(super) fn error(&mut self) -> ErrorCode {
         // Codes that Trial does not know read as UNKNOWN_SERVER_ERROR.
         ErrorCode::from_code(i16::from(self.byte()))
     }
@@ -208,6 +208,19 @@ impl<'a> Source<'a> {
                 MetadataRequest { topics: self.maybe(|s| s.list(Self::topic)), allow_auto_topic_creation: self.flag() }
                     .into()
             }
+            Api::OffsetCommit
+            | Api::OffsetFetch
+            | Api::FindCoordinator
+            | Api::JoinGroup
+            | Api::Heartbeat
+            | Api::LeaveGroup
+            | Api::SyncGroup
+            | Api::DescribeGroups
+            | Api::ListGroups
+            | Api::DeleteGroups
+            | Api::OffsetDelete
+            | Api::ConsumerGroupHeartbeat
+            | Api::ConsumerGroupDescribe => self.group_request(api),
             Api::ApiVersions => {
                 ApiVersionsRequest { client_software_name: self.text(), client_software_version: self.text() }.into()
             }
@@ -439,6 +452,19 @@ impl<'a> Source<'a> {
             }
             .into(),
             Api::Metadata => self.metadata_response().into(),
+            Api::OffsetCommit
+            | Api::OffsetFetch
+            | Api::FindCoordinator
+            | Api::JoinGroup
+            | Api::Heartbeat
+            | Api::LeaveGroup
+            | Api::SyncGroup
+            | Api::DescribeGroups
+            | Api::ListGroups
+            | Api::DeleteGroups
+            | Api::OffsetDelete
+            | Api::ConsumerGroupHeartbeat
+            | Api::ConsumerGroupDescribe => self.group_response(api),
             Api::ApiVersions => ApiVersionsResponse {
                 error: self.error(),
                 api_keys: self.list(|s| (s.short(), s.short(), s.short())),
