@@ -54,6 +54,7 @@ pub mod context;
 pub mod controller;
 pub mod effects;
 pub mod event;
+mod flexible;
 pub mod group;
 pub mod ids;
 pub mod input;

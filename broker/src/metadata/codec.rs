@@ -10,8 +10,8 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::flexible::{Decoded, Reader, RecordDecodeError, Tags, Writer};
 use super::{MetadataRecord, PartitionChange, PartitionRegistration};
+use crate::flexible::{Decoded, Reader, RecordDecodeError, Tags, Writer};
 use crate::ids::{BrokerEpoch, DirectoryId, IncarnationId, LeaderEpoch, NodeId, PartitionEpoch, TopicId, TopicName};
 use crate::message::{ConfigResource, LeaderRecoveryState};
 

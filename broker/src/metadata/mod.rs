@@ -4,7 +4,6 @@
 //! and none of them owns it.
 
 mod codec;
-mod flexible;
 mod image;
 mod record;
 mod registration;
@@ -13,7 +12,7 @@ mod transactions;
 #[cfg(test)]
 mod tests;
 
-pub use flexible::RecordDecodeError;
+pub use crate::flexible::RecordDecodeError;
 pub use image::*;
 pub use record::*;
 pub use registration::*;

@@ -5,7 +5,11 @@
 //! its partition's records, so that a new leader knows what the old one answered.
 //! Kafka's names are kept (`GroupCoordinatorRecordHelpers`, `CoordinatorRecordType`).
 
+mod codec;
+
 use bytes::Bytes;
+
+pub use codec::GroupRecordError;
 
 use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, TopicId, TopicPartition};
 use crate::message::PartitionsByTopic;

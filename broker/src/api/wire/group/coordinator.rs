@@ -9,7 +9,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::super::WireError;
 use super::super::common::{broker, read_broker, read_endpoint, text};
-use super::{maybe_text, maybe_text_since, read_maybe_text, read_texts, texts};
+use super::{maybe_text, read_maybe_text, read_texts, texts};
 use crate::ids::{Endpoint, NodeId};
 use crate::message::{CoordinatorKind, ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, FoundCoordinator};
 
@@ -82,8 +82,10 @@ pub(in super::super) fn find_coordinator_response(
     let found = response.coordinators.first();
     let (node, host, port) = node_fields(found.map_or(&None, |found| &found.node));
     let body = body.with_node_id(node).with_host(host).with_port(port);
-    let Some(found) = found else { return body };
-    body.with_error_code(found.error.code()).with_error_message(maybe_text_since(1, version, &found.error_message))
+    // Version 0 has no message; the codec then holds the empty text.
+    let message = found.and_then(|found| maybe_text(&found.error_message));
+    let message = if version >= 1 { message } else { Some(StrBytes::default()) };
+    body.with_error_code(found.map_or(ErrorCode::None, |found| found.error).code()).with_error_message(message)
 }
 
 pub(in super::super) fn read_find_coordinator_response(
@@ -94,7 +96,7 @@ pub(in super::super) fn read_find_coordinator_response(
         let found = FoundCoordinator {
             key: String::new(),
             error: ErrorCode::from_code(body.error_code),
-            error_message: read_maybe_text(&body.error_message),
+            error_message: read_maybe_text(&body.error_message).filter(|_| version >= 1),
             node: read_node(body.node_id, &body.host, body.port)?,
         };
         return Ok(FindCoordinatorResponse { coordinators: vec![found] });

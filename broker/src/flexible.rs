@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use crate::ids::{DirectoryId, Endpoint, NodeId};
 
-/// Why bytes are not a metadata record that this version knows.
+/// Why bytes are not a record that this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordDecodeError {
     /// The bytes end inside a field.
     Truncated,
-    /// The frame version is not 1.
+    /// The frame version of a metadata record is not 1.
     UnknownFrame(u32),
-    /// A record type that Trial does not use (access control, quotas, tokens, …).
+    /// A metadata record type that Trial does not use (access control, quotas, tokens, …).
     UnknownType(u32),
     /// A version of a known type that Kafka 4.1 does not define.
     UnknownVersion(u32, u32),
@@ -43,20 +43,20 @@ impl std::fmt::Display for RecordDecodeError {
 impl std::error::Error for RecordDecodeError {}
 
 /// What was read, or why it could not be.
-pub(super) type Decoded<T> = Result<T, RecordDecodeError>;
+pub(crate) type Decoded<T> = Result<T, RecordDecodeError>;
 
 /// Fields on their way into bytes.
 #[derive(Default)]
-pub(super) struct Writer {
-    pub(super) bytes: BytesMut,
+pub(crate) struct Writer {
+    pub(crate) bytes: BytesMut,
 }
 
 /// Tagged fields, gathered in ascending order of their tags.
 #[derive(Default)]
-pub(super) struct Tags(Vec<(u32, BytesMut)>);
+pub(crate) struct Tags(Vec<(u32, BytesMut)>);
 
 impl Tags {
-    pub(super) fn add(&mut self, tag: u32, write: impl FnOnce(&mut Writer)) {
+    pub(crate) fn add(&mut self, tag: u32, write: impl FnOnce(&mut Writer)) {
         let mut field = Writer::default();
         write(&mut field);
         self.0.push((tag, field.bytes));
@@ -64,7 +64,7 @@ impl Tags {
 }
 
 impl Writer {
-    pub(super) fn uvarint(&mut self, mut value: u32) {
+    pub(crate) fn uvarint(&mut self, mut value: u32) {
         while value >= 0x80 {
             self.bytes.put_u8((value & 0x7f) as u8 | 0x80);
             value >>= 7;
@@ -73,38 +73,38 @@ impl Writer {
     }
 
     /// A compact length: one more than the count, so that 0 can stand for null.
-    pub(super) fn length(&mut self, count: usize) {
+    pub(crate) fn length(&mut self, count: usize) {
         self.uvarint(count as u32 + 1);
     }
 
-    pub(super) fn boolean(&mut self, value: bool) {
+    pub(crate) fn boolean(&mut self, value: bool) {
         self.bytes.put_u8(u8::from(value));
     }
 
-    pub(super) fn uuid(&mut self, id: Uuid) {
+    pub(crate) fn uuid(&mut self, id: Uuid) {
         self.bytes.put_slice(id.as_bytes());
     }
 
-    pub(super) fn string(&mut self, text: &str) {
+    pub(crate) fn string(&mut self, text: &str) {
         self.length(text.len());
         self.bytes.put_slice(text.as_bytes());
     }
 
-    pub(super) fn nullable_string(&mut self, text: Option<&str>) {
+    pub(crate) fn nullable_string(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.string(text),
             None => self.uvarint(0),
         }
     }
 
-    pub(super) fn nodes(&mut self, nodes: &[NodeId]) {
+    pub(crate) fn nodes(&mut self, nodes: &[NodeId]) {
         self.length(nodes.len());
         for node in nodes {
             self.bytes.put_i32(node.0);
         }
     }
 
-    pub(super) fn directories(&mut self, directories: &[DirectoryId]) {
+    pub(crate) fn directories(&mut self, directories: &[DirectoryId]) {
         self.length(directories.len());
         for directory in directories {
             self.uuid(directory.0);
@@ -112,7 +112,7 @@ impl Writer {
     }
 
     /// Simplified: Trial knows one listener a process, so its name is made from the role.
-    pub(super) fn endpoints(&mut self, endpoints: &[Endpoint], listener: &str) {
+    pub(crate) fn endpoints(&mut self, endpoints: &[Endpoint], listener: &str) {
         self.length(endpoints.len());
         for (index, endpoint) in endpoints.iter().enumerate() {
             let name = if index == 0 { listener.to_owned() } else { format!("{listener}-{index}") };
@@ -124,7 +124,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn features(&mut self, features: &[(String, i16, i16)]) {
+    pub(crate) fn features(&mut self, features: &[(String, i16, i16)]) {
         self.length(features.len());
         for (name, lowest, highest) in features {
             self.string(name);
@@ -134,7 +134,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn tags(&mut self, tags: Tags) {
+    pub(crate) fn tags(&mut self, tags: Tags) {
         self.uvarint(tags.0.len() as u32);
         for (tag, field) in tags.0 {
             self.uvarint(tag);
@@ -145,50 +145,50 @@ impl Writer {
 }
 
 /// Fields on their way out of bytes.
-pub(super) struct Reader<'a> {
-    pub(super) bytes: &'a [u8],
+pub(crate) struct Reader<'a> {
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn take(&mut self, count: usize) -> Decoded<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: usize) -> Decoded<&'a [u8]> {
         let (head, rest) = self.bytes.split_at_checked(count).ok_or(RecordDecodeError::Truncated)?;
         self.bytes = rest;
         Ok(head)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
         self.take(N)?.try_into().map_err(|_| RecordDecodeError::Truncated)
     }
 
-    pub(super) fn i8(&mut self) -> Decoded<i8> {
+    pub(crate) fn i8(&mut self) -> Decoded<i8> {
         self.array().map(i8::from_be_bytes)
     }
 
-    pub(super) fn i16(&mut self) -> Decoded<i16> {
+    pub(crate) fn i16(&mut self) -> Decoded<i16> {
         self.array().map(i16::from_be_bytes)
     }
 
-    pub(super) fn i32(&mut self) -> Decoded<i32> {
+    pub(crate) fn i32(&mut self) -> Decoded<i32> {
         self.array().map(i32::from_be_bytes)
     }
 
-    pub(super) fn i64(&mut self) -> Decoded<i64> {
+    pub(crate) fn i64(&mut self) -> Decoded<i64> {
         self.array().map(i64::from_be_bytes)
     }
 
-    pub(super) fn boolean(&mut self) -> Decoded<bool> {
+    pub(crate) fn boolean(&mut self) -> Decoded<bool> {
         Ok(self.i8()? != 0)
     }
 
-    pub(super) fn node(&mut self) -> Decoded<NodeId> {
+    pub(crate) fn node(&mut self) -> Decoded<NodeId> {
         self.i32().map(NodeId)
     }
 
-    pub(super) fn uuid(&mut self) -> Decoded<Uuid> {
+    pub(crate) fn uuid(&mut self) -> Decoded<Uuid> {
         self.array().map(Uuid::from_bytes)
     }
 
-    pub(super) fn uvarint(&mut self) -> Decoded<u32> {
+    pub(crate) fn uvarint(&mut self) -> Decoded<u32> {
         let mut value: u32 = 0;
         for shift in (0..35).step_by(7) {
             let byte = self.array::<1>()?[0];
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         Err(RecordDecodeError::Malformed("a varint"))
     }
 
-    pub(super) fn nullable_string(&mut self) -> Decoded<Option<String>> {
+    pub(crate) fn nullable_string(&mut self) -> Decoded<Option<String>> {
         let length = self.uvarint()?;
         if length == 0 {
             return Ok(None);
@@ -211,12 +211,12 @@ impl<'a> Reader<'a> {
             .map_err(|_| RecordDecodeError::Malformed("a string"))
     }
 
-    pub(super) fn string(&mut self) -> Decoded<String> {
+    pub(crate) fn string(&mut self) -> Decoded<String> {
         self.nullable_string()?.ok_or(RecordDecodeError::Malformed("a string"))
     }
 
     /// A compact array; the count is not trusted for allocation, only the bytes behind it are.
-    pub(super) fn nullable_array<T>(
+    pub(crate) fn nullable_array<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Decoded<T>,
     ) -> Decoded<Option<Vec<T>>> {
@@ -231,23 +231,23 @@ impl<'a> Reader<'a> {
         Ok(Some(items))
     }
 
-    pub(super) fn nullable_nodes(&mut self) -> Decoded<Option<Vec<NodeId>>> {
+    pub(crate) fn nullable_nodes(&mut self) -> Decoded<Option<Vec<NodeId>>> {
         self.nullable_array(Self::node)
     }
 
-    pub(super) fn nodes(&mut self) -> Decoded<Vec<NodeId>> {
+    pub(crate) fn nodes(&mut self) -> Decoded<Vec<NodeId>> {
         self.nullable_nodes()?.ok_or(RecordDecodeError::Malformed("a list of nodes"))
     }
 
-    pub(super) fn nullable_directories(&mut self) -> Decoded<Option<Vec<DirectoryId>>> {
+    pub(crate) fn nullable_directories(&mut self) -> Decoded<Option<Vec<DirectoryId>>> {
         self.nullable_array(|r| r.uuid().map(DirectoryId))
     }
 
-    pub(super) fn directories(&mut self) -> Decoded<Vec<DirectoryId>> {
+    pub(crate) fn directories(&mut self) -> Decoded<Vec<DirectoryId>> {
         self.nullable_directories()?.ok_or(RecordDecodeError::Malformed("a list of directories"))
     }
 
-    pub(super) fn endpoints(&mut self) -> Decoded<Vec<Endpoint>> {
+    pub(crate) fn endpoints(&mut self) -> Decoded<Vec<Endpoint>> {
         let endpoints = self.nullable_array(|r| {
             r.string()?; // the listener's name
             let host = r.string()?;
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         endpoints.ok_or(RecordDecodeError::Malformed("a list of endpoints"))
     }
 
-    pub(super) fn features(&mut self) -> Decoded<Vec<(String, i16, i16)>> {
+    pub(crate) fn features(&mut self) -> Decoded<Vec<(String, i16, i16)>> {
         let features = self.nullable_array(|r| {
             let feature = (r.string()?, r.i16()?, r.i16()?);
             r.tags(|_, _| Ok(()))?;
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The only tagged field of the transaction records: a text, empty if absent.
-    pub(super) fn optional_text(&mut self) -> Decoded<String> {
+    pub(crate) fn optional_text(&mut self) -> Decoded<String> {
         let mut text = String::new();
         self.tags(|tag, field| {
             if tag == 0 {
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads tagged fields; each is handed on with exactly its own bytes. Unknown tags are skipped.
-    pub(super) fn tags(&mut self, mut read: impl FnMut(u32, &mut Reader<'_>) -> Decoded<()>) -> Decoded<()> {
+    pub(crate) fn tags(&mut self, mut read: impl FnMut(u32, &mut Reader<'_>) -> Decoded<()>) -> Decoded<()> {
         for _ in 0..self.uvarint()? {
             let tag = self.uvarint()?;
             let size = self.uvarint()? as usize;
