@@ -307,8 +307,13 @@ impl MetadataLog {
     /// Deletes what newer snapshots make superfluous, the oldest first, while there is too much
     /// or it is too old. The newest snapshot always stays.
     ///
+    /// What fails ends nothing: Kafka logs it, and tries again at the next cleaning
+    /// (`RaftMetadataLogCleanerManager.maybeClean`). So it is with a snapshot that does not tell its age, and with a start
+    /// behind the high watermark, which a process does not know before its first fetch.
+    ///
     /// # Errors
-    /// The disk's; an input/output error where a snapshot does not tell its age: Kafka's quorum thread ends over it.
+    /// The disk's, where files could not be changed: Kafka takes the directory for failed, and its quorum thread ends over
+    /// the next append.
     pub(super) fn clean(&mut self, ctx: &mut Context) -> StorageResult<()> {
         while self.snapshots.len() >= 2 {
             let mut oldest_two = self.snapshots.values().copied();
@@ -317,7 +322,7 @@ impl MetadataLog {
             let total = (snapshot_bytes + self.log.size_bytes()) as i64;
             let too_large = self.retention_bytes >= 0 && total > self.retention_bytes;
             let too_old = match self.retention_ms {
-                Some(retention) if !too_large => self.age_ms(ctx, oldest.id)? > retention,
+                Some(retention) if !too_large => self.age_ms(ctx, oldest.id).is_some_and(|age| age > retention),
                 Some(_) | None => false,
             };
             if !(too_large || too_old) || !self.delete_before(ctx, next.id)? {
@@ -327,16 +332,17 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// How long ago the last record in a snapshot was appended, in milliseconds.
-    fn age_ms(&self, ctx: &mut Context, id: SnapshotId) -> StorageResult<i64> {
-        let bytes = self.read_snapshot(ctx, id)?;
-        let timestamp = snapshots::last_contained_timestamp(&bytes).ok_or(StorageError::InputOutput)?;
-        Ok(ctx.now.wall.millis() - timestamp)
+    /// How long ago the last record in a snapshot was appended, in milliseconds; none if the file does not say.
+    fn age_ms(&self, ctx: &mut Context, id: SnapshotId) -> Option<i64> {
+        let bytes = self.read_snapshot(ctx, id).ok()?;
+        Some(ctx.now.wall.millis() - snapshots::last_contained_timestamp(&bytes)?)
     }
 
-    /// Lets the log start at an existing snapshot. Answers whether anything went.
+    /// Lets the log start at an existing snapshot. Answers whether anything went: nothing does while the snapshot ends behind
+    /// the high watermark.
     pub(super) fn delete_before(&mut self, ctx: &mut Context, id: SnapshotId) -> StorageResult<bool> {
-        let allowed = self.has_snapshot(id) && self.start_offset() < id.end_offset;
+        let is_committed = id.end_offset <= self.log.high_watermark();
+        let allowed = self.has_snapshot(id) && self.start_offset() < id.end_offset && is_committed;
         if !allowed || !self.log.increment_log_start_offset(ctx, id.end_offset, LogStartReason::Snapshot)? {
             return Ok(false);
         }

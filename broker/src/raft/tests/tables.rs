@@ -23,7 +23,7 @@ use crate::raft::state::{Candidate, Follower, Prospective, Resigned, State, Unat
 use crate::raft::transitions::initial_state;
 use crate::raft::voters::VoterSet;
 use crate::record::BatchBuilder;
-use crate::time::{Now, Time};
+use crate::time::{Now, Time, WallTime};
 
 fn key(id: i32) -> ReplicaKey {
     voter(id).replica
@@ -299,6 +299,47 @@ fn log_with(batches: &[(Offset, i32)], snapshot: Option<(usize, SnapshotId)>) ->
     }
     take(&mut ctx, &mut log, batches.len());
     (disk, log)
+}
+
+/// `UnifiedLog.maybeIncrementLogStartOffset` throws, and `RaftMetadataLogCleanerManager` tries again a minute later.
+#[test]
+fn a_member_that_has_not_heard_what_is_committed_cleans_nothing() {
+    let ids = [3, 6].map(|end_offset| SnapshotId { end_offset, epoch: LeaderEpoch(1) });
+    let (mut disk, mut written) = log_with(&[(3, 1), (3, 1), (3, 1)], None);
+    let mut script = Script::default();
+    let mut ctx = Context::new(Now::default(), &mut disk, &mut script);
+    written.log.update_high_watermark(&mut ctx, 9);
+    for id in ids {
+        let content = SnapshotContent { last_timestamp: 0, kraft_version: 0, voters: None, records: &[] };
+        written.create_snapshot(&mut ctx, id, &encode(id, 0, &content)).unwrap();
+    }
+    let settings = RaftSettings { metadata_max_retention_bytes: 1, ..RaftSettings::default() };
+    let mut log = MetadataLog::load(&mut ctx, "metadata", &settings, &Behaviour::default()).unwrap();
+    assert_eq!(log.log.high_watermark(), 0, "a process does not know it when it starts");
+    log.clean(&mut ctx).unwrap();
+    assert_eq!((log.start_offset(), log.earliest_snapshot()), (0, Some(ids[0])));
+    log.log.update_high_watermark(&mut ctx, 6);
+    log.clean(&mut ctx).unwrap();
+    assert_eq!((log.start_offset(), log.earliest_snapshot()), (6, Some(ids[1])));
+}
+
+/// A snapshot without its last record cannot say when that was appended. Kafka logs it and goes on.
+#[test]
+fn a_snapshot_that_does_not_tell_its_age_is_kept_and_ends_nothing() {
+    let ids = [3, 6].map(|end_offset| SnapshotId { end_offset, epoch: LeaderEpoch(1) });
+    let (mut disk, _) = log_with(&[(3, 1), (3, 1), (3, 1)], None);
+    let mut script = Script::default();
+    let now = Now { monotonic: Time(1_000_000), wall: WallTime(1_000_000_000) };
+    let mut ctx = Context::new(now, &mut disk, &mut script);
+    let age = Some(Duration::from_millis(1));
+    let settings = RaftSettings { metadata_max_retention: age, ..RaftSettings::default() };
+    let mut log = MetadataLog::load(&mut ctx, "metadata", &settings, &Behaviour::default()).unwrap();
+    log.log.update_high_watermark(&mut ctx, 9);
+    for id in ids {
+        log.create_snapshot(&mut ctx, id, &[Bytes::from_static(b"rotten")]).unwrap();
+    }
+    log.clean(&mut ctx).unwrap();
+    assert_eq!((log.start_offset(), log.earliest_snapshot()), (0, Some(ids[0])));
 }
 
 /// `KafkaMetadataLogTest.testValidateOffsetAndEpoch…`.
