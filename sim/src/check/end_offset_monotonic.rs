@@ -3,11 +3,15 @@
 //! A leader that was just elected may not know yet how much its predecessors committed: its own high
 //! watermark lies before the start of its epoch. A client that is told that number would take records that
 //! others have read for not yet written.
+//!
+//! A leader that was deposed and has not heard of it goes on telling what it knows, to clients that have not heard
+//! of it either: whoever knows the newer epoch says so in the request, and is refused there with UNKNOWN_LEADER_EPOCH
+//! (KIP-320). So what older epochs tell is not compared with what newer ones have told.
 
 use std::collections::BTreeMap;
 
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{Offset, TopicId, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use trial_broker::message::IsolationLevel;
 
 use super::proof::{Kind, Proof};
@@ -15,14 +19,14 @@ use super::{Finding, Property, Seen};
 
 pub(super) const PROPERTY: Property = Property {
     name: "end-offset-monotonic",
-    rule: "the end offset of a partition that clients are told never falls, whoever leads it, unless committed records were lost",
+    rule: "the end offset of a partition that clients are told never falls, neither in a leader's epoch nor in a later one, unless committed records were lost",
     source: "KIP-207, KAFKA-2334; Partition.fetchOffsetForTimestamp",
 };
 
-/// The highest end that a client was told of each partition.
+/// The end that clients were last told of each partition, in the newest epoch whose leader told one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    told: BTreeMap<(TopicId, TopicPartition, IsolationLevel), Offset>,
+    told: BTreeMap<(TopicId, TopicPartition, IsolationLevel), (LeaderEpoch, Offset)>,
 }
 
 impl Check {
@@ -34,8 +38,15 @@ impl Check {
         };
         // After an unclean election, or a loss that nobody is to blame for, the log may end earlier.
         let committed_end = seen.model.partition_of(partition, seen.machine).map_or(0, |known| known.committed_end);
-        let topic_id = seen.model.topic_of(partition, seen.machine);
-        let before = self.told.insert((topic_id, partition.clone(), *isolation), *offset)?.min(committed_end);
+        let epoch = seen.model.replica(partition, seen.machine)?.leads_in?;
+        let key = (seen.model.topic_of(partition, seen.machine), partition.clone(), *isolation);
+        let last = self.told.get(&key).copied();
+        if last.is_some_and(|(newest, _)| epoch < newest) {
+            return None;
+        }
+        self.told.insert(key, (epoch, *offset));
+        let (_, told) = last?;
+        let before = told.min(committed_end);
         (*offset < before).then(|| Finding {
             property: PROPERTY,
             partition: Some(partition.clone()),
