@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{BatchFact, Event, QuorumStateName, RaftEvent};
-use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, Offset, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
@@ -20,6 +20,8 @@ pub(super) const PROPERTY: Property = Property {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
     committed: Vec<BatchFact>,
+    /// For each of these the epoch of the leader that committed it: not older than the batch's own, and growing.
+    committed_in: Vec<LeaderEpoch>,
     high_watermarks: BTreeMap<MachineId, Offset>,
     started: BTreeMap<MachineId, u32>,
 }
@@ -29,8 +31,9 @@ impl Check {
         match seen.event {
             Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => {
                 let replica = seen.model.replica(&metadata_partition(), seen.machine)?;
-                // A lane that pays publishes its election late: only what older epochs committed binds this one.
-                let older = self.committed.partition_point(|batch| batch.leader_epoch < *epoch);
+                // Votes may arrive late, and a lane that pays publishes its election late: only what leaders of older epochs
+                // committed binds this one, whoever wrote it.
+                let older = self.committed_in.partition_point(|committed_in| committed_in < epoch);
                 let missing = replica.first_missing(&self.committed[..older])?;
                 let message = format!(
                     "{} leads the quorum in epoch {epoch} without the committed offsets {}..={}",
@@ -57,7 +60,7 @@ impl Check {
         let node = seen.world.machine(seen.machine)?.node()?;
         let replica = seen.model.replica(&metadata_partition(), seen.machine)?;
         if node.raft().state_name() == QuorumStateName::Leader {
-            self.commit(&replica.batches, high_watermark);
+            self.commit(&replica.batches, high_watermark, node.raft().leader_and_epoch().1);
             return self.majority(seen, high_watermark);
         }
         let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
@@ -72,10 +75,12 @@ impl Check {
         })
     }
 
-    fn commit(&mut self, batches: &[BatchFact], high_watermark: Offset) {
+    fn commit(&mut self, batches: &[BatchFact], high_watermark: Offset, epoch: LeaderEpoch) {
         let end = self.committed.last().map_or(0, |last| last.last_offset + 1);
         let from = batches.partition_point(|batch| batch.base_offset < end);
         self.committed.extend(batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark));
+        let newest = self.committed_in.last().map_or(epoch, |last| epoch.max(*last));
+        self.committed_in.resize(self.committed.len(), newest);
     }
 
     fn majority(&self, seen: &Seen, high_watermark: Offset) -> Option<Finding> {
