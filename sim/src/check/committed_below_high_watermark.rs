@@ -23,7 +23,7 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     let replica = seen.model.replica(partition, seen.machine)?;
     // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
     // of that leader shows what it has lost.
-    if replica.epoch < known.rebased_in {
+    if seen.model.is_overtaken(partition, seen.machine) {
         return None;
     }
     let machine = seen.who();

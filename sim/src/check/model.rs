@@ -409,7 +409,9 @@ impl Model {
             PartitionEvent::ProduceCompleted { partition, required_offset, error: ErrorCode::None } => {
                 // An acknowledgement is a promise, wherever the high watermark stands.
                 self.commit(partition, machine, *required_offset);
-                if let Some(known) = self.known_to(partition, machine) {
+                if !self.is_overtaken(partition, machine)
+                    && let Some(known) = self.known_to(partition, machine)
+                {
                     known.acked_end = known.acked_end.max(*required_offset);
                 }
             }
@@ -430,11 +432,19 @@ impl Model {
         is_current.then(|| self.partitions.entry(partition.clone()).or_default())
     }
 
+    /// Whether a replica has not heard of the leader whose log an excused loss has made the truth. The old leader may be
+    /// the last of its ISR, and acknowledge to itself: all of that is lost with what was lost.
+    pub(super) fn is_overtaken(&self, partition: &TopicPartition, machine: MachineId) -> bool {
+        let epoch = self.replica(partition, machine).and_then(|replica| replica.epoch);
+        self.partitions.get(partition).is_some_and(|known| epoch < known.rebased_in)
+    }
+
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
     pub(super) fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
         let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
         // A leader that has not heard that its topic is deleted commits for nobody.
-        if !self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO)) {
+        let is_current = self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO));
+        if !is_current || self.is_overtaken(partition, machine) {
             return;
         }
         let known = self.partitions.entry(partition.clone()).or_default();
