@@ -200,7 +200,7 @@ fn surviving(disk: &Disk, partition: &TopicPartition) -> Vec<BatchFact> {
 mod tests {
     use trial_broker::ids::{LeaderEpoch, PartitionEpoch};
 
-    use super::super::model::Registration;
+    use super::super::registrations::Registration;
     use super::*;
 
     fn orders() -> TopicPartition {

@@ -33,6 +33,7 @@ mod order_of_positions;
 mod producer_sequence;
 mod proof;
 mod recovery_point_durable;
+mod registrations;
 mod replayed;
 mod replication_quorum_superset;
 mod snapshot_at_log_start;

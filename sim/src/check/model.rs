@@ -7,19 +7,17 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
-use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId, TopicName, TopicPartition};
-use trial_broker::message::{ErrorCode, LeaderRecoveryState};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicId, TopicName, TopicPartition};
+use trial_broker::message::ErrorCode;
 
 use super::Forgiven;
 use super::loss_budget::Loss;
 use super::on_disk_truth;
+use super::registrations::Registration;
 use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
-
-/// Why nobody is to blame for what an unclean leader lacks.
-const UNCLEAN_ELECTION: &str = "an unclean election";
 
 /// Everything an observer knows.
 #[derive(Clone, Debug, Default)]
@@ -98,21 +96,6 @@ pub struct Partition {
     pub excuse: Option<&'static str>,
     /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
     pub rebased_in: Option<LeaderEpoch>,
-}
-
-/// A partition's registration, as a controller said when it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
-    /// The leader; NONE if there is none.
-    pub leader: NodeId,
-    /// Its epoch.
-    pub leader_epoch: LeaderEpoch,
-    /// The in-sync replicas.
-    pub isr: Vec<NodeId>,
-    /// The eligible leader replicas.
-    pub elr: Vec<NodeId>,
-    /// The version.
-    pub partition_epoch: PartitionEpoch,
 }
 
 /// The machine on which a broker or controller runs: both have one number.
@@ -213,8 +196,18 @@ impl Model {
         self.partitions.get(partition).filter(|_| is_current)
     }
 
+    /// Forgets the topics that are not there any more, as a new controller knows.
+    pub(super) fn keep_topics(&mut self, is_there: impl Fn(&TopicName, TopicId) -> bool) {
+        let known = self.topics.iter().map(|(name, id)| (name.clone(), id));
+        let gone: Vec<_> = known.filter(|(name, id)| !is_there(name, *id)).collect();
+        for (name, id) in gone {
+            self.topics.deleted(&name, id);
+            self.forget_partitions(&name);
+        }
+    }
+
     /// Somebody speaks of a topic; where it is a new one, what was known of its name is about another.
-    fn heard_of_topic(&mut self, name: &TopicName, id: TopicId) {
+    pub(super) fn heard_of_topic(&mut self, name: &TopicName, id: TopicId) {
         if self.topics.heard(name, id) {
             self.forget_partitions(name);
         }
@@ -226,7 +219,7 @@ impl Model {
     }
 
     /// The controllers have deleted a topic; if the name means another by now, that one stays.
-    fn topic_deleted(&mut self, name: &TopicName, id: TopicId) {
+    pub(super) fn topic_deleted(&mut self, name: &TopicName, id: TopicId) {
         if self.topics.deleted(name, id) {
             self.forget_partitions(name);
         }
@@ -308,10 +301,13 @@ impl Model {
                 | PartitionEvent::BecameFollower { partition, .. } = event
                 {
                     self.takes_role(world, partition, machine);
+                    self.broker_acted(world, partition, machine);
+                } else if let PartitionEvent::IsrChanged { partition, .. } = event {
+                    self.broker_acted(world, partition, machine);
                 }
                 self.observe_partition(world, machine, event);
             }
-            Event::Controller(ControllerEvent::Activated { .. }) => self.refresh(world, machine),
+            Event::Controller(ControllerEvent::Activated { .. }) => self.controller_took_over(world, machine),
             Event::Controller(event) => self.observe_controller(event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) => {}
         }
@@ -456,80 +452,6 @@ impl Model {
         known.committed_end = known.committed_end.max(high_watermark);
         if known.committed.len() > before {
             self.count_forgotten(partition);
-        }
-    }
-
-    /// A new controller takes over: what its predecessor wrote and did not see committed is committed now.
-    fn refresh(&mut self, world: &World, machine: MachineId) {
-        let Some(controller) = world.machine(machine).and_then(|host| host.node()?.controller()) else { return };
-        let image = controller.committed_image();
-        self.fenced = image.brokers().values().filter(|broker| broker.fenced).map(|broker| broker.broker).collect();
-        let taken = |name: &TopicName, id| image.topic_id(name) == Some(id);
-        let known = self.topics.iter().map(|(name, id)| (name.clone(), id));
-        let gone: Vec<_> = known.filter(|(name, id)| !taken(name, *id)).collect();
-        for (name, id) in gone {
-            self.topics.deleted(&name, id);
-            self.forget_partitions(&name);
-        }
-        for (partition, topic_id, registration) in image.partitions() {
-            self.heard_of_topic(&partition.topic, topic_id);
-            self.named(&partition, registration.isr.iter().chain(&registration.elr).copied());
-            let known = self.partitions.entry(partition).or_default();
-            let is_news = known.registration.as_ref().is_none_or(|old| old.leader_epoch < registration.leader_epoch);
-            if is_news && registration.leader_recovery_state == LeaderRecoveryState::Recovering {
-                known.excuse = Some(UNCLEAN_ELECTION);
-            }
-            known.entered_isr.clear();
-            known.registration = Some(Registration {
-                leader: registration.leader,
-                leader_epoch: registration.leader_epoch,
-                isr: registration.isr.clone(),
-                elr: registration.elr.clone(),
-                partition_epoch: registration.partition_epoch,
-            });
-        }
-    }
-
-    fn observe_controller(&mut self, event: &ControllerEvent) {
-        match event {
-            ControllerEvent::BrokerRegistered { broker, broker_epoch, .. } => {
-                self.registrations.insert(*broker, *broker_epoch);
-                self.fenced.insert(*broker);
-            }
-            ControllerEvent::BrokerFenced { broker, .. } => {
-                self.fenced.insert(*broker);
-            }
-            ControllerEvent::BrokerUnfenced { broker } => {
-                self.fenced.remove(broker);
-            }
-            ControllerEvent::PartitionChanged {
-                partition,
-                leader,
-                leader_epoch,
-                isr,
-                elr,
-                partition_epoch,
-                unclean,
-                ..
-            } => {
-                self.named(partition, isr.iter().chain(elr).copied());
-                let known = self.partitions.entry(partition.clone()).or_default();
-                if *unclean {
-                    known.excuse = Some(UNCLEAN_ELECTION);
-                }
-                let before = known.registration.as_ref().map_or(&[][..], |registration| &registration.isr);
-                known.entered_isr = isr.iter().copied().filter(|node| !before.contains(node)).collect();
-                known.registration = Some(Registration {
-                    leader: *leader,
-                    leader_epoch: *leader_epoch,
-                    isr: isr.clone(),
-                    elr: elr.clone(),
-                    partition_epoch: *partition_epoch,
-                });
-            }
-            ControllerEvent::TopicCreated { topic, topic_id, .. } => self.heard_of_topic(topic, *topic_id),
-            ControllerEvent::TopicDeleted { topic, topic_id } => self.topic_deleted(topic, *topic_id),
-            _ => {}
         }
     }
 }
