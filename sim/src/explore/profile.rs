@@ -154,6 +154,7 @@ impl Profile {
                 Mark::VoteRefused,
                 Mark::MetadataTruncated,
                 Mark::SnapshotCreated,
+                Mark::SnapshotLoaded,
                 Mark::ReplicasMoved,
             ],
             Profile::Everything => &[
