@@ -23,7 +23,11 @@ fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
         let shown = scenario.file.hazard.as_ref()?;
         let report = play(scenario);
         let wanted = shown.property.as_ref().map(|property| property.value.as_str());
-        let verdict = if wanted.is_some() { Verdict::Safety } else { Verdict::Expectation };
+        let verdict = match wanted {
+            None => Verdict::Expectation,
+            Some("liveness") => Verdict::Liveness,
+            Some(_) => Verdict::Safety,
+        };
         (report.verdict != verdict || report.property != wanted).then(|| {
             let (found, verdict) = (report.failures.join("\n"), report.verdict);
             let again = scenario.again(report.seed, None);
