@@ -8,10 +8,12 @@
 //! [`Message`] is what travels between machines. [`wire`] turns the plain values of
 //! [`crate::message`] into it, at a negotiated version, and back. [`versions`] knows
 //! which versions each listener announces. [`connections`] is the server's side of
-//! connections, [`outgoing`] the client's side of those between processes.
+//! connections, [`outgoing`] the client's side of those between processes. [`consumer_protocol`]
+//! is the envelope in which members of a classic group talk to each other.
 //! [`metadata_answer`], [`producer_ids`] and [`forwarding`] answer what needs no partition.
 
 pub mod connections;
+pub mod consumer_protocol;
 pub mod forwarding;
 mod message;
 pub mod metadata_answer;

@@ -29,6 +29,7 @@ mod retry;
 
 mod admin;
 mod consumer;
+mod group;
 mod producer;
 
 pub use call::*;

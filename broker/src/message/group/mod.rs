@@ -5,6 +5,7 @@
 //!   classic.rs       JoinGroup, SyncGroup, Heartbeat, LeaveGroup: the classic protocol
 //!   consumer.rs      ConsumerGroupHeartbeat: the protocol of KIP-848
 //!   offsets.rs       OffsetCommit, OffsetFetch, OffsetDelete, TxnOffsetCommit
+//!   protocol.rs      what members tell each other: subscriptions and assignments
 //!   admin.rs         ListGroups, DescribeGroups, ConsumerGroupDescribe, DeleteGroups
 //! ```
 
@@ -13,9 +14,11 @@ mod classic;
 mod consumer;
 mod coordinator;
 mod offsets;
+mod protocol;
 
 pub use admin::*;
 pub use classic::*;
 pub use consumer::*;
 pub use coordinator::*;
 pub use offsets::*;
+pub use protocol::*;

@@ -1,0 +1,134 @@
+//! The sticky algorithm for members that all subscribe to the same topics (`ConstrainedAssignmentBuilder`).
+//!
+//! With P partitions and M members, each gets ⌊P/M⌋ (*min quota*) and P mod M of them one more (*max quota*):
+//!
+//! 1. Each member keeps what it owns up to its quota, lowest partition numbers first; what is above is free. Members
+//!    come in the order of a hash map: the first ones that own enough have the max quota.
+//! 2. What nobody has is dealt to the members below the min quota, in order of member id, then to those at it.
+//!
+//! What one member had and another one gets is *transferring*: a cooperative group gives it in a second rebalance.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Assignments, PartitionCounts, hash_map_order, partitions_of};
+use crate::ids::{MemberId, TopicPartition};
+
+pub(super) struct Constrained<'a> {
+    counts: &'a PartitionCounts,
+    owned: Assignments,
+    disputed: BTreeSet<TopicPartition>,
+    min_quota: usize,
+    max_quota: usize,
+    /// How many members shall have more than the min quota; 0 if the quotas are equal.
+    expected_over_min: usize,
+    over_min: usize,
+    below_min: Vec<MemberId>,
+    /// Those at the min quota that may still get one more.
+    at_min: VecDeque<MemberId>,
+    assignments: Assignments,
+    /// What a member owned above its quota.
+    freed: BTreeMap<TopicPartition, MemberId>,
+    transferring: BTreeMap<TopicPartition, MemberId>,
+}
+
+impl<'a> Constrained<'a> {
+    pub fn new(counts: &'a PartitionCounts, owned: Assignments, disputed: BTreeSet<TopicPartition>) -> Self {
+        let partitions: usize = counts.values().map(|count| *count as usize).sum();
+        let members = owned.len();
+        Constrained {
+            counts,
+            disputed,
+            min_quota: partitions / members,
+            max_quota: partitions.div_ceil(members),
+            expected_over_min: partitions % members,
+            over_min: 0,
+            below_min: Vec::new(),
+            at_min: VecDeque::new(),
+            assignments: owned.keys().map(|member| (member.clone(), Vec::new())).collect(),
+            freed: BTreeMap::new(),
+            transferring: BTreeMap::new(),
+            owned,
+        }
+    }
+
+    /// The assignment, and who gets what somebody else had.
+    pub fn build(mut self) -> (Assignments, BTreeMap<TopicPartition, MemberId>) {
+        let mut owned = std::mem::take(&mut self.owned);
+        for member in hash_map_order(self.assignments.keys()) {
+            let owned = owned.remove(&member).expect("every member has an entry");
+            self.keep(&member, owned);
+        }
+        self.below_min.sort();
+        self.at_min.make_contiguous().sort();
+        let kept: BTreeSet<TopicPartition> = self.assignments.values().flatten().cloned().collect();
+        let all = self.counts.iter().flat_map(|(topic, count)| partitions_of(topic, *count));
+        let free: Vec<TopicPartition> = all.filter(|partition| !kept.contains(partition)).collect();
+        self.deal(free);
+        self.assert_quotas();
+        (self.assignments, self.transferring)
+    }
+
+    fn keep(&mut self, member: &MemberId, mut owned: Vec<TopicPartition>) {
+        owned.retain(|partition| !self.disputed.contains(partition));
+        owned.sort_by(|left, right| (left.partition, &left.topic).cmp(&(right.partition, &right.topic)));
+        let quota = if owned.len() < self.min_quota {
+            self.below_min.push(member.clone());
+            owned.len()
+        } else if owned.len() >= self.max_quota && self.over_min < self.expected_over_min {
+            self.over_min += 1;
+            if self.over_min == self.expected_over_min {
+                self.at_min.clear();
+            }
+            self.max_quota
+        } else {
+            if self.over_min < self.expected_over_min {
+                self.at_min.push_back(member.clone());
+            }
+            self.min_quota
+        };
+        let freed = owned.split_off(quota);
+        self.freed.extend(freed.into_iter().map(|partition| (partition, member.clone())));
+        self.assignments.insert(member.clone(), owned);
+    }
+
+    fn deal(&mut self, free: Vec<TopicPartition>) {
+        let mut turn = 0;
+        for partition in free {
+            let member = if self.below_min.is_empty() {
+                self.at_min.pop_front().expect("the quotas add up to the number of partitions")
+            } else {
+                if turn >= self.below_min.len() {
+                    turn = 0;
+                }
+                turn += 1;
+                self.below_min[turn - 1].clone()
+            };
+            let count = self.give(partition, &member);
+            if count == self.min_quota {
+                turn -= 1;
+                self.below_min.remove(turn);
+                self.at_min.push_back(member);
+            } else if count == self.max_quota {
+                self.over_min += 1;
+            }
+        }
+    }
+
+    /// Gives how many the member has then.
+    fn give(&mut self, partition: TopicPartition, member: &MemberId) -> usize {
+        let was_anothers = self.freed.get(&partition).is_some_and(|owner| owner != member);
+        if was_anothers || self.disputed.contains(&partition) {
+            self.transferring.insert(partition.clone(), member.clone());
+        }
+        let assigned = self.assignments.get_mut(member).expect("every member has an entry");
+        assigned.push(partition);
+        assigned.len()
+    }
+
+    fn assert_quotas(&self) {
+        for (member, assigned) in &self.assignments {
+            let quotas = self.min_quota..=self.max_quota;
+            assert!(quotas.contains(&assigned.len()), "{member} has {} partitions, not {quotas:?}", assigned.len());
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! A consumer's membership in a group.
+
+pub mod assignor;
