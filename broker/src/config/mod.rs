@@ -22,10 +22,12 @@ use crate::time::TimestampType;
 mod group_coordinator;
 mod groups;
 mod hazards;
+mod membership;
 mod rules;
 pub use group_coordinator::*;
 pub use groups::*;
 pub use hazards::{Hazard, Treatment};
+pub use membership::*;
 
 /// Values by name, as they stand in a properties file or a scenario.
 pub type Properties = BTreeMap<String, String>;

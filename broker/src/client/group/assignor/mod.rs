@@ -29,11 +29,11 @@ mod tests;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::config::Assignor;
 use crate::ids::{GroupInstanceId, MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
 
@@ -45,21 +45,6 @@ pub enum RebalanceProtocol {
     Eager,
     /// Only what goes to somebody else is revoked, and then everybody joins again (KIP-429).
     Cooperative,
-}
-
-/// A strategy of `partition.assignment.strategy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Assignor {
-    /// `RangeAssignor`: topic by topic, in contiguous pieces.
-    Range,
-    /// `RoundRobinAssignor`: all partitions in one list, dealt like cards.
-    #[serde(rename = "roundrobin")]
-    RoundRobin,
-    /// `StickyAssignor`: balanced, and as little moves as possible.
-    Sticky,
-    /// `CooperativeStickyAssignor`: the same in two steps, so that nothing else stops.
-    CooperativeSticky,
 }
 
 /// A member as an assignor sees it.
@@ -79,36 +64,6 @@ pub(crate) type PartitionCounts = BTreeMap<TopicName, i32>;
 pub(crate) type Assignments = BTreeMap<MemberId, Vec<TopicPartition>>;
 
 impl Assignor {
-    /// All of them.
-    pub const ALL: [Assignor; 4] =
-        [Assignor::Range, Assignor::RoundRobin, Assignor::Sticky, Assignor::CooperativeSticky];
-
-    /// The name by which members agree on it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Assignor::Range => "range",
-            Assignor::RoundRobin => "roundrobin",
-            Assignor::Sticky => "sticky",
-            Assignor::CooperativeSticky => "cooperative-sticky",
-        }
-    }
-
-    /// The name of its class, as `partition.assignment.strategy` has it, without the package.
-    pub fn class_name(self) -> &'static str {
-        match self {
-            Assignor::Range => "RangeAssignor",
-            Assignor::RoundRobin => "RoundRobinAssignor",
-            Assignor::Sticky => "StickyAssignor",
-            Assignor::CooperativeSticky => "CooperativeStickyAssignor",
-        }
-    }
-
-    /// The assignor of this name, or of this class with or without its package.
-    pub fn from_name(name: &str) -> Option<Assignor> {
-        let name = name.strip_prefix("org.apache.kafka.clients.consumer.").unwrap_or(name);
-        Assignor::ALL.into_iter().find(|assignor| name == assignor.name() || name == assignor.class_name())
-    }
-
     fn supports(self, protocol: RebalanceProtocol) -> bool {
         match protocol {
             RebalanceProtocol::Eager => true,
@@ -128,12 +83,6 @@ impl Assignor {
             Assignor::Sticky => sticky::assign(counts, members),
             Assignor::CooperativeSticky => sticky::assign_cooperatively(counts, members),
         }
-    }
-}
-
-impl fmt::Display for Assignor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

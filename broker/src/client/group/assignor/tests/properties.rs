@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::sticky::user_data;
-use super::super::{Assignments, Assignor, GroupMember, Members, PartitionCounts, RebalanceProtocol, protocol_of};
+use super::super::{Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, protocol_of};
+use crate::config::Assignor;
 use crate::ids::{MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
 

@@ -14,7 +14,8 @@
 use std::collections::BTreeMap;
 
 use super::super::sticky::{assign_by, sticky_claim, user_data};
-use super::super::{Assignments, Assignor, GroupMember, Members, PartitionCounts};
+use super::super::{Assignments, GroupMember, Members, PartitionCounts};
+use crate::config::Assignor;
 use crate::ids::{GroupInstanceId, MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
 use crate::tests::{Stage, vectors};
