@@ -5,6 +5,8 @@
 //! same generation both lose the claim; in different generations the newer one has it. So a
 //! zombie that comes back with an old assignment does not take what others have now.
 //!
+//! As in Kafka a member that subscribes to nothing counts as subscribing to what the next one does, if it comes first.
+//!
 //! Simplified: Kafka looks only whether the topic still exists, and fails where one was made anew with fewer
 //! partitions than its members claim. Kafka's assignor object remembers the largest generation it has ever seen; here it is the largest
 //! among the members.

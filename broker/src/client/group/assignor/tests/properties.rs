@@ -20,11 +20,11 @@ fn topic(number: usize) -> TopicName {
     TopicName::new(&format!("t{number}"))
 }
 
-/// Up to four topics, up to six members with subscriptions of their own, who may claim anything at all.
+/// Up to four topics, up to six members with subscriptions of their own, who may claim anything that they subscribe to.
 fn groups() -> impl Strategy<Value = Group> {
     let topics = proptest::collection::vec(1..8_i32, 1..=4);
     let claims = proptest::collection::vec((0..4_usize, 0..10_i32), 0..8);
-    let member = (proptest::collection::btree_set(0..4_usize, 0..=4), claims, -1..4_i32);
+    let member = (proptest::collection::btree_set(0..4_usize, 1..=4), claims, -1..4_i32);
     (topics, proptest::collection::vec(member, 1..=6)).prop_map(|(counts, members)| {
         let counts: PartitionCounts = counts.iter().enumerate().map(|(number, count)| (topic(number), *count)).collect();
         let member = |(number, (topics, claims, generation)): (usize, (BTreeSet<usize>, Vec<(usize, i32)>, i32))| {
