@@ -12,9 +12,7 @@ use std::collections::BTreeMap;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition as AssignedTopic;
 use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition as OwnedTopic;
-use kafka_protocol::messages::{
-    ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicName as WireTopicName,
-};
+use kafka_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicName as WireTopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use crate::ids::{TopicName, TopicPartition};
@@ -29,9 +27,9 @@ pub fn encode_subscription(subscription: &ConsumerSubscription) -> Bytes {
     topics.sort();
     let mut owned = subscription.owned.clone();
     owned.sort();
-    let owned = by_topic(&owned).into_iter().map(|(topic, partitions)| {
-        OwnedTopic::default().with_topic(wire_name(&topic)).with_partitions(partitions)
-    });
+    let owned = by_topic(&owned)
+        .into_iter()
+        .map(|(topic, partitions)| OwnedTopic::default().with_topic(wire_name(&topic)).with_partitions(partitions));
     let body = ConsumerProtocolSubscription::default()
         .with_topics(topics.iter().map(|topic| StrBytes::from_string(topic.to_string())).collect())
         .with_user_data(subscription.user_data.clone())
@@ -58,9 +56,9 @@ pub fn decode_subscription(bytes: &Bytes) -> Option<ConsumerSubscription> {
 
 /// A member's assignment as bytes; topics in the order of their first partition.
 pub fn encode_assignment(assignment: &ConsumerAssignment) -> Bytes {
-    let assigned = by_topic(&assignment.partitions).into_iter().map(|(topic, partitions)| {
-        AssignedTopic::default().with_topic(wire_name(&topic)).with_partitions(partitions)
-    });
+    let assigned = by_topic(&assignment.partitions)
+        .into_iter()
+        .map(|(topic, partitions)| AssignedTopic::default().with_topic(wire_name(&topic)).with_partitions(partitions));
     let body = ConsumerProtocolAssignment::default()
         .with_assigned_partitions(assigned.collect())
         .with_user_data(assignment.user_data.clone());

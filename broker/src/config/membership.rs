@@ -132,10 +132,30 @@ const REFUSED_WITH_CLASSIC: [&str; 1] = [REMOTE_ASSIGNOR];
 impl Membership {
     /// The table of the settings that are no numbers.
     pub const DEFINITIONS: &'static [SettingDefinition] = &[
-        SettingDefinition { name: GROUP_ID, default: "none", range: "a name", doc: " The group of consumers that it belongs to." },
-        SettingDefinition { name: INSTANCE_ID, default: "none", range: "a name", doc: " The static member that it is: the same one across restarts." },
-        SettingDefinition { name: PROTOCOL, default: "classic", range: "classic or consumer", doc: " How members and coordinator talk." },
-        SettingDefinition { name: REMOTE_ASSIGNOR, default: "none", range: "a name", doc: " The assignor on the server, with group.protocol = consumer." },
+        SettingDefinition {
+            name: GROUP_ID,
+            default: "none",
+            range: "a name",
+            doc: " The group of consumers that it belongs to.",
+        },
+        SettingDefinition {
+            name: INSTANCE_ID,
+            default: "none",
+            range: "a name",
+            doc: " The static member that it is: the same one across restarts.",
+        },
+        SettingDefinition {
+            name: PROTOCOL,
+            default: "classic",
+            range: "classic or consumer",
+            doc: " How members and coordinator talk.",
+        },
+        SettingDefinition {
+            name: REMOTE_ASSIGNOR,
+            default: "none",
+            range: "a name",
+            doc: " The assignor on the server, with group.protocol = consumer.",
+        },
         SettingDefinition {
             name: ASSIGNORS,
             default: "range, cooperative-sticky",
@@ -169,7 +189,9 @@ impl Membership {
                 hint: Some("a third of session.timeout.ms leaves room for two lost heartbeats".to_owned()),
             });
         }
-        let name = |setting: &str| properties.get(setting).filter(|text| !text.is_empty()).map(|text| Arc::from(text.as_str()));
+        let name = |setting: &str| {
+            properties.get(setting).filter(|text| !text.is_empty()).map(|text| Arc::from(text.as_str()))
+        };
         Ok(Some(Membership {
             group: GroupId::new(group),
             instance: read_instance(properties)?,

@@ -145,7 +145,8 @@ fn hash_map_order<'a>(names: impl Iterator<Item = &'a MemberId>) -> Vec<MemberId
         table *= 2;
     }
     let bucket = |name: &MemberId| {
-        let hash = name.as_str().encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+        let hash =
+            name.as_str().encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
         (hash ^ (hash >> 16)) as usize & (table - 1)
     };
     names.sort_by_key(|name| (bucket(name), name.clone()));

@@ -97,7 +97,8 @@ fn settle(counts: &PartitionCounts, members: &Members, claim: fn(&ConsumerSubscr
         let generation = claim.generation.unwrap_or(DEFAULT_GENERATION);
         settled.max_generation = settled.max_generation.max(generation);
         settled.owned.insert(member.clone(), Vec::new());
-        let exists = |claimed: &TopicPartition| counts.get(&claimed.topic).is_some_and(|count| claimed.partition < *count);
+        let exists =
+            |claimed: &TopicPartition| counts.get(&claimed.topic).is_some_and(|count| claimed.partition < *count);
         for partition in claim.partitions.into_iter().filter(exists) {
             settle_one(&mut settled, &mut owners, members, member, generation, partition);
         }

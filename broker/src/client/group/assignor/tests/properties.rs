@@ -26,7 +26,8 @@ fn groups() -> impl Strategy<Value = Group> {
     let claims = proptest::collection::vec((0..4_usize, 0..10_i32), 0..8);
     let member = (proptest::collection::btree_set(0..4_usize, 1..=4), claims, -1..4_i32);
     (topics, proptest::collection::vec(member, 1..=6)).prop_map(|(counts, members)| {
-        let counts: PartitionCounts = counts.iter().enumerate().map(|(number, count)| (topic(number), *count)).collect();
+        let counts: PartitionCounts =
+            counts.iter().enumerate().map(|(number, count)| (topic(number), *count)).collect();
         let member = |(number, (topics, claims, generation)): (usize, (BTreeSet<usize>, Vec<(usize, i32)>, i32))| {
             let claim = |(number, partition): (usize, i32)| TopicPartition { topic: topic(number), partition };
             let owned: BTreeSet<TopicPartition> =
@@ -152,7 +153,11 @@ proptest! {
 #[test]
 fn a_consumer_is_cooperative_only_if_all_its_assignors_are() {
     assert_eq!(protocol_of(&[Assignor::CooperativeSticky]), RebalanceProtocol::Cooperative);
-    assert_eq!(protocol_of(&[Assignor::Range, Assignor::CooperativeSticky]), RebalanceProtocol::Eager, "Kafka's default");
+    assert_eq!(
+        protocol_of(&[Assignor::Range, Assignor::CooperativeSticky]),
+        RebalanceProtocol::Eager,
+        "Kafka's default"
+    );
     assert_eq!(protocol_of(&[Assignor::Sticky]), RebalanceProtocol::Eager);
 }
 
