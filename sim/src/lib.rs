@@ -56,6 +56,7 @@ mod clock;
 mod disk;
 mod explore;
 mod fault;
+mod history;
 mod machine;
 mod network;
 mod people;
@@ -112,6 +113,10 @@ pub mod internal {
     /// See there.
     pub mod explore {
         pub use crate::explore::*;
+    }
+    /// See there.
+    pub mod history {
+        pub use crate::history::*;
     }
     /// See there.
     pub mod fault {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::effects::Output;
+use crate::event::{ContentFact, RecordFact};
 use crate::ids::{LeaderEpoch, NodeId, Offset, Ticket, TopicPartition};
 use crate::message::{ConfigResource, ElectionType, ErrorCode};
 
@@ -33,6 +34,11 @@ impl ProducerRecord {
     #[must_use]
     pub fn with_key(self, key: impl Into<Bytes>) -> Self {
         ProducerRecord { key: Some(key.into()), ..self }
+    }
+
+    /// What it holds, as events tell it.
+    pub fn content(&self) -> ContentFact {
+        ContentFact::of(self.key.as_deref(), self.value.as_deref())
     }
 
     /// The same for a partition that the caller chooses.
@@ -199,6 +205,12 @@ pub struct ConsumedRecord {
 }
 
 impl ConsumedRecord {
+    /// Its offset and what it holds, as events tell them.
+    pub fn fact(&self) -> RecordFact {
+        let content = ContentFact::of(self.key.as_deref(), self.value.as_deref());
+        RecordFact { offset: self.offset, content }
+    }
+
     /// Its value as text; empty for a tombstone. What is no UTF-8 is replaced.
     pub fn value_text(&self) -> String {
         text(self.value.as_ref())

@@ -121,6 +121,8 @@ pub enum ClientEvent {
         position: Offset,
         /// How many.
         records: i32,
+        /// Which, in the order in which the application got them.
+        read: Vec<RecordFact>,
     },
     /// A fetch was answered with an error.
     FetchFailed {
@@ -138,6 +140,34 @@ pub enum ClientEvent {
         /// Where the logs part.
         divergent_offset: Offset,
     },
+}
+
+/// One record as an application got it: enough to tell whether it is the one that another application sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct RecordFact {
+    /// Its offset.
+    pub offset: Offset,
+    /// What it holds.
+    #[serde(flatten)]
+    pub content: ContentFact,
+}
+
+/// What a record holds, as far as two records must be told apart. Texts of one length that differ in four neighbouring bytes
+/// or fewer never share a checksum, and records that are numbered differ so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ContentFact {
+    /// The CRC-32C of its key; 0 without one.
+    pub key_crc: u32,
+    /// The CRC-32C of its value; 0 for a tombstone.
+    pub value_crc: u32,
+}
+
+impl ContentFact {
+    /// What a record with this key and value holds.
+    pub fn of(key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
+        let checksum = |bytes: Option<&[u8]>| bytes.map_or(0, crc32c::crc32c);
+        ContentFact { key_crc: checksum(key), value_crc: checksum(value) }
+    }
 }
 
 /// Why a client lost a connection.

@@ -91,6 +91,9 @@ struct Run {
     /// A folder to leave trace and report in.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// A file for what the clients called and were told, as operations that Jepsen reads (EDN, one a line).
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 /// How many worlds run at once unless it is said.

@@ -1,5 +1,7 @@
 //! `trial replay`: a run again, compared with what was found.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use trial_sim::internal::BUILD;
 use trial_sim::internal::explore::first_difference;
@@ -7,7 +9,7 @@ use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::replay::{Found, Replay};
 
 use super::output::{complain, print};
-use super::run::{findings, silently};
+use super::run::{findings, silently, silently_with_history};
 use super::subject::Subject;
 use super::{Format, WRONG_USE};
 
@@ -28,6 +30,9 @@ pub struct ReplayOf {
     /// What was found before: VERDICT:FINGERPRINT:BUILD.
     #[arg(long, value_name = "FOUND", value_parser = Found::parse)]
     found: Option<Found>,
+    /// A file for what the clients called and were told, as operations that Jepsen reads (EDN, one a line).
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     /// How to say what came of it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -46,7 +51,11 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
         return WRONG_USE;
     }
     let found = arguments.found.clone().or(of_file);
-    let report = silently(&scenario);
+    let report = match &arguments.history {
+        Some(file) => silently_with_history(&scenario, file),
+        None => Some(silently(&scenario)),
+    };
+    let Some(report) = report else { return WRONG_USE };
     let comparison = match &found {
         Some(found) => found.compare(&report),
         None => Replay::twice(&silently(&scenario), &report),

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use trial_sim::internal::history::History;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
 use trial_sim::internal::scenario::{Report, Scenario, Span};
 
@@ -47,16 +48,23 @@ pub fn run(arguments: &Run) -> u8 {
         }
         reader_left = reader_left || print(text).is_err();
         // Whoever wants files wants the whole run.
-        !reader_left || arguments.out.is_some()
+        !reader_left || arguments.out.is_some() || arguments.history.is_some()
     };
     let mut is_interrupted = false;
+    let mut history = arguments.history.as_ref().map(|_| History::default());
     let report = run_watched(&scenario, options, &mut keep_reading, &mut |world, step| {
         position.micros.store(world.now().0, Ordering::Relaxed);
         position.steps.store(step.map_or(0, |step| step.index), Ordering::Relaxed);
+        if let (Some(history), Some(step)) = (&mut history, step) {
+            history.observe(world, step);
+        }
         is_interrupted = interrupt::asked();
         if is_interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     drop(patience);
+    if !leave_history(arguments.history.as_deref(), history.as_ref()) {
+        return WRONG_USE;
+    }
     if is_interrupted {
         return interrupted(arguments, &kept, &report);
     }
@@ -168,6 +176,30 @@ pub(super) fn findings(report: &Report) -> String {
         text.push_str(&format!("excused: {excused}\n"));
     }
     text
+}
+
+/// Writes what the clients saw to a file, if somebody asked for it. Answers whether that went well.
+fn leave_history(file: Option<&Path>, history: Option<&History>) -> bool {
+    let (Some(file), Some(history)) = (file, history) else { return true };
+    let written = fs::write(file, history.to_edn());
+    if let Err(error) = &written {
+        complain(&format!("error: cannot write to {}: {error}", file.display()));
+    }
+    written.is_ok()
+}
+
+/// Runs a scenario for what it comes to, without a trace, and leaves its history in a file. Gives nothing if that cannot be
+/// written.
+pub(super) fn silently_with_history(scenario: &Scenario, file: &Path) -> Option<Report> {
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    let mut history = History::default();
+    let report = run_watched(scenario, options, &mut |_| true, &mut |world, step| {
+        if let Some(step) = step {
+            history.observe(world, step);
+        }
+        ControlFlow::Continue(())
+    });
+    leave_history(Some(file), Some(&history)).then_some(report)
 }
 
 /// Leaves trace and report in a folder.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::records::FetchedRecords;
 use super::session::{SessionFetch, SessionPartition};
 use super::{Collected, CompletedFetch, Consumer, OffsetReset, Position, Raised};
+use crate::client::ConsumedRecord;
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
 use crate::context::Context;
@@ -289,6 +290,7 @@ impl Consumer {
                 first_offset: first.offset,
                 position: next_offset,
                 records: records.len() as i32,
+                read: records.iter().map(ConsumedRecord::fact).collect(),
             });
             self.move_to_end(&partition);
         }

@@ -164,7 +164,7 @@ impl Script {
             ClientEvent::PositionSet { partition, offset, reason } => {
                 format!("position {partition} {offset}: {reason:?}")
             }
-            ClientEvent::RecordsConsumed { partition, first_offset, position, records } => {
+            ClientEvent::RecordsConsumed { partition, first_offset, position, records, .. } => {
                 format!("consumed {partition} ×{records} from {first_offset}, position {position}")
             }
             ClientEvent::FetchFailed { partition, error } => format!("fetch {partition}: {}", error.name()),

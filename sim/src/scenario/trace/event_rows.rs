@@ -294,7 +294,7 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
             let cause = format!("{name} n={records}: {}", shown(*error));
             Some(partition_row("fail", partition, machine, cause))
         }
-        ClientEvent::RecordsConsumed { partition, first_offset, position, records } => {
+        ClientEvent::RecordsConsumed { partition, first_offset, position, records, .. } => {
             let cause = format!("{name} n={records} from {first_offset}, now at {position}");
             Some(partition_row("read", partition, machine, cause))
         }

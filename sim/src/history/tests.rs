@@ -1,0 +1,122 @@
+//! Histories of small runs, line by line.
+
+use std::ops::ControlFlow;
+
+use super::History;
+use crate::scenario::Scenario;
+use crate::scenario::run::{RunOptions, TraceKind, run_watched};
+
+/// The history of a scenario, without what changes with every detail of the network: the times.
+fn history_of(steps: &str) -> Vec<String> {
+    let text = format!(
+        "format = 1\nid = 'small'\ntitle = 'Small'\nseed = 1\n[cluster]\ncombined = 3\n[[topic]]\nname = 'orders'\n\
+         replicas = [[1, 2, 3]]\n{steps}"
+    );
+    let scenario = Scenario::parse("small.toml", &text).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let mut history = History::default();
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    run_watched(&scenario, options, &mut |_| true, &mut |world, step| {
+        if let Some(step) = step {
+            history.observe(world, step);
+        }
+        ControlFlow::Continue(())
+    });
+    let without_time = |line: &str| {
+        let (index, rest) = line.split_once(", :time ").expect("every operation has a time");
+        let (_, rest) = rest.split_once(", ").expect("and more");
+        format!("{}, {rest}", index.trim_start_matches('{'))
+    };
+    history.to_edn().lines().map(without_time).collect()
+}
+
+const CLIENTS: &str = "
+[[client]]
+name = 'p1'
+producer = { acks = 'all' }
+[[client]]
+name = 'r1'
+consumer = { assign = ['orders-0'] }
+";
+
+#[test]
+fn a_loop_polls_again_when_a_poll_has_returned_something() {
+    let steps = format!(
+        "{CLIENTS}[[step]]\nat = '1s'\nproduce = {{ client = 'p1', topic = 'orders', values = ['A'] }}\n[[step]]\nat = '3s'\nexpect = {{ client = 'r1', consumed = 1 }}\n"
+    );
+    assert_eq!(
+        history_of(&steps),
+        [
+            r#":index 0, :type :invoke, :process 0, :f :assign, :value ["orders-0"], :client "r1"}"#,
+            r#":index 1, :type :ok, :process 0, :f :assign, :value ["orders-0"], :client "r1"}"#,
+            r#":index 2, :type :invoke, :process 0, :f :poll, :value [[:poll]], :client "r1"}"#,
+            r#":index 3, :type :invoke, :process 1, :f :send, :value [[:send "orders-0" 1]], :client "p1", :texts ["A"]}"#,
+            r#":index 4, :type :ok, :process 1, :f :send, :value [[:send "orders-0" [0 1]]], :client "p1", :texts ["A"]}"#,
+            r#":index 5, :type :ok, :process 0, :f :poll, :value [[:poll {"orders-0" [[0 1]]}]], :client "r1"}"#,
+            r#":index 6, :type :invoke, :process 0, :f :poll, :value [[:poll]], :client "r1"}"#,
+        ]
+    );
+}
+
+#[test]
+fn two_records_under_way_are_two_processes_and_equal_texts_are_two_records() {
+    let steps = format!(
+        "{CLIENTS}[[step]]\nat = '1s'\nproduce = {{ client = 'p1', topic = 'orders', values = ['A', 'A'] }}\n[[step]]\nat = '3s'\nexpect = {{ client = 'r1', consumed = 2 }}\n"
+    );
+    let history = history_of(&steps);
+    let of = |number: usize| history.iter().filter(|line| line.contains(&format!(":process {number},"))).count();
+    assert_eq!((of(1), of(2)), (2, 2), "{history:#?}");
+    let polled: Vec<&String> = history.iter().filter(|line| line.contains(":poll {")).collect();
+    assert!(polled.iter().any(|line| line.contains("[0 1]")), "{history:#?}");
+    assert!(polled.iter().any(|line| line.contains("[1 2]")), "{history:#?}");
+}
+
+#[test]
+fn a_producer_that_dies_knows_nothing_of_what_was_under_way() {
+    let steps = format!(
+        "{CLIENTS}[[step]]\nat = '1s'\nproduce = {{ client = 'p1', topic = 'orders', values = ['A'] }}\n[[step]]\ncrash = {{ client = 'p1' }}\n"
+    );
+    let history = history_of(&steps);
+    let of_producer: Vec<&str> = history
+        .iter()
+        .filter(|line| line.contains("\"p1\""))
+        .filter_map(|line| line.split_once(", "))
+        .map(|(_, rest)| rest)
+        .collect();
+    assert_eq!(
+        of_producer,
+        [
+            r#":type :invoke, :process 1, :f :send, :value [[:send "orders-0" 1]], :client "p1", :texts ["A"]}"#,
+            r#":type :info, :process 1, :f :send, :value [[:send "orders-0" [nil 1]]], :client "p1", :texts ["A"]}"#,
+            r#":type :invoke, :process 2, :f :crash, :value nil, :client "p1"}"#,
+            r#":type :info, :process 2, :f :crash, :value nil, :client "p1"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_seek_is_leaving_the_partition_and_coming_back() {
+    let steps = format!(
+        "{CLIENTS}[[step]]\nat = '1s'\nproduce = {{ client = 'p1', topic = 'orders', values = ['A'] }}\n[[step]]\nat = '3s'\nseek = {{ client = 'r1', partition = 'orders-0', offset = 0 }}\n[[step]]\nat = '5s'\nexpect = {{ client = 'r1', consumed = 2 }}\n"
+    );
+    let history = history_of(&steps);
+    let of_reader: Vec<&str> = history
+        .iter()
+        .filter(|line| line.contains("\"r1\""))
+        .filter_map(|line| line.split_once(":f :")?.1.split_once(", :client"))
+        .map(|(what, _)| what)
+        .collect();
+    assert_eq!(
+        of_reader[4..],
+        [
+            "poll, :value [[:poll]]",
+            "poll, :value [[:poll {}]]",
+            "assign, :value []",
+            "assign, :value []",
+            "assign, :value [\"orders-0\"]",
+            "assign, :value [\"orders-0\"]",
+            "poll, :value [[:poll]]",
+            "poll, :value [[:poll {\"orders-0\" [[0 1]]}]]",
+            "poll, :value [[:poll]]",
+        ]
+    );
+}
