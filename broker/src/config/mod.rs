@@ -432,6 +432,13 @@ pub enum Switch {
     FollowerNeverLeads,
     /// A broker whose registration is refused gives up at once, instead of asking again.
     RefusedBrokerGivesUp,
+    /// A KIP-848 coordinator takes a partition for free that a member was to give up and has been given back
+    /// (before KAFKA-16147).
+    ///
+    /// Simulated: Kafka of that time lost the entry of its owner map between two of a member's lists that exist no
+    /// longer. Where the partition then has two owners, Kafka refused the heartbeats of one of them with an exception:
+    /// here both go on.
+    PartitionEpochLostOnReassign,
     /// A consumer forgets that a fetch has failed, and waits for its answer for ever.
     ConsumerForgetsFailedFetch,
     /// A producer that gives a batch up does not tell the application.

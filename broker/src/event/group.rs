@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ids::{GroupId, GroupInstanceId, MemberId, Offset, TopicPartition};
-use crate::message::{Api, ErrorCode};
+use crate::message::{Api, ErrorCode, PartitionsByTopic};
 
 /// Something that happened in a group coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -85,6 +85,41 @@ pub enum GroupEvent {
         /// The generation (classic) or the member's epoch (KIP-848).
         epoch: i32,
     },
+    /// A KIP-848 group's epoch grows: its target assignment is to be made anew.
+    GroupEpochBumped {
+        /// The group.
+        group: GroupId,
+        /// The new epoch.
+        epoch: i32,
+        /// Why.
+        reason: GroupEpochReason,
+    },
+    /// A KIP-848 group has a new target assignment.
+    TargetAssigned {
+        /// The group.
+        group: GroupId,
+        /// The group epoch that it is for.
+        epoch: i32,
+        /// The assignor.
+        assignor: &'static str,
+        /// Of how many members the target is another one now.
+        changed: usize,
+    },
+    /// A KIP-848 member takes a step towards its target, or leaves for a while as a static member.
+    MemberMoved {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+        /// Its epoch; −2 if it left for a while.
+        epoch: i32,
+        /// How far it is, as Kafka writes it.
+        state: &'static str,
+        /// What it may own.
+        assigned: PartitionsByTopic,
+        /// What it must give up first.
+        revoking: PartitionsByTopic,
+    },
     /// An offset was accepted and is being written.
     OffsetCommitted {
         /// The group.
@@ -158,6 +193,20 @@ pub enum GroupEvent {
         /// Why.
         error: ErrorCode,
     },
+}
+
+/// Why a KIP-848 group's epoch grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupEpochReason {
+    /// The group is new, or a member joined, or wants other topics.
+    MemberChanged,
+    /// A member left, or was removed.
+    MemberRemoved,
+    /// Partitions or racks of a wanted topic changed, or it came or went.
+    TopicsChanged,
+    /// An expression names other topics now.
+    ExpressionResolved,
 }
 
 /// Why a group's members are called together.

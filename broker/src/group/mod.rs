@@ -10,10 +10,12 @@
 //!   shard.rs     one partition's groups, offsets and timers
 //!   kind.rs      what records say of a group
 //!   timers.rs    what a shard waits for, and until when
+//!   consumer/    groups of the protocol of KIP-848
 //!   assignor/    who shall own which partition, computed on the server
 //! ```
 
 pub mod assignor;
+pub mod consumer;
 pub mod contract;
 pub mod kind;
 pub mod record;

@@ -28,6 +28,39 @@ pub enum GroupTimer {
         /// The member.
         member: MemberId,
     },
+    /// A KIP-848 member was silent for too long (`groupSessionTimeoutKey`).
+    ConsumerSession {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+    },
+    /// A KIP-848 member did not give partitions up in time (`groupRebalanceTimeoutKey`).
+    ConsumerRebalance {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+    },
+    /// A classic member of a KIP-848 group did not join again in time (`consumerGroupJoinKey`).
+    ConsumerJoin {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+    },
+    /// A classic member of a KIP-848 group did not ask for its assignment in time (`consumerGroupSyncKey`).
+    ConsumerSync {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+    },
+    /// The topics that a group's expressions name have been looked up.
+    ConsumerRegex {
+        /// The group.
+        group: GroupId,
+    },
     /// Offsets are looked for that were kept long enough (`offsets.retention.check.interval.ms`).
     OffsetExpiry,
 }

@@ -1,7 +1,10 @@
 //! What group coordinators say of themselves, as lines: the group stands where a partition would.
 
 use trial_broker::event::GroupEvent;
+use std::collections::BTreeSet;
+
 use trial_broker::ids::{GroupId, MemberId};
+use trial_broker::message::PartitionsByTopic;
 
 use super::cast::Cast;
 use super::rows::{Row, row, shown, word};
@@ -23,6 +26,19 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         }
         GroupEvent::MemberRemoved { group, member, reason } => {
             about("member!", group, format!("{}: {}", short(member), word(reason)))
+        }
+        GroupEvent::GroupEpochBumped { group, epoch, reason } => {
+            about("gepoch", group, format!("group epoch {epoch}: {}", word(reason)))
+        }
+        GroupEvent::TargetAssigned { group, epoch, assignor, changed } => {
+            about("target", group, format!("for epoch {epoch}, {assignor}: {changed} members change"))
+        }
+        GroupEvent::MemberMoved { group, member, epoch, state, assigned, revoking } => {
+            let count = |partitions: &PartitionsByTopic| partitions.values().map(BTreeSet::len).sum::<usize>();
+            let revoking = count(revoking);
+            let gives_up = if revoking > 0 { format!(", gives {revoking} up") } else { String::new() };
+            let text = format!("{} {state} in epoch {epoch}, may own {}{gives_up}", short(member), count(assigned));
+            about("moved", group, text)
         }
         GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
             about("commit", group, format!("{partition} at {offset}"))
