@@ -43,7 +43,7 @@ pub fn leave(
     }
     // What it had to give up it has given up by leaving.
     let kept = Member { epoch: LEAVE_STATIC_EPOCH, pending_revocation: PartitionsByTopic::new(), ..member.clone() };
-    of.ctx.emit(GroupEvent::MemberMoved {
+    of.say(GroupEvent::MemberMoved {
         group: group.id.clone(),
         member: kept.id.clone(),
         epoch: kept.epoch,
@@ -74,10 +74,10 @@ pub fn fence_members(
     let epoch = group.epoch + 1;
     records.push(group.epoch_record(epoch, left.metadata_hash(of.image)));
     for member in members {
-        of.ctx.emit(GroupEvent::MemberRemoved { group: group.id.clone(), member: member.id.clone(), reason });
+        of.say(GroupEvent::MemberRemoved { group: group.id.clone(), member: member.id.clone(), reason });
         of.stop_all(&group.id, &member.id);
     }
     let reason = GroupEpochReason::MemberRemoved;
-    of.ctx.emit(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });
+    of.say(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });
     records
 }

@@ -144,7 +144,7 @@ pub(crate) fn replaced_static_member<'a>(
     records.push(member.assignment_record(&group.id));
     let instance = before.instance().expect("a static member has one").clone();
     let (old, new) = (before.id.clone(), id.clone());
-    of.ctx.emit(GroupEvent::MemberReplaced { group: group.id.clone(), instance, old, new });
+    of.say(GroupEvent::MemberReplaced { group: group.id.clone(), instance, old, new });
     Subscribed { member, known: Some(before), records }
 }
 
@@ -268,7 +268,7 @@ pub(crate) fn update_group(
     }
     if known.is_none() {
         let (instance, id) = (member.instance().cloned(), member.id.clone());
-        of.ctx.emit(GroupEvent::MemberAdded { group: group.id.clone(), member: id, instance });
+        of.say(GroupEvent::MemberAdded { group: group.id.clone(), member: id, instance });
     }
     let bumped_by_regex = super::regex::update(of, group, before, member, records)?;
     let bumped = bump || names_changed || bumped_by_regex;
@@ -284,7 +284,7 @@ pub(crate) fn update_group(
         records.push(group.epoch_record(epoch, hash));
         let reason =
             if bumped { GroupEpochReason::MemberChanged } else { GroupEpochReason::TopicsChanged };
-        of.ctx.emit(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });
+        of.say(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });
     }
     of.soft.metadata_checked(group, of.ctx.now.monotonic, epoch);
     Ok(GroupUpdate { epoch, kind: Some(subscriptions.kind()), bumped })
@@ -309,7 +309,7 @@ pub(crate) fn target(
     let new = NewTarget { group, member, epoch: update.epoch, kind, assignor, image: of.image };
     let (changes, target) = new.make()?;
     let (id, epoch) = (group.id.clone(), update.epoch);
-    of.ctx.emit(GroupEvent::TargetAssigned { group: id, epoch, assignor: assignor.name(), changed: changes.len() - 1 });
+    of.say(GroupEvent::TargetAssigned { group: id, epoch, assignor: assignor.name(), changed: changes.len() - 1 });
     records.extend(changes);
     Ok(Planned { target_epoch: update.epoch, target, bumped: update.bumped })
 }
@@ -332,7 +332,7 @@ pub(crate) fn reconcile(
         return Ok(member);
     }
     records.push(next.assignment_record(&group.id));
-    of.ctx.emit(GroupEvent::MemberMoved {
+    of.say(GroupEvent::MemberMoved {
         group: group.id.clone(),
         member: next.id.clone(),
         epoch: next.epoch,

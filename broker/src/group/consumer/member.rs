@@ -164,7 +164,8 @@ impl Member {
     /// Takes the record in.
     pub fn take_metadata(&mut self, value: ConsumerGroupMemberMetadataValue) {
         self.metadata = value;
-        self.subscribe(std::mem::take(&mut self.metadata.subscribed_topic_names));
+        let names = std::mem::take(&mut self.metadata.subscribed_topic_names);
+        self.subscribe(names);
     }
 
     /// Takes the record in.

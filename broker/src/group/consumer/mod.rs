@@ -50,19 +50,20 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-pub use fence::{fence_members, leave};
+pub use fence::{Goodbye, fence_members, leave};
 pub use group::{ConsumerGroup, GroupState};
 pub use heartbeat::heartbeat;
 pub use member::{JOIN_EPOCH, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, Member, MemberState};
 pub use owners::{PartitionEpochs, StillOwned};
 pub use regex::{RegexWork, regexes_resolved};
-pub use replay::{ReplayError, Replayed};
+pub use replay::{ReplayError, Replayed, is_tombstone};
 pub use timers::{ConsumerSoftState, TimerFate};
 
 use super::record::GroupRecord;
 use super::timers::Timers;
 use crate::config::GroupCoordinatorSettings;
 use crate::context::Context;
+use crate::event::GroupEvent;
 use crate::message::ErrorCode;
 use crate::metadata::MetadataImage;
 
@@ -78,6 +79,33 @@ pub struct Coordination<'a, 'c> {
     pub timers: &'a mut Timers,
     /// What the shard remembers of groups of this kind besides their records.
     pub soft: &'a mut ConsumerSoftState,
+    /// What happened, until it is sure that it did: a request may still be refused.
+    pub said: Vec<GroupEvent>,
+}
+
+impl<'a, 'c> Coordination<'a, 'c> {
+    /// Nothing has happened yet.
+    pub fn new(
+        ctx: &'a mut Context<'c>,
+        image: &'a MetadataImage,
+        settings: &'a GroupCoordinatorSettings,
+        timers: &'a mut Timers,
+        soft: &'a mut ConsumerSoftState,
+    ) -> Self {
+        Coordination { ctx, image, settings, timers, soft, said: Vec::new() }
+    }
+
+    /// Something happens, unless what it is part of is refused.
+    pub(crate) fn say(&mut self, event: GroupEvent) {
+        self.said.push(event);
+    }
+
+    /// It is done: what happened is told. If it is refused instead, this is not called.
+    pub fn tell(&mut self) {
+        for event in std::mem::take(&mut self.said) {
+            self.ctx.emit(event);
+        }
+    }
 }
 
 /// Why a request is not done.

@@ -155,7 +155,7 @@ pub fn regexes_resolved(of: &mut Coordination<'_, '_>, group: &ConsumerGroup, wo
     if bump {
         let epoch = group.epoch + 1;
         records.push(group.epoch_record(epoch, hash));
-        of.ctx.emit(GroupEvent::GroupEpochBumped {
+        of.say(GroupEvent::GroupEpochBumped {
             group: group.id.clone(),
             epoch,
             reason: GroupEpochReason::ExpressionResolved,

@@ -131,7 +131,7 @@ impl ConsumerGroup {
 
     pub(super) fn update_member(&mut self, new: Member, behaviour: &Behaviour) -> Result<(), ReplayError> {
         let old = self.members.get(&new.id).cloned();
-        if behaviour.has(Switch::PartitionEpochLostOnReassign) {
+        if behaviour.is(Switch::PartitionEpochLostOnReassign) {
             self.owners.replace_losing_reassigned(old.as_deref(), &new);
         } else {
             if let Some(old) = &old {
