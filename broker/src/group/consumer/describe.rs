@@ -3,7 +3,8 @@
 use super::{ConsumerGroup, Member};
 use crate::config::ServerAssignor;
 use crate::message::{
-    DescribedAssignment, DescribedConsumerGroup, DescribedConsumerGroupMember, ErrorCode, ListedGroup, PartitionsByTopic,
+    DescribedAssignment, DescribedConsumerGroup, DescribedConsumerGroupMember, ErrorCode, ListedGroup,
+    PartitionsByTopic,
 };
 use crate::metadata::MetadataImage;
 

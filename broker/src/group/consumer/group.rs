@@ -146,7 +146,11 @@ impl ConsumerGroup {
     /// The assignor that most members ask for, if `replaced` becomes `with`; none if nobody asks for one.
     ///
     /// Of several with equal votes Kafka takes one by the order of a hash map: here the last by name.
-    pub(super) fn preferred_assignor(&self, replaced: Option<&MemberId>, with: Option<&Member>) -> Option<ServerAssignor> {
+    pub(super) fn preferred_assignor(
+        &self,
+        replaced: Option<&MemberId>,
+        with: Option<&Member>,
+    ) -> Option<ServerAssignor> {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         let others = self.members().filter(|member| Some(&member.id) != replaced);
         for name in others.chain(with).filter_map(|member| member.metadata.server_assignor.as_deref()) {
@@ -198,8 +202,11 @@ impl ConsumerGroup {
             member: id.clone(),
             partitions: None,
         };
-        let metadata =
-            |id: &MemberId| GroupRecord::ConsumerGroupMemberMetadata { group: group(), member: id.clone(), value: None };
+        let metadata = |id: &MemberId| GroupRecord::ConsumerGroupMemberMetadata {
+            group: group(),
+            member: id.clone(),
+            value: None,
+        };
         let mut records: Vec<GroupRecord> = members.clone().map(current).collect();
         records.extend(members.clone().map(target));
         records.push(GroupRecord::ConsumerGroupTargetAssignmentMetadata { group: group(), assignment_epoch: None });
@@ -230,7 +237,8 @@ impl ConsumerGroup {
     /// The owner map says the same as the members do; each static member is a member.
     pub fn assert_invariants(&self, owners_are_exact: bool) {
         for (instance, id) in &self.static_members {
-            let member = self.member(id).unwrap_or_else(|| panic!("{instance} is {id}, which is no member of {}", self.id));
+            let member =
+                self.member(id).unwrap_or_else(|| panic!("{instance} is {id}, which is no member of {}", self.id));
             assert_eq!(member.instance(), Some(instance), "{id} of {}", self.id);
         }
         if !owners_are_exact {
@@ -238,7 +246,14 @@ impl ConsumerGroup {
         }
         let mut owned = 0;
         for member in self.members() {
-            assert!(member.epoch <= self.epoch, "{} of {}: epoch {} > {}", member.id, self.id, member.epoch, self.epoch);
+            assert!(
+                member.epoch <= self.epoch,
+                "{} of {}: epoch {} > {}",
+                member.id,
+                self.id,
+                member.epoch,
+                self.epoch
+            );
             for (topic, numbers) in member.assigned.iter().chain(&member.pending_revocation) {
                 owned += numbers.len();
                 for number in numbers {

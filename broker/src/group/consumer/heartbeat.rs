@@ -173,11 +173,7 @@ pub(crate) fn throw_if_instance_is_not<'a>(
 /// # Errors
 ///
 /// FENCED_MEMBER_EPOCH.
-fn throw_if_epoch_is_invalid(
-    member: &Member,
-    received: i32,
-    owned: Option<&PartitionsByTopic>,
-) -> Result<(), Refusal> {
+fn throw_if_epoch_is_invalid(member: &Member, received: i32, owned: Option<&PartitionsByTopic>) -> Result<(), Refusal> {
     let fenced = |than: &str| {
         let text = format!(
             "The consumer group member has a {than} member epoch ({received}) than the one known by the group coordinator \
@@ -282,8 +278,7 @@ pub(crate) fn update_group(
     if bumped || hash != group.metadata_hash {
         epoch += 1;
         records.push(group.epoch_record(epoch, hash));
-        let reason =
-            if bumped { GroupEpochReason::MemberChanged } else { GroupEpochReason::TopicsChanged };
+        let reason = if bumped { GroupEpochReason::MemberChanged } else { GroupEpochReason::TopicsChanged };
         of.say(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });
     }
     of.soft.metadata_checked(group, of.ctx.now.monotonic, epoch);

@@ -10,9 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::group::record::{
-    ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataValue, GroupRecord,
-};
+use crate::group::record::{ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataValue, GroupRecord};
 use crate::ids::{GroupId, GroupInstanceId, MemberId};
 use crate::message::PartitionsByTopic;
 
@@ -67,7 +65,6 @@ impl MemberState {
         }
     }
 }
-
 
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

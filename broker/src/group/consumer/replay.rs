@@ -39,7 +39,9 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReplayError::StillOwned(owned) => owned.fmt(f),
-            ReplayError::GroupStillInUse(group) => write!(f, "group {group} is deleted and still has members or targets"),
+            ReplayError::GroupStillInUse(group) => {
+                write!(f, "group {group} is deleted and still has members or targets")
+            }
             ReplayError::MemberStillInUse(group, member) => {
                 write!(f, "member {member} of group {group} is deleted and still has an assignment or a target")
             }

@@ -45,9 +45,8 @@ impl Subscriptions {
                 *regexes.entry(regex.to_owned()).or_default() += 1;
             }
         }
-        let orphaned = |regex: &str| {
-            !regexes.contains_key(regex) && replaced.iter().any(|gone| gone.regex() == Some(regex))
-        };
+        let orphaned =
+            |regex: &str| !regexes.contains_key(regex) && replaced.iter().any(|gone| gone.regex() == Some(regex));
         for resolved in group.regexes.iter().filter(|(regex, _)| !orphaned(regex)).map(|(_, resolved)| resolved) {
             for topic in &resolved.topics {
                 topics.entry(topic.clone()).or_default().regexes += 1;

@@ -58,7 +58,8 @@ impl NewTarget<'_> {
             None => self.group.target(&self.member.id),
         };
         members.insert(self.member.id.clone(), self.member_spec(self.member, target));
-        let wanted: BTreeSet<_> = members.values().flat_map(|member| member.subscribed_topics.iter().copied()).collect();
+        let wanted: BTreeSet<_> =
+            members.values().flat_map(|member| member.subscribed_topics.iter().copied()).collect();
         let count = |topic| {
             let partitions = self.image.topic_by_id(topic)?.partitions.len();
             Some((topic, i32::try_from(partitions).expect("a count of partitions")))

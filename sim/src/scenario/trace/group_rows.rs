@@ -1,7 +1,7 @@
 //! What group coordinators say of themselves, as lines: the group stands where a partition would.
 
-use trial_broker::event::GroupEvent;
 use std::collections::BTreeSet;
+use trial_broker::event::GroupEvent;
 
 use trial_broker::ids::{GroupId, MemberId};
 use trial_broker::message::PartitionsByTopic;

@@ -19,13 +19,28 @@ const MEMBERS: usize = 4;
 #[derive(Clone, Debug)]
 enum Deed {
     /// A client joins, or says that it wants other topics; bit 0 is t1, bit 1 is t2.
-    Want { client: usize, topics: u8, heard: bool },
+    Want {
+        client: usize,
+        topics: u8,
+        heard: bool,
+    },
     /// A heartbeat without a word of what it owns.
-    Beat { client: usize, heard: bool },
+    Beat {
+        client: usize,
+        heard: bool,
+    },
     /// The client takes what it was told, and says so.
-    Acknowledge { client: usize, heard: bool },
-    Leave { client: usize, for_a_while: bool },
-    Wait { millis: u64 },
+    Acknowledge {
+        client: usize,
+        heard: bool,
+    },
+    Leave {
+        client: usize,
+        for_a_while: bool,
+    },
+    Wait {
+        millis: u64,
+    },
     Grow,
     Reload,
     LoseNextWrite,
@@ -119,7 +134,9 @@ impl World {
             Err(refusal) if refusal.error == ErrorCode::CoordinatorNotAvailable => state.says_all = true,
             // Static members are not let in while their former selves live.
             Err(refusal) if refusal.error == ErrorCode::UnreleasedInstanceId => {}
-            Err(_) => *state = Client { epoch: -1, process: state.process, wants: state.wants.clone(), ..Client::default() },
+            Err(_) => {
+                *state = Client { epoch: -1, process: state.process, wants: state.wants.clone(), ..Client::default() }
+            }
         }
     }
 
@@ -248,8 +265,11 @@ impl World {
         }
         let group = self.bench.group.as_ref().expect("members joined");
         assert_eq!(group.state(), GroupState::Stable, "after {} records", self.bench.log.len());
-        let wanted: Vec<TopicId> =
-            group.members().flat_map(|member| &member.metadata.subscribed_topic_names).map(|name| super::reconcile::topic(name)).collect();
+        let wanted: Vec<TopicId> = group
+            .members()
+            .flat_map(|member| &member.metadata.subscribed_topic_names)
+            .map(|name| super::reconcile::topic(name))
+            .collect();
         let counts = self.bench.topics();
         let expected = counts.iter().filter(|(topic, _)| wanted.contains(topic)).map(|(_, count)| *count).sum::<i32>();
         assert_eq!(owners(group).len(), usize::try_from(expected).expect("a count"), "every wanted partition is owned");
@@ -310,7 +330,8 @@ fn a_goodbye_that_cannot_be_written_leaves_a_member_for_ever() {
     world.bench.lose_next_write = true;
     world.leave(0, false);
     world.bench.wait(Duration::from_secs(3_600));
-    let is_member = |world: &World| world.bench.group.as_ref().expect("a group").member(&MemberId::new("m0-0")).is_some();
+    let is_member =
+        |world: &World| world.bench.group.as_ref().expect("a group").member(&MemberId::new("m0-0")).is_some();
     assert!(is_member(&world), "nothing removes it");
     world.bench.reload();
     world.bench.wait(Duration::from_secs(46));

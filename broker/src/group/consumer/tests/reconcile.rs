@@ -49,9 +49,11 @@ pub(super) fn partitions(words: &[&str]) -> PartitionsByTopic {
 }
 
 pub(super) fn shown(partitions: &PartitionsByTopic) -> String {
-    let list = |numbers: &std::collections::BTreeSet<i32>| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+    let list =
+        |numbers: &std::collections::BTreeSet<i32>| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     let name = |topic: &TopicId| topic.0.as_u128();
-    let texts: Vec<_> = partitions.iter().map(|(topic, numbers)| format!("t{}:{}", name(topic), list(numbers))).collect();
+    let texts: Vec<_> =
+        partitions.iter().map(|(topic, numbers)| format!("t{}:{}", name(topic), list(numbers))).collect();
     if texts.is_empty() { "-".to_owned() } else { texts.join(" ") }
 }
 

@@ -97,7 +97,11 @@ impl StoryStage {
             version: after(words, "version").map_or(9, |version| version.parse().expect("a version")),
         };
         let outcome = self.bench.group.as_ref().expect("a group").validate_offset_commit(&by);
-        self.bench.said.push(format!("< {} {}", words[1], outcome.map_or_else(|error| format!("{error:?}"), |()| "taken".to_owned())));
+        self.bench.said.push(format!(
+            "< {} {}",
+            words[1],
+            outcome.map_or_else(|error| format!("{error:?}"), |()| "taken".to_owned())
+        ));
     }
 }
 
@@ -105,7 +109,9 @@ impl Stage for StoryStage {
     fn command(&mut self, words: &[&str]) -> Vec<String> {
         match words[0] {
             "new-group" => *self = StoryStage::default(),
-            "topics" => words[1..].chunks(2).for_each(|pair| self.bench.set_topic(pair[0], pair[1].parse().expect("a count"))),
+            "topics" => {
+                words[1..].chunks(2).for_each(|pair| self.bench.set_topic(pair[0], pair[1].parse().expect("a count")))
+            }
             "join" => self.join(words),
             "beat" => self.beat(words, false),
             "ack" => self.beat(words, true),
