@@ -78,6 +78,11 @@ impl TopicName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether Kafka keeps its own records there: clients may read the topic, but not write to it (`Topic.isInternal`).
+    pub fn is_internal(&self) -> bool {
+        matches!(self.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+    }
 }
 
 impl fmt::Display for TopicName {

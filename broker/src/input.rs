@@ -137,6 +137,11 @@ pub enum Internal {
     LoadLogs,
     /// Data → Data: go on loading logs (one a step, so that a crash can fall between).
     LoadNextLog,
+    /// Data → Data: go on loading a coordinator (one read a step, so that a crash or another leader can fall between).
+    LoadCoordinator {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+    },
     /// Data → Lifecycle: all logs are loaded; the broker may ask to be unfenced.
     LogsLoaded,
     /// Lifecycle → Data: the broker is unfenced for the first time; serve clients.

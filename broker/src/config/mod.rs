@@ -443,4 +443,7 @@ pub enum Switch {
     ConsumerForgetsFailedFetch,
     /// A producer that gives a batch up does not tell the application.
     ProducerKeepsFailureToItself,
+    /// A coordinator that loads reads on until it reaches the log's end, even where compaction has left nothing to read
+    /// (before KAFKA-9065).
+    LoaderRequiresReachingLeo,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{GroupId, GroupInstanceId, MemberId, Offset, TopicPartition};
+use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, TopicPartition};
 use crate::message::{Api, ErrorCode, PartitionsByTopic};
 
 /// Something that happened in a group coordinator.
@@ -157,6 +157,29 @@ pub enum GroupEvent {
         group: GroupId,
         /// From which member; empty from somebody who is none.
         member: MemberId,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A broker was elected to coordinate a partition's groups, and begins to read it.
+    ShardLoading {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// In which leader epoch.
+        leader_epoch: LeaderEpoch,
+    },
+    /// A record of a type that the coordinator does not know was left out.
+    GroupRecordSkipped {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// Where it is.
+        offset: Offset,
+        /// Its type.
+        record_type: i16,
+    },
+    /// A coordinator could not read its partition: its groups have none until there is another leader.
+    ShardLoadFailed {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
         /// Why.
         error: ErrorCode,
     },

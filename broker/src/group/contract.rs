@@ -99,8 +99,22 @@ pub enum AfterWrite {
     },
 }
 
-/// How a write ended.
+/// How a write ended. An error is the log's own (NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, …); what clients are told of
+/// it says [`error_for_clients`].
 pub type WriteOutcome = Result<(), ErrorCode>;
+
+/// What clients are told when a coordinator cannot write (`GroupMetadataManager.appendGroupMetadataErrorToResponseError`,
+/// `CoordinatorOperationExceptionHelper`).
+pub fn error_for_clients(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
+            ErrorCode::CoordinatorNotAvailable
+        }
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::UnknownServerError,
+        other => other,
+    }
+}
 
 /// What a shard is told of a change of the cluster's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

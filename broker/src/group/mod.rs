@@ -5,6 +5,10 @@
 //! record in that partition, so that the next leader can keep the promise.
 //!
 //! ```text
+//!   find.rs      which broker coordinates a group, and in which partition
+//!   coordinator.rs  a broker's coordinator: checks requests, finds their partition, puts answers together
+//!   leadership.rs   what the cluster's metadata says to it
+//!   runtime/     the coordinator of one partition: loaded, written, committed, given up
 //!   record/      the records of __consumer_offsets, and their bytes
 //!   contract.rs  what a shard is asked and what it answers
 //!   shard.rs     one partition's groups, offsets and timers
@@ -14,10 +18,17 @@
 //!   assignor/    who shall own which partition, computed on the server
 //! ```
 
+mod answers;
 pub mod assignor;
+mod check;
 pub mod consumer;
 pub mod contract;
+pub mod coordinator;
+pub mod find;
+mod gathering;
 pub mod kind;
+mod leadership;
 pub mod record;
+pub mod runtime;
 pub mod shard;
 pub mod timers;

@@ -130,6 +130,11 @@ impl Shard {
         Decision::default()
     }
 
+    /// How many groups it has.
+    pub fn group_count(&self) -> usize {
+        self.hard.groups.len()
+    }
+
     /// The hard state as it is now.
     pub fn snapshot(&self) -> ShardSnapshot {
         ShardSnapshot { hard: self.hard.clone() }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::{
-    Behaviour, ConfigError, ControllerSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
-    ReplicationSettings, Role, Voter,
+    Behaviour, ConfigError, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties,
+    RaftSettings, ReplicationSettings, Role, Voter,
 };
 use crate::ids::{ClusterId, DirectoryId, NodeId};
 
@@ -41,6 +41,8 @@ pub struct NodeConfig {
     pub raft: RaftSettings,
     /// Broker life and controller settings.
     pub controller: ControllerSettings,
+    /// Settings of the group coordinator.
+    pub group_coordinator: GroupCoordinatorSettings,
     /// Which Kafka it behaves as.
     pub behaviour: Behaviour,
 }
@@ -57,6 +59,7 @@ impl NodeConfig {
         self.log_manager = LogManagerSettings::from_properties(&self.properties)?;
         self.raft = RaftSettings::from_properties(&self.properties)?;
         self.controller = ControllerSettings::from_properties(&self.properties)?;
+        self.group_coordinator = GroupCoordinatorSettings::from_properties(&self.properties)?;
         self.replication.agree()?;
         self.log.agree_as_defaults()
     }

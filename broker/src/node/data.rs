@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::channels_config;
 use super::config::NodeConfig;
 use super::format::data_directory;
+use super::groups::{Groups, OFFSETS_TOPIC_TOKEN, is_about_groups};
 use super::quorum::exit;
 use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::forwarding::{Forwarded, Forwarding, PRODUCER_IDS_TOKEN, is_forwarded};
@@ -15,6 +16,7 @@ use crate::api::producer_ids::ProducerIdManager;
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{ExitReason, LifecycleEvent};
+use crate::group::coordinator::GroupCoordinator;
 use crate::ids::{BROKER_PORT, BrokerEpoch, Endpoint, NodeId, RequestHandle};
 use crate::input::{Input, Internal, Lane};
 use crate::message::{InitProducerIdRequest, Request, Response};
@@ -36,6 +38,8 @@ pub(super) struct DataLane {
     forwarding: Forwarding,
     producer_ids: ProducerIdManager,
     broker_epoch: BrokerEpoch,
+    /// The groups that this broker coordinates.
+    groups: Groups,
     service: Service,
 }
 
@@ -85,6 +89,7 @@ impl DataLane {
             forwarding: Forwarding::default(),
             producer_ids: ProducerIdManager::new(config.node),
             broker_epoch: BrokerEpoch::NONE,
+            groups: Groups::new(config),
             service: Service::Open,
         }
     }
@@ -122,13 +127,17 @@ impl DataLane {
     fn on_timers(&mut self, ctx: &mut Context) {
         self.channels.on_timers(ctx);
         self.manager.on_timers(ctx);
+        self.groups.on_timers(ctx, &mut self.manager, &self.image);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
         if self.service == Service::Closed {
             return None;
         }
-        [self.manager.next_deadline(), self.channels.next_deadline()].into_iter().flatten().min()
+        [self.manager.next_deadline(), self.channels.next_deadline(), self.groups.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(super) fn replicas(&self) -> &ReplicaManager {
@@ -137,6 +146,10 @@ impl DataLane {
 
     pub(super) fn image(&self) -> &MetadataImage {
         &self.image
+    }
+
+    pub(super) fn groups(&self) -> &GroupCoordinator {
+        self.groups.coordinator()
     }
 
     fn on_internal(&mut self, ctx: &mut Context, input: Internal) {
@@ -158,12 +171,16 @@ impl DataLane {
                     again(ctx);
                 }
             }
+            Internal::LoadCoordinator { partition } => {
+                self.groups.go_on_loading(ctx, &mut self.manager, &self.image, partition);
+            }
             Internal::Serve => ctx.output(Output::Listen { port: BROKER_PORT }),
             Internal::ControlledShutdownStarted => self.manager.controlled_shutdown_started(),
             Internal::ShutDown => {
                 ctx.output(Output::StopListening { port: BROKER_PORT });
                 self.connections.close_all(ctx);
                 self.channels.close_all(ctx);
+                self.groups.stop();
                 self.manager.shut_down(ctx, self.broker_epoch);
                 self.service = Service::Closed;
             }
@@ -177,6 +194,7 @@ impl DataLane {
     }
 
     fn apply_metadata(&mut self, ctx: &mut Context, update: &MetadataUpdate) {
+        let old = self.image.clone();
         if update.is_snapshot {
             self.image = MetadataImage::default();
         }
@@ -185,6 +203,7 @@ impl DataLane {
         }
         self.image.set_last_offset(update.last_offset);
         self.manager.apply_metadata(ctx, &self.image, update);
+        self.groups.apply_metadata(ctx, &mut self.manager, (&old, &self.image), update);
         let offset = update.last_offset;
         if !update.records.is_empty() {
             ctx.emit(LifecycleEvent::MetadataApplied { offset });
@@ -193,6 +212,9 @@ impl DataLane {
     }
 
     fn handle_request(&mut self, ctx: &mut Context, incoming: Incoming) {
+        if is_about_groups(incoming.request.api()) {
+            return self.handle_group_request(ctx, incoming);
+        }
         let Incoming { handle, request, .. } = incoming;
         match request {
             Request::Produce(mut request) => {
@@ -218,14 +240,30 @@ impl DataLane {
         }
     }
 
+    fn handle_group_request(&mut self, ctx: &mut Context, incoming: Incoming) {
+        let handle = incoming.handle;
+        if let Some(response) = self.groups.handle(ctx, &mut self.manager, &self.image, incoming) {
+            self.connections.respond(ctx, handle, &response);
+        }
+        if let Some(request) = self.groups.take_topic_request() {
+            let purpose = ChannelPurpose::Forwarding;
+            self.channels.send_to_controller(ctx, purpose, OFFSETS_TOPIC_TOKEN, request.into());
+        }
+    }
+
     /// Carries what one part wants to the other, until nobody wants anything.
     fn settle(&mut self, ctx: &mut Context) {
         loop {
+            let group_answers = self.groups.settle(ctx, &mut self.manager, &self.image);
             let partition_outputs = self.manager.take_outputs();
             let channel_outputs = self.channels.take_outputs();
             let ready = self.connections.take_ready();
-            if partition_outputs.is_empty() && channel_outputs.is_empty() && ready.is_none() {
+            let is_quiet = partition_outputs.is_empty() && channel_outputs.is_empty() && group_answers.is_empty();
+            if is_quiet && ready.is_none() {
                 break;
+            }
+            for (handle, response) in group_answers {
+                self.connections.respond(ctx, handle, &response);
             }
             for output in partition_outputs {
                 self.on_partition_output(ctx, output);
@@ -265,6 +303,7 @@ impl DataLane {
             }
             PartitionOutput::AllDirectoriesFailed => exit(ctx, ExitReason::AllLogDirectoriesFailed),
             PartitionOutput::LogsLoaded => {
+                self.groups.start(ctx, &mut self.manager, &self.image);
                 ctx.output(Output::Internal { to: Lane::Lifecycle, input: Internal::LogsLoaded });
             }
             PartitionOutput::LogsClosed => {
@@ -332,6 +371,7 @@ impl DataLane {
                 self.producer_ids.handle_response(ctx, response);
                 self.ask_for_producer_ids(ctx);
             }
+            (ChannelPurpose::Forwarding, _) if token == OFFSETS_TOPIC_TOKEN => self.groups.topic_answered(),
             (ChannelPurpose::Forwarding, result) => match self.forwarding.completed(token, result) {
                 Some(Forwarded::Reply { handle, response }) => self.connections.respond(ctx, handle, &response),
                 Some(Forwarded::CloseConnection { handle }) => self.connections.close(ctx, handle.connection),

@@ -96,6 +96,7 @@ impl LifecycleLane {
             | Internal::Registered { .. }
             | Internal::LoadLogs
             | Internal::LoadNextLog
+            | Internal::LoadCoordinator { .. }
             | Internal::Serve
             | Internal::ControlledShutdownStarted
             | Internal::ShutDown

@@ -27,6 +27,7 @@ mod controller_registration;
 mod data;
 mod directories;
 mod format;
+mod groups;
 mod lifecycle;
 mod loader;
 mod quorum;
@@ -42,6 +43,7 @@ use crate::api::outgoing::ChannelsConfig;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::event::{BrokerState, LifecycleEvent};
+use crate::group::coordinator::GroupCoordinator;
 use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId};
 use crate::input::{Input, Lane};
 use crate::metadata::MetadataImage;
@@ -191,6 +193,9 @@ impl Node {
         if let Some(replicas) = self.replicas() {
             replicas.assert_invariants();
         }
+        if let Some(groups) = self.groups() {
+            groups.assert_invariants();
+        }
         if let Some(controller) = self.controller()
             && controller.active_epoch().is_some()
         {
@@ -221,6 +226,11 @@ impl Node {
     /// The replicas, where the process has the broker role.
     pub fn replicas(&self) -> Option<&ReplicaManager> {
         self.broker.as_ref().map(|broker| broker.data.replicas())
+    }
+
+    /// The group coordinator, where the process has the broker role.
+    pub fn groups(&self) -> Option<&GroupCoordinator> {
+        self.broker.as_ref().map(|broker| broker.data.groups())
     }
 
     /// The metadata that the broker has applied: what it answers clients from.

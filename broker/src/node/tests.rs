@@ -3,7 +3,8 @@
 use super::*;
 use crate::choice::LowestChoice;
 use crate::config::{
-    Behaviour, ControllerSettings, LogManagerSettings, LogSettings, Properties, RaftSettings, ReplicationSettings, Role,
+    Behaviour, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
+    ReplicationSettings, Role,
 };
 use crate::effects::Effects;
 use crate::ids::{
@@ -37,6 +38,7 @@ pub(super) fn config() -> NodeConfig {
         log_manager: LogManagerSettings::default(),
         raft: RaftSettings::default(),
         controller: ControllerSettings::default(),
+        group_coordinator: GroupCoordinatorSettings::default(),
         behaviour: Behaviour::default(),
     }
 }

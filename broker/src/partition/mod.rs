@@ -26,6 +26,7 @@
 mod alter_partition;
 mod applying;
 mod cluster;
+mod coordinating;
 mod directories;
 mod fetcher;
 mod fetching;

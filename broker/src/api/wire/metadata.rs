@@ -18,11 +18,6 @@ use crate::message::{
     MetadataTopic, NodeEndpoint,
 };
 
-/// Topics that Kafka keeps for itself; clients do not subscribe to them by pattern.
-fn is_internal(topic: &TopicName) -> bool {
-    matches!(topic.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
-}
-
 pub(super) fn metadata_request(request: &MetadataRequest, version: i16) -> WireMetadataRequest {
     let named = |name: &TopicName| MetadataRequestTopic::default().with_name(Some(topic_name(name)));
     let topics = match &request.topics {
@@ -78,7 +73,7 @@ fn metadata_topic(topic: &MetadataTopic, version: i16) -> MetadataResponseTopic 
     let body = MetadataResponseTopic::default()
         .with_error_code(topic.error.code())
         .with_name(Some(topic_name(&topic.name)))
-        .with_is_internal(version >= 1 && is_internal(&topic.name))
+        .with_is_internal(version >= 1 && topic.name.is_internal())
         .with_partitions(topic.partitions.iter().map(|partition| metadata_partition(partition, version)).collect());
     if version >= 10 { body.with_topic_id(topic.topic_id.0) } else { body }
 }

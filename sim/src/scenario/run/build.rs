@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
 use trial_broker::config::{
-    Behaviour, ConsumerSettings, ControllerSettings, Hazard, LogManagerSettings, LogSettings, ProducerSettings,
-    Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
+    Behaviour, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, Hazard, LogManagerSettings, LogSettings,
+    ProducerSettings, Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
 };
 use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicPartition};
 use trial_broker::message::{IsolationLevel, ReplicaKey};
@@ -196,6 +196,7 @@ impl ClusterPlan {
             log_manager: LogManagerSettings::default(),
             raft: RaftSettings::default(),
             controller: ControllerSettings::default(),
+            group_coordinator: GroupCoordinatorSettings::default(),
             behaviour: Behaviour { switches: switches_of(scenario, node.0), mended: mended_in(scenario) },
         };
         config.read_properties().expect("the settings were checked with the scenario");

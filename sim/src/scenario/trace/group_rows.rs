@@ -53,6 +53,16 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         GroupEvent::ShardLoaded { partition, groups } => {
             Some(row("coord", cast.name(machine), &[machine], format!("coordinates {partition}: {groups} groups")))
         }
+        GroupEvent::ShardLoading { partition, leader_epoch } => {
+            Some(row("coord", cast.name(machine), &[machine], format!("reads {partition} in epoch {leader_epoch}")))
+        }
+        GroupEvent::GroupRecordSkipped { partition, offset, record_type } => {
+            let cause = format!("{partition} at {offset}: type {record_type} is not known");
+            Some(row("coord!", cast.name(machine), &[machine], cause))
+        }
+        GroupEvent::ShardLoadFailed { partition, error } => {
+            Some(row("coord!", cast.name(machine), &[machine], format!("cannot read {partition}: {}", shown(*error))))
+        }
         GroupEvent::ShardUnloaded { partition } => {
             Some(row("coord!", cast.name(machine), &[machine], format!("no longer coordinates {partition}")))
         }

@@ -7,8 +7,8 @@ use crate::people::run_in;
 use crate::trial::Producer;
 use trial_broker::client::{ClientConfig, ClientKind};
 use trial_broker::config::{
-    Behaviour, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, Properties, RaftSettings,
-    ReplicationSettings, Role, Voter,
+    Behaviour, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, ProducerSettings,
+    Properties, RaftSettings, ReplicationSettings, Role, Voter,
 };
 use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId};
 use trial_broker::message::{Acks, ReplicaKey};
@@ -40,6 +40,7 @@ fn node_config(id: i32) -> NodeConfig {
         log_manager: LogManagerSettings::default(),
         raft: RaftSettings::default(),
         controller: ControllerSettings::default(),
+        group_coordinator: GroupCoordinatorSettings::default(),
         behaviour: Behaviour::default(),
     }
 }
