@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Properties, SettingDefinition, read, settings};
+use super::{CleanupPolicy, ConfigError, Properties, Ratio, SettingDefinition, read, settings};
 use crate::time::TimestampType;
 
 pub(super) const fn ms(millis: u64) -> Duration {
@@ -67,6 +67,16 @@ settings! {
         message_timestamp_type: TimestampType = "message.timestamp.type", TimestampType::CreateTime, 0 => 1;
         /// A log is synced as soon as so many records are not: Kafka's default never asks for it.
         flush_messages: i64 = "flush.messages", i64::MAX, 1 => i64::MAX;
+        /// What becomes of old records: delete, compact, or both.
+        cleanup_policy: CleanupPolicy = "cleanup.policy", CleanupPolicy::DELETE, 0 => 0;
+        /// A log is compacted when this part of it is dirty.
+        min_cleanable_dirty_ratio: Ratio = "min.cleanable.dirty.ratio", Ratio(500_000), 0 => 1;
+        /// A record is not compacted before it is so old.
+        min_compaction_lag: Duration = "min.compaction.lag.ms", ms(0), 0 => i64::MAX;
+        /// A log with a dirty record older than this is compacted, whatever the ratio.
+        max_compaction_lag: Duration = "max.compaction.lag.ms", ms(i64::MAX as u64), 1 => i64::MAX;
+        /// How long after the first pass that saw it a tombstone or a transaction marker stays.
+        delete_retention: Duration = "delete.retention.ms", ms(86_400_000), 0 => i64::MAX;
         /// How long a removed file waits under its `.deleted` name.
         file_delete_delay: Duration = "file.delete.delay.ms", ms(60_000), 0 => i64::MAX;
     }
@@ -85,6 +95,16 @@ settings! {
         log_start_checkpoint_interval: Duration = "log.flush.start.offset.checkpoint.interval.ms", ms(60_000), 0 => I32_MAX;
         /// When the background tasks of a started broker first run.
         initial_task_delay: Duration = "log.initial.task.delay.ms", ms(30_000), 0 => i64::MAX;
+        /// Whether compacted topics are compacted.
+        cleaner_enable: bool = "log.cleaner.enable", true, 0 => 1;
+        /// How long the cleaner waits when it has found nothing to do.
+        cleaner_backoff: Duration = "log.cleaner.backoff.ms", ms(15_000), 0 => i64::MAX;
+        /// The memory for the map from keys to offsets, at 24 bytes a key.
+        cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size", 128 * 1024 * 1024, 0 => i64::MAX;
+        /// How full the map may become.
+        cleaner_load_factor: Ratio = "log.cleaner.io.buffer.load.factor", Ratio(900_000), 0 => 1;
+        /// The memory for reading and writing: the cleaner reads half of it at once.
+        cleaner_io_buffer_size: i32 = "log.cleaner.io.buffer.size", 512 * 1024, 0 => I32_MAX;
         /// How long a producer's sequence numbers are remembered.
         producer_id_expiration: Duration = "producer.id.expiration.ms", ms(86_400_000), 1 => I32_MAX;
         /// How often producers are looked for that are not remembered any longer.

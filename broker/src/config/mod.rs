@@ -146,6 +146,63 @@ impl SettingValue for TimestampType {
     }
 }
 
+/// A number from 0 to 1, in millionths: machines compare it and have no use for floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ratio(pub i32);
+
+/// Simplified: Kafka's doubles, to six digits behind the point.
+impl SettingValue for Ratio {
+    const KIND: &'static str = "a number from 0 to 1";
+
+    fn parse(text: &str) -> Option<Self> {
+        let millionths = text.parse::<f64>().ok().filter(|number| number.is_finite())? * 1_000_000.0;
+        Some(Ratio(millionths.round().clamp(-1_000_000.0, 2_000_000.0) as i32))
+    }
+
+    /// Rounded away from 0, so that the range 0 to 1 is that of the ratio itself.
+    fn magnitude(&self) -> i64 {
+        i64::from(self.0.signum()) * i64::from(self.0.unsigned_abs().div_ceil(1_000_000))
+    }
+}
+
+/// What becomes of old records (`cleanup.policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CleanupPolicy {
+    /// Old segments are deleted.
+    pub deletes: bool,
+    /// Of each key only the last record is kept.
+    pub compacts: bool,
+}
+
+impl CleanupPolicy {
+    /// `delete`.
+    pub const DELETE: CleanupPolicy = CleanupPolicy { deletes: true, compacts: false };
+    /// `compact`.
+    pub const COMPACT: CleanupPolicy = CleanupPolicy { deletes: false, compacts: true };
+    /// `compact,delete`.
+    pub const COMPACT_AND_DELETE: CleanupPolicy = CleanupPolicy { deletes: true, compacts: true };
+}
+
+impl SettingValue for CleanupPolicy {
+    const KIND: &'static str = "delete, compact, or both with a comma between";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut policy = CleanupPolicy { deletes: false, compacts: false };
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "delete" => policy.deletes = true,
+                "compact" => policy.compacts = true,
+                _ => return None,
+            }
+        }
+        Some(policy)
+    }
+
+    fn magnitude(&self) -> i64 {
+        0
+    }
+}
+
 impl SettingValue for bool {
     const KIND: &'static str = "true or false";
 
@@ -446,4 +503,10 @@ pub enum Switch {
     /// A coordinator that loads reads on until it reaches the log's end, even where compaction has left nothing to read
     /// (before KAFKA-9065).
     LoaderRequiresReachingLeo,
+    /// The cleaner takes what is not committed for committed.
+    CleanBeyondHighWatermark,
+    /// The cleaner puts a new segment in the old ones' place in one go, without telling a complete one from a torn one.
+    CleanerSwapsInPlace,
+    /// The cleaner drops the last batch of a producer that is still active, and with it the producer's sequence.
+    CleanerForgetsProducers,
 }

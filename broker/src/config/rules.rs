@@ -148,6 +148,29 @@ impl ReplicationSettings {
 }
 
 impl LogSettings {
+    /// The age at which a segment is closed: a compacted log must close what is to be compacted
+    /// (`LogConfig.maxSegmentMs`).
+    pub fn longest_segment_age(&self) -> Duration {
+        if self.cleanup_policy.compacts { self.segment_age.min(self.max_compaction_lag) } else { self.segment_age }
+    }
+
+    /// Whether these values go together in a topic.
+    ///
+    /// # Errors
+    /// A compaction that may not begin before it must.
+    pub fn agree(&self) -> Result<(), ConfigError> {
+        if self.min_compaction_lag <= self.max_compaction_lag {
+            return Ok(());
+        }
+        Err(ConfigError {
+            name: "min.compaction.lag.ms".to_owned(),
+            value: self.min_compaction_lag.as_millis().to_string(),
+            reason: format!("must be at most max.compaction.lag.ms, {}", self.max_compaction_lag.as_millis()),
+            others: vec!["max.compaction.lag.ms"],
+            hint: Some("leave max.compaction.lag.ms out, and nothing must be compacted by a certain time".to_owned()),
+        })
+    }
+
     /// Whether a broker or controller takes these as its defaults: a topic may set more.
     ///
     /// # Errors

@@ -84,6 +84,66 @@ pub enum LogEvent {
         /// Why.
         reason: LogStartReason,
     },
+    /// The cleaner begins a pass over the log (compaction).
+    CleaningStarted {
+        /// Whose log.
+        partition: TopicPartition,
+        /// Where the last pass ended.
+        first_dirty_offset: Offset,
+        /// Where this one ends.
+        first_uncleanable_offset: Offset,
+        /// The bytes that were cleaned before.
+        clean_bytes: u64,
+        /// The bytes that were not.
+        cleanable_bytes: u64,
+    },
+    /// Segments were replaced by one that holds only what is still wanted.
+    SegmentsCompacted {
+        /// Whose log.
+        partition: TopicPartition,
+        /// Where the segment begins: the base offset of the first that it replaces.
+        base_offset: Offset,
+        /// Where the next segment begins.
+        end_offset: Offset,
+        /// The base offsets of those that it replaces.
+        segments: Vec<Offset>,
+        /// How many records these held.
+        records_read: u64,
+        /// How many it holds.
+        records_kept: u64,
+        /// How many bytes they held.
+        bytes_read: u64,
+        /// How many it holds.
+        bytes_kept: u64,
+        /// What it holds, batch by batch, in order.
+        batches: Vec<BatchFact>,
+    },
+    /// A pass over the log is complete.
+    CleaningCompleted {
+        /// Whose log.
+        partition: TopicPartition,
+        /// Where it began to read.
+        from: Offset,
+        /// Everything below this has been read.
+        cleaned_to: Offset,
+        /// How many keys it found from there to here.
+        keys: u64,
+        /// How many records it copied, or left out.
+        records_read: u64,
+        /// How many of them are left.
+        records_kept: u64,
+        /// How many bytes it copied, or left out.
+        bytes_read: u64,
+        /// How many of them are left.
+        bytes_kept: u64,
+    },
+    /// A pass over the log was given up; the log is as it was, apart from groups of segments that were replaced already.
+    CleaningAborted {
+        /// Whose log.
+        partition: TopicPartition,
+        /// Why.
+        reason: CleaningAbort,
+    },
     /// The log was opened.
     LogLoaded {
         /// Whose log.
@@ -104,6 +164,18 @@ pub enum LogEvent {
         /// How.
         error: StorageError,
     },
+}
+
+/// Why a pass of the cleaner was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CleaningAbort {
+    /// Segments that it reads were cut off.
+    Truncated,
+    /// The partition is no longer here.
+    Removed,
+    /// What it read makes no sense: the partition is not cleaned again before the next start.
+    Corrupt,
 }
 
 /// One appended batch, as its header says: enough to tell whether two logs hold the same.

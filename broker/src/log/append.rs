@@ -179,6 +179,9 @@ impl Log {
             }
             AppendOrigin::Coordinator | AppendOrigin::RaftLeader => batch.max_timestamp(),
         };
+        if self.settings.cleanup_policy.compacts && origin == AppendOrigin::Client && lacks_key(batch) {
+            return Err(AppendError::Refused(ErrorCode::InvalidRecord, RefuseReason::MissingKey));
+        }
         let bytes = match append_time {
             Some(now) => stamp_with_append_time(batch, self.log_end_offset, leader_epoch, now),
             None => stamp(batch, self.log_end_offset, leader_epoch, max_timestamp),
@@ -362,6 +365,11 @@ fn parse(records: &Bytes) -> Result<Vec<BatchView>, AppendError> {
         found.push(batch);
     }
     Ok(found)
+}
+
+/// Whether a batch, which has been read before, holds a record that compaction could not keep.
+fn lacks_key(batch: &BatchView) -> bool {
+    batch.records().is_ok_and(|records| records.iter().any(|record| record.key.is_none()))
 }
 
 /// What an event says of a batch: read from its header, unchanged.

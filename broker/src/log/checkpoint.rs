@@ -23,6 +23,9 @@ pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// `log-start-offset-checkpoint`.
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 
+/// `cleaner-offset-checkpoint`: the first offsets that no pass of the cleaner has read.
+pub const FIRST_DIRTY_OFFSETS: &str = "cleaner-offset-checkpoint";
+
 /// Why a checkpoint or a small text file could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CheckpointError {

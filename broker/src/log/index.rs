@@ -59,6 +59,11 @@ impl OffsetIndex {
         self.entries.len() >= max_bytes as usize / OFFSET_ENTRY
     }
 
+    /// The length of the file.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        (self.entries.len() * OFFSET_ENTRY) as u64
+    }
+
     /// The offset and position from which to scan for `target`.
     pub(crate) fn lookup(&self, target: Offset) -> (Offset, u64) {
         let relative = target.saturating_sub(self.base_offset);
@@ -145,6 +150,11 @@ impl TimeIndex {
     /// One slot stays free for the entry that is written when the segment is closed.
     pub(crate) fn is_full(&self, max_bytes: i32) -> bool {
         self.entries.len() + 1 >= max_bytes as usize / TIME_ENTRY
+    }
+
+    /// The length of the file.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        (self.entries.len() * TIME_ENTRY) as u64
     }
 
     /// The largest indexed timestamp that is not above `target`, and its offset; (−1, base) if none.

@@ -102,6 +102,7 @@ pub(crate) fn load(
         epoch_write_due: None,
         flush_requested: None,
         truncated_since_flush: None,
+        cuts: 0,
     };
     log.schedule_deletion(ctx, settings.file_delete_delay, deleted);
     log.schedule_epoch_write(ctx);
@@ -251,7 +252,8 @@ impl Loader<'_> {
     /// Whether a segment begins behind the end of the one before it. Kafka does not ask: [`Hazard::HoleBetweenSegments`].
     fn is_hole_before(&mut self, ctx: &mut Context, index: usize) -> StorageResult<bool> {
         let Some(base_offset) = self.segments.get(index).map(|segment| segment.base_offset) else { return Ok(false) };
-        if !self.options.behaviour.mends(Hazard::HoleBetweenSegments) {
+        // Compaction leaves holes of its own.
+        if !self.options.behaviour.mends(Hazard::HoleBetweenSegments) || self.settings.cleanup_policy.compacts {
             return Ok(false);
         }
         let before = &self.segments[index - 1];

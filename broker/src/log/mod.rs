@@ -17,7 +17,7 @@
 //! batch, and cut at the first bad one.
 //!
 //! Reading order: [`types`](self) (what goes in and out), `unified` (the value and its
-//! getters), `append`, `read`, `truncate`, `flush`, `retention`, `loader` (recovery);
+//! getters), `append`, `read`, `truncate`, `flush`, `retention`, `cleaner` (compaction), `loader` (recovery);
 //! below them `segment`, `index`, `transaction_index`, `epoch_cache`, `producer_state`.
 //! Beside the log lie a directory's small files: [`checkpoint`], [`clean_shutdown`],
 //! [`meta_properties`], [`partition_metadata`].
@@ -27,6 +27,7 @@
 mod append;
 pub mod checkpoint;
 pub mod clean_shutdown;
+mod cleaner;
 mod epoch_cache;
 mod files;
 mod flush;
@@ -49,6 +50,7 @@ mod unified;
 mod tests;
 
 pub use append::batch_fact;
+pub use cleaner::{CleaningError, CleaningPass, CleaningProgress, CleaningStats, Dirt, FirstDirty};
 pub use epoch_cache::{LEADER_EPOCHS, parse_epochs};
 pub use producer_entry::{BATCHES_TO_RETAIN, BatchMetadata, ProducerEntry};
 pub use producer_state::{ProducerState, TransactionSpan, decode_snapshot};

@@ -135,17 +135,28 @@ impl Log {
         upper: Offset,
     ) -> Result<Vec<AbortedTransaction>, ReadError> {
         let first = self.floor_segment(from).ok_or(ReadError::OutOfRange)?;
-        let mut found = Vec::new();
-        for segment in &self.segments[first..] {
-            if segment.transaction_index.collect(from, upper, &mut found) {
-                break;
-            }
-        }
+        let found = self.collect_aborted(first, from, upper);
         let entry = |entry: &super::AbortedTransactionEntry| AbortedTransaction {
             producer_id: entry.producer_id,
             first_offset: entry.first_offset,
         };
         Ok(found.iter().map(entry).collect())
+    }
+
+    /// The entries of the transaction indexes from a segment on whose transactions overlap [from, upper).
+    pub(crate) fn collect_aborted(
+        &self,
+        first_segment: usize,
+        from: Offset,
+        upper: Offset,
+    ) -> Vec<super::AbortedTransactionEntry> {
+        let mut found = Vec::new();
+        for segment in &self.segments[first_segment..] {
+            if segment.transaction_index.collect(from, upper, &mut found) {
+                break;
+            }
+        }
+        found
     }
 
     /// All entries of the transaction indexes, for checks and dumps.

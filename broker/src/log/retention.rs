@@ -15,7 +15,7 @@ use crate::storage::StorageResult;
 impl Log {
     /// Deletes the segments that retention no longer keeps; how many.
     ///
-    /// Simplified: cleanup.policy is always `delete`.
+    /// Where cleanup.policy does not say `delete`, only what lies before the log start.
     ///
     /// # Errors
     /// The disk failed.
@@ -26,6 +26,9 @@ impl Log {
 
     fn apply_retention(&mut self, ctx: &mut Context) -> StorageResult<usize> {
         let mut deleted = self.delete_before_log_start(ctx)?;
+        if !self.settings.cleanup_policy.deletes {
+            return Ok(deleted);
+        }
         deleted += self.delete_by_size(ctx)?;
         deleted += self.delete_by_time(ctx)?;
         Ok(deleted)

@@ -124,7 +124,7 @@ impl Segment {
         if self.size + bytes > segment_bytes {
             return Ok(true);
         }
-        let segment_age = i64::try_from(settings.segment_age.as_millis()).unwrap_or(i64::MAX);
+        let segment_age = i64::try_from(settings.longest_segment_age().as_millis()).unwrap_or(i64::MAX);
         if self.size > 0 && self.waited(ctx, max_timestamp)? > segment_age {
             return Ok(true);
         }
@@ -133,14 +133,29 @@ impl Segment {
             || relative_offset(self.base_offset, last_offset).is_none())
     }
 
-    /// How long the segment has been filling: in the batches' own timestamps, which a restart does not change.
-    fn waited(&mut self, ctx: &mut Context, max_timestamp: i64) -> StorageResult<i64> {
+    /// The largest timestamp of the first batch; none while there is no batch.
+    pub(crate) fn first_batch_timestamp(&mut self, ctx: &mut Context) -> StorageResult<Option<i64>> {
         if self.first_batch_timestamp.is_none()
             && let Some(first) = BatchScanner::new(self.log, 0, self.size).next_header(ctx)?
         {
             self.first_batch_timestamp = Some(first.header.max_timestamp);
         }
-        Ok(match self.first_batch_timestamp {
+        Ok(self.first_batch_timestamp)
+    }
+
+    /// Gives the files another suffix, the `.log` first. A crash may fall between any two of them.
+    pub(crate) fn rename(&mut self, ctx: &mut Context, directory: &str, from: &str, to: &str) -> StorageResult<()> {
+        for kind in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
+            let path = files::path(directory, self.base_offset, kind);
+            files::rename_if_exists(ctx, &format!("{path}{from}"), &format!("{path}{to}"))?;
+        }
+        self.transaction_index.set_path(files::path(directory, self.base_offset, TRANSACTION_INDEX) + to);
+        Ok(())
+    }
+
+    /// How long the segment has been filling: in the batches' own timestamps, which a restart does not change.
+    fn waited(&mut self, ctx: &mut Context, max_timestamp: i64) -> StorageResult<i64> {
+        Ok(match self.first_batch_timestamp(ctx)? {
             Some(first) if first >= 0 => max_timestamp.saturating_sub(first),
             _ => ctx.now.wall.millis() - self.created,
         })
@@ -382,6 +397,14 @@ impl Segment {
     pub(crate) fn files(&self) -> Vec<FileHandle> {
         let always = [self.log, self.offset_index.file, self.time_index.file];
         always.into_iter().chain(self.transaction_index.file).collect()
+    }
+
+    /// Somebody else has synced all of its files.
+    pub(crate) fn taken_as_synced(&mut self) {
+        self.log_dirty = false;
+        self.offset_index.dirty = false;
+        self.time_index.dirty = false;
+        self.transaction_index.dirty = false;
     }
 
     /// Syncs what was written since the last time.

@@ -83,6 +83,11 @@ impl TransactionIndex {
         Ok((index, sane))
     }
 
+    /// The file has another name now, or will have it once it is needed.
+    pub(crate) fn set_path(&mut self, path: String) {
+        self.path = Arc::from(path);
+    }
+
     pub(crate) fn entries(&self) -> &[AbortedTransactionEntry] {
         &self.entries
     }

@@ -46,6 +46,7 @@ impl Log {
     fn cut_end(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<()> {
         let keep = self.segments.partition_point(|segment| segment.base_offset <= offset);
         let removed = self.segments.split_off(keep);
+        self.cuts += u64::from(!removed.is_empty());
         self.delete_segments(ctx, &removed)?;
         let kept = KeptIndexes {
             offsets: self.behaviour.is(Switch::TruncationKeepsOffsetIndex),
@@ -90,6 +91,7 @@ impl Log {
 
     fn start_anew(&mut self, ctx: &mut Context, offset: Offset) -> StorageResult<()> {
         // The old active segment goes last, so that a crash leaves no directory without a segment.
+        self.cuts += 1;
         let mut removed = std::mem::take(&mut self.segments);
         let active = removed.pop().expect("a log always has a segment");
         self.delete_segments(ctx, &removed)?;

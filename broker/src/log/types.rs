@@ -72,6 +72,8 @@ pub enum RefuseReason {
     InvalidOffsets,
     /// A client sent control records.
     ControlFromClient,
+    /// A record without a key, for a compacted topic.
+    MissingKey,
     /// A timestamp outside the accepted range.
     InvalidTimestamp,
     /// Larger than max.message.bytes.

@@ -40,6 +40,8 @@ pub struct Log {
     pub(crate) flush_requested: Option<Offset>,
     /// The lowest truncation since the last flush was handed out: what lies beyond was written after it.
     pub(crate) truncated_since_flush: Option<Offset>,
+    /// How often whole segments were cut off its end.
+    pub(crate) cuts: u64,
 }
 
 impl Log {
@@ -158,6 +160,12 @@ impl Log {
         self.reported(ctx, result)
     }
 
+    /// How often whole segments were cut off its end since it was opened: whoever reads closed segments over several steps
+    /// must then stop.
+    pub fn cuts(&self) -> u64 {
+        self.cuts
+    }
+
     /// The base offset of the first segment.
     pub fn first_segment_base_offset(&self) -> Offset {
         self.segments[0].base_offset
@@ -257,6 +265,12 @@ impl Log {
     /// The index of the segment that holds `offset`, if the log reaches back that far.
     pub(crate) fn floor_segment(&self, offset: Offset) -> Option<usize> {
         floor_segment(&self.segments, offset)
+    }
+
+    /// Where the segment that begins at `base_offset` ends: where the next one begins.
+    pub(crate) fn end_of_segment(&self, base_offset: Offset) -> Offset {
+        let next = self.segments.partition_point(|segment| segment.base_offset <= base_offset);
+        self.segments.get(next).map_or(self.log_end_offset, |segment| segment.base_offset)
     }
 
     /// internal.segment.bytes beats segment.bytes.

@@ -93,6 +93,11 @@ pub fn topic_config_name(broker_config: &str) -> &str {
         "log.message.timestamp.type" => "message.timestamp.type",
         "log.flush.interval.messages" => "flush.messages",
         "log.segment.delete.delay.ms" => "file.delete.delay.ms",
+        "log.cleanup.policy" => "cleanup.policy",
+        "log.cleaner.min.cleanable.ratio" => "min.cleanable.dirty.ratio",
+        "log.cleaner.min.compaction.lag.ms" => "min.compaction.lag.ms",
+        "log.cleaner.max.compaction.lag.ms" => "max.compaction.lag.ms",
+        "log.cleaner.delete.retention.ms" => "delete.retention.ms",
         "message.max.bytes" => "max.message.bytes",
         name => name,
     }

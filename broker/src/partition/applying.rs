@@ -47,6 +47,9 @@ impl ReplicaManager {
         let changes = if update.is_snapshot { self.all_changes(&old) } else { self.changes_in(&old, update) };
         self.apply_changes(ctx, changes);
         self.apply_configs(update);
+        if !update.records.is_empty() {
+            self.wake_cleaner(ctx);
+        }
     }
 
     /// Applies the whole image: once, when the logs are loaded.
@@ -317,6 +320,7 @@ impl ReplicaManager {
             self.remove_from_fetchers(name);
         }
         for name in deletes {
+            self.stop_cleaning(ctx, &name);
             let Some(Hosted::Online(partition)) = self.partitions.remove(&name) else { continue };
             ctx.emit(PartitionEvent::ReplicaRemoved { partition: name.clone() });
             self.complete_produces(ctx, &name);

@@ -127,7 +127,7 @@ impl ReplicaManager {
         hosted.chain(loaded.map(|(name, loaded)| (name, &loaded.log)))
     }
 
-    fn write_checkpoint(
+    pub(super) fn write_checkpoint(
         &mut self,
         ctx: &mut Context,
         directory: DirectoryId,
@@ -203,6 +203,7 @@ impl ReplicaManager {
             return;
         };
         directory.online = false;
+        self.cleaner.directory_failed(id);
         let lost: Vec<TopicPartition> = self
             .partitions
             .iter()
@@ -232,6 +233,7 @@ impl ReplicaManager {
 
     /// Closes everything in order and says `LogsClosed`. Nothing may be asked of the manager afterwards.
     pub fn shut_down(&mut self, ctx: &mut Context, broker_epoch: BrokerEpoch) {
+        self.cleaner.stop();
         self.fetchers.clear();
         self.produces.clear();
         self.fetches.clear();

@@ -17,7 +17,7 @@ use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
 use crate::context::Context;
 use crate::ids::{BrokerEpoch, DirectoryId, Offset, TopicId, TopicPartition};
-use crate::log::checkpoint::{self, CheckpointError, LOG_STARTS, RECOVERY_POINTS};
+use crate::log::checkpoint::{self, CheckpointError, FIRST_DIRTY_OFFSETS, LOG_STARTS, RECOVERY_POINTS};
 use crate::log::clean_shutdown::{self, CleanShutdown};
 use crate::log::{LoadOptions, Log, partition_metadata};
 use crate::storage::{StorageError, StorageResult};
@@ -130,6 +130,9 @@ impl ReplicaManager {
         self.directories[index].started_clean = clean;
         let recovery_points = read_or_empty(ctx, &path, RECOVERY_POINTS)?;
         let log_starts = read_or_empty(ctx, &path, LOG_STARTS)?;
+        // One that makes no sense takes the directory offline, unlike the other two.
+        let first_dirty = checkpoint::read_offsets(ctx, &path, FIRST_DIRTY_OFFSETS);
+        self.load_first_dirty(directory, first_dirty.map_err(CheckpointError::as_storage_error)?);
         let mut jobs = Vec::new();
         for entry_name in names {
             let entry_path = format!("{path}/{entry_name}");
@@ -229,6 +232,7 @@ impl ReplicaManager {
         self.update_all_settings();
         self.loading = Loading::Done;
         self.tasks.start(ctx.now.monotonic, &self.config);
+        self.start_cleaner(ctx);
         self.settle(ctx);
         self.outbox.push(PartitionOutput::LogsLoaded);
     }

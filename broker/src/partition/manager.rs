@@ -8,12 +8,13 @@
 //!   applying                           what the metadata says: who leads, who follows, what is gone
 //!   replicating                        what the fetchers do for the partitions that follow
 //!   proposing                          what leaders tell the controller
-//!   loading   directories   periodic   the logs on their disks
+//!   loading   directories   periodic   cleaning   the logs on their disks
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alter_partition::AlterPartitionQueue;
+use super::cleaning::Cleaner;
 use super::directories::DirectoryState;
 use super::fetcher::ReplicaFetcher;
 use super::fetching::DelayedFetch;
@@ -110,6 +111,7 @@ pub struct ReplicaManager {
     pub(super) directories: Vec<DirectoryState>,
     pub(super) loading: Loading,
     pub(super) tasks: PeriodicTasks,
+    pub(super) cleaner: Cleaner,
     pub(super) flushes: BTreeMap<u64, PendingFlush>,
     /// Directories of deleted partitions, and when they are removed from the disk.
     pub(super) deletions: BTreeSet<(Time, DirectoryId, String)>,
@@ -142,6 +144,7 @@ impl ReplicaManager {
             directories,
             loading: Loading::NotStarted,
             tasks: PeriodicTasks::new(ctx.now.monotonic),
+            cleaner: Cleaner::default(),
             flushes: BTreeMap::new(),
             deletions: BTreeSet::new(),
             log_deadlines: BTreeSet::new(),
@@ -311,7 +314,10 @@ impl ReplicaManager {
 
     /// The answer to a `Flush`.
     pub fn flushed(&mut self, ctx: &mut Context, token: u64, result: StorageResult<()>) {
-        let Some(flush) = self.flushes.remove(&token) else { return };
+        let Some(flush) = self.flushes.remove(&token) else {
+            self.cleaned_segment_flushed(ctx, token, result);
+            return self.settle(ctx);
+        };
         match result {
             Ok(()) => {
                 if let Some(Hosted::Online(partition)) = self.partitions.get_mut(&flush.partition)

@@ -25,6 +25,7 @@
 
 mod alter_partition;
 mod applying;
+mod cleaning;
 mod cluster;
 mod coordinating;
 mod directories;
@@ -50,6 +51,7 @@ mod session;
 mod state;
 
 pub use alter_partition::AlterPartitionQueue;
+pub use cleaning::Cleaner;
 pub use directories::DirectoryState;
 pub use fetcher::{Awaiting, FetchPhase, FetchState, FetcherSession, ReplicaFetcher};
 pub use fetching::{DelayedFetch, FetchTarget};

@@ -21,6 +21,7 @@
 
 use std::time::Duration;
 
+use super::cleaning::is_compacted;
 use super::manager::{Hosted, ReplicaManager, ReplicaManagerConfig};
 use crate::context::Context;
 use crate::ids::{NodeId, TopicPartition};
@@ -39,7 +40,7 @@ pub(super) struct PeriodicTasks {
 }
 
 /// The first instant `first + k·period` that is not before `now`.
-fn next_phase(first: Time, period: Duration, now: Time) -> Time {
+pub(super) fn next_phase(first: Time, period: Duration, now: Time) -> Time {
     let period = period.max(Duration::from_millis(1));
     if now <= first {
         return first;
@@ -111,6 +112,7 @@ impl ReplicaManager {
             self.fetches.next_deadline(),
             fetchers,
             self.alter_partition.next_deadline(),
+            self.cleaner.next_deadline(),
             self.deletions.first().map(|(time, _, _)| *time),
             self.log_deadlines.first().map(|(time, _)| *time),
         ]
@@ -129,6 +131,7 @@ impl ReplicaManager {
             self.send_proposals();
         }
         self.run_tasks(ctx);
+        self.run_cleaner(ctx);
         self.remove_discarded(ctx);
         self.remove_deleted_files(ctx);
         self.settle(ctx);
@@ -200,20 +203,29 @@ impl ReplicaManager {
     }
 
     fn apply_retention(&mut self, ctx: &mut Context) {
-        let names: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        // Of a compacted log the cleaner takes care.
+        let is_wanted = |name: &TopicPartition| {
+            self.cleaner.cleaning() != Some(name)
+                && self.partition(name).is_some_and(|partition| !is_compacted(&partition.log))
+        };
+        let names: Vec<TopicPartition> = self.partitions.keys().filter(|name| is_wanted(name)).cloned().collect();
         for name in names {
-            let Some(Hosted::Online(partition)) = self.partitions.get_mut(&name) else { continue };
-            match partition.log.delete_old_segments(ctx) {
-                Ok(0) => {}
-                Ok(_) => {
-                    self.after_append(&name);
-                    self.after_truncation(&name);
-                    for fetcher in self.fetchers.values_mut() {
-                        fetcher.mark_changed(&name);
-                    }
+            self.delete_old_segments(ctx, &name);
+        }
+    }
+
+    pub(super) fn delete_old_segments(&mut self, ctx: &mut Context, name: &TopicPartition) {
+        let Some(Hosted::Online(partition)) = self.partitions.get_mut(name) else { return };
+        match partition.log.delete_old_segments(ctx) {
+            Ok(0) => {}
+            Ok(_) => {
+                self.after_append(name);
+                self.after_truncation(name);
+                for fetcher in self.fetchers.values_mut() {
+                    fetcher.mark_changed(name);
                 }
-                Err(_) => self.note_failure(&name),
             }
+            Err(_) => self.note_failure(name),
         }
     }
 

@@ -290,6 +290,7 @@ impl ReplicaManager {
         if fetch_offset != partition.log.log_end_offset() {
             return Replicated::Failed(ErrorCode::UnknownServerError, None);
         }
+        let cuts = partition.log.cuts();
         if !answer.records.is_empty() {
             match append(ctx, &mut partition.log, answer, leader_epoch) {
                 Ok(()) => {}
@@ -315,7 +316,11 @@ impl ReplicaManager {
                 high_watermark: partition.log.high_watermark(),
             });
         }
+        let began_anew = partition.log.cuts() != cuts;
         self.after_append(name);
+        if began_anew {
+            self.lower_first_dirty(ctx, name);
+        }
         match start_moved {
             Ok(true) => self.after_truncation(name),
             Ok(false) => {}
@@ -428,6 +433,7 @@ impl ReplicaManager {
         if cut {
             // A recovery point beyond the new end must not survive a crash: recovery would skip what is written next.
             self.checkpoint_recovery_points(ctx, directory);
+            self.lower_first_dirty(ctx, name);
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) const MAGIC_V2: i8 = 2;
 pub(crate) const TIMESTAMP_TYPE_BIT: i16 = 1 << 3;
 pub(crate) const TRANSACTIONAL_BIT: i16 = 1 << 4;
 pub(crate) const CONTROL_BIT: i16 = 1 << 5;
+/// The base timestamp is a delete horizon (KIP-534).
+pub(crate) const DELETE_HORIZON_BIT: i16 = 1 << 6;
 const COMPRESSION_BITS: i16 = 0b111;
 
 /// A record's header: a name and a value.
@@ -167,6 +169,10 @@ impl BatchHeader {
 
     pub(crate) fn is_transactional(&self) -> bool {
         self.attributes & TRANSACTIONAL_BIT != 0
+    }
+
+    pub(crate) fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON_BIT != 0).then_some(self.base_timestamp)
     }
 
     pub(crate) fn timestamp_type(&self) -> TimestampType {

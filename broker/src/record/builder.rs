@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use super::batch::{
-    ATTRIBUTES_AT, CONTROL_BIT, CRC_AT, HEADER_SIZE, LENGTH_OVERHEAD, MAGIC_V2, TIMESTAMP_TYPE_BIT, TRANSACTIONAL_BIT,
+    ATTRIBUTES_AT, CONTROL_BIT, CRC_AT, DELETE_HORIZON_BIT, HEADER_SIZE, LENGTH_OVERHEAD, MAGIC_V2, TIMESTAMP_TYPE_BIT,
+    TRANSACTIONAL_BIT,
 };
 use super::varint::{varint_size, varlong_size, write_varint, write_varlong};
-use super::{Compression, ControlType, Header, NO_SEQUENCE, NO_TIMESTAMP, TimestampType};
+use super::{BatchView, Compression, ControlType, Header, NO_SEQUENCE, NO_TIMESTAMP, TimestampType};
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
 /// Builds one batch. Records get consecutive offsets, except with [`BatchBuilder::push_at`].
@@ -21,6 +22,8 @@ pub struct BatchBuilder {
     base_sequence: i32,
     transactional: bool,
     control: bool,
+    /// When compaction may drop the batch's tombstones or marker: stands in place of the base timestamp.
+    delete_horizon: Option<i64>,
     /// −1 while there is no record.
     last_offset_delta: i32,
     base_timestamp: i64,
@@ -43,6 +46,7 @@ impl BatchBuilder {
             base_sequence: NO_SEQUENCE,
             transactional: false,
             control: false,
+            delete_horizon: None,
             last_offset_delta: -1,
             base_timestamp: NO_TIMESTAMP,
             max_timestamp: NO_TIMESTAMP,
@@ -88,6 +92,26 @@ impl BatchBuilder {
         self
     }
 
+    /// A batch for what compaction keeps of another: its offset, epoch, codec, producer, sequence and kind.
+    pub(crate) fn retaining(original: &BatchView) -> Self {
+        let mut builder = BatchBuilder::new(original.base_offset())
+            .leader_epoch(original.leader_epoch())
+            .compression(original.compression().unwrap_or(Compression::None))
+            .timestamp_type(original.timestamp_type())
+            .producer(original.producer_id(), original.producer_epoch(), original.base_sequence())
+            .transactional(original.is_transactional());
+        builder.control = original.is_control();
+        builder
+    }
+
+    /// When the batch's tombstones or marker may be dropped, in milliseconds of the wall clock (KIP-534). Before the first
+    /// record.
+    pub(crate) fn delete_horizon(mut self, horizon: Option<i64>) -> Self {
+        assert!(self.count == 0, "timestamps count from the delete horizon");
+        self.delete_horizon = horizon;
+        self
+    }
+
     /// Adds a record.
     pub fn append(mut self, timestamp_ms: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> Self {
         self.push(timestamp_ms, key, value, headers);
@@ -122,7 +146,7 @@ impl BatchBuilder {
             self.last_offset_delta
         );
         if self.count == 0 {
-            self.base_timestamp = timestamp_ms;
+            self.base_timestamp = self.delete_horizon.unwrap_or(timestamp_ms);
         }
         let timestamp_delta = timestamp_ms - self.base_timestamp;
         let size = record_size(offset_delta, timestamp_delta, key, value, headers);
@@ -164,6 +188,27 @@ impl BatchBuilder {
     /// When it has no record: Kafka never writes an empty batch (only compaction leaves one behind).
     pub fn build(self) -> Bytes {
         assert!(self.count > 0, "a batch has at least one record");
+        self.assemble()
+    }
+
+    /// What compaction keeps of `original`. The last offset stays, and with it the last sequence number, even if the last
+    /// record is gone; without any record only the header is left.
+    pub(crate) fn build_retained(mut self, original: &BatchView) -> Bytes {
+        assert!(
+            self.last_offset_delta <= original.last_offset_delta(),
+            "nothing is added: delta {} of {}",
+            self.last_offset_delta,
+            original.last_offset_delta()
+        );
+        self.last_offset_delta = original.last_offset_delta();
+        if self.count == 0 {
+            self.compression = Compression::None;
+            self.max_timestamp = original.max_timestamp();
+        }
+        self.assemble()
+    }
+
+    fn assemble(self) -> Bytes {
         let packed = match self.compression {
             Compression::None => None,
             codec => Some(codec.compress(&self.body)),
@@ -178,6 +223,9 @@ impl BatchBuilder {
         }
         if self.control {
             attributes |= CONTROL_BIT;
+        }
+        if self.delete_horizon.is_some() {
+            attributes |= DELETE_HORIZON_BIT;
         }
         let mut out = Vec::with_capacity(HEADER_SIZE + body.len());
         out.extend_from_slice(&self.base_offset.to_be_bytes());

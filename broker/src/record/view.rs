@@ -126,6 +126,12 @@ impl BatchView {
         self.header.is_control()
     }
 
+    /// From when on compaction may drop its tombstones or its marker, in milliseconds of the wall clock; none before a
+    /// pass has seen them (KIP-534).
+    pub fn delete_horizon(&self) -> Option<i64> {
+        self.header.delete_horizon()
+    }
+
     /// The codec.
     ///
     /// # Errors
