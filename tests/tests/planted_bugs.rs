@@ -81,6 +81,7 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("idempotent-record-once", &["records-appended", "batch-sent", "producer-id-assigned", "producer-id-assigned"]),
     ("on-disk-truth", &["records-appended", "log-loaded"]),
     ("recovery-point-durable", &["records-appended", "segment-rolled"]),
+    ("compaction-keeps-last", &["segments-compacted", "records-appended"]),
 ];
 
 /// The violation is told with the events that its message speaks of, and not with many more.
@@ -168,6 +169,7 @@ planted! {
     voters_that_vote_twice: "one-leader-per-epoch" => Check("one-leader-per-epoch");
     retention_of_what_is_not_committed: "order-of-positions" => Check("order-of-positions");
     a_recovery_point_that_nobody_synced: "recovery-point-durable" => Check("recovery-point-durable");
+    what_is_committed_outdated_by_what_is_not: "compaction-keeps-last" => Check("compaction-keeps-last");
     a_retry_that_is_written_again: "producer-sequence" => Check("producer-sequence");
     a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" =>
         Check("replication-quorum-superset");

@@ -28,7 +28,7 @@ use super::purgatory::Purgatory;
 use super::session::FetchSessions;
 use crate::config::{Behaviour, LogManagerSettings, LogSettings, ReplicationSettings};
 use crate::context::Context;
-use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
+use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, TopicId, TopicName, TopicPartition};
 use crate::message::{ErrorCode, LeaderHint};
 use crate::metadata::MetadataImage;
 use crate::storage::{StorageError, StorageResult};
@@ -174,6 +174,11 @@ impl ReplicaManager {
     /// The metadata as last applied.
     pub fn image(&self) -> &MetadataImage {
         &self.image
+    }
+
+    /// The settings of a topic's logs on this broker.
+    pub fn log_settings(&self, topic: &TopicName) -> LogSettings {
+        self.image.log_settings(topic, &self.config.log, self.config.node)
     }
 
     /// The replicas of this broker, by name.

@@ -41,13 +41,19 @@ impl Check {
             Some(known) => known,
             None => of_topic.entry(partition.clone()).or_default(),
         };
-        for (at, batch) in (first_new..).zip(batches) {
+        // What was compacted before it was copied is another batch than it was, or is not there at all.
+        let known_of_partition = seen.model.partitions.get(partition);
+        let compacted_to = known_of_partition.map_or(0, |known| known.compacted_to);
+        for (at, batch) in (first_new..).zip(batches).filter(|(_, batch)| batch.base_offset >= compacted_to) {
             let previous =
                 at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));
             let first =
                 known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
             let differs = first.batch.crc != batch.crc || first.batch.last_offset != batch.last_offset;
-            let other_past = matches!((first.previous, previous), (Some(one), Some(other)) if one != other);
+            let other_past = matches!(
+                (first.previous, previous),
+                (Some(one), Some(other)) if one != other && one.0.min(other.0) >= compacted_to
+            );
             if differs || other_past {
                 return Some(Finding {
                     property: PROPERTY,

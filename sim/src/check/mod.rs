@@ -13,6 +13,7 @@ mod acked_record_not_lost;
 mod broker_image_is_replay;
 mod caught_up_broker_unfenced;
 mod committed_below_high_watermark;
+mod compaction_keeps_last;
 mod deposed_leader_resigns;
 mod end_offset_monotonic;
 mod epochs_only_grow;
@@ -88,6 +89,7 @@ pub const PROPERTIES: &[Property] = &[
     idempotent_record_once::PROPERTY,
     on_disk_truth::PROPERTY,
     recovery_point_durable::PROPERTY,
+    compaction_keeps_last::PROPERTY,
 ];
 
 /// A property that did not hold.
@@ -304,6 +306,7 @@ impl Suite {
         found.extend(self.metadata_not_lost.observe(&seen));
         found.extend(self.healthy_leader_undisturbed.observe(&seen));
         found.extend(snapshot_at_log_start::observe(&seen));
+        found.extend(compaction_keeps_last::observe(&seen));
         found
     }
 

@@ -96,6 +96,8 @@ pub struct Partition {
     pub excuse: Option<&'static str>,
     /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
     pub rebased_in: Option<LeaderEpoch>,
+    /// Some replica has been compacted up to here: below it, replicas need not hold the same batches.
+    pub compacted_to: Offset,
 }
 
 /// The machine on which a broker or controller runs: both have one number.
@@ -151,6 +153,14 @@ impl Replica {
                 self.verified_to.set(self.verified_to.get().min(batch.base_offset));
             }
         }
+    }
+
+    /// Segments were replaced: what their range holds now.
+    fn replace(&mut self, range: std::ops::Range<Offset>, by: &[BatchFact]) {
+        let first = self.batches.partition_point(|batch| batch.base_offset < range.start);
+        let end = self.batches.partition_point(|batch| batch.base_offset < range.end);
+        self.batches.splice(first..end.max(first), by.iter().copied());
+        self.verified_to.set(self.verified_to.get().min(range.start));
     }
 
     fn truncate(&mut self, end: Offset) {
@@ -352,8 +362,17 @@ impl Model {
                 {
                     replica.take_what_came_back(&on_disk_truth::batches_from(host.disk(), partition, 0));
                 }
+                self.take_finished_swap(world, partition, machine);
+            }
+            LogEvent::SegmentsCompacted { partition, base_offset, end_offset, batches, .. } => {
+                let replica = self.replica_mut(partition, machine);
+                replica.replace(*base_offset..*end_offset, batches);
+                self.compacted(partition, machine, *end_offset);
             }
             LogEvent::DuplicateSequence { .. }
+            | LogEvent::CleaningStarted { .. }
+            | LogEvent::CleaningCompleted { .. }
+            | LogEvent::CleaningAborted { .. }
             | LogEvent::SequenceRefused { .. }
             | LogEvent::SegmentRolled { .. }
             | LogEvent::StorageFailed { .. } => {}
@@ -419,6 +438,39 @@ impl Model {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A replica was compacted up to here. What is missing below is judged when it is dropped (`compaction_keeps_last`), and
+    /// no longer by comparison with what was committed there.
+    fn compacted(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset) {
+        let Some(known) = self.known_to(partition, machine) else { return };
+        known.compacted_to = known.compacted_to.max(end);
+        known.committed.retain(|batch| batch.last_offset >= end);
+    }
+
+    /// A process may have died between the swap of segments and saying so, or the start has finished a swap. Only of a
+    /// compacted topic, and only of what is committed.
+    fn take_finished_swap(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
+        let Some(host) = world.machine(machine) else { return };
+        let replicas = host.node().and_then(|node| node.replicas());
+        if !replicas.is_some_and(|replicas| replicas.log_settings(&partition.topic).cleanup_policy.compacts) {
+            return;
+        }
+        let found = on_disk_truth::batches_from(host.disk(), partition, 0);
+        let replica = self.replica_mut(partition, machine);
+        let start = replica.log_start_offset;
+        let of_log = |batches: &[BatchFact]| batches.partition_point(|batch| batch.last_offset < start);
+        let (said, held) = (&replica.batches[of_log(&replica.batches)..], &found[of_log(&found)..]);
+        let common = said.iter().rev().zip(held.iter().rev()).take_while(|(one, other)| same(one, other)).count();
+        let differs_to = |batches: &[BatchFact]| {
+            batches.len().checked_sub(common + 1).map_or(start, |index| batches[index].last_offset + 1)
+        };
+        let end = differs_to(said).max(differs_to(held));
+        if end > start && end <= replica.highest_high_watermark {
+            replica.batches = found;
+            replica.verified_to.set(0);
+            self.compacted(partition, machine, end);
         }
     }
 

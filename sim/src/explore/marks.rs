@@ -82,6 +82,8 @@ marks! {
     LogStartedAnew = "log-started-anew", "A follower dropped its whole log and began where the leader's starts.";
     SegmentRolled = "segment-rolled", "A segment of a partition's log was closed and a new one begun.";
     LogStartMoved = "log-start-moved", "Retention moved a log's start.";
+    SegmentsCompacted = "segments-compacted", "The cleaner replaced segments of a compacted log.";
+    CleaningAborted = "cleaning-aborted", "A pass of the cleaner was given up.";
     LogDirectoryFailed = "log-directory-failed", "A broker gave up a log directory.";
     ProcessExited = "process-exited", "A process ended by itself because it could not go on.";
 }
@@ -190,7 +192,13 @@ impl Observer {
                 }
                 Some(Mark::LogRecovered)
             }
-            LogEvent::LogLoaded { .. } | LogEvent::RecordsAppended { .. } | LogEvent::StorageFailed { .. } => None,
+            LogEvent::SegmentsCompacted { .. } => Some(Mark::SegmentsCompacted),
+            LogEvent::CleaningAborted { .. } => Some(Mark::CleaningAborted),
+            LogEvent::LogLoaded { .. }
+            | LogEvent::RecordsAppended { .. }
+            | LogEvent::CleaningStarted { .. }
+            | LogEvent::CleaningCompleted { .. }
+            | LogEvent::StorageFailed { .. } => None,
         }
     }
 

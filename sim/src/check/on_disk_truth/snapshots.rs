@@ -27,6 +27,10 @@ pub(super) fn producers(
             }
             let segment = segments.range(..=said.last_offset).next_back().map(|(_, segment)| *segment);
             let held = segment.and_then(|segment| segment.batch_ending_at(said.last_offset)).map(|(_, batch)| batch);
+            // Compaction keeps the last batch of each producer: what an older snapshot names may be gone.
+            if held.is_none() && segments.iter().any(|(base, segment)| segment.has_gaps(*base)) {
+                continue;
+            }
             let written_by = held.and_then(|batch| batch.written_by);
             if said.last_offset >= end || written_by != Some((entry.producer_id, said.last_sequence)) {
                 return Some(format!(

@@ -56,6 +56,25 @@ fn log_row(machine: MachineId, event: &LogEvent) -> Option<Row> {
             let cause = format!("recovered to {log_end_offset}, {dropped_bytes} torn bytes dropped");
             Some(partition_row("load", partition, machine, cause))
         }
+        LogEvent::CleaningStarted { partition, first_dirty_offset, first_uncleanable_offset, .. } => {
+            let cause = format!("begins: offsets {first_dirty_offset} to {first_uncleanable_offset} are dirty");
+            Some(partition_row("clean", partition, machine, cause))
+        }
+        LogEvent::SegmentsCompacted {
+            partition, base_offset, end_offset, records_read, records_kept, bytes_read, bytes_kept, ..
+        } => {
+            let cause = format!(
+                "segments {base_offset} to {end_offset}: {records_kept} of {records_read} records stay, \
+                 {bytes_kept} of {bytes_read} bytes"
+            );
+            Some(partition_row("clean", partition, machine, cause))
+        }
+        LogEvent::CleaningCompleted { partition, cleaned_to, .. } => {
+            Some(partition_row("clean", partition, machine, format!("ends: clean to {cleaned_to}")))
+        }
+        LogEvent::CleaningAborted { partition, reason } => {
+            Some(partition_row("clean", partition, machine, format!("given up: {}", word(reason))))
+        }
         LogEvent::StorageFailed { path, error } => Some(row("disk", path.clone(), &[machine], format!("{error:?}"))),
         LogEvent::RecordsAppended { .. } | LogEvent::SegmentRolled { .. } | LogEvent::LogLoaded { .. } => None,
     }
