@@ -126,8 +126,8 @@ fn check_topic_configs(configs: &Properties) -> Result<(), Refusal> {
             return refuse(ErrorCode::InvalidConfig, &format!("Unknown topic config name: {name}"));
         }
     }
-    match LogSettings::from_properties(configs) {
-        Ok(_) => Ok(()),
+    match LogSettings::from_properties(configs).and_then(|settings| settings.agree()) {
+        Ok(()) => Ok(()),
         Err(error) => refuse(ErrorCode::InvalidConfig, &error.to_string()),
     }
 }

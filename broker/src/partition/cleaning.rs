@@ -166,9 +166,8 @@ impl ReplicaManager {
     /// The compacted logs that are not known to be unreadable.
     fn cleanable_logs(&self) -> Vec<TopicPartition> {
         let online = self.partitions.iter().filter_map(|(name, hosted)| Some((name, hosted.online()?)));
-        let cleanable = online.filter(|(name, partition)| {
-            is_compacted(&partition.log) && !self.cleaner.uncleanable.contains(*name)
-        });
+        let cleanable = online
+            .filter(|(name, partition)| is_compacted(&partition.log) && !self.cleaner.uncleanable.contains(*name));
         cleanable.map(|(name, _)| name.clone()).collect()
     }
 

@@ -233,7 +233,9 @@ fn log_subject(event: &LogEvent) -> Option<(Kind, &TopicPartition)> {
         | LogEvent::LogStartOffsetMoved { partition, .. }
         | LogEvent::SegmentsCompacted { partition, .. }
         | LogEvent::LogLoaded { partition, .. } => Some((Kind::Bounds, partition)),
-        LogEvent::CleaningStarted { .. } | LogEvent::CleaningCompleted { .. } | LogEvent::CleaningAborted { .. } => None,
+        LogEvent::CleaningStarted { .. } | LogEvent::CleaningCompleted { .. } | LogEvent::CleaningAborted { .. } => {
+            None
+        }
         LogEvent::DuplicateSequence { .. } | LogEvent::SequenceRefused { .. } | LogEvent::StorageFailed { .. } => None,
     }
 }

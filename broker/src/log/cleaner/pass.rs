@@ -199,9 +199,7 @@ impl CleaningPass {
     pub fn abandon(self, ctx: &mut Context, log: &Log, reason: CleaningAbort) -> StorageResult<()> {
         ctx.emit(LogEvent::CleaningAborted { partition: self.partition.clone(), reason });
         match self.phase {
-            Phase::Copying { group: Some(group), .. } => {
-                log.remove_cleaned_segment(ctx, group.cleaned.base_offset)
-            }
+            Phase::Copying { group: Some(group), .. } => log.remove_cleaned_segment(ctx, group.cleaned.base_offset),
             Phase::Mapping { .. } | Phase::Copying { group: None, .. } => Ok(()),
         }
     }

@@ -61,7 +61,14 @@ fn log_row(machine: MachineId, event: &LogEvent) -> Option<Row> {
             Some(partition_row("clean", partition, machine, cause))
         }
         LogEvent::SegmentsCompacted {
-            partition, base_offset, end_offset, records_read, records_kept, bytes_read, bytes_kept, ..
+            partition,
+            base_offset,
+            end_offset,
+            records_read,
+            records_kept,
+            bytes_read,
+            bytes_kept,
+            ..
         } => {
             let cause = format!(
                 "segments {base_offset} to {end_offset}: {records_kept} of {records_read} records stay, \

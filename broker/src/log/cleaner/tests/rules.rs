@@ -11,7 +11,8 @@ fn full_map_cleans_as_far_as_it_reaches() {
         log.append(keyed(&[key]), 0).expect("accepted");
     }
     log.roll();
-    let passes = [(2, vec![1, 0, 1, 0], vec![1, 2, 3, 4]), (3, vec![0, 1, 0], vec![2, 3, 4]), (4, vec![1, 0], vec![3, 4])];
+    let passes =
+        [(2, vec![1, 0, 1, 0], vec![1, 2, 3, 4]), (3, vec![0, 1, 0], vec![2, 3, 4]), (4, vec![1, 0], vec![3, 4])];
     for (dirty, keys, offsets) in passes {
         assert_eq!(log.clean_from(dirty, &room_for(1)), dirty + 1);
         assert_eq!((log.keys(), log.offsets()), (keys, offsets));
@@ -166,7 +167,8 @@ fn segments_are_put_together_while_they_fit_into_one() {
     let bases: Vec<Offset> = log.log().segments().map(|(base, _)| base).collect();
     log.clean(0);
     assert_eq!(log.log().segments().count(), 10, "two of them do not fit into one");
-    let larger = LogSettings { internal_segment_bytes: sizes[..3].iter().sum::<u64>() as i32 + 1, ..log.settings.clone() };
+    let larger =
+        LogSettings { internal_segment_bytes: sizes[..3].iter().sum::<u64>() as i32 + 1, ..log.settings.clone() };
     log.with(|log, _| log.update_settings(&larger));
     log.clean(0);
     let grouped: Vec<Offset> = log.log().segments().map(|(base, _)| base).collect();
