@@ -496,6 +496,15 @@ pub enum Switch {
     /// longer. Where the partition then has two owners, Kafka refused the heartbeats of one of them with an exception:
     /// here both go on.
     PartitionEpochLostOnReassign,
+    /// A classic coordinator adds a member at its first JoinGroup, whose answer may be lost with the id, and lets whoever
+    /// waits for that answer wait for ever (before KIP-394 and KAFKA-7610): each retry adds one more.
+    JoinWithoutMemberId,
+    /// A coordinator takes offsets from whoever names the group, member or not, whatever the generation.
+    CommitIgnoresGeneration,
+    /// Offsets expire by their own age although the group has members (before KIP-211, and KAFKA-13636).
+    ExpireOffsetsOfLiveGroups,
+    /// A transaction's offsets are applied when it is committed, although others were committed since they were written.
+    PendingOffsetsAlwaysApply,
     /// A consumer forgets that a fetch has failed, and waits for its answer for ever.
     ConsumerForgetsFailedFetch,
     /// A producer that gives a batch up does not tell the application.

@@ -282,6 +282,8 @@ pub enum RemovalReason {
     IdNotUsed,
     /// Another instance of the same static member took its place.
     Fenced,
+    /// The group has more members than it may have (group.max.size).
+    GroupTooLarge,
 }
 
 /// Why an offset or a group is forgotten.

@@ -15,10 +15,14 @@
 //! records, on whichever broker leads the partition, and can be taken back. *Soft* state
 //! (who waits for a join, which timer runs) lives with the leader and is lost with it.
 
-use crate::ids::RequestHandle;
-use crate::message::{ErrorCode, Response};
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+
+use super::classic::StaticReplacement;
 use super::record::GroupRecord;
+use crate::ids::{GroupId, MemberId, RequestHandle, TopicName, TopicPartition};
+use crate::message::{ErrorCode, Response};
 
 /// Who asks, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,29 +77,35 @@ pub enum ReplyWhen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FailedReply(pub crate::message::Request);
 
-/// What a shard does when a write has ended; given back to [`Decision::then`]'s maker with the outcome.
+/// What a shard does when a write has ended; given back to [`Decision::then`]'s maker with the outcome. Of a decision without
+/// records it is the end of the writes before it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AfterWrite {
+    /// A request waits in a classic group, for other members or for an assignment. If the write fails, it is answered with
+    /// the error (`GroupCoordinatorService.joinGroup`, `syncGroup`).
+    ClassicParked {
+        /// The group.
+        group: GroupId,
+        /// The request.
+        handle: RequestHandle,
+    },
     /// A classic group's assignment is written: its members may have it (`GroupMetadataManager.classicGroupSync`).
     ClassicAssignment {
         /// The group.
-        group: crate::ids::GroupId,
+        group: GroupId,
         /// The generation that it is for.
         generation: i32,
+        /// Everybody's assignment.
+        assignments: BTreeMap<MemberId, Bytes>,
+        /// The leader's request, which waits in the group.
+        handle: RequestHandle,
     },
-    /// A classic group is empty, or was just made.
-    ClassicGroupWritten {
-        /// The group.
-        group: crate::ids::GroupId,
-        /// The generation.
-        generation: i32,
-    },
-    /// A returning static member was written: its join, which waits in the group, may be answered.
+    /// A returning static member is written: its join, which waits in the group, may be answered.
     ClassicStaticMember {
         /// The group.
-        group: crate::ids::GroupId,
-        /// The member, by its new id.
-        member: crate::ids::MemberId,
+        group: GroupId,
+        /// Who took whose place.
+        replacement: Box<StaticReplacement>,
     },
 }
 
@@ -120,7 +130,7 @@ pub fn error_for_clients(error: ErrorCode) -> ErrorCode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MetadataChange {
     /// Partitions that exist no longer, because their topics were deleted.
-    pub deleted: Vec<crate::ids::TopicPartition>,
+    pub deleted: Vec<TopicPartition>,
     /// Topics that came, went, or have other partitions or racks now.
-    pub changed_topics: std::collections::BTreeSet<crate::ids::TopicName>,
+    pub changed_topics: BTreeSet<TopicName>,
 }

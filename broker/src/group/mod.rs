@@ -11,23 +11,31 @@
 //!   runtime/     the coordinator of one partition: loaded, written, committed, given up
 //!   record/      the records of __consumer_offsets, and their bytes
 //!   contract.rs  what a shard is asked and what it answers
-//!   shard.rs     one partition's groups, offsets and timers
+//!   shard.rs     one partition's groups, offsets and timers; what it is asked by members (groups.rs), about
+//!                offsets (committing.rs) and by administrators (admin.rs)
 //!   kind.rs      what records say of a group
 //!   timers.rs    what a shard waits for, and until when
+//!   classic/     groups whose members agree among themselves
 //!   consumer/    groups of the protocol of KIP-848
+//!   offsets/     how far groups have read
 //!   assignor/    who shall own which partition, computed on the server
 //! ```
 
+mod admin;
 mod answers;
 pub mod assignor;
 mod check;
+pub mod classic;
+mod committing;
 pub mod consumer;
 pub mod contract;
 pub mod coordinator;
 pub mod find;
 mod gathering;
+mod groups;
 pub mod kind;
 mod leadership;
+pub mod offsets;
 pub mod record;
 pub mod runtime;
 pub mod shard;

@@ -4,104 +4,198 @@
 //! ([`Shard::replay`]), and says how the writes ended ([`Shard::write_ended`]). It keeps a
 //! [`ShardSnapshot`] of what is committed: it reads from it ([`Shard::read`]), and goes back
 //! to it when a write fails ([`Shard::revert`]).
+//!
+//! ```text
+//!   hard   what the records add up to: groups as they are written, offsets     replay, revert
+//!   soft   classic groups as they are, timers                                   at once; lost with the coordinator
+//! ```
+//!
+//! Requests are answered in the files beside this one: `groups.rs` those of members,
+//! `committing.rs` those about offsets, `admin.rs` those of administrators.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::contract::{AfterWrite, Decision, MetadataChange, RequestContext, WriteOutcome};
-use super::kind::Group;
+use super::classic::{ClassicGroup, Turn, TurnContext};
+use super::contract::{AfterWrite, Decision, MetadataChange, RequestContext, WriteOutcome, error_for_clients};
+use super::kind::{Group, WrittenClassicGroup};
+use super::offsets::{OffsetStore, StoredOffset};
 use super::record::GroupRecord;
-use super::timers::Timers;
-use crate::config::{Behaviour, GroupCoordinatorSettings};
+use super::timers::{GroupTimer, Timers};
+use crate::config::{Behaviour, GroupCoordinatorSettings, Switch};
 use crate::context::Context;
-use crate::ids::{GroupId, Offset, ProducerEpoch, ProducerId};
+use crate::event::RebalanceReason;
+use crate::ids::{GroupId, MemberId, Offset, ProducerEpoch, ProducerId};
 use crate::message::{Request, Response};
 use crate::metadata::MetadataImage;
 use crate::time::Time;
 
 /// What a shard's records add up to. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Hard {
-    groups: Arc<BTreeMap<GroupId, Arc<Group>>>,
+pub(super) struct Hard {
+    /// The groups, in the order of their names.
+    pub(super) groups: Arc<BTreeMap<GroupId, Arc<Group>>>,
+    /// Their offsets. Invariant: each is of a group above.
+    pub(super) offsets: OffsetStore,
 }
 
 /// The hard state of a shard at some offset. Cheap to keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ShardSnapshot {
-    hard: Hard,
+    pub(super) hard: Hard,
 }
 
 /// The state of one partition of `__consumer_offsets` on the broker that leads it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Shard {
-    config: Arc<GroupCoordinatorSettings>,
-    behaviour: Behaviour,
-    hard: Hard,
-    timers: Timers,
+    pub(super) config: Arc<GroupCoordinatorSettings>,
+    pub(super) behaviour: Behaviour,
+    pub(super) hard: Hard,
+    /// Classic groups as they are. A group that is not here is as it is written, and nobody waits in it.
+    pub(super) classic: BTreeMap<GroupId, Arc<ClassicGroup>>,
+    pub(super) timers: Timers,
 }
 
 impl Shard {
     /// A shard that has replayed nothing.
     pub fn new(config: Arc<GroupCoordinatorSettings>, behaviour: Behaviour) -> Shard {
-        Shard { config, behaviour, hard: Hard::default(), timers: Timers::default() }
+        Shard { config, behaviour, hard: Hard::default(), classic: BTreeMap::new(), timers: Timers::default() }
     }
 
     /// A request that may write, or that must see what is written and not committed yet (OffsetFetch with
     /// `require_stable`).
+    ///
+    /// # Panics
+    /// If the request is none that a group coordinator's shard answers, or one for [`Shard::read`].
     pub fn handle(
         &mut self,
-        _ctx: &mut Context<'_>,
+        ctx: &mut Context<'_>,
         _image: &MetadataImage,
-        _who: &RequestContext,
-        _request: &Request,
+        who: &RequestContext,
+        request: &Request,
     ) -> Decision {
-        Decision::default()
+        let decision = match request {
+            Request::JoinGroup(join) => self.join(ctx, who, join),
+            Request::SyncGroup(sync) => self.sync(ctx, who, sync),
+            Request::Heartbeat(heartbeat) => self.heartbeat(ctx, who, heartbeat),
+            Request::LeaveGroup(leave) => self.leave(ctx, who, leave),
+            Request::OffsetCommit(commit) => self.commit_offsets(ctx, who, commit),
+            Request::OffsetDelete(delete) => self.delete_offsets(ctx, who, delete),
+            Request::OffsetFetch(fetch) => self.fetch_stable_offsets(who, fetch),
+            Request::DeleteGroups(delete) => self.delete_groups(ctx, who, delete),
+            other => panic!("{} is not answered by a group coordinator's shard", other.api().name()),
+        };
+        self.tell_refusals(ctx, who, request, &decision);
+        decision
     }
 
-    /// A request that reads what is committed: OffsetFetch, ListGroups, DescribeGroups, ConsumerGroupDescribe.
-    /// `committed` is the snapshot at the last committed offset.
+    /// A request that reads what is committed: OffsetFetch without `require_stable`, ListGroups, DescribeGroups.
+    /// `committed` is the snapshot at the last committed offset; of classic groups the present state is shown, as in Kafka.
+    ///
+    /// # Panics
+    /// If the request is none of these.
     pub fn read(
         &self,
         _ctx: &mut Context<'_>,
         _image: &MetadataImage,
-        _committed: &ShardSnapshot,
-        _who: &RequestContext,
-        _request: &Request,
-    ) -> Option<Response> {
-        None
+        committed: &ShardSnapshot,
+        who: &RequestContext,
+        request: &Request,
+    ) -> Response {
+        match request {
+            Request::OffsetFetch(fetch) => self.fetch_offsets(&committed.hard, fetch).into(),
+            Request::ListGroups(list) => self.list_groups(&committed.hard, list).into(),
+            Request::DescribeGroups(describe) => self.describe_groups(&committed.hard, who, describe).into(),
+            other => panic!("{} is not read from a group coordinator's shard", other.api().name()),
+        }
     }
 
     /// Takes a record in: one that was read while loading, or one of a decision, as soon as that is made.
-    pub fn replay(&mut self, _offset: Offset, _producer: Option<(ProducerId, ProducerEpoch)>, _record: GroupRecord) {}
+    pub fn replay(
+        &mut self,
+        offset: Offset,
+        producer: Option<(ProducerId, ProducerEpoch)>,
+        record: GroupRecord,
+    ) {
+        match record {
+            GroupRecord::OffsetCommit { group, partition, value: Some(value) } => {
+                let producer = producer.map(|(id, _)| id);
+                // Whoever commits without being in a group makes one that only has offsets.
+                if !self.hard.groups.contains_key(&group) {
+                    self.put_group(group.clone(), Group::Classic(WrittenClassicGroup::default()));
+                }
+                self.hard.offsets.put(&group, partition, producer, StoredOffset { value, record_offset: offset });
+            }
+            GroupRecord::OffsetCommit { group, partition, value: None } => self.hard.offsets.remove(&group, &partition),
+            GroupRecord::GroupMetadata { group, value: Some(value) } => {
+                self.put_group(group, Group::Classic(WrittenClassicGroup { metadata: Some(value) }));
+            }
+            GroupRecord::GroupMetadata { group, value: None } => {
+                Arc::make_mut(&mut self.hard.groups).remove(&group);
+                self.forget_classic(&group);
+            }
+            GroupRecord::ConsumerGroupMetadata { .. }
+            | GroupRecord::ConsumerGroupPartitionMetadata { .. }
+            | GroupRecord::ConsumerGroupMemberMetadata { .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMetadata { .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMember { .. }
+            | GroupRecord::ConsumerGroupCurrentMemberAssignment { .. }
+            | GroupRecord::ConsumerGroupRegularExpression { .. } => {}
+        }
+    }
+
+    fn put_group(&mut self, id: GroupId, group: Group) {
+        Arc::make_mut(&mut self.hard.groups).insert(id, Arc::new(group));
+    }
 
     /// A transaction's marker was read or written: its offsets count now, or never.
     pub fn replay_end_transaction(
         &mut self,
-        _producer_id: ProducerId,
+        producer_id: ProducerId,
         _producer_epoch: ProducerEpoch,
-        _committed: bool,
+        committed: bool,
     ) {
+        let always = self.behaviour.is(Switch::PendingOffsetsAlwaysApply);
+        self.hard.offsets.end_transaction(producer_id, committed, always);
     }
 
     /// The partition has been read to its end: from now on this broker coordinates. Sessions begin at full length.
-    pub fn loaded(&mut self, _ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
-        Vec::new()
+    pub fn loaded(&mut self, ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
+        self.arm_expiry(ctx);
+        let groups: Vec<GroupId> = self.hard.groups.keys().cloned().collect();
+        let max = self.config.classic_max_size as usize;
+        let load = |turn: &mut Turn<'_, '_>| {
+            let members: Vec<MemberId> = turn.group.members.keys().cloned().collect();
+            members.iter().for_each(|member| turn.restart_session(member));
+            if members.len() > max {
+                turn.prepare_rebalance(RebalanceReason::TooLarge);
+            }
+        };
+        groups.iter().filter_map(|group| self.turn(ctx, group, load)).map(|(decision, ())| decision).collect()
     }
 
-    /// This broker does not coordinate any longer: timers stop, and all who wait are told.
-    pub fn unloaded(&mut self, _ctx: &mut Context<'_>) -> Decision {
+    /// This broker does not coordinate any longer: timers stop, and all who wait in a group are told to look elsewhere.
+    pub fn unloaded(&mut self, ctx: &mut Context<'_>) -> Decision {
+        let groups: Vec<GroupId> = self.classic.keys().cloned().collect();
+        let mut told = Decision::default();
+        for group in groups {
+            let turn = self.turn_of(ctx, &group, |turn| turn.unload());
+            told.replies.extend(turn.into_iter().flat_map(|(decision, ())| decision.replies));
+        }
+        self.classic.clear();
         self.timers.clear();
-        Decision::default()
+        told
     }
 
-    /// The cluster's metadata changed.
+    /// The cluster's metadata changed: offsets of topics that are no more are forgotten.
     pub fn metadata_changed(
         &mut self,
-        _ctx: &mut Context<'_>,
+        ctx: &mut Context<'_>,
         _image: &MetadataImage,
-        _change: &MetadataChange,
+        change: &MetadataChange,
     ) -> Vec<Decision> {
-        Vec::new()
+        let records = self.tombstones_of_deleted(ctx, &change.deleted);
+        if records.is_empty() { Vec::new() } else { vec![Decision { records, ..Decision::default() }] }
     }
 
     /// When [`Shard::on_timers`] has something to do.
@@ -114,20 +208,71 @@ impl Shard {
         &self.timers
     }
 
-    /// Does what is due.
-    pub fn on_timers(&mut self, _ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
-        Vec::new()
+    /// Does what is due, up to the first decision that writes: replay it, and call again while something is due.
+    pub fn on_timers(&mut self, ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        while let Some(timer) = self.timers.take_due(ctx.now.monotonic) {
+            let decision = self.fire(ctx, timer);
+            let writes = !decision.records.is_empty();
+            if decision != Decision::default() {
+                decisions.push(decision);
+            }
+            if writes {
+                break;
+            }
+        }
+        decisions
+    }
+
+    fn fire(&mut self, ctx: &mut Context<'_>, timer: GroupTimer) -> Decision {
+        let turn = match timer {
+            GroupTimer::ClassicJoin { group } => self.turn(ctx, &group, |turn| turn.join_timed_out()),
+            GroupTimer::ClassicSync { group } => self.turn(ctx, &group, |turn| turn.sync_timed_out()),
+            GroupTimer::ClassicSession { group, member } => self.turn(ctx, &group, |turn| turn.session_expired(&member)),
+            GroupTimer::OffsetExpiry => Some((self.expire(ctx), ())),
+            GroupTimer::ConsumerSession { .. }
+            | GroupTimer::ConsumerRebalance { .. }
+            | GroupTimer::ConsumerJoin { .. }
+            | GroupTimer::ConsumerSync { .. }
+            | GroupTimer::ConsumerRegex { .. } => None,
+        };
+        turn.map(|(decision, ())| decision).unwrap_or_default()
     }
 
     /// A write of this shard's has ended: its records are committed, or taken back.
     pub fn write_ended(
         &mut self,
-        _ctx: &mut Context<'_>,
+        ctx: &mut Context<'_>,
         _image: &MetadataImage,
-        _after: AfterWrite,
-        _outcome: WriteOutcome,
+        after: AfterWrite,
+        outcome: WriteOutcome,
     ) -> Decision {
-        Decision::default()
+        let outcome = outcome.map_err(error_for_clients);
+        let turn = match after {
+            AfterWrite::ClassicParked { group, handle } => self.turn_of(ctx, &group, |turn| {
+                if let Err(error) = outcome {
+                    turn.parked_failed(handle, error);
+                }
+            }),
+            AfterWrite::ClassicAssignment { group, generation, assignments, handle } => {
+                self.turn_of(ctx, &group, |turn| {
+                    turn.assignment_written(generation, &assignments, outcome);
+                    if let Err(error) = outcome {
+                        turn.parked_failed(handle, error);
+                    }
+                })
+            }
+            AfterWrite::ClassicStaticMember { group, replacement } => {
+                self.turn_of(ctx, &group, |turn| match outcome {
+                    Ok(()) => turn.static_member_written(&replacement),
+                    Err(error) => turn.static_member_not_written(&replacement, error),
+                })
+            }
+        };
+        if outcome.is_err() {
+            self.sweep();
+        }
+        turn.map(|(decision, ())| decision).unwrap_or_default()
     }
 
     /// How many groups it has.
@@ -143,10 +288,87 @@ impl Shard {
     /// Takes the hard state back to what it was: a write failed. Call it before [`Shard::write_ended`].
     pub fn revert(&mut self, snapshot: &ShardSnapshot) {
         self.hard = snapshot.hard.clone();
+        self.sweep();
+    }
+
+    /// Forgets classic groups that were never written and in which nobody waits any longer.
+    fn sweep(&mut self) {
+        let is_left = |id: &GroupId, group: &ClassicGroup| !self.is_classic(id) && !group.has_unanswered();
+        let left = self.classic.iter().filter(|(id, group)| is_left(id, group)).map(|(id, _)| id.clone());
+        for group in left.collect::<Vec<_>>() {
+            self.forget_classic(&group);
+        }
+    }
+
+    /// Whether records say that this is a classic group.
+    pub(super) fn is_classic(&self, group: &GroupId) -> bool {
+        match self.hard.groups.get(group).map(Arc::as_ref) {
+            Some(Group::Classic(_)) => true,
+            None => false,
+        }
+    }
+
+    fn forget_classic(&mut self, group: &GroupId) {
+        self.classic.remove(group);
+        self.timers.cancel_classic(group);
+    }
+
+    /// One step with a classic group that records know.
+    pub(super) fn turn<T>(
+        &mut self,
+        ctx: &mut Context<'_>,
+        group: &GroupId,
+        step: impl FnOnce(&mut Turn<'_, '_>) -> T,
+    ) -> Option<(Decision, T)> {
+        let Group::Classic(written) = self.hard.groups.get(group).map(Arc::as_ref)?;
+        if !self.classic.contains_key(group) {
+            let loaded = ClassicGroup::from_written(group, written.metadata.as_ref());
+            self.classic.insert(group.clone(), Arc::new(loaded));
+        }
+        self.turn_of(ctx, group, step)
+    }
+
+    /// One step with a classic group that this coordinator knows, written or not.
+    pub(super) fn turn_of<T>(
+        &mut self,
+        ctx: &mut Context<'_>,
+        group: &GroupId,
+        step: impl FnOnce(&mut Turn<'_, '_>) -> T,
+    ) -> Option<(Decision, T)> {
+        let group = Arc::make_mut(self.classic.get_mut(group)?);
+        let at = TurnContext { ctx, timers: &mut self.timers, config: &self.config, behaviour: &self.behaviour };
+        let mut turn = Turn::new(at, group);
+        let outcome = step(&mut turn);
+        Some((turn.decision, outcome))
     }
 
     /// What must hold between two steps.
     pub fn assert_invariants(&self) {
         self.timers.assert_invariants();
+        self.hard.offsets.assert_invariants();
+        for (group, _) in self.hard.offsets.groups() {
+            assert!(self.hard.groups.contains_key(group), "{group} has offsets and does not exist");
+        }
+        for (id, group) in &self.classic {
+            assert!(self.is_classic(id), "{id} is a classic group that no record knows");
+            group.assert_invariants();
+            self.assert_timers(group);
+        }
+    }
+
+    /// Nobody is waited for without an end: each phase and each member has its timer.
+    fn assert_timers(&self, group: &ClassicGroup) {
+        let id = &group.id;
+        let is_armed = |timer: GroupTimer| self.timers.deadline(&timer).is_some();
+        let joins = is_armed(GroupTimer::ClassicJoin { group: id.clone() });
+        assert_eq!(joins, group.state.is_preparing(), "{id}: joins are waited for in {}", group.state.name());
+        for member in group.members.values().filter(|member| !member.has_satisfied_heartbeat()) {
+            let session = GroupTimer::ClassicSession { group: id.clone(), member: member.id.clone() };
+            assert!(is_armed(session), "{id}: the session of {} has no end", member.id);
+        }
+        for member in &group.pending_joins {
+            let session = GroupTimer::ClassicSession { group: id.clone(), member: member.clone() };
+            assert!(is_armed(session), "{id}: {member} may use its id for ever");
+        }
     }
 }

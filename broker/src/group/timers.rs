@@ -65,6 +65,23 @@ pub enum GroupTimer {
     OffsetExpiry,
 }
 
+impl GroupTimer {
+    /// The classic group that it is about, if it is about one.
+    pub fn classic_group(&self) -> Option<&GroupId> {
+        match self {
+            GroupTimer::ClassicJoin { group }
+            | GroupTimer::ClassicSync { group }
+            | GroupTimer::ClassicSession { group, .. } => Some(group),
+            GroupTimer::ConsumerSession { .. }
+            | GroupTimer::ConsumerRebalance { .. }
+            | GroupTimer::ConsumerJoin { .. }
+            | GroupTimer::ConsumerSync { .. }
+            | GroupTimer::ConsumerRegex { .. }
+            | GroupTimer::OffsetExpiry => None,
+        }
+    }
+}
+
 /// When each timer of a shard fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Timers {
@@ -112,6 +129,12 @@ impl Timers {
     /// All of them, the next one first.
     pub fn all(&self) -> impl Iterator<Item = (Time, &GroupTimer)> {
         self.order.iter().map(|(at, timer)| (*at, timer))
+    }
+
+    /// None of a classic group's is armed any longer.
+    pub fn cancel_classic(&mut self, group: &GroupId) {
+        let of_group: Vec<GroupTimer> = self.deadlines.keys().filter(|it| it.classic_group() == Some(group)).cloned().collect();
+        of_group.iter().for_each(|timer| self.cancel(timer));
     }
 
     /// None is armed any longer.

@@ -158,3 +158,26 @@ pub struct LeavingMemberResponse {
     /// Whether it has gone.
     pub error: ErrorCode,
 }
+
+impl JoinGroupResponse {
+    /// A join that was refused: no generation, nobody to hear of.
+    pub fn refused(member: MemberId, error: ErrorCode) -> JoinGroupResponse {
+        JoinGroupResponse {
+            error,
+            generation: -1,
+            protocol_type: None,
+            protocol_name: None,
+            leader: MemberId::default(),
+            skip_assignment: false,
+            member,
+            members: Vec::new(),
+        }
+    }
+}
+
+impl SyncGroupResponse {
+    /// A sync that was refused: no assignment.
+    pub fn refused(error: ErrorCode) -> SyncGroupResponse {
+        SyncGroupResponse { error, protocol_type: None, protocol_name: None, assignment: Bytes::new() }
+    }
+}
