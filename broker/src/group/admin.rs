@@ -153,7 +153,11 @@ impl ClassicGroup {
             ClassicState::Dead => Err(ErrorCode::GroupIdNotFound),
             ClassicState::Empty => Ok(()),
             ClassicState::PreparingRebalance { .. } | ClassicState::CompletingRebalance | ClassicState::Stable => {
-                if self.has_consumers() { Ok(()) } else { Err(ErrorCode::NonEmptyGroup) }
+                if self.has_consumers() {
+                    Ok(())
+                } else {
+                    Err(ErrorCode::NonEmptyGroup)
+                }
             }
         }
     }

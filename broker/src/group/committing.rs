@@ -173,14 +173,12 @@ impl Shard {
     }
 
     /// The records that forget what was committed for partitions that are no more.
-    pub(super) fn tombstones_of_deleted(
-        &self,
-        ctx: &mut Context<'_>,
-        deleted: &[TopicPartition],
-    ) -> Vec<GroupRecord> {
+    pub(super) fn tombstones_of_deleted(&self, ctx: &mut Context<'_>, deleted: &[TopicPartition]) -> Vec<GroupRecord> {
         let groups: Vec<GroupId> = self.hard.offsets.groups().map(|(group, _)| group.clone()).collect();
         let pairs = groups.iter().flat_map(|group| deleted.iter().map(move |partition| (group, partition)));
-        pairs.filter_map(|(group, partition)| self.tombstone(ctx, group, partition, ForgetReason::TopicDeleted)).collect()
+        pairs
+            .filter_map(|(group, partition)| self.tombstone(ctx, group, partition, ForgetReason::TopicDeleted))
+            .collect()
     }
 
     pub(super) fn arm_expiry(&mut self, ctx: &Context<'_>) {
@@ -220,8 +218,7 @@ impl Shard {
     fn expiry_of(&self, group: &GroupId) -> Option<(ExpiryCondition, impl Fn(&TopicName) -> bool)> {
         let classic = self.classic_group(&self.hard, group)?;
         let ignores_members = self.behaviour.is(Switch::ExpireOffsetsOfLiveGroups);
-        let condition =
-            if ignores_members { Some(ExpiryCondition::SinceCommit) } else { classic.expiry_condition() }?;
+        let condition = if ignores_members { Some(ExpiryCondition::SinceCommit) } else { classic.expiry_condition() }?;
         Some((condition, move |topic: &TopicName| !ignores_members && classic.is_subscribed_to(topic)))
     }
 }

@@ -111,12 +111,7 @@ impl Shard {
     }
 
     /// Takes a record in: one that was read while loading, or one of a decision, as soon as that is made.
-    pub fn replay(
-        &mut self,
-        offset: Offset,
-        producer: Option<(ProducerId, ProducerEpoch)>,
-        record: GroupRecord,
-    ) {
+    pub fn replay(&mut self, offset: Offset, producer: Option<(ProducerId, ProducerEpoch)>, record: GroupRecord) {
         match record {
             GroupRecord::OffsetCommit { group, partition, value: Some(value) } => {
                 let producer = producer.map(|(id, _)| id);
@@ -149,12 +144,7 @@ impl Shard {
     }
 
     /// A transaction's marker was read or written: its offsets count now, or never.
-    pub fn replay_end_transaction(
-        &mut self,
-        producer_id: ProducerId,
-        _producer_epoch: ProducerEpoch,
-        committed: bool,
-    ) {
+    pub fn replay_end_transaction(&mut self, producer_id: ProducerId, _producer_epoch: ProducerEpoch, committed: bool) {
         let always = self.behaviour.is(Switch::PendingOffsetsAlwaysApply);
         self.hard.offsets.end_transaction(producer_id, committed, always);
     }
@@ -228,7 +218,9 @@ impl Shard {
         let turn = match timer {
             GroupTimer::ClassicJoin { group } => self.turn(ctx, &group, |turn| turn.join_timed_out()),
             GroupTimer::ClassicSync { group } => self.turn(ctx, &group, |turn| turn.sync_timed_out()),
-            GroupTimer::ClassicSession { group, member } => self.turn(ctx, &group, |turn| turn.session_expired(&member)),
+            GroupTimer::ClassicSession { group, member } => {
+                self.turn(ctx, &group, |turn| turn.session_expired(&member))
+            }
             GroupTimer::OffsetExpiry => Some((self.expire(ctx), ())),
             GroupTimer::ConsumerSession { .. }
             | GroupTimer::ConsumerRebalance { .. }
@@ -262,12 +254,10 @@ impl Shard {
                     }
                 })
             }
-            AfterWrite::ClassicStaticMember { group, replacement } => {
-                self.turn_of(ctx, &group, |turn| match outcome {
-                    Ok(()) => turn.static_member_written(&replacement),
-                    Err(error) => turn.static_member_not_written(&replacement, error),
-                })
-            }
+            AfterWrite::ClassicStaticMember { group, replacement } => self.turn_of(ctx, &group, |turn| match outcome {
+                Ok(()) => turn.static_member_written(&replacement),
+                Err(error) => turn.static_member_not_written(&replacement, error),
+            }),
         };
         if outcome.is_err() {
             self.sweep();

@@ -133,7 +133,8 @@ impl Timers {
 
     /// None of a classic group's is armed any longer.
     pub fn cancel_classic(&mut self, group: &GroupId) {
-        let of_group: Vec<GroupTimer> = self.deadlines.keys().filter(|it| it.classic_group() == Some(group)).cloned().collect();
+        let of_group: Vec<GroupTimer> =
+            self.deadlines.keys().filter(|it| it.classic_group() == Some(group)).cloned().collect();
         of_group.iter().for_each(|timer| self.cancel(timer));
     }
 

@@ -110,7 +110,10 @@ impl ClassicGroup {
     /// Takes a member in. The first one decides what kind of group it is.
     pub fn add(&mut self, member: ClassicMember, protocol_type: &str) {
         assert!(!self.members.contains_key(&member.id), "{} is a member already", member.id);
-        assert!(self.members.is_empty() || self.supports(protocol_type, &member.protocols), "nobody shares an assignor");
+        assert!(
+            self.members.is_empty() || self.supports(protocol_type, &member.protocols),
+            "nobody shares an assignor"
+        );
         if let Some(instance) = &member.instance {
             let before = self.static_members.insert(instance.clone(), member.id.clone());
             assert_eq!(before, None, "{instance} is a member already");
@@ -176,8 +179,7 @@ impl ClassicGroup {
         self.generation += 1;
         self.protocol = (!self.members.is_empty()).then(|| self.select_protocol());
         self.subscribed_topics = self.compute_subscribed_topics();
-        let next =
-            if self.members.is_empty() { ClassicState::Empty } else { ClassicState::CompletingRebalance };
+        let next = if self.members.is_empty() { ClassicState::Empty } else { ClassicState::CompletingRebalance };
         self.transition(next, now_ms);
         self.pending_syncs.clear();
     }

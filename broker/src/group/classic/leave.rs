@@ -12,7 +12,8 @@ impl Turn<'_, '_> {
         if self.group.state == ClassicState::Dead {
             return LeaveGroupResponse { error: ErrorCode::CoordinatorNotAvailable, members: Vec::new() };
         }
-        let members: Vec<LeavingMemberResponse> = request.members.iter().map(|leaving| self.one_leaves(leaving)).collect();
+        let members: Vec<LeavingMemberResponse> =
+            request.members.iter().map(|leaving| self.one_leaves(leaving)).collect();
         if members.iter().any(|left| left.error.is_none()) {
             match self.group.state {
                 ClassicState::Stable | ClassicState::CompletingRebalance => {

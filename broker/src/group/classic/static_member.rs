@@ -93,7 +93,8 @@ impl Turn<'_, '_> {
         self.answer_join(old, JoinGroupResponse::refused(old.clone(), ErrorCode::FencedInstanceId));
         self.answer_sync(old, SyncGroupResponse::refused(ErrorCode::FencedInstanceId));
         let member = self.group.members.remove(old).expect("a static member's id is a member's");
-        let member = ClassicMember { id: new.clone(), is_new: false, awaiting_join: None, awaiting_sync: None, ..member };
+        let member =
+            ClassicMember { id: new.clone(), is_new: false, awaiting_join: None, awaiting_sync: None, ..member };
         self.group.members.insert(new.clone(), member);
         if self.group.is_leader(old) {
             self.group.leader = Some(new.clone());

@@ -36,9 +36,7 @@ impl Turn<'_, '_> {
 
     fn validate_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
         let group = &self.group;
-        let differs = |said: &Option<String>, known: &Option<String>| {
-            matches!((said, known), (Some(said), Some(known)) if said != known)
-        };
+        let differs = |said: &Option<String>, known: &Option<String>| matches!((said, known), (Some(said), Some(known)) if said != known);
         match group.state {
             ClassicState::Empty => return Err(ErrorCode::UnknownMemberId),
             ClassicState::Dead => return Err(ErrorCode::CoordinatorNotAvailable),
@@ -47,7 +45,8 @@ impl Turn<'_, '_> {
         group.validate_member(&request.member, request.instance.as_ref())?;
         if request.generation != group.generation {
             Err(ErrorCode::IllegalGeneration)
-        } else if differs(&request.protocol_type, &group.protocol_type) || differs(&request.protocol_name, &group.protocol)
+        } else if differs(&request.protocol_type, &group.protocol_type)
+            || differs(&request.protocol_name, &group.protocol)
         {
             Err(ErrorCode::InconsistentGroupProtocol)
         } else {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::config::{Behaviour, GroupCoordinatorSettings};
-use crate::context::Context;
-use crate::event::{GroupEvent, RemovalReason};
 use super::group::{ClassicGroup, Waiting};
 use super::member::Parked;
 use super::state::ClassicState;
+use crate::config::{Behaviour, GroupCoordinatorSettings};
+use crate::context::Context;
+use crate::event::{GroupEvent, RemovalReason};
 use crate::group::contract::{AfterWrite, Decision, Reply, ReplyWhen};
 use crate::group::timers::{GroupTimer, Timers};
 use crate::ids::{MemberId, RequestHandle};

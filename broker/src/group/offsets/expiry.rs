@@ -43,7 +43,9 @@ impl ClassicGroup {
             return Some(ExpiryCondition::SinceCommit);
         }
         match self.state {
-            ClassicState::Empty => Some(self.state_since_ms.map_or(ExpiryCondition::SinceCommit, ExpiryCondition::Since)),
+            ClassicState::Empty => {
+                Some(self.state_since_ms.map_or(ExpiryCondition::SinceCommit, ExpiryCondition::Since))
+            }
             ClassicState::Stable if self.has_consumers() && self.subscribed_topics.is_some() => {
                 Some(ExpiryCondition::SinceCommit)
             }
