@@ -133,7 +133,10 @@ fn shelf(arguments: &Museum) -> Option<Shelf> {
     paths.retain(is_wanted);
     paths.sort();
     if paths.is_empty() {
-        complain(&format!("error: no such piece in {}", folder.display()));
+        complain(&format!("error: no piece in {} begins with {wanted:?}", folder.display()));
+        complain(
+            "hint: a piece is named by its number, such as dur-01, or by how that begins; `trial museum` plays all",
+        );
         return None;
     }
     let scenarios: Vec<Scenario> = paths.iter().filter_map(|path| read_piece(path)).collect();

@@ -94,7 +94,15 @@ impl Subject {
             );
             return None;
         }
-        let mut scenario = read(Path::new(&self.what))?;
+        let path = Path::new(&self.what);
+        if !path.exists() {
+            complain(&format!("error: there is no file {:?}, and it is no seed either", self.what));
+            complain(
+                "hint: a seed is a number, 42 or 0x2a; a scenario is a file, such as scenarios/lessons/07-leader-loss.toml",
+            );
+            return None;
+        }
+        let mut scenario = read(path)?;
         self.switches.iter().for_each(|switch| scenario.turn_on(switch));
         mend(&mut scenario, &self.mended);
         Some(scenario)

@@ -43,12 +43,12 @@ pub fn merge(arguments: &Merge) -> u8 {
     let mut all = Vec::new();
     for file in &arguments.files {
         if let Err(complaint) = read(file, &mut all) {
-            complain(&complaint);
+            complain(&format!("error: {complaint}"));
             return WRONG_USE;
         }
     }
     if let Err(complaint) = one_campaign(&all) {
-        complain(&complaint);
+        complain(&format!("error: {complaint}"));
         return WRONG_USE;
     }
     let (results, differing) = once_each(all);

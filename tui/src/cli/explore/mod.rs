@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trial_sim::internal::explore::{self, Campaign, Drawing, Farm, Profile, Shard};
+use trial_sim::internal::scenario::diagnostic::nearest;
 use trial_sim::internal::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
@@ -132,7 +133,9 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
     Profile::ALL.iter().copied().find(|profile| profile.name() == text).ok_or_else(|| {
         let names: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
-        format!("expected one of {}", names.join(", "))
+        let near =
+            nearest(text, names.iter().copied()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+        format!("{near}expected one of {}", names.join(", "))
     })
 }
 
@@ -149,7 +152,7 @@ pub fn explore(arguments: &Explore) -> u8 {
     let mut out = match arguments.out.as_deref().map(Out::create).transpose() {
         Ok(out) => out,
         Err(complaint) => {
-            complain(&complaint);
+            complain(&format!("error: {complaint}"));
             return WRONG_USE;
         }
     };
@@ -183,7 +186,7 @@ pub fn explore(arguments: &Explore) -> u8 {
     };
     let _ = print(&text);
     if let Some(complaint) = complaint {
-        complain(&complaint);
+        complain(&format!("error: {complaint}"));
         return WRONG_USE;
     }
     exit_code(&campaign, interrupt::asked())
