@@ -97,6 +97,13 @@ impl Admin {
             | Call::SendAll(_)
             | Call::Flush
             | Call::Assign(_)
+            | Call::Subscribe { .. }
+            | Call::Unsubscribe
+            | Call::CommitSync
+            | Call::CommitAsync
+            | Call::Pause(_)
+            | Call::Resume(_)
+            | Call::Work { .. }
             | Call::Poll { .. }
             | Call::Seek { .. }
             | Call::RefreshMetadata
@@ -278,6 +285,13 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         | Call::SendAll(_)
         | Call::Flush
         | Call::Assign(_)
+        | Call::Subscribe { .. }
+        | Call::Unsubscribe
+        | Call::CommitSync
+        | Call::CommitAsync
+        | Call::Pause(_)
+        | Call::Resume(_)
+        | Call::Work { .. }
         | Call::Poll { .. }
         | Call::Seek { .. }
         | Call::RefreshMetadata

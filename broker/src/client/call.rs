@@ -75,6 +75,26 @@ pub enum Call {
     Flush,
     /// `Consumer.assign`: read these partitions.
     Assign(Vec<TopicPartition>),
+    /// `Consumer.subscribe`: read these topics, as the group decides.
+    Subscribe {
+        /// The topics; none to unsubscribe.
+        topics: Vec<String>,
+    },
+    /// `Consumer.unsubscribe`: read nothing, and leave the group.
+    Unsubscribe,
+    /// `Consumer.commitSync` of the positions: resolved when they are committed.
+    CommitSync,
+    /// `Consumer.commitAsync` of the positions: sent once; resolved when its callback would be called.
+    CommitAsync,
+    /// `Consumer.pause`: no records of these partitions.
+    Pause(Vec<TopicPartition>),
+    /// `Consumer.resume`: records of these partitions again.
+    Resume(Vec<TopicPartition>),
+    /// The application of a consumer that polls by itself works on a record for so long from now on.
+    Work {
+        /// For how long, in milliseconds.
+        per_record_ms: u64,
+    },
     /// `Consumer.poll`: records, as soon as there are any, or none after the time given.
     Poll {
         /// How long to wait, in milliseconds.

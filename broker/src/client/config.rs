@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::config::{Behaviour, ConfigError, ConsumerSettings, ProducerSettings, Properties};
-use crate::ids::{Endpoint, TopicPartition};
+use super::Work;
+use crate::config::{Behaviour, ConfigError, ConsumerSettings, Membership, ProducerSettings, Properties};
+use crate::ids::{Endpoint, TopicName, TopicPartition};
 use crate::message::{Acks, IsolationLevel};
 
 /// The configuration of one client process.
@@ -37,8 +38,14 @@ pub enum ClientKind {
         offset_reset: OffsetReset,
         /// Partitions to read from the start.
         assign: Vec<TopicPartition>,
+        /// Topics to subscribe to from the start, with the group; none if it reads the partitions of `assign`.
+        subscribe: Vec<TopicName>,
+        /// Its group, if it has one.
+        group: Option<Membership>,
         /// Whether its application polls for ever by itself, as a consumer loop does.
         polls_by_itself: bool,
+        /// How the application of a consumer that polls by itself works.
+        work: Work,
         /// The rest.
         settings: ConsumerSettings,
     },

@@ -20,10 +20,11 @@ use super::network::{Asker, Completion, Network, NetworkSettings};
 use super::producer::Producer;
 use super::retry::Backoff;
 use super::{
-    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, PositionView, failed, resolve,
+    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, MembershipView, PositionView, failed, resolve,
 };
 use crate::context::Context;
 use crate::effects::{ExitReason, Output};
+use crate::event::CommitCause;
 use crate::ids::{NodeId, ProducerEpoch, ProducerId, Ticket, TopicName};
 use crate::input::Input;
 use crate::message::ErrorCode;
@@ -89,7 +90,7 @@ impl Client {
             ClientKind::Producer { acks, settings } => {
                 Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour)))
             }
-            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind, &config.behaviour))),
+            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind, &config.behaviour, ctx.now.monotonic))),
             ClientKind::Admin { settings } => Role::Admin(Box::new(Admin::new(settings.clone()))),
         };
         Client {
@@ -178,6 +179,7 @@ impl Client {
                 consumer.assign(ctx, &mut self.cluster, partitions);
                 resolve(ctx, Some(ticket), CallResult::Done);
             }
+            (call, Role::Consumer(_)) if is_about_a_group(&call) => self.group_call(ctx, ticket, call),
             (Call::Poll { timeout_ms }, Role::Consumer(consumer)) => {
                 consumer.poll(ctx, ticket, Duration::from_millis(timeout_ms));
             }
@@ -189,6 +191,38 @@ impl Client {
                 let message = format!("this client does not do {}", name_of(&call));
                 refuse(ctx, ticket, &call, &message);
             }
+        }
+    }
+
+    fn group_call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
+        let Role::Consumer(consumer) = &mut self.role else { unreachable!("only a consumer has a group") };
+        let cluster = &mut self.cluster;
+        let done = match call {
+            Call::Subscribe { topics } if !topics.is_empty() => match consumer.refuses_subscription() {
+                Some(reason) => Err(reason.to_owned()),
+                None => {
+                    consumer.subscribe(ctx, cluster, topics.iter().map(|topic| TopicName::new(topic)).collect());
+                    Ok(())
+                }
+            },
+            Call::Subscribe { .. } | Call::Unsubscribe => {
+                consumer.unsubscribe(ctx, cluster);
+                Ok(())
+            }
+            Call::Pause(partitions) => consumer.set_paused(&partitions, true),
+            Call::Resume(partitions) => consumer.set_paused(&partitions, false),
+            Call::Work { per_record_ms } => {
+                consumer.set_work_per_record(Duration::from_millis(per_record_ms));
+                Ok(())
+            }
+            // Resolved when the commit has ended.
+            Call::CommitSync => return consumer.commit(ctx, CommitCause::Sync, ticket),
+            Call::CommitAsync => return consumer.commit(ctx, CommitCause::Async, ticket),
+            other => unreachable!("{} is no call about a group", name_of(&other)),
+        };
+        match done {
+            Ok(()) => resolve(ctx, Some(ticket), CallResult::Done),
+            Err(message) => failed(ctx, Some(ticket), ErrorCode::InvalidRequest, &message),
         }
     }
 
@@ -238,7 +272,8 @@ impl Client {
     fn finish_close(&mut self, ctx: &mut Context) {
         let drained = match &self.role {
             Role::Producer(producer) => producer.is_drained(),
-            Role::Consumer(_) | Role::Admin(_) => true,
+            Role::Consumer(consumer) => consumer.is_drained(),
+            Role::Admin(_) => true,
         };
         let Life::Closing(closing) = &self.life else { return };
         if !drained {
@@ -377,6 +412,14 @@ impl Client {
         }
     }
 
+    /// A consumer's group, if it has one.
+    pub fn membership(&self) -> Option<MembershipView> {
+        match &self.role {
+            Role::Consumer(consumer) => consumer.membership(),
+            Role::Producer(_) | Role::Admin(_) => None,
+        }
+    }
+
     /// The error that ended the application's loop of a consumer that polls by itself.
     pub fn application_error(&self) -> Option<ErrorCode> {
         match &self.role {
@@ -402,12 +445,33 @@ fn refuse(ctx: &mut Context, ticket: Ticket, call: &Call, message: &str) {
     }
 }
 
+/// Whether a consumer's group, or what it gets from it, is concerned.
+fn is_about_a_group(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::Subscribe { .. }
+            | Call::Unsubscribe
+            | Call::CommitSync
+            | Call::CommitAsync
+            | Call::Pause(_)
+            | Call::Resume(_)
+            | Call::Work { .. }
+    )
+}
+
 /// How Kafka names a call's method.
 fn name_of(call: &Call) -> &'static str {
     match call {
         Call::Send(_) | Call::SendAll(_) => "send",
         Call::Flush => "flush",
         Call::Assign(_) => "assign",
+        Call::Subscribe { .. } => "subscribe",
+        Call::Unsubscribe => "unsubscribe",
+        Call::CommitSync => "commitSync",
+        Call::CommitAsync => "commitAsync",
+        Call::Pause(_) => "pause",
+        Call::Resume(_) => "resume",
+        Call::Work { .. } => "work",
         Call::Poll { .. } => "poll",
         Call::Seek { .. } => "seek",
         Call::CreateTopic { .. } => "createTopics",

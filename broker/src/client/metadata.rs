@@ -192,6 +192,11 @@ impl Metadata {
         self.topics.get(name).map_or(TopicId::ZERO, |topic| topic.id)
     }
 
+    /// The name of a topic id, if it is known.
+    pub fn topic_named(&self, id: TopicId) -> Option<TopicName> {
+        self.topics.iter().find(|(_, topic)| topic.id == id).map(|(name, _)| name.clone())
+    }
+
     fn partition(&self, partition: &TopicPartition) -> Option<&KnownPartition> {
         self.topics.get(&partition.topic)?.partitions.get(&partition.partition)
     }

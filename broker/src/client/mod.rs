@@ -34,6 +34,7 @@ mod producer;
 
 pub use call::*;
 pub use config::*;
+pub use consumer::Work;
 pub use machine::Client;
 pub use producer::{murmur2, partition_for_key};
 pub use view::*;

@@ -29,6 +29,7 @@ pub(crate) fn is_retriable(error: ErrorCode) -> bool {
                 | ErrorCode::FetchSessionTopicIdError
                 | ErrorCode::UnknownLeaderEpoch
                 | ErrorCode::OffsetNotAvailable
+                | ErrorCode::UnstableOffsetCommit
         )
 }
 

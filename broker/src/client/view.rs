@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{CorrelationId, LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::ids::{CorrelationId, GroupId, LeaderEpoch, MemberId, NodeId, Offset, TopicPartition};
 use crate::message::Api;
 use crate::time::Time;
 
@@ -45,6 +45,23 @@ pub struct KnownLeader {
     pub leader: NodeId,
     /// The leader's epoch.
     pub epoch: LeaderEpoch,
+}
+
+/// A consumer in its group, as it sees itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct MembershipView {
+    /// The group.
+    pub group: GroupId,
+    /// Its member id; empty if it has none.
+    pub member: MemberId,
+    /// Its generation (classic) or member epoch (KIP-848); −1, or not positive, if it is in none.
+    pub epoch: i32,
+    /// Who it takes for its coordinator.
+    pub coordinator: Option<NodeId>,
+    /// Whether it has its assignment and knows of no rebalance.
+    pub settled: bool,
+    /// The partitions it has.
+    pub assigned: Vec<TopicPartition>,
 }
 
 /// Where a consumer stands in a partition.

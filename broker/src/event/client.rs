@@ -190,6 +190,8 @@ pub enum PositionReason {
     Reset,
     /// The application asked.
     Seek,
+    /// The group had committed it.
+    Committed,
     /// The log diverged, and the consumer went to where the logs part.
     Truncation,
 }

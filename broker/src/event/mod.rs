@@ -11,6 +11,7 @@ mod controller;
 mod group;
 mod lifecycle;
 mod log;
+mod membership;
 mod partition;
 mod raft;
 
@@ -19,6 +20,7 @@ pub use controller::*;
 pub use group::*;
 pub use lifecycle::*;
 pub use log::*;
+pub use membership::*;
 pub use partition::*;
 pub use raft::*;
 
@@ -40,6 +42,8 @@ pub enum Event {
     Group(GroupEvent),
     /// Of a client.
     Client(ClientEvent),
+    /// Of a consumer as a member of its group.
+    Membership(MembershipEvent),
 }
 
 macro_rules! family {
@@ -56,5 +60,6 @@ family!(
     Controller(ControllerEvent),
     Lifecycle(LifecycleEvent),
     Group(GroupEvent),
-    Client(ClientEvent)
+    Client(ClientEvent),
+    Membership(MembershipEvent)
 );

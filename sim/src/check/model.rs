@@ -319,7 +319,7 @@ impl Model {
             }
             Event::Controller(ControllerEvent::Activated { .. }) => self.controller_took_over(world, machine),
             Event::Controller(event) => self.observe_controller(event),
-            Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) => {}
+            Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) | Event::Membership(_) => {}
         }
     }
 

@@ -220,7 +220,7 @@ fn subject_of(event: &Event, on: MachineId) -> Option<(Kind, Option<&TopicPartit
         Event::Lifecycle(event) => life_subject(event).map(|kind| (kind, None, on)),
         Event::Client(ClientEvent::BatchSent { partition, .. }) => Some((Kind::Sent, Some(partition), on)),
         Event::Client(ClientEvent::ProducerIdAssigned { .. }) => Some((Kind::ProducerId, None, on)),
-        Event::Group(_) | Event::Client(_) => None,
+        Event::Group(_) | Event::Client(_) | Event::Membership(_) => None,
     }
 }
 

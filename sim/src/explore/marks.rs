@@ -127,7 +127,7 @@ impl Observer {
                 Event::Raft(event) => raft(event),
                 Event::Controller(event) => self.controller(world, machine, event),
                 Event::Lifecycle(event) => lifecycle(event),
-                Event::Group(_) => None,
+                Event::Group(_) | Event::Membership(_) => None,
                 Event::Client(event) => client(event),
             };
             if let Some(mark) = mark {

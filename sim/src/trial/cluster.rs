@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
+use trial_broker::client::{ClientConfig, ClientKind, OffsetReset, Work};
 use trial_broker::config::{Behaviour, ConfigError, ConsumerSettings, Properties};
 use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicPartition};
 use trial_broker::message::IsolationLevel;
@@ -92,7 +92,10 @@ impl Cluster {
             isolation,
             offset_reset,
             assign: assign.clone(),
+            subscribe: Vec::new(),
+            group: None,
             polls_by_itself: false,
+            work: Work::default(),
             settings,
         });
         Consumer::new(self.client("consumer", kind), assign)

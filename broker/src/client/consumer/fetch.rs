@@ -35,7 +35,7 @@ impl Consumer {
             .collect();
         for partition in &self.order {
             let state = &self.partitions[partition];
-            let Some(position) = state.valid_position().filter(|_| !self.is_buffered(partition)) else { continue };
+            let Some(position) = state.fetchable_position().filter(|_| !self.is_buffered(partition)) else { continue };
             let Some(node) = position.leader.leader else {
                 cluster.metadata.request_update();
                 continue;
@@ -201,7 +201,7 @@ impl Consumer {
             self.move_to_end(&partition);
         }
         let Some(state) = self.partitions.get_mut(&partition) else { return Ok(None) };
-        let Some(position) = state.valid_position() else { return Ok(None) };
+        let Some(position) = state.fetchable_position() else { return Ok(None) };
         if answer.error != ErrorCode::None {
             self.on_partition_error(cluster, &partition, position, fetch_offset, answer.error)?;
             return Ok(None);
@@ -268,7 +268,7 @@ impl Consumer {
         let Some(reading) = self.reading.as_mut() else { return Ok((Vec::new(), false)) };
         let partition = reading.partition.clone();
         let state = self.partitions.get_mut(&partition);
-        let position = state.as_ref().and_then(|state| state.valid_position());
+        let position = state.as_ref().and_then(|state| state.fetchable_position());
         let (Some(state), Some(position)) = (state, position.filter(|position| position.offset == reading.next_offset))
         else {
             // The application has gone elsewhere since.

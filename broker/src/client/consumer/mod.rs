@@ -17,30 +17,37 @@
 //! Simplified: Kafka's classic consumer handles the network only inside `poll`. Here
 //! answers and time-outs are taken when they come, as the consumer of KIP-945 does in
 //! its own thread; but what an application's poll decides (fetch, validate, reset,
-//! return records) is done only while somebody polls. Groups, pausing and fetching from
-//! followers are missing.
+//! return records) is done only while somebody polls. Fetching from followers is missing.
 
+mod application;
 mod fetch;
 mod offsets;
 mod position;
 mod records;
 mod session;
+mod subscription;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+pub use application::Work;
+pub(crate) use subscription::Consumed;
+
+use application::Application;
 use position::{FetchState, PartitionState, Position};
 use records::FetchedRecords;
 use session::FetchSession;
+use subscription::Subscription;
 
 use super::cluster::Cluster;
+use super::group::Group;
 use super::network::{Asker, Completion};
-use super::view::PositionView;
+use super::view::{MembershipView, PositionView};
 use super::{CallResult, ClientKind, ConsumedRecord, OffsetReset, failed, resolve};
 use crate::config::{Behaviour, ConsumerSettings, Switch};
 use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
-use crate::ids::{NodeId, Offset, Ticket, TopicPartition};
+use crate::ids::{NodeId, Offset, Ticket, TopicName, TopicPartition};
 use crate::message::{ErrorCode, FetchPartitionResponse, IsolationLevel};
 use crate::time::Time;
 
@@ -60,7 +67,7 @@ struct CompletedFetch {
 }
 
 /// An error that a poll raises.
-type Raised = (ErrorCode, String);
+pub(crate) type Raised = (ErrorCode, String);
 
 /// The consumer's state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,11 +101,20 @@ pub(crate) struct Consumer {
     /// What ended the application's loop.
     ended: Option<ErrorCode>,
     warming: bool,
+    subscription: Subscription,
+    /// Topics to subscribe to at the first turn.
+    to_subscribe: Option<BTreeSet<TopicName>>,
+    /// Its group; taken out while the group does something.
+    group: Option<Box<Group>>,
+    /// The application, if it polls by itself.
+    application: Application,
+    closing: bool,
 }
 
 impl Consumer {
-    pub fn new(kind: &ClientKind, behaviour: &Behaviour) -> Consumer {
-        let ClientKind::Consumer { isolation, offset_reset, assign, polls_by_itself, settings } = kind else {
+    pub fn new(kind: &ClientKind, behaviour: &Behaviour, now: Time) -> Consumer {
+        let ClientKind::Consumer { isolation, offset_reset, assign, subscribe, group, polls_by_itself, work, settings } = kind
+        else {
             unreachable!("a consumer is made from a consumer's configuration");
         };
         Consumer {
@@ -107,7 +123,7 @@ impl Consumer {
             polls_by_itself: *polls_by_itself,
             settings: settings.clone(),
             forgets_failed_fetch: behaviour.is(Switch::ConsumerForgetsFailedFetch),
-            to_assign: Some(assign.clone()),
+            to_assign: (subscribe.is_empty()).then(|| assign.clone()),
             order: Vec::new(),
             partitions: BTreeMap::new(),
             seen_version: None,
@@ -122,6 +138,11 @@ impl Consumer {
             raised: None,
             ended: None,
             warming: false,
+            subscription: Subscription::None,
+            to_subscribe: (!subscribe.is_empty()).then(|| subscribe.iter().cloned().collect()),
+            group: group.as_ref().map(|membership| Box::new(Group::new(membership, settings, now))),
+            application: Application::new(*work),
+            closing: false,
         }
     }
 
@@ -130,6 +151,7 @@ impl Consumer {
     /// `Consumer.assign`: positions of partitions that stay are kept.
     pub fn assign(&mut self, ctx: &mut Context, cluster: &mut Cluster, partitions: Vec<TopicPartition>) {
         self.to_assign = None;
+        self.subscription = Subscription::Partitions;
         self.partitions.retain(|partition, _| partitions.contains(partition));
         self.order.retain(|partition| partitions.contains(partition));
         self.completed.retain(|fetch| partitions.contains(&fetch.partition));
@@ -182,6 +204,9 @@ impl Consumer {
     /// Nobody waits for this poll any more: what it would have returned stays for the next.
     pub fn abandon(&mut self, ticket: Ticket) {
         self.polls.retain(|poll| poll.ticket != ticket);
+        if let Some(group) = &mut self.group {
+            group.abandon(ticket);
+        }
     }
 
     /// Learns positions and keeps fetches parked even while nobody polls, to become warm.
@@ -189,11 +214,25 @@ impl Consumer {
         self.warming = warming;
     }
 
-    /// Ends the fetch sessions. The answers are not waited for.
+    /// Commits and leaves its group, if it has one; then ends the fetch sessions, whose answers are not waited for.
     pub fn close(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
+        self.closing = true;
         for poll in std::mem::take(&mut self.polls) {
             failed(ctx, Some(poll.ticket), ErrorCode::InvalidRequest, "the consumer was closed");
         }
+        if let Some(mut group) = self.group.take() {
+            group.close(ctx, self);
+            self.group = Some(group);
+        }
+        self.end_sessions(ctx, cluster);
+    }
+
+    /// Whether nothing more will leave.
+    pub fn is_drained(&self) -> bool {
+        self.group.as_ref().is_none_or(|group| group.is_closed())
+    }
+
+    fn end_sessions(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
         let ends: Vec<_> = self.sessions.iter().filter_map(|(node, session)| Some((*node, session.close()?))).collect();
         for (node, end) in ends {
             if cluster.network.can_send(node) {
@@ -205,8 +244,9 @@ impl Consumer {
     // ---- Running ------------------------------------------------------------------
 
     /// Whether somebody polls.
-    fn is_active(&self) -> bool {
-        self.ended.is_none() && (self.polls_by_itself || self.warming || !self.polls.is_empty())
+    pub(crate) fn is_active(&self) -> bool {
+        let polls = self.polls_by_itself && self.application.is_polling();
+        self.ended.is_none() && !self.closing && (polls || self.warming || !self.polls.is_empty())
     }
 
     /// One turn of `poll`. Gives whether anything was done.
@@ -214,13 +254,42 @@ impl Consumer {
         if let Some(partitions) = self.to_assign.take() {
             self.assign(ctx, cluster, partitions);
         }
-        if !self.is_active() {
-            return false;
+        if let Some(topics) = self.to_subscribe.take() {
+            self.subscribe(ctx, cluster, topics);
         }
+        let mut moved = self.application.run(ctx);
+        if self.is_active() {
+            moved |= self.turn(ctx, cluster);
+        }
+        moved |= self.with_group(ctx, |group, ctx, consumer| group.background(ctx, cluster, consumer));
+        moved
+    }
+
+    /// Lets the group do something; gives whether anything came of it.
+    fn with_group(&mut self, ctx: &mut Context, act: impl FnOnce(&mut Group, &mut Context, &mut Consumer)) -> bool {
+        let Some(mut group) = self.group.take() else { return false };
+        act(&mut group, ctx, self);
+        let moved = group.take_moved();
+        self.group = Some(group);
+        moved
+    }
+
+    /// One turn of a poll.
+    fn turn(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        let mut is_member = true;
+        let mut moved = self.with_group(ctx, |group, ctx, consumer| is_member = group.poll(ctx, cluster, consumer));
         self.see_leaders(cluster);
-        let mut moved = self.validate_positions(ctx, cluster);
-        self.reset_initializing();
-        moved |= self.reset_positions(ctx, cluster);
+        if is_member {
+            moved |= self.validate_positions(ctx, cluster);
+            let mut looked_up = true;
+            moved |= self.with_group(ctx, |group, ctx, consumer| {
+                looked_up = group.look_up_committed(ctx, cluster, consumer);
+            });
+            if looked_up {
+                self.reset_initializing();
+            }
+            moved |= self.reset_positions(ctx, cluster);
+        }
         moved |= self.return_records(ctx, cluster);
         if self.warming {
             self.drop_bare_answers(ctx, cluster);
@@ -245,10 +314,16 @@ impl Consumer {
     }
 
     fn reset_initializing(&mut self) {
+        let initializing = self.initializing();
+        self.reset_initializing_of(&initializing);
+    }
+
+    /// Partitions among these that have no position are looked up by `auto.offset.reset`.
+    fn reset_initializing_of(&mut self, asked: &BTreeSet<TopicPartition>) {
         let policy = self.offset_reset;
         let mut missing = Vec::new();
         for (partition, state) in &mut self.partitions {
-            if state.state == FetchState::Initializing {
+            if state.is_initializing() && asked.contains(partition) {
                 if policy == OffsetReset::None {
                     missing.push(partition.to_string());
                 } else {
@@ -277,10 +352,13 @@ impl Consumer {
             match outcome {
                 Ok((_, false)) => return returned,
                 Ok((records, true)) => {
+                    if self.polls_by_itself {
+                        self.application.take(ctx, &records);
+                    }
                     if let Some(poll) = self.polls.pop_front() {
                         resolve(ctx, Some(poll.ticket), CallResult::Records { records });
                     }
-                    if !self.polls_by_itself && self.polls.is_empty() {
+                    if !self.is_active() {
                         // The next fetches leave as poll returns, while the application is at work.
                         self.send_fetches(ctx, cluster);
                     }
@@ -325,6 +403,9 @@ impl Consumer {
             Asker::Fetch => self.on_fetch(ctx, cluster, completion),
             Asker::ListOffsets => self.on_offsets(ctx, cluster, completion),
             Asker::Validate => self.on_validation(ctx, cluster, completion),
+            Asker::Coordinator | Asker::Member | Asker::Commit | Asker::Committed => {
+                self.with_group(ctx, |group, ctx, consumer| group.on_completion(ctx, cluster, consumer, completion));
+            }
             Asker::Versions | Asker::Metadata | Asker::Produce | Asker::ProducerId | Asker::Admin => {
                 unreachable!("a consumer does not ask as {:?}", completion.asker)
             }
@@ -347,6 +428,11 @@ impl Consumer {
             high_watermark: state.high_watermark,
         };
         self.partitions.iter().map(view).collect()
+    }
+
+    /// Its group, if it has one.
+    pub fn membership(&self) -> Option<MembershipView> {
+        self.group.as_ref().map(|group| group.view(self))
     }
 
     /// The error that ended the application's loop.
@@ -374,13 +460,17 @@ impl Consumer {
             let node = position.leader.leader;
             at_end && node.is_some_and(|node| cluster.network.has_in_flight(node, Asker::Fetch))
         };
-        self.to_assign.is_none() && self.partitions.iter().all(parked)
+        let settled = self.group.as_ref().is_none_or(|group| group.is_settled(self));
+        let begun = self.to_assign.is_none() && self.to_subscribe.is_none();
+        begun && settled && self.partitions.iter().all(parked)
     }
 
     /// When the next thing happens by itself.
     pub fn next_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
+        let group = self.group.as_ref().and_then(|group| group.next_deadline(cluster, self));
+        let beside = [self.application.next_deadline(), group].into_iter().flatten();
         if !self.is_active() {
-            return None;
+            return beside.filter(|at| *at > now).min();
         }
         let polls = self.polls.iter().map(|poll| poll.deadline);
         let retries = self.partitions.values().filter_map(|state| match state.state {
@@ -393,7 +483,7 @@ impl Consumer {
         });
         let reconnects = leaders.filter_map(|leader| cluster.network.connectable_at(leader));
         // What is due already waits for something else.
-        polls.chain(retries).chain(reconnects).filter(|at| *at > now).min()
+        polls.chain(retries).chain(reconnects).chain(beside).filter(|at| *at > now).min()
     }
 }
 

@@ -54,6 +54,10 @@ pub(super) struct PartitionState {
     pub last_stable_offset: Option<Offset>,
     /// Not before this instant is the reset or validation asked for again.
     pub next_retry: Option<Time>,
+    /// The application wants no records of it for now (`Consumer.pause`).
+    pub paused: bool,
+    /// A commit is under way after which it is given up: what would be returned now would not be committed.
+    pub pending_revocation: bool,
 }
 
 impl PartitionState {
@@ -63,7 +67,19 @@ impl PartitionState {
             high_watermark: None,
             last_stable_offset: None,
             next_retry: None,
+            paused: false,
+            pending_revocation: false,
         }
+    }
+
+    /// Whether nobody knows its position yet.
+    pub fn is_initializing(&self) -> bool {
+        self.state == FetchState::Initializing
+    }
+
+    /// The position, if records may be fetched and returned from it now (`isFetchable`).
+    pub fn fetchable_position(&self) -> Option<Position> {
+        self.valid_position().filter(|_| !self.paused && !self.pending_revocation)
     }
 
     pub fn name(&self) -> FetchStateName {

@@ -58,6 +58,14 @@ pub(crate) enum Asker {
     ListOffsets,
     /// The consumer's comparison of positions with the leader's epochs.
     Validate,
+    /// The consumer's search for its group's coordinator.
+    Coordinator,
+    /// The consumer's membership: joining, syncing, heartbeats, leaving.
+    Member,
+    /// The consumer's commits.
+    Commit,
+    /// The consumer's look-ups of what its group has committed.
+    Committed,
     /// An administrator's call.
     Admin,
 }
@@ -193,7 +201,7 @@ impl Network {
 
     pub fn in_flight(&self) -> Vec<InFlightView> {
         let view = |node: NodeId, request: &InFlight| InFlightView {
-            node,
+            node: if node.is_some() { public(node) } else { node },
             api: request.api,
             correlation_id: request.correlation_id,
             sent_at: request.sent_at,
@@ -526,7 +534,20 @@ impl Network {
     }
 }
 
-/// Bootstrap servers have negative numbers of their own inside; outside they are "no node".
+/// The number of the connection that a consumer keeps to this broker as its group's coordinator.
+pub(crate) fn coordinator_connection(broker: NodeId) -> NodeId {
+    assert!(broker.is_some() && broker.0 < i32::MAX / 2, "{broker} is a broker's number");
+    NodeId(i32::MAX - broker.0)
+}
+
+/// Bootstrap servers have negative numbers of their own inside; outside they are "no node". Connections to
+/// coordinators have large ones; outside they are the broker's.
 fn public(node: NodeId) -> NodeId {
-    if node.is_some() { node } else { NodeId::NONE }
+    if !node.is_some() {
+        NodeId::NONE
+    } else if node.0 > i32::MAX / 2 {
+        NodeId(i32::MAX - node.0)
+    } else {
+        node
+    }
 }

@@ -214,12 +214,10 @@ fn read_committed_leaves_aborted_records_out_and_markers_move_the_position() {
 
 #[test]
 fn a_poll_returns_max_poll_records_and_the_next_fetch_leaves_when_all_are_read() {
-    let ClientKind::Consumer { isolation, offset_reset, assign, settings, .. } =
-        consumer(OffsetReset::Earliest, IsolationLevel::ReadUncommitted, &[("max.poll.records", "2")])
-    else {
-        unreachable!()
-    };
-    let kind = ClientKind::Consumer { isolation, offset_reset, assign, settings, polls_by_itself: false };
+    let mut kind = consumer(OffsetReset::Earliest, IsolationLevel::ReadUncommitted, &[("max.poll.records", "2")]);
+    if let ClientKind::Consumer { polls_by_itself, .. } = &mut kind {
+        *polls_by_itself = false;
+    }
     let mut script = Script::new(kind);
     script.until(0);
     script.call(Call::Poll { timeout_ms: 100 });

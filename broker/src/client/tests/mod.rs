@@ -17,7 +17,7 @@ use crate::choice::LowestChoice;
 use crate::config::{Behaviour, ConsumerSettings, ProducerSettings, Properties};
 use crate::context::Context;
 use crate::effects::Output;
-use crate::event::{ClientEvent, Event};
+use crate::event::{ClientEvent, Event, MembershipEvent};
 use crate::ids::*;
 use crate::input::{CloseReason, Input, Lane};
 use crate::message::*;
@@ -27,6 +27,7 @@ use crate::time::{Now, Time, WallTime};
 
 mod admin;
 mod consumer;
+mod group;
 mod producer;
 mod vectors;
 
@@ -72,7 +73,10 @@ fn consumer(offset_reset: OffsetReset, isolation: IsolationLevel, properties: &[
         isolation,
         offset_reset,
         assign: vec![TopicPartition::new("orders", 0)],
+        subscribe: Vec::new(),
+        group: None,
         polls_by_itself: true,
+        work: Work::default(),
         settings: ConsumerSettings::from_properties(&settings(properties)).expect("legal settings"),
     }
 }
@@ -144,7 +148,11 @@ impl Script {
     }
 
     fn tell(&mut self, event: &Event) {
-        let Event::Client(event) = event else { panic!("a client emits client events") };
+        let event = match event {
+            Event::Client(event) => event,
+            Event::Membership(event) => return self.tell_of_membership(event),
+            other => panic!("a client emits client events, not {other:?}"),
+        };
         let line = match event {
             ClientEvent::ConnectionLost { node, in_flight, reason } => {
                 format!("lost node {node}, {in_flight} in flight: {reason:?}")
@@ -177,6 +185,36 @@ impl Script {
             | ClientEvent::RecordQueued { .. }
             | ClientEvent::BatchSent { .. }
             | ClientEvent::BatchAcked { .. } => return,
+        };
+        self.line(&line);
+    }
+
+    fn tell_of_membership(&mut self, event: &MembershipEvent) {
+        let list = |partitions: &[TopicPartition]| {
+            partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let line = match event {
+            MembershipEvent::CoordinatorFound { node, .. } => format!("coordinator {node}"),
+            MembershipEvent::CoordinatorLost { node, reason, .. } => format!("coordinator {node} lost: {reason:?}"),
+            MembershipEvent::GroupJoined { epoch, leads, .. } => {
+                format!("joined {epoch}{}", if *leads { " as leader" } else { "" })
+            }
+            MembershipEvent::PartitionsAssigned { partitions, owned, .. } => {
+                format!("assigned [{}], {owned} owned", list(partitions))
+            }
+            MembershipEvent::PartitionsRevoked { partitions, .. } => format!("revoked [{}]", list(partitions)),
+            MembershipEvent::PartitionsLost { partitions, .. } => format!("lost [{}]", list(partitions)),
+            MembershipEvent::MembershipLost { reason, .. } => format!("out: {reason:?}"),
+            MembershipEvent::CommitDone { cause, .. } => format!("committed: {cause:?}"),
+            MembershipEvent::CommitFailed { cause, error, unsent, .. } => {
+                let unsent = if *unsent { ", unsent" } else { "" };
+                format!("commit failed: {cause:?}, {}{unsent}", error.name())
+            }
+            MembershipEvent::RecordBegun { partition, offset } => format!("begins {partition} {offset}"),
+            MembershipEvent::RecordFinished { partition, offset } => format!("finishes {partition} {offset}"),
+            MembershipEvent::JoinSent { .. }
+            | MembershipEvent::LeaveSent { .. }
+            | MembershipEvent::CommitSent { .. } => return,
         };
         self.line(&line);
     }
@@ -428,6 +466,34 @@ fn describe(request: &Request) -> String {
                 )
             };
             format!("OffsetForLeaderEpoch {}", request.partitions.iter().map(partition).collect::<Vec<_>>().join(", "))
+        }
+        Request::JoinGroup(request) => {
+            let reason = request.reason.as_deref().unwrap_or_default();
+            let names: Vec<&str> = request.protocols.iter().map(|protocol| protocol.name.as_str()).collect();
+            format!("JoinGroup {:?} [{}] {reason:?}", request.member.as_str(), names.join(" "))
+        }
+        Request::SyncGroup(request) => {
+            let assigned = |(member, bytes): &(MemberId, Bytes)| {
+                let assignment = crate::api::consumer_protocol::decode_assignment(bytes).expect("an assignment");
+                let partitions: Vec<String> = assignment.partitions.iter().map(TopicPartition::to_string).collect();
+                format!("{member}: {}", partitions.join(" "))
+            };
+            let assignments: Vec<String> = request.assignments.iter().map(assigned).collect();
+            format!("SyncGroup {} [{}]", request.generation, assignments.join(", "))
+        }
+        Request::Heartbeat(request) => format!("Heartbeat {}", request.generation),
+        Request::LeaveGroup(request) => {
+            format!("LeaveGroup {:?}", request.members[0].reason.as_deref().unwrap_or_default())
+        }
+        Request::OffsetCommit(request) => {
+            let offset = |offset: &OffsetCommitPartition| format!("{} at {}", offset.partition, offset.offset);
+            let offsets: Vec<String> = request.partitions.iter().map(offset).collect();
+            format!("OffsetCommit {} [{}]", request.generation_or_member_epoch, offsets.join(", "))
+        }
+        Request::OffsetFetch(request) => {
+            let partitions = request.groups[0].partitions.as_deref().unwrap_or_default();
+            let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
+            format!("OffsetFetch [{}]", names.join(" "))
         }
         other => other.api().name().to_owned(),
     }

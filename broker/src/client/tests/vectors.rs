@@ -51,12 +51,12 @@ fn consumer_of(words: &[&str]) -> ClientKind {
         false => IsolationLevel::ReadUncommitted,
     };
     let max = argument(words, "max").unwrap_or(500).to_string();
-    let ClientKind::Consumer { isolation, offset_reset, settings, .. } =
-        consumer(policy, isolation, &[("max.poll.records", &max)])
-    else {
-        unreachable!()
-    };
-    ClientKind::Consumer { isolation, offset_reset, assign: Vec::new(), settings, polls_by_itself: false }
+    let mut kind = consumer(policy, isolation, &[("max.poll.records", &max)]);
+    if let ClientKind::Consumer { assign, polls_by_itself, .. } = &mut kind {
+        assign.clear();
+        *polls_by_itself = false;
+    }
+    kind
 }
 
 fn partitions(words: &[&str]) -> Vec<TopicPartition> {

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
+use trial_broker::client::{ClientConfig, ClientKind, OffsetReset, Work};
 use trial_broker::config::{
     Behaviour, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, Hazard, LogManagerSettings, LogSettings,
     ProducerSettings, Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
@@ -261,7 +261,10 @@ fn consumer(section: &ClientSettings) -> ClientKind {
             _ => OffsetReset::Earliest,
         },
         assign: section.assign.iter().filter_map(|name| partition_named(name)).collect(),
+        subscribe: Vec::new(),
+        group: None,
         polls_by_itself: text("poll").as_deref() != Some("asked"),
+        work: Work::default(),
         settings,
     }
 }

@@ -4,7 +4,7 @@ use std::mem::{Discriminant, discriminant};
 
 use serde_json::Value;
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent,
+    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, MembershipEvent, PartitionEvent, RaftEvent,
 };
 use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;
@@ -66,6 +66,7 @@ struct Kinds {
     lifecycle: Vec<(Discriminant<LifecycleEvent>, bool)>,
     group: Vec<(Discriminant<GroupEvent>, bool)>,
     client: Vec<(Discriminant<ClientEvent>, bool)>,
+    membership: Vec<(Discriminant<MembershipEvent>, bool)>,
 }
 
 impl Kinds {
@@ -78,6 +79,7 @@ impl Kinds {
             Event::Lifecycle(inner) => known(&mut self.lifecycle, inner, event, wanted),
             Event::Group(inner) => known(&mut self.group, inner, event, wanted),
             Event::Client(inner) => known(&mut self.client, inner, event, wanted),
+            Event::Membership(inner) => known(&mut self.membership, inner, event, wanted),
         }
     }
 }

@@ -8,6 +8,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 use super::cast::Cast;
 use super::group_rows::group_row;
 use super::lanes::digits;
+use super::membership_rows::membership_row;
 use super::picture::Picture;
 use super::rows::{Memory, Row, acked_row, acks_text, joint_row, partition_row, row, shown, word};
 use crate::fault::MachineId;
@@ -28,6 +29,7 @@ pub(super) fn event_row(
         Event::Lifecycle(event) => lifecycle_row(cast, machine, event),
         Event::Group(event) => group_row(cast, machine, event),
         Event::Client(event) => client_row(cast, memory, machine, event),
+        Event::Membership(event) => membership_row(machine, event),
     }
 }
 

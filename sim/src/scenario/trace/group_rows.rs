@@ -87,7 +87,7 @@ fn generation_text(generation: i32, protocol: Option<&str>, leader: Option<&Memb
 }
 
 /// A member's id without most of the id that a coordinator drew for it: `c1-3f2a`.
-fn short(member: &MemberId) -> &str {
+pub(super) fn short(member: &MemberId) -> &str {
     const DRAWN: usize = 36;
     const KEPT: usize = 4;
     let id = member.as_str();

@@ -10,6 +10,7 @@ mod fold;
 mod group_rows;
 mod json;
 mod lanes;
+mod membership_rows;
 mod picture;
 mod rows;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::*;
 use crate::fault::Lose;
 use crate::machine::ProcessState;
 use crate::stream::{Stream, StreamPurpose};
-use trial_broker::client::{ClientConfig, ClientKind, OffsetReset};
+use trial_broker::client::{ClientConfig, ClientKind, OffsetReset, Work};
 use trial_broker::config::{Behaviour, ConsumerSettings};
 use trial_broker::event::{Event, ExitReason, LifecycleEvent};
 use trial_broker::ids::{BROKER_PORT, DirectoryId, Endpoint, TopicPartition};
@@ -97,7 +97,10 @@ fn stopped(halt: Halt) -> World {
         isolation: IsolationLevel::ReadCommitted,
         offset_reset: OffsetReset::Earliest,
         assign: vec![TopicPartition::new("orders", 0)],
+        subscribe: Vec::new(),
+        group: None,
         polls_by_itself: true,
+        work: Work::default(),
         settings: ConsumerSettings::default(),
     };
     let bootstrap_servers = (1..=3).map(|id| Endpoint::new(&format!("b{id}"), BROKER_PORT)).collect();

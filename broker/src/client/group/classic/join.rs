@@ -1,0 +1,348 @@
+//! A rebalance from the member's side: before the join, the join, the leader's assignment, the assignment's arrival
+//! (`joinGroupIfNeeded`, `onJoinPrepare`, `onLeaderElected`, `onJoinComplete`).
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::super::Shared;
+use super::super::assignor::RebalanceProtocol;
+use super::super::commit::CommitOutcome;
+use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState};
+use crate::api::consumer_protocol;
+use crate::client::cluster::Cluster;
+use crate::client::consumer::Consumer;
+use crate::client::network::Asker;
+use crate::config::Assignor;
+use crate::context::Context;
+use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
+use crate::ids::TopicPartition;
+use crate::message::{
+    ConsumerAssignment, ConsumerSubscription, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest,
+};
+use crate::time::Time;
+
+/// `ConsumerProtocol.PROTOCOL_TYPE`.
+pub(super) const PROTOCOL_TYPE: &str = "consumer";
+/// `AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`.
+const JOIN_TIMEOUT_LAPSE: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl ClassicMember {
+    /// Goes on with the rebalance as far as it goes now; gives whether the member has its assignment.
+    pub(super) fn join_if_needed(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) -> bool {
+        while self.needs_rejoin(consumer) {
+            if !shared.ensure_coordinator(ctx, cluster, consumer) {
+                return false;
+            }
+            if self.needs_prepare {
+                if !self.prepare(ctx, cluster, consumer, shared) {
+                    return false;
+                }
+                self.needs_prepare = false;
+            }
+            match std::mem::replace(&mut self.join, Join::Idle) {
+                Join::Idle => {
+                    if self.retry_at.is_some_and(|at| at > ctx.now.monotonic) {
+                        return false;
+                    }
+                    self.retry_at = None;
+                    self.state = MemberState::Preparing;
+                    self.join = Join::Joining;
+                    self.send_join(ctx, cluster, consumer, shared);
+                    return false;
+                }
+                Join::Joining => {
+                    self.join = Join::Joining;
+                    self.send_join(ctx, cluster, consumer, shared);
+                    return false;
+                }
+                waiting @ (Join::Leading { .. } | Join::Syncing(_) | Join::Synced) => {
+                    self.join = waiting;
+                    return false;
+                }
+                Join::Done(Ok(bytes)) => self.finish(ctx, cluster, consumer, shared, &bytes),
+                Join::Done(Err(failure)) => {
+                    if !self.join_failed(ctx, consumer, shared, failure) {
+                        return false;
+                    }
+                }
+            }
+            shared.moved = true;
+        }
+        true
+    }
+
+    /// Gives whether to try again at once.
+    fn join_failed(&mut self, ctx: &mut Context, consumer: &mut Consumer, shared: &Shared, failure: JoinFailure) -> bool {
+        match failure {
+            JoinFailure::MemberIdRequired => true,
+            JoinFailure::Again(error) => {
+                self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
+                true
+            }
+            JoinFailure::Later(error) => {
+                self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
+                self.retry_at = Some(ctx.now.monotonic + shared.retry_backoff);
+                false
+            }
+            JoinFailure::Fatal(error, message) => {
+                self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
+                self.retry_at = Some(ctx.now.monotonic + shared.retry_backoff);
+                consumer.raise_from_group((error, message));
+                false
+            }
+        }
+    }
+
+    // ---- Before the join --------------------------------------------------------------
+
+    /// Commits what was read, if that is done by itself, and gives up what must be given up (`onJoinPrepare`). Gives
+    /// whether the join may be sent.
+    fn prepare(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) -> bool {
+        let now = ctx.now.monotonic;
+        let ends = *self.prepare_ends.get_or_insert(now + shared.settings.timers.max_poll_interval);
+        if !self.commit_before_join(ctx, consumer, shared, ends) {
+            return false;
+        }
+        let group = shared.settings.group.clone();
+        let owned = consumer.assigned();
+        if self.generation.id == -1 || self.generation.member.is_empty() {
+            if !owned.is_empty() {
+                ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
+                consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+            }
+        } else if self.protocol == RebalanceProtocol::Eager {
+            if !owned.is_empty() {
+                ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: owned.into_iter().collect() });
+            }
+            consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+        } else {
+            let topics = consumer.topics();
+            let (kept, gone): (BTreeSet<_>, BTreeSet<_>) =
+                owned.into_iter().partition(|partition| topics.contains(&partition.topic));
+            if !gone.is_empty() {
+                ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: gone.into_iter().collect() });
+                consumer.assign_from_subscribed(ctx, cluster, kept);
+            }
+        }
+        self.is_leader = false;
+        self.group_topics.clear();
+        self.prepare_ends = None;
+        shared.commits.before_rebalance = None;
+        shared.moved = true;
+        true
+    }
+
+    /// Gives whether the commit is done, has failed for good, or is not waited for any longer.
+    fn commit_before_join(&mut self, ctx: &mut Context, consumer: &mut Consumer, shared: &mut Shared, ends: Time) -> bool {
+        if !shared.settings.timers.enable_auto_commit {
+            return true;
+        }
+        let now = ctx.now.monotonic;
+        let pending = shared.commits.is_pending(CommitCause::Rebalance);
+        if !pending && shared.commits.before_rebalance.is_none() {
+            if self.retry_at.is_some_and(|at| at > now) {
+                return now >= ends;
+            }
+            self.retry_at = None;
+            if self.protocol == RebalanceProtocol::Eager {
+                // What is fetched from now on would be returned, and not committed.
+                consumer.mark_pending_revocation(&consumer.assigned());
+            }
+            let time = ends.since(now);
+            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), time);
+            shared.run_commits_soon();
+        }
+        match shared.commits.before_rebalance {
+            _ if now >= ends => true,
+            None => false,
+            Some(CommitOutcome::Done | CommitOutcome::Failed { .. }) => true,
+            Some(CommitOutcome::Retriable(_)) => {
+                shared.commits.before_rebalance = None;
+                self.retry_at = Some(now + shared.retry_backoff);
+                false
+            }
+        }
+    }
+
+    // ---- The join ---------------------------------------------------------------------
+
+    fn send_join(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        if self.asked.values().any(|asked| matches!(asked, Asked::Join(_))) {
+            return;
+        }
+        if shared.coordinator.ready(ctx, cluster).is_none() {
+            return;
+        }
+        let subscription = ConsumerSubscription {
+            topics: consumer.topics().into_iter().collect(),
+            user_data: None,
+            owned: consumer.assigned().into_iter().collect(),
+            generation: Some(self.generation.id).filter(|id| *id >= 0),
+            rack: shared.settings.rack.as_deref().map(str::to_owned),
+        };
+        self.joined_topics = Some(consumer.topics());
+        let protocol = |assignor: &Assignor| {
+            let subscription = ConsumerSubscription { user_data: self.memory.user_data(*assignor), ..subscription.clone() };
+            let metadata = consumer_protocol::encode_subscription(&subscription);
+            JoinGroupProtocol { name: assignor.name().to_owned(), metadata }
+        };
+        let timers = &shared.settings.timers;
+        let request = JoinGroupRequest {
+            group: shared.settings.group.clone(),
+            session_timeout_ms: timers.session_timeout.as_millis() as i32,
+            rebalance_timeout_ms: timers.max_poll_interval.as_millis() as i32,
+            member: self.generation.member.clone(),
+            instance: shared.settings.instance.clone(),
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            protocols: shared.settings.assignors.iter().map(protocol).collect(),
+            reason: Some(self.rejoin_reason.clone()),
+        };
+        // The coordinator answers when everybody has joined, or the rebalance's time is over.
+        let timeout = shared.request_timeout.max(timers.max_poll_interval + JOIN_TIMEOUT_LAPSE);
+        let connection = shared.coordinator.ready(ctx, cluster).expect("asked above");
+        let token = consumer.next_token();
+        cluster.network.send_for(ctx, connection, Asker::Member, token, &request.into(), timeout);
+        self.asked.insert(token, Asked::Join(self.generation.clone()));
+        let (group, member) = (shared.settings.group.clone(), self.generation.member.clone());
+        ctx.emit(MembershipEvent::JoinSent { group, member, reason: self.rejoin_reason.clone() });
+        shared.moved = true;
+    }
+
+    // ---- The leader -------------------------------------------------------------------
+
+    /// Assigns, once the metadata of all the group's topics is fresh (`onLeaderElected`).
+    pub(super) fn lead(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let Join::Leading { assignor, members, skip } = &self.join else { return };
+        let topics: BTreeSet<_> =
+            members.values().flat_map(|member| member.subscription.topics.iter().cloned()).collect();
+        if self.group_topics != topics {
+            // From now on the leader watches all of them.
+            for topic in &topics {
+                cluster.metadata.add_topic(topic, ctx.now.monotonic);
+            }
+            self.group_topics = topics;
+            shared.moved = true;
+        }
+        if cluster.metadata.is_wanted() {
+            return;
+        }
+        let (assignor, members, skip) = (*assignor, members.clone(), *skip);
+        self.is_leader = true;
+        let counts = self.counts_of(cluster, &consumer.topics());
+        self.counts = (Some(cluster.metadata.update_version()), counts.clone());
+        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &counts, &members) };
+        self.assigned_counts = Some(counts);
+        self.join = Join::Syncing(self.sync_request(shared, assignments));
+        shared.moved = true;
+    }
+
+    pub(super) fn sync_request(
+        &self,
+        shared: &Shared,
+        assignments: Vec<(crate::ids::MemberId, Bytes)>,
+    ) -> SyncGroupRequest {
+        SyncGroupRequest {
+            group: shared.settings.group.clone(),
+            generation: self.generation.id,
+            member: self.generation.member.clone(),
+            instance: shared.settings.instance.clone(),
+            protocol_type: Some(PROTOCOL_TYPE.to_owned()),
+            protocol_name: self.generation.protocol.map(|assignor| assignor.name().to_owned()),
+            assignments,
+        }
+    }
+
+    pub(super) fn send_sync(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let Join::Syncing(request) = &self.join else { return };
+        let token = consumer.next_token();
+        if shared.coordinator.send(ctx, cluster, Asker::Member, token, request.clone()) {
+            self.asked.insert(token, Asked::Sync(self.generation.clone()));
+            self.join = Join::Synced;
+            shared.moved = true;
+        } else if !shared.coordinator.is_known(ctx, cluster) {
+            self.join = Join::Done(Err(JoinFailure::Later(crate::message::ErrorCode::CoordinatorNotAvailable)));
+            shared.moved = true;
+        }
+    }
+
+    // ---- The assignment's arrival -----------------------------------------------------
+
+    fn finish(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        bytes: &Bytes,
+    ) {
+        let was_reset = self.generation.id == -1 && self.generation.protocol.is_none();
+        if was_reset || self.state != MemberState::Stable {
+            self.reset(ctx, shared, MembershipLoss::RebalanceOvertaken, false);
+            return;
+        }
+        self.complete(ctx, cluster, consumer, shared, bytes);
+        self.needs_prepare = true;
+    }
+
+    fn complete(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        bytes: &Bytes,
+    ) {
+        if !self.is_leader {
+            self.assigned_counts = None;
+        }
+        let Some(ConsumerAssignment { partitions, .. }) = consumer_protocol::decode_assignment(bytes) else {
+            // Kafka's consumer throws an IllegalStateException; the application's loop ends with it.
+            let message = "there are insufficient bytes available to read the assignment".to_owned();
+            consumer.raise_from_group((crate::message::ErrorCode::UnknownServerError, message));
+            return;
+        };
+        let topics = consumer.topics();
+        if partitions.iter().any(|partition| !topics.contains(&partition.topic)) {
+            self.request_rejoin("received assignment does not match the current subscription");
+            return;
+        }
+        let group = shared.settings.group.clone();
+        let owned = consumer.assigned();
+        let assigned: BTreeSet<TopicPartition> = partitions.iter().cloned().collect();
+        let added: Vec<TopicPartition> = assigned.difference(&owned).cloned().collect();
+        if self.protocol == RebalanceProtocol::Cooperative {
+            let revoked: Vec<TopicPartition> = owned.difference(&assigned).cloned().collect();
+            if !revoked.is_empty() {
+                ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
+                self.request_rejoin("need to revoke partitions and re-join");
+            }
+        }
+        self.memory.on_assignment(self.generation.id, &partitions);
+        shared.restart_auto_commit(ctx.now.monotonic);
+        let total = assigned.len();
+        consumer.assign_from_subscribed(ctx, cluster, assigned);
+        ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
+    }
+
+    /// Whether nothing has changed since a request was sent.
+    pub(super) fn is_unchanged(&self, sent: &Generation) -> bool {
+        self.generation == *sent
+    }
+}
+
+fn assigned_bytes(
+    assignor: Assignor,
+    counts: &super::PartitionCounts,
+    members: &super::Members,
+) -> Vec<(crate::ids::MemberId, Bytes)> {
+    let assignments = assignor.assign(counts, members);
+    let bytes = |partitions| consumer_protocol::encode_assignment(&ConsumerAssignment { partitions, user_data: None });
+    assignments.into_iter().map(|(member, partitions)| (member, bytes(partitions))).collect()
+}

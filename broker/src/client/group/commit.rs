@@ -1,0 +1,231 @@
+//! Commits: Kafka's `commitSync`, `commitAsync` and what is committed by itself (`ConsumerCoordinator`,
+//! `CommitRequestManager`).
+//!
+//! ```text
+//!   asked ─▶ coordinator known? ─▶ a member of a stable group? ─▶ sent ─▶ done
+//!               │ no: wait            │ no: fails here, nothing is sent    │ refused: by the error again, or for good
+//! ```
+//!
+//! What is committed is a number for each partition: the next offset to read. Commits of an
+//! old generation are refused by the coordinator, those of somebody who knows that it is
+//! no member by the consumer itself.
+
+use std::time::Duration;
+
+use super::member::{MemberIdentity, Standing};
+use crate::client::consumer::Consumed;
+use crate::client::network::{Asker, Outcome};
+use crate::client::retry::is_retriable;
+use crate::context::Context;
+use crate::event::{CommitCause, MembershipEvent};
+use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, Offset, Ticket, TopicPartition};
+use crate::message::{ErrorCode, OffsetCommitPartition, OffsetCommitRequest, Response};
+use crate::time::Time;
+
+/// A commit on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Commit {
+    pub cause: CommitCause,
+    /// Who waits for it.
+    pub ticket: Option<Ticket>,
+    pub offsets: Vec<Consumed>,
+    /// When it is given up; never for those that are sent once.
+    pub deadline: Time,
+    pub attempts: u32,
+    pub stage: Stage,
+}
+
+/// How far a commit is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Stage {
+    /// To be sent as soon as the coordinator can take it, and not before.
+    Waiting { not_before: Time },
+    /// Sent, as this member.
+    InFlight { token: u64, sent_as: MemberIdentity },
+}
+
+/// How a commit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum CommitOutcome {
+    Done,
+    /// Another attempt may succeed.
+    Retriable(ErrorCode),
+    /// It will not.
+    Failed { error: ErrorCode, unsent: bool },
+}
+
+/// What the coordinator's answer asks the member to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consequence {
+    Nothing,
+    /// Look for the coordinator again.
+    LoseCoordinator(bool),
+    /// The member is told; it decides what becomes of itself and of the commit.
+    TellMember(ErrorCode),
+}
+
+/// All commits of a consumer, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Commits {
+    pub pending: Vec<Commit>,
+    /// How the commit before a rebalance ended, until the rebalance takes it.
+    pub before_rebalance: Option<CommitOutcome>,
+}
+
+impl Commits {
+    /// A new commit. One without offsets is done at once.
+    pub fn begin(
+        &mut self,
+        ctx: &mut Context,
+        cause: CommitCause,
+        ticket: Option<Ticket>,
+        offsets: Vec<Consumed>,
+        time: Duration,
+    ) -> bool {
+        if offsets.is_empty() {
+            if cause == CommitCause::Rebalance {
+                self.before_rebalance = Some(CommitOutcome::Done);
+            }
+            return false;
+        }
+        let now = ctx.now.monotonic;
+        let stage = Stage::Waiting { not_before: now };
+        self.pending.push(Commit { cause, ticket, offsets, deadline: now + time, attempts: 0, stage });
+        true
+    }
+
+    /// A commit that waits before it is sent: the one before it has just failed.
+    pub fn begin_later(
+        &mut self,
+        ctx: &mut Context,
+        cause: CommitCause,
+        offsets: Vec<Consumed>,
+        time: Duration,
+        wait: Duration,
+    ) {
+        if self.begin(ctx, cause, None, offsets, time)
+            && let Some(commit) = self.pending.last_mut()
+        {
+            commit.stage = Stage::Waiting { not_before: ctx.now.monotonic + wait };
+        }
+    }
+
+    /// Whether one of this cause is not ended.
+    pub fn is_pending(&self, cause: CommitCause) -> bool {
+        self.pending.iter().any(|commit| commit.cause == cause)
+    }
+
+    /// When the next one may be sent, or is given up.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let times = |commit: &Commit| match commit.stage {
+            Stage::Waiting { not_before } => not_before.min(commit.deadline),
+            Stage::InFlight { .. } => commit.deadline,
+        };
+        let later = |commit: &Commit| match commit.stage {
+            Stage::Waiting { not_before } => not_before.max(commit.deadline),
+            Stage::InFlight { .. } => commit.deadline,
+        };
+        self.pending.iter().flat_map(|commit| [times(commit), later(commit)]).min()
+    }
+}
+
+/// The offsets of a commit as an event tells them.
+pub(super) fn told(offsets: &[Consumed]) -> Vec<(TopicPartition, Offset)> {
+    offsets.iter().map(|(partition, offset, _)| (partition.clone(), *offset)).collect()
+}
+
+/// The request of a commit.
+pub(super) fn request(
+    group: &GroupId,
+    instance: Option<&GroupInstanceId>,
+    identity: &MemberIdentity,
+    offsets: &[Consumed],
+) -> OffsetCommitRequest {
+    let partition = |(partition, offset, epoch): &Consumed| OffsetCommitPartition {
+        partition: partition.clone(),
+        offset: *offset,
+        leader_epoch: epoch.unwrap_or(LeaderEpoch::NONE),
+        metadata: Some(String::new()),
+    };
+    OffsetCommitRequest {
+        group: group.clone(),
+        generation_or_member_epoch: identity.epoch,
+        member: identity.member.clone(),
+        instance: instance.filter(|_| identity.is_member()).cloned(),
+        retention_time_ms: -1,
+        partitions: offsets.iter().map(partition).collect(),
+    }
+}
+
+/// Why a consumer that should be a member does not even send a commit.
+pub(super) fn unsent(standing: &Standing) -> Option<CommitOutcome> {
+    match standing {
+        Standing::NoneNeeded | Standing::Member(_) => None,
+        Standing::Rebalancing => {
+            Some(CommitOutcome::Failed { error: ErrorCode::RebalanceInProgress, unsent: true })
+        }
+        // CommitFailedException, which has no error code of its own.
+        Standing::Outside => Some(CommitOutcome::Failed { error: ErrorCode::UnknownMemberId, unsent: true }),
+    }
+}
+
+/// What an answer says of a commit, before the member has its word (`OffsetCommitResponseHandler`).
+pub(super) fn judge(outcome: &Outcome) -> (CommitOutcome, Consequence) {
+    let response = match outcome {
+        Outcome::Answered(Response::OffsetCommit(response)) => response,
+        Outcome::UnsupportedVersion => {
+            let error = ErrorCode::UnsupportedVersion;
+            return (CommitOutcome::Failed { error, unsent: true }, Consequence::Nothing);
+        }
+        Outcome::Answered(_) | Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
+            return (CommitOutcome::Retriable(ErrorCode::NetworkException), Consequence::LoseCoordinator(true));
+        }
+    };
+    let mut errors = response.partitions.iter().map(|(_, error)| *error);
+    let Some(error) = errors.find(|error| *error != ErrorCode::None) else {
+        return (CommitOutcome::Done, Consequence::Nothing);
+    };
+    let failed = CommitOutcome::Failed { error, unsent: false };
+    match error {
+        ErrorCode::CoordinatorLoadInProgress | ErrorCode::UnknownTopicOrPartition => {
+            (CommitOutcome::Retriable(error), Consequence::Nothing)
+        }
+        ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator | ErrorCode::RequestTimedOut => {
+            (CommitOutcome::Retriable(error), Consequence::LoseCoordinator(false))
+        }
+        ErrorCode::FencedInstanceId
+        | ErrorCode::RebalanceInProgress
+        | ErrorCode::UnknownMemberId
+        | ErrorCode::IllegalGeneration
+        | ErrorCode::StaleMemberEpoch => (failed, Consequence::TellMember(error)),
+        _ if is_retriable(error) => (CommitOutcome::Retriable(error), Consequence::Nothing),
+        _ => (failed, Consequence::Nothing),
+    }
+}
+
+/// A commit that ends, as an event.
+pub(super) fn event(group: &GroupId, commit: &Commit, outcome: CommitOutcome) -> MembershipEvent {
+    let (group, cause) = (group.clone(), commit.cause);
+    match outcome {
+        CommitOutcome::Done => MembershipEvent::CommitDone { group, cause, offsets: told(&commit.offsets) },
+        CommitOutcome::Retriable(error) => MembershipEvent::CommitFailed { group, cause, error, unsent: false },
+        CommitOutcome::Failed { error, unsent } => MembershipEvent::CommitFailed { group, cause, error, unsent },
+    }
+}
+
+/// What the application is told of a commit that failed.
+pub(super) fn message(outcome: CommitOutcome) -> &'static str {
+    match outcome {
+        CommitOutcome::Done => "committed",
+        CommitOutcome::Retriable(_) => "RetriableCommitFailed: the commit failed, and another one may succeed",
+        CommitOutcome::Failed { error: ErrorCode::RebalanceInProgress, .. } => {
+            "RebalanceInProgress: complete the rebalance by calling poll, then commit again"
+        }
+        CommitOutcome::Failed { .. } => {
+            "CommitFailed: the consumer is no member of its group any more; its partitions may belong to somebody else"
+        }
+    }
+}
+
+/// How requests about offsets are told apart from others.
+pub(super) const ASKER: Asker = Asker::Commit;

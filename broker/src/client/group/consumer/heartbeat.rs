@@ -1,0 +1,234 @@
+//! The heartbeats of a KIP-848 member: what they say, when they leave, and what their answers do
+//! (`AbstractHeartbeatRequestManager`, `ConsumerHeartbeatRequestManager.HeartbeatState`).
+//!
+//! The first one, and each after an error, says everything; the others only what has changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::super::Shared;
+use super::{ConsumerMember, LocalAssignment, MemberState};
+use crate::client::cluster::Cluster;
+use crate::client::consumer::Consumer;
+use crate::client::network::{Asker, Completion, Outcome};
+use crate::context::Context;
+use crate::event::{CoordinatorLoss, MembershipEvent, MembershipLoss};
+use crate::ids::TopicName;
+use crate::message::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, Response};
+
+/// What the coordinator has been told and need not be told again (`SentFields`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Sent {
+    rebalance_timeout: bool,
+    topics: Option<BTreeSet<TopicName>>,
+    assignor: bool,
+    local: Option<LocalAssignment>,
+}
+
+impl ConsumerMember {
+    /// Sends a heartbeat if one is due.
+    pub(super) fn heartbeat(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let silent = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
+        if silent || !shared.ensure_coordinator(ctx, cluster, consumer) {
+            return;
+        }
+        let now = ctx.now.monotonic;
+        if !consumer.is_active() && now >= self.poll_ends && self.state != MemberState::Leaving {
+            self.leave_by_poll_timer(ctx, cluster, consumer, shared);
+            return;
+        }
+        let at_once = matches!(self.state, MemberState::Acknowledging | MemberState::Joining | MemberState::Leaving);
+        let due = now >= self.next_beat && self.retry_at.is_none_or(|at| at <= now);
+        if self.in_flight.is_none() && (at_once && self.retry_at.is_none_or(|at| at <= now) || due) {
+            self.send(ctx, cluster, consumer, shared, false);
+        }
+    }
+
+    /// Sends a heartbeat now, if the coordinator's connection takes it. `forget`: its answer does not matter.
+    pub(super) fn send(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        forget: bool,
+    ) {
+        if shared.coordinator.ready(ctx, cluster).is_none() {
+            return;
+        }
+        let request = self.request(consumer, shared);
+        let token = consumer.next_token();
+        if !shared.coordinator.send(ctx, cluster, Asker::Member, token, request) {
+            return;
+        }
+        let (group, member) = (shared.settings.group.clone(), self.member.clone());
+        match self.state {
+            MemberState::Joining => {
+                ctx.emit(MembershipEvent::JoinSent { group, member, reason: String::new() });
+            }
+            MemberState::Leaving => {
+                ctx.emit(MembershipEvent::LeaveSent { group, member });
+                self.state = MemberState::Unsubscribed;
+                self.leaving = Some(token).filter(|_| !forget);
+            }
+            MemberState::Acknowledging if self.current == self.target => self.state = MemberState::Stable,
+            MemberState::Acknowledging => self.state = MemberState::Reconciling,
+            MemberState::Reconciling
+            | MemberState::Stable
+            | MemberState::Unsubscribed
+            | MemberState::Stale
+            | MemberState::Fatal => {}
+        }
+        if !forget && self.leaving.is_none() {
+            self.in_flight = Some(token);
+        }
+        self.next_beat = ctx.now.monotonic + self.interval;
+        self.retry_at = None;
+        shared.moved = true;
+    }
+
+    fn request(&mut self, consumer: &Consumer, shared: &Shared) -> ConsumerGroupHeartbeatRequest {
+        let settings = &shared.settings;
+        let all = self.state == MemberState::Joining;
+        let topics = consumer.topics();
+        let says_topics = all || self.sent.topics.as_ref() != Some(&topics);
+        let says_owned = all || self.sent.local.as_ref() != Some(&self.current);
+        let says_timeout = all || !self.sent.rebalance_timeout;
+        let says_assignor = all || !self.sent.assignor;
+        let request = ConsumerGroupHeartbeatRequest {
+            group: settings.group.clone(),
+            member: self.member.clone(),
+            member_epoch: self.epoch,
+            instance: settings.instance.clone(),
+            rack: settings.rack.as_deref().filter(|_| all).map(str::to_owned),
+            rebalance_timeout_ms: if says_timeout { settings.timers.max_poll_interval.as_millis() as i32 } else { -1 },
+            subscribed_topic_names: says_topics.then(|| topics.iter().map(TopicName::to_string).collect()),
+            subscribed_topic_regex: None,
+            server_assignor: settings.remote_assignor.as_deref().filter(|_| says_assignor).map(str::to_owned),
+            owned: says_owned.then(|| self.current.partitions.clone()),
+        };
+        self.sent =
+            Sent { rebalance_timeout: true, topics: Some(topics), assignor: true, local: Some(self.current.clone()) };
+        request
+    }
+
+    /// A heartbeat ended.
+    pub fn on_completion(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        completion: &Completion,
+    ) {
+        if self.leaving == Some(completion.token) {
+            self.leaving = None;
+            return;
+        }
+        if self.in_flight != Some(completion.token) {
+            return;
+        }
+        self.in_flight = None;
+        match &completion.outcome {
+            Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) if response.error == ErrorCode::None => {
+                self.failures = 0;
+                self.on_success(ctx, shared, response);
+            }
+            Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) => {
+                self.on_refusal(ctx, cluster, consumer, shared, response);
+            }
+            Outcome::UnsupportedVersion => {
+                let message = "the cluster does not speak the new consumer group protocol".to_owned();
+                self.fail(ctx, cluster, consumer, shared, ErrorCode::UnsupportedVersion, message);
+            }
+            Outcome::Answered(_) | Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
+                self.back_off(ctx, shared);
+                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+            }
+        }
+    }
+
+    fn back_off(&mut self, ctx: &mut Context, shared: &Shared) {
+        self.sent = Sent::default();
+        self.next_beat = ctx.now.monotonic;
+        self.retry_at = Some(ctx.now.monotonic + shared.backoff.after(ctx, self.failures));
+        self.failures += 1;
+    }
+
+    fn on_success(&mut self, ctx: &mut Context, shared: &mut Shared, response: &ConsumerGroupHeartbeatResponse) {
+        let interval = Duration::from_millis(u64::try_from(response.heartbeat_interval_ms).unwrap_or(0));
+        if interval != self.interval {
+            self.interval = interval;
+            self.next_beat = ctx.now.monotonic + interval;
+        }
+        let outside = matches!(
+            self.state,
+            MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal | MemberState::Leaving
+        );
+        if outside || response.member_epoch < 0 {
+            return;
+        }
+        if self.epoch != response.member_epoch {
+            self.epoch = response.member_epoch;
+            let (group, member) = (shared.settings.group.clone(), self.member.clone());
+            ctx.emit(MembershipEvent::GroupJoined { group, member, epoch: self.epoch, leads: false });
+        }
+        let Some(assignment) = &response.assignment else { return };
+        if self.target.is_none() || self.target.partitions != *assignment {
+            self.target = LocalAssignment { number: self.target.number + 1, partitions: assignment.clone() };
+        }
+        if self.current != self.target {
+            self.state = MemberState::Reconciling;
+        } else if matches!(self.state, MemberState::Reconciling | MemberState::Joining) {
+            self.state = MemberState::Stable;
+        }
+        shared.moved = true;
+    }
+
+    fn on_refusal(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        response: &ConsumerGroupHeartbeatResponse,
+    ) {
+        self.back_off(ctx, shared);
+        match response.error {
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
+                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
+                self.retry_at = None;
+            }
+            ErrorCode::CoordinatorLoadInProgress => {}
+            ErrorCode::FencedMemberEpoch => {
+                self.fence(ctx, cluster, consumer, shared, MembershipLoss::FencedMemberEpoch);
+                self.retry_at = None;
+            }
+            ErrorCode::UnknownMemberId => {
+                self.fence(ctx, cluster, consumer, shared, MembershipLoss::UnknownMember);
+                self.retry_at = None;
+            }
+            error => {
+                let message = response.error_message.clone().unwrap_or_else(|| error.name().to_owned());
+                self.fail(ctx, cluster, consumer, shared, error, message);
+            }
+        }
+    }
+
+    /// Nothing would change this error: the application is told, and the member is none any more (`transitionToFatal`).
+    fn fail(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        error: ErrorCode,
+        message: String,
+    ) {
+        self.state = MemberState::Fatal;
+        self.lose_partitions(ctx, cluster, consumer, shared);
+        self.epoch = 0;
+        consumer.raise_from_group((error, message));
+        shared.moved = true;
+    }
+}

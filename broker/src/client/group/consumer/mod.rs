@@ -1,0 +1,277 @@
+//! A member of a KIP-848 group: ConsumerGroupHeartbeat and nothing else (`ConsumerMembershipManager`,
+//! `ConsumerHeartbeatRequestManager`).
+//!
+//! ```text
+//!               epoch 0            new target             commit, revoke, assign          the heartbeat says so
+//!   Unsubscribed ─▶ Joining ─────────▶ Reconciling ───────────────────────▶ Acknowledging ─────────▶ Stable
+//!       ▲              ▲                   ▲                                                            │
+//!       │              │                   └──────────── another target ◀───────────────────────────────┤
+//!       │              └── Fenced (lost) ◀── FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID ◀────────────────────┤
+//!       │              └── Stale (lost) ◀── polled too late: left, joins again at the next poll ◀────────┤
+//!       └── Leaving: epoch −1, or −2 of a static member that comes back ◀────────────────────────────────┘
+//! ```
+//!
+//! There is no barrier: each member gives up and takes over at its own heartbeats, and what
+//! it keeps it goes on reading. Heartbeats go on while the application works; what needs a
+//! commit waits for its poll.
+//!
+//! Simplified: the application has no rebalance listener that takes time, so what it is told
+//! of is told at once, as in a consumer without a listener.
+
+mod heartbeat;
+mod reconcile;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use self::heartbeat::Sent;
+use self::reconcile::Reconciliation;
+use super::Shared;
+use super::commit::CommitOutcome;
+use super::member::{MemberIdentity, Standing};
+use crate::client::cluster::Cluster;
+use crate::client::consumer::Consumer;
+use crate::context::Context;
+use crate::event::{MembershipEvent, MembershipLoss};
+use crate::ids::{MemberId, TopicId, TopicName};
+use crate::message::{ErrorCode, PartitionsByTopic};
+use crate::time::Time;
+
+/// `org.apache.kafka.clients.consumer.internals.MemberState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum MemberState {
+    Unsubscribed,
+    /// The next heartbeat carries epoch 0, and everything.
+    Joining,
+    /// It goes from what it has to its target.
+    Reconciling,
+    /// The next heartbeat, which leaves at once, says what it owns now.
+    Acknowledging,
+    Stable,
+    /// The next heartbeat carries a leaving epoch.
+    Leaving,
+    /// Its application polled too late: it has left.
+    Stale,
+    /// An error that nothing would change.
+    Fatal,
+}
+
+/// An assignment with a number of its own, which grows with each that differs: what is acknowledged twice is two things
+/// (`LocalAssignment`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct LocalAssignment {
+    /// −1 for none.
+    number: i64,
+    partitions: PartitionsByTopic,
+}
+
+impl LocalAssignment {
+    fn none() -> LocalAssignment {
+        LocalAssignment { number: -1, partitions: PartitionsByTopic::new() }
+    }
+
+    fn is_none(&self) -> bool {
+        self.number == -1
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ConsumerMember {
+    /// Made by the member itself when it first polls; it keeps it for life.
+    member: MemberId,
+    epoch: i32,
+    state: MemberState,
+    /// What it owns, as it has last acknowledged or is about to.
+    current: LocalAssignment,
+    /// What it shall own.
+    target: LocalAssignment,
+    reconciliation: Option<Reconciliation>,
+    /// Names of topics that it has been assigned.
+    names: BTreeMap<TopicId, TopicName>,
+    /// What the coordinator has been told.
+    sent: Sent,
+    /// The heartbeat in flight; those whose answers do not matter are not kept.
+    in_flight: Option<u64>,
+    /// The leaving heartbeat in flight.
+    leaving: Option<u64>,
+    /// As the coordinator says; zero until it has.
+    interval: Duration,
+    next_beat: Time,
+    retry_at: Option<Time>,
+    failures: u32,
+    /// When the application's next poll is too late.
+    poll_ends: Time,
+}
+
+impl ConsumerMember {
+    pub fn new(now: Time, shared: &Shared) -> ConsumerMember {
+        ConsumerMember {
+            member: MemberId::default(),
+            epoch: 0,
+            state: MemberState::Unsubscribed,
+            current: LocalAssignment::none(),
+            target: LocalAssignment::none(),
+            reconciliation: None,
+            names: BTreeMap::new(),
+            sent: Sent::default(),
+            in_flight: None,
+            leaving: None,
+            interval: Duration::ZERO,
+            next_beat: now,
+            retry_at: None,
+            failures: 0,
+            poll_ends: now + shared.settings.timers.max_poll_interval,
+        }
+    }
+
+    /// Who it is for commits. Without an epoch it commits as nobody, and the coordinator refuses.
+    pub fn standing(&self) -> Standing {
+        if self.epoch > 0 { Standing::Member(self.identity()) } else { Standing::NoneNeeded }
+    }
+
+    pub fn identity(&self) -> MemberIdentity {
+        MemberIdentity { member: self.member.clone(), epoch: self.epoch }
+    }
+
+    /// Whether it has all that it shall have, and has said so.
+    pub fn is_settled(&self) -> bool {
+        self.state == MemberState::Stable && self.in_flight.is_none()
+    }
+
+    /// What a poll of the application does (`onConsumerPoll`, `resetPollTimer`).
+    pub fn poll(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let now = ctx.now.monotonic;
+        if self.member.is_empty() {
+            self.member = MemberId::new(&TopicId(ctx.choose_uuid()).to_string());
+        }
+        if matches!(self.state, MemberState::Unsubscribed | MemberState::Stale) {
+            self.join(shared);
+        }
+        self.poll_ends = now + shared.settings.timers.max_poll_interval;
+        self.reconcile(ctx, cluster, consumer, shared, true);
+    }
+
+    /// Joins with the next heartbeat (`transitionToJoining`).
+    fn join(&mut self, shared: &mut Shared) {
+        if self.state == MemberState::Fatal {
+            return;
+        }
+        self.epoch = 0;
+        self.state = MemberState::Joining;
+        self.target = LocalAssignment::none();
+        self.names.clear();
+        self.reconciliation = None;
+        shared.commits.before_rebalance = None;
+        shared.moved = true;
+    }
+
+    /// What Kafka's background thread does, whether the application polls or not.
+    pub fn background(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        if self.member.is_empty() {
+            return;
+        }
+        self.reconcile(ctx, cluster, consumer, shared, false);
+        self.heartbeat(ctx, cluster, consumer, shared);
+    }
+
+    // ---- Losing and leaving -----------------------------------------------------------
+
+    /// The coordinator has fenced it: everything is lost, and it joins again with the same member id (`transitionToFenced`).
+    fn fence(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared, reason: MembershipLoss) {
+        if matches!(self.state, MemberState::Unsubscribed | MemberState::Leaving) {
+            self.state = MemberState::Unsubscribed;
+            return;
+        }
+        self.tell_lost(ctx, shared, reason);
+        self.lose_partitions(ctx, cluster, consumer, shared);
+        self.join(shared);
+    }
+
+    fn tell_lost(&self, ctx: &mut Context, shared: &Shared, reason: MembershipLoss) {
+        let (group, member) = (shared.settings.group.clone(), self.member.clone());
+        ctx.emit(MembershipEvent::MembershipLost { group, member, reason });
+    }
+
+    fn lose_partitions(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &Shared) {
+        let owned = consumer.assigned();
+        if consumer.is_subscribed() && !owned.is_empty() {
+            let group = shared.settings.group.clone();
+            ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
+            consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+        }
+        self.current = LocalAssignment::none();
+        self.target = LocalAssignment::none();
+        self.reconciliation = None;
+    }
+
+    /// The application polled too late: it leaves, and stays out until the next poll (`transitionToSendingLeaveGroup`,
+    /// `transitionToStale`).
+    fn leave_by_poll_timer(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        self.epoch = leaving_epoch(shared);
+        self.current = LocalAssignment::none();
+        self.state = MemberState::Leaving;
+        self.send(ctx, cluster, consumer, shared, true);
+        self.state = MemberState::Stale;
+        self.tell_lost(ctx, shared, MembershipLoss::PollTimedOut);
+        self.lose_partitions(ctx, cluster, consumer, shared);
+        self.sent = Sent::default();
+        self.retry_at = None;
+        self.next_beat = ctx.now.monotonic;
+        shared.moved = true;
+    }
+
+    /// Leaves the group: the next heartbeat, which leaves at once, says so.
+    pub fn leave(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
+        if outside {
+            self.state = MemberState::Unsubscribed;
+            return;
+        }
+        self.epoch = leaving_epoch(shared);
+        self.current = LocalAssignment::none();
+        self.target = LocalAssignment::none();
+        self.reconciliation = None;
+        self.state = MemberState::Leaving;
+        self.send(ctx, cluster, consumer, shared, false);
+        if self.state == MemberState::Leaving && shared.coordinator.node().is_none() {
+            // Nobody to tell (`onHeartbeatRequestSkipped`).
+            self.state = MemberState::Unsubscribed;
+        }
+    }
+
+    /// Whether the application's partitions are lost rather than revoked if it gives them up now.
+    pub fn has_lost_its_partitions(&self) -> bool {
+        self.epoch <= 0
+    }
+
+    /// Whether it has still to tell the coordinator that it goes, or waits for the answer.
+    pub fn is_waiting(&self) -> bool {
+        self.state == MemberState::Leaving || self.leaving.is_some()
+    }
+
+    /// The coordinator refused a commit: what that says of the commit (`CommitRequestManager`). Of the member the
+    /// heartbeats decide.
+    pub fn on_commit_refused(&self, error: ErrorCode) -> CommitOutcome {
+        if error == ErrorCode::StaleMemberEpoch && self.epoch > 0 {
+            return CommitOutcome::Retriable(error);
+        }
+        CommitOutcome::Failed { error, unsent: false }
+    }
+
+    /// When the next thing happens by itself.
+    pub fn next_deadline(&self, polling: bool) -> Option<Time> {
+        let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
+        if outside {
+            return None;
+        }
+        let poll = if polling { Time::NEVER } else { self.poll_ends };
+        let beat = self.retry_at.map_or(self.next_beat, |retry| retry.max(self.next_beat));
+        let commit = self.reconciliation.as_ref().map_or(Time::NEVER, Reconciliation::ends);
+        Some(beat.min(poll).min(commit))
+    }
+}
+
+/// Epoch −1 says "I go", −2 "I am a static member and come back" (KIP-848).
+fn leaving_epoch(shared: &Shared) -> i32 {
+    if shared.settings.is_static() { -2 } else { -1 }
+}

@@ -1,0 +1,138 @@
+//! From what a KIP-848 member has to what it shall have (`AbstractMembershipManager.maybeReconcile`).
+//!
+//! ```text
+//!   names of all topics known? ─▶ commit what was read ─▶ revoke ─▶ assign ─▶ acknowledge
+//!     else: metadata                (if by itself)
+//! ```
+//!
+//! What another member still holds is not part of the target yet: the coordinator leaves it
+//! out until it is free.
+
+use std::collections::BTreeSet;
+
+use super::super::Shared;
+use super::super::commit::CommitOutcome;
+use super::{ConsumerMember, LocalAssignment, MemberState};
+use crate::client::cluster::Cluster;
+use crate::client::consumer::Consumer;
+use crate::context::Context;
+use crate::event::{CommitCause, MembershipEvent};
+use crate::ids::TopicPartition;
+use crate::message::PartitionsByTopic;
+use crate::time::Time;
+
+/// A reconciliation that waits for its commit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Reconciliation {
+    resolved: LocalAssignment,
+    assigned: BTreeSet<TopicPartition>,
+    /// When the commit is not waited for any longer.
+    ends: Time,
+}
+
+impl Reconciliation {
+    pub fn ends(&self) -> Time {
+        self.ends
+    }
+}
+
+impl ConsumerMember {
+    /// Goes on towards the target. What must be committed first waits for a poll: `may_commit`.
+    pub(super) fn reconcile(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        may_commit: bool,
+    ) {
+        if self.reconciliation.is_some() {
+            self.go_on(ctx, cluster, consumer, shared);
+            return;
+        }
+        if self.state != MemberState::Reconciling || self.current == self.target {
+            return;
+        }
+        let (resolved, assigned) = self.resolve(cluster);
+        if !self.current.is_none() && resolved.partitions == self.current.partitions {
+            self.current = resolved;
+            self.state = MemberState::Acknowledging;
+            shared.moved = true;
+            return;
+        }
+        let auto_commit = shared.settings.timers.enable_auto_commit;
+        if auto_commit && !may_commit {
+            return;
+        }
+        let revoked: BTreeSet<TopicPartition> = consumer.assigned().difference(&assigned).cloned().collect();
+        consumer.mark_pending_revocation(&revoked);
+        let interval = shared.settings.timers.max_poll_interval;
+        self.reconciliation = Some(Reconciliation { resolved, assigned, ends: ctx.now.monotonic + interval });
+        shared.commits.before_rebalance = None;
+        if auto_commit {
+            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), interval);
+        } else {
+            shared.commits.before_rebalance = Some(CommitOutcome::Done);
+        }
+        shared.moved = true;
+        self.go_on(ctx, cluster, consumer, shared);
+    }
+
+    /// The part of the target whose topics have names; metadata is asked for the rest.
+    fn resolve(&mut self, cluster: &mut Cluster) -> (LocalAssignment, BTreeSet<TopicPartition>) {
+        let mut partitions = PartitionsByTopic::new();
+        let mut assigned = BTreeSet::new();
+        let mut unknown = false;
+        for (topic_id, indexes) in &self.target.partitions {
+            let name = cluster.metadata.topic_named(*topic_id).or_else(|| self.names.get(topic_id).cloned());
+            let Some(name) = name else {
+                unknown = true;
+                continue;
+            };
+            self.names.insert(*topic_id, name.clone());
+            partitions.insert(*topic_id, indexes.clone());
+            assigned.extend(indexes.iter().map(|index| TopicPartition { topic: name.clone(), partition: *index }));
+        }
+        if unknown {
+            cluster.metadata.request_update_at_once();
+        }
+        (LocalAssignment { number: self.target.number, partitions }, assigned)
+    }
+
+    /// Revokes and assigns, once the commit has ended.
+    fn go_on(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+        let Some(waiting) = &self.reconciliation else { return };
+        let is_over = ctx.now.monotonic >= waiting.ends;
+        match shared.commits.before_rebalance {
+            None if !is_over => return,
+            Some(CommitOutcome::Retriable(_)) if !is_over => {
+                shared.commits.before_rebalance = None;
+                let time = waiting.ends.since(ctx.now.monotonic);
+                shared.commits.begin_later(ctx, CommitCause::Rebalance, consumer.consumed(), time, shared.retry_backoff);
+                shared.moved = true;
+                return;
+            }
+            // A commit that failed for good changes nothing: the coordinator has decided.
+            None | Some(CommitOutcome::Done | CommitOutcome::Retriable(_) | CommitOutcome::Failed { .. }) => {}
+        }
+        shared.commits.before_rebalance = None;
+        let Some(Reconciliation { resolved, assigned, .. }) = self.reconciliation.take() else { return };
+        shared.moved = true;
+        if self.state != MemberState::Reconciling {
+            return;
+        }
+        let group = shared.settings.group.clone();
+        let owned = consumer.assigned();
+        let revoked: Vec<TopicPartition> = owned.difference(&assigned).cloned().collect();
+        if !revoked.is_empty() {
+            ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
+        }
+        let added: Vec<TopicPartition> = assigned.difference(&owned).cloned().collect();
+        let total = assigned.len();
+        consumer.assign_from_subscribed(ctx, cluster, assigned);
+        ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
+        self.current = resolved;
+        shared.restart_auto_commit(ctx.now.monotonic);
+        self.state = MemberState::Acknowledging;
+    }
+}

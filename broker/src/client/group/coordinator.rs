@@ -1,0 +1,176 @@
+//! Who coordinates the group: `AbstractCoordinator.lookupCoordinator`, `CoordinatorRequestManager`.
+//!
+//! ```text
+//!   unknown ──FindCoordinator to any node──▶ known, on a connection of its own
+//!      ▲     └ failed: back-off, metadata          │ NOT_COORDINATOR …, connection lost,
+//!      └───────────────────────────────────────────┘ no heartbeat answered
+//! ```
+//!
+//! The connection is not the one over which records are fetched: a parked fetch would hold
+//! up heartbeats. Kafka numbers it `Integer.MAX_VALUE − broker`.
+
+use crate::client::cluster::Cluster;
+use crate::client::network::{Asker, Completion, Outcome, coordinator_connection};
+use crate::client::retry::{Backoff, is_retriable};
+use crate::context::Context;
+use crate::event::{ConnectionLoss, CoordinatorLoss, MembershipEvent};
+use crate::ids::{Endpoint, GroupId, NodeId};
+use crate::message::{CoordinatorKind, ErrorCode, FindCoordinatorRequest, Request, Response};
+use crate::time::Time;
+
+/// What a consumer knows of its coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Coordinator {
+    group: GroupId,
+    backoff: Backoff,
+    node: Option<(NodeId, Endpoint)>,
+    /// The question in flight.
+    lookup: Option<u64>,
+    attempts: u32,
+    retry_at: Option<Time>,
+    /// The answer that no further question would change.
+    fatal: Option<ErrorCode>,
+    /// Whether it was just found: the session counts anew.
+    found: bool,
+}
+
+impl Coordinator {
+    pub fn new(group: GroupId, backoff: Backoff) -> Coordinator {
+        Coordinator { group, backoff, node: None, lookup: None, attempts: 0, retry_at: None, fatal: None, found: false }
+    }
+
+    /// Whether it is known. A lost connection makes it unknown (`checkAndGetCoordinator`).
+    pub fn is_known(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
+        let Some((node, _)) = &self.node else { return false };
+        if cluster.network.is_backing_off(coordinator_connection(*node), ctx.now.monotonic) {
+            self.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+        }
+        self.node.is_some()
+    }
+
+    /// Whether it is known; asks for it if it is not. Gives also whether a question left.
+    pub fn ensure(&mut self, ctx: &mut Context, cluster: &mut Cluster, token: impl FnOnce() -> u64) -> (bool, bool) {
+        if self.is_known(ctx, cluster) {
+            return (true, false);
+        }
+        let waits = self.lookup.is_some() || self.retry_at.is_some_and(|at| at > ctx.now.monotonic);
+        if waits || self.fatal.is_some() {
+            return (false, false);
+        }
+        let Some(node) = cluster.least_loaded(ctx).node else { return (false, false) };
+        if !cluster.ready(ctx, node) {
+            return (false, false);
+        }
+        let token = token();
+        self.lookup = Some(token);
+        let keys = vec![self.group.to_string()];
+        cluster.send(ctx, node, Asker::Coordinator, token, FindCoordinatorRequest { kind: CoordinatorKind::Group, keys });
+        (false, true)
+    }
+
+    /// The connection to it, if a request may be handed over now; begins to connect if need be.
+    pub fn ready(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> Option<NodeId> {
+        if !self.is_known(ctx, cluster) {
+            return None;
+        }
+        let (node, endpoint) = self.node.clone()?;
+        let connection = coordinator_connection(node);
+        let due = cluster.metadata.is_update_due(ctx.now.monotonic);
+        if !due && cluster.network.can_send(connection) {
+            return Some(connection);
+        }
+        cluster.network.connect_if_possible(ctx, connection, &endpoint);
+        None
+    }
+
+    /// Sends a request to it, if it can be handed over now.
+    pub fn send(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        asker: Asker,
+        token: u64,
+        request: impl Into<Request>,
+    ) -> bool {
+        let Some(connection) = self.ready(ctx, cluster) else { return false };
+        cluster.send(ctx, connection, asker, token, request);
+        true
+    }
+
+    /// It is not known any more. Unless the connection is what was lost, it is given up, with all that is in flight on it.
+    pub fn lose(&mut self, ctx: &mut Context, cluster: &mut Cluster, reason: CoordinatorLoss) {
+        let Some((node, _)) = self.node.take() else { return };
+        ctx.emit(MembershipEvent::CoordinatorLost { group: self.group.clone(), node, reason });
+        if reason != CoordinatorLoss::Disconnected {
+            cluster.network.close(ctx, coordinator_connection(node), ConnectionLoss::Disconnected);
+        }
+    }
+
+    /// A question ended.
+    pub fn on_found(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
+        if self.lookup != Some(completion.token) {
+            return;
+        }
+        self.lookup = None;
+        let error = match &completion.outcome {
+            Outcome::Answered(Response::FindCoordinator(response)) => match response.coordinators.first() {
+                Some(found) if found.error == ErrorCode::None => match found.node.clone() {
+                    Some((node, endpoint)) => return self.found(ctx, cluster, node, endpoint),
+                    None => ErrorCode::CoordinatorNotAvailable,
+                },
+                Some(found) => found.error,
+                None => ErrorCode::UnknownServerError,
+            },
+            Outcome::UnsupportedVersion => ErrorCode::UnsupportedVersion,
+            Outcome::Answered(_) | Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
+                ErrorCode::NetworkException
+            }
+        };
+        if !is_retriable(error) {
+            self.fatal = Some(error);
+            return;
+        }
+        self.retry_at = Some(ctx.now.monotonic + self.backoff.after(ctx, self.attempts));
+        self.attempts += 1;
+        cluster.metadata.request_update();
+    }
+
+    fn found(&mut self, ctx: &mut Context, cluster: &mut Cluster, node: NodeId, endpoint: Endpoint) {
+        ctx.emit(MembershipEvent::CoordinatorFound { group: self.group.clone(), node });
+        let connection = coordinator_connection(node);
+        self.node = Some((node, endpoint.clone()));
+        self.found = true;
+        cluster.network.connect_if_possible(ctx, connection, &endpoint);
+        if cluster.network.is_backing_off(connection, ctx.now.monotonic) {
+            // Found, and it cannot be reached: asking again at once would find the same.
+            self.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+            self.retry_at = Some(ctx.now.monotonic + self.backoff.after(ctx, self.attempts));
+            self.attempts += 1;
+        } else {
+            self.attempts = 0;
+            self.retry_at = None;
+        }
+    }
+
+    /// Whether it was found since the last look.
+    pub fn take_found(&mut self) -> bool {
+        std::mem::take(&mut self.found)
+    }
+
+    /// The error that ended the search, once.
+    pub fn take_fatal(&mut self) -> Option<ErrorCode> {
+        self.fatal.take()
+    }
+
+    /// Which broker, as far as it is known.
+    pub fn node(&self) -> Option<NodeId> {
+        self.node.as_ref().map(|(node, _)| *node)
+    }
+
+    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+        let reconnect = self.node.as_ref().and_then(|(node, _)| {
+            cluster.network.connectable_at(coordinator_connection(*node))
+        });
+        [self.retry_at, reconnect].into_iter().flatten().min()
+    }
+}
