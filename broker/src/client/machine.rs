@@ -20,7 +20,8 @@ use super::network::{Asker, Completion, Network, NetworkSettings};
 use super::producer::Producer;
 use super::retry::Backoff;
 use super::{
-    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, MembershipView, PositionView, failed, resolve,
+    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, MembershipView, PositionView,
+    failed, resolve,
 };
 use crate::context::Context;
 use crate::effects::{ExitReason, Output};
@@ -90,7 +91,9 @@ impl Client {
             ClientKind::Producer { acks, settings } => {
                 Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour)))
             }
-            ClientKind::Consumer { .. } => Role::Consumer(Box::new(Consumer::new(&config.kind, &config.behaviour, ctx.now.monotonic))),
+            ClientKind::Consumer { .. } => {
+                Role::Consumer(Box::new(Consumer::new(&config.kind, &config.behaviour, ctx.now.monotonic)))
+            }
             ClientKind::Admin { settings } => Role::Admin(Box::new(Admin::new(settings.clone()))),
         };
         Client {

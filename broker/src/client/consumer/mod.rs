@@ -113,7 +113,8 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     pub fn new(kind: &ClientKind, behaviour: &Behaviour, now: Time) -> Consumer {
-        let ClientKind::Consumer { isolation, offset_reset, assign, subscribe, group, polls_by_itself, work, settings } = kind
+        let ClientKind::Consumer { isolation, offset_reset, assign, subscribe, group, polls_by_itself, work, settings } =
+            kind
         else {
             unreachable!("a consumer is made from a consumer's configuration");
         };

@@ -166,7 +166,9 @@ impl Consumer {
                 cluster.metadata.see_epoch(partition, *epoch);
             }
             let leader = cluster.metadata.current_leader(partition);
-            let Some(state) = self.partitions.get_mut(partition).filter(|state| state.is_initializing()) else { continue };
+            let Some(state) = self.partitions.get_mut(partition).filter(|state| state.is_initializing()) else {
+                continue;
+            };
             state.seek_unvalidated(Position { offset: *offset, offset_epoch: *epoch, leader });
             let (partition, reason) = (partition.clone(), PositionReason::Committed);
             ctx.emit(ClientEvent::PositionSet { partition, offset: *offset, reason });

@@ -51,7 +51,10 @@ pub(super) enum CommitOutcome {
     /// Another attempt may succeed.
     Retriable(ErrorCode),
     /// It will not.
-    Failed { error: ErrorCode, unsent: bool },
+    Failed {
+        error: ErrorCode,
+        unsent: bool,
+    },
 }
 
 /// What the coordinator's answer asks the member to do.
@@ -161,9 +164,7 @@ pub(super) fn request(
 pub(super) fn unsent(standing: &Standing) -> Option<CommitOutcome> {
     match standing {
         Standing::NoneNeeded | Standing::Member(_) => None,
-        Standing::Rebalancing => {
-            Some(CommitOutcome::Failed { error: ErrorCode::RebalanceInProgress, unsent: true })
-        }
+        Standing::Rebalancing => Some(CommitOutcome::Failed { error: ErrorCode::RebalanceInProgress, unsent: true }),
         // CommitFailedException, which has no error code of its own.
         Standing::Outside => Some(CommitOutcome::Failed { error: ErrorCode::UnknownMemberId, unsent: true }),
     }

@@ -28,7 +28,9 @@ pub(super) enum Answer {
     /// What is committed; partitions without an offset are left out.
     Offsets(Vec<CommittedOffset>),
     /// Ask again later; with a coordinator that is found anew if it says so.
-    Later { lose_coordinator: Option<bool> },
+    Later {
+        lose_coordinator: Option<bool>,
+    },
     /// The member's epoch is not the coordinator's any more (KIP-848): ask again with the new one.
     Stale,
     Failed(ErrorCode, String),
@@ -80,7 +82,8 @@ pub(super) fn judge(outcome: &Outcome) -> Answer {
             ErrorCode::None => {}
             ErrorCode::UnstableOffsetCommit => return Answer::Later { lose_coordinator: None },
             error => {
-                let message = format!("Unexpected error in fetch offset response for {}: {}", answer.partition, error.name());
+                let message =
+                    format!("Unexpected error in fetch offset response for {}: {}", answer.partition, error.name());
                 return Answer::Failed(error, message);
             }
         }

@@ -64,7 +64,13 @@ impl Coordinator {
         let token = token();
         self.lookup = Some(token);
         let keys = vec![self.group.to_string()];
-        cluster.send(ctx, node, Asker::Coordinator, token, FindCoordinatorRequest { kind: CoordinatorKind::Group, keys });
+        cluster.send(
+            ctx,
+            node,
+            Asker::Coordinator,
+            token,
+            FindCoordinatorRequest { kind: CoordinatorKind::Group, keys },
+        );
         (false, true)
     }
 
@@ -168,9 +174,8 @@ impl Coordinator {
     }
 
     pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
-        let reconnect = self.node.as_ref().and_then(|(node, _)| {
-            cluster.network.connectable_at(coordinator_connection(*node))
-        });
+        let reconnect =
+            self.node.as_ref().and_then(|(node, _)| cluster.network.connectable_at(coordinator_connection(*node)));
         [self.retry_at, reconnect].into_iter().flatten().min()
     }
 }

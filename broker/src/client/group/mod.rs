@@ -94,9 +94,13 @@ impl Shared {
 enum End {
     No,
     /// Commits are waited for.
-    Committing { until: Time },
+    Committing {
+        until: Time,
+    },
     /// Leaving is waited for.
-    Leaving { until: Time },
+    Leaving {
+        until: Time,
+    },
     Closed,
 }
 
@@ -117,8 +121,11 @@ pub(crate) struct Group {
 
 impl Group {
     pub fn new(settings: &Membership, consumer: &ConsumerSettings, now: Time) -> Group {
-        let backoff =
-            Backoff { initial: consumer.retry_backoff, max: consumer.retry_backoff_max, jitter: consumer.backoff_jitter };
+        let backoff = Backoff {
+            initial: consumer.retry_backoff,
+            max: consumer.retry_backoff_max,
+            jitter: consumer.backoff_jitter,
+        };
         let shared = Shared {
             backoff,
             retry_backoff: consumer.retry_backoff,
@@ -402,7 +409,8 @@ impl Group {
     }
 
     fn on_commit(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
-        let is_it = |commit: &Commit| matches!(&commit.stage, Stage::InFlight { token, .. } if *token == completion.token);
+        let is_it =
+            |commit: &Commit| matches!(&commit.stage, Stage::InFlight { token, .. } if *token == completion.token);
         let (mut outcome, consequence) = commit::judge(&completion.outcome);
         match consequence {
             Consequence::Nothing | Consequence::TellMember(_) => {}
@@ -513,8 +521,8 @@ impl Group {
             End::No | End::Closed => None,
             End::Committing { until } | End::Leaving { until } => Some(until),
         };
-        let times = [member, auto, committed, end, shared.commits.next_deadline(), shared.coordinator.next_deadline(cluster)];
+        let times =
+            [member, auto, committed, end, shared.commits.next_deadline(), shared.coordinator.next_deadline(cluster)];
         times.into_iter().flatten().min()
     }
 }
-

@@ -132,9 +132,9 @@ impl Script {
     fn story(&mut self) -> String {
         let said = self.said();
         let noise = [" connect ", "Metadata", "Fetch session", "learned", "FindCoordinator"];
-        said.lines().filter(|line| !noise.iter().any(|word| line.contains(word))).fold(String::new(), |text, line| {
-            text + line + "\n"
-        })
+        said.lines()
+            .filter(|line| !noise.iter().any(|word| line.contains(word)))
+            .fold(String::new(), |text, line| text + line + "\n")
     }
 }
 

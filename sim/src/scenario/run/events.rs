@@ -4,7 +4,8 @@ use std::mem::{Discriminant, discriminant};
 
 use serde_json::Value;
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, MembershipEvent, PartitionEvent, RaftEvent,
+    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, MembershipEvent, PartitionEvent,
+    RaftEvent,
 };
 use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;

@@ -167,7 +167,12 @@ impl Ledger {
                 let fetches = self.parked.get_mut(&(machine, partition.clone(), *replica));
                 fetches.and_then(VecDeque::pop_front);
             }
-            Event::Log(_) | Event::Partition(_) | Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Membership(_) => {}
+            Event::Log(_)
+            | Event::Partition(_)
+            | Event::Raft(_)
+            | Event::Lifecycle(_)
+            | Event::Group(_)
+            | Event::Membership(_) => {}
         }
     }
 

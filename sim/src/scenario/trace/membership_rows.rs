@@ -13,7 +13,9 @@ pub(super) fn membership_row(machine: MachineId, event: &MembershipEvent) -> Opt
         MembershipEvent::CoordinatorLost { group, node, reason } => {
             about("find", group, format!("coordinator {node} is lost: {}", word(reason)))
         }
-        MembershipEvent::JoinSent { group, reason, .. } if reason.is_empty() => about("join", group, "joins".to_owned()),
+        MembershipEvent::JoinSent { group, reason, .. } if reason.is_empty() => {
+            about("join", group, "joins".to_owned())
+        }
         MembershipEvent::JoinSent { group, reason, .. } => about("join", group, reason.clone()),
         MembershipEvent::PartitionsAssigned { group, partitions, owned } => {
             about("assign", group, format!("{}, {owned} owned", names(partitions)))

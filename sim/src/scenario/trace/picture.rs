@@ -120,7 +120,12 @@ impl Picture {
             Event::Controller(ControllerEvent::TopicDeleted { topic, .. }) => {
                 self.partitions.retain(|partition, _| partition.topic != *topic);
             }
-            Event::Raft(_) | Event::Controller(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) | Event::Membership(_) => {}
+            Event::Raft(_)
+            | Event::Controller(_)
+            | Event::Lifecycle(_)
+            | Event::Group(_)
+            | Event::Client(_)
+            | Event::Membership(_) => {}
         }
     }
 

@@ -17,9 +17,7 @@ use crate::config::Assignor;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::TopicPartition;
-use crate::message::{
-    ConsumerAssignment, ConsumerSubscription, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest,
-};
+use crate::message::{ConsumerAssignment, ConsumerSubscription, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest};
 use crate::time::Time;
 
 /// `ConsumerProtocol.PROTOCOL_TYPE`.
@@ -79,7 +77,13 @@ impl ClassicMember {
     }
 
     /// Gives whether to try again at once.
-    fn join_failed(&mut self, ctx: &mut Context, consumer: &mut Consumer, shared: &Shared, failure: JoinFailure) -> bool {
+    fn join_failed(
+        &mut self,
+        ctx: &mut Context,
+        consumer: &mut Consumer,
+        shared: &Shared,
+        failure: JoinFailure,
+    ) -> bool {
         match failure {
             JoinFailure::MemberIdRequired => true,
             JoinFailure::Again(error) => {
@@ -104,7 +108,13 @@ impl ClassicMember {
 
     /// Commits what was read, if that is done by itself, and gives up what must be given up (`onJoinPrepare`). Gives
     /// whether the join may be sent.
-    fn prepare(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) -> bool {
+    fn prepare(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) -> bool {
         let now = ctx.now.monotonic;
         let ends = *self.prepare_ends.get_or_insert(now + shared.settings.timers.max_poll_interval);
         if !self.commit_before_join(ctx, consumer, shared, ends) {
@@ -140,7 +150,13 @@ impl ClassicMember {
     }
 
     /// Gives whether the commit is done, has failed for good, or is not waited for any longer.
-    fn commit_before_join(&mut self, ctx: &mut Context, consumer: &mut Consumer, shared: &mut Shared, ends: Time) -> bool {
+    fn commit_before_join(
+        &mut self,
+        ctx: &mut Context,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        ends: Time,
+    ) -> bool {
         if !shared.settings.timers.enable_auto_commit {
             return true;
         }
@@ -189,7 +205,8 @@ impl ClassicMember {
         };
         self.joined_topics = Some(consumer.topics());
         let protocol = |assignor: &Assignor| {
-            let subscription = ConsumerSubscription { user_data: self.memory.user_data(*assignor), ..subscription.clone() };
+            let subscription =
+                ConsumerSubscription { user_data: self.memory.user_data(*assignor), ..subscription.clone() };
             let metadata = consumer_protocol::encode_subscription(&subscription);
             JoinGroupProtocol { name: assignor.name().to_owned(), metadata }
         };
@@ -218,7 +235,13 @@ impl ClassicMember {
     // ---- The leader -------------------------------------------------------------------
 
     /// Assigns, once the metadata of all the group's topics is fresh (`onLeaderElected`).
-    pub(super) fn lead(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub(super) fn lead(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         let Join::Leading { assignor, members, skip } = &self.join else { return };
         let topics: BTreeSet<_> =
             members.values().flat_map(|member| member.subscription.topics.iter().cloned()).collect();
@@ -259,7 +282,13 @@ impl ClassicMember {
         }
     }
 
-    pub(super) fn send_sync(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub(super) fn send_sync(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         let Join::Syncing(request) = &self.join else { return };
         let token = consumer.next_token();
         if shared.coordinator.send(ctx, cluster, Asker::Member, token, request.clone()) {

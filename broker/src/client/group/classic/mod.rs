@@ -86,7 +86,11 @@ enum Join {
     /// JoinGroup is to be sent, or was.
     Joining,
     /// This member leads: it waits for metadata of all the group's topics, then it assigns.
-    Leading { assignor: Assignor, members: Members, skip: bool },
+    Leading {
+        assignor: Assignor,
+        members: Members,
+        skip: bool,
+    },
     /// SyncGroup is to be sent.
     Syncing(SyncGroupRequest),
     /// SyncGroup was sent.
@@ -180,11 +184,20 @@ impl ClassicMember {
     }
 
     /// One turn of `ConsumerCoordinator.poll`; gives whether the member has its assignment.
-    pub fn poll(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) -> bool {
+    pub fn poll(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) -> bool {
         self.heartbeat.poll(ctx.now.monotonic);
         self.see_metadata(cluster, consumer);
         if let Some(error) = self.failure.take() {
-            consumer.raise_from_group((error, "the static member was fenced by another one with its instance id".to_owned()));
+            consumer.raise_from_group((
+                error,
+                "the static member was fenced by another one with its instance id".to_owned(),
+            ));
             return false;
         }
         if !shared.ensure_coordinator(ctx, cluster, consumer) {
@@ -245,7 +258,13 @@ impl ClassicMember {
     // ---- Heartbeats -----------------------------------------------------------------
 
     /// What Kafka's heartbeat thread does, whether the application polls or not.
-    pub fn background(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub fn background(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         self.lead(ctx, cluster, consumer, shared);
         self.send_sync(ctx, cluster, consumer, shared);
         if shared.coordinator.take_found() {

@@ -25,7 +25,11 @@ impl ClassicMember {
         let response = match &completion.outcome {
             Outcome::Answered(response) => response,
             Outcome::UnsupportedVersion => {
-                self.failed(ctx, asked, JoinFailure::Fatal(ErrorCode::UnsupportedVersion, "unsupported version".to_owned()));
+                self.failed(
+                    ctx,
+                    asked,
+                    JoinFailure::Fatal(ErrorCode::UnsupportedVersion, "unsupported version".to_owned()),
+                );
                 return;
             }
             Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
@@ -99,7 +103,8 @@ impl ClassicMember {
     fn joined(&mut self, ctx: &mut Context, shared: &Shared, response: &JoinGroupResponse) {
         let consistent = response.protocol_type.as_deref().is_none_or(|known| known == PROTOCOL_TYPE);
         let protocol = response.protocol_name.as_deref().and_then(Assignor::from_name);
-        let Some(assignor) = protocol.filter(|assignor| consistent && shared.settings.assignors.contains(assignor)) else {
+        let Some(assignor) = protocol.filter(|assignor| consistent && shared.settings.assignors.contains(assignor))
+        else {
             let message = format!("the group speaks {:?}, which this member does not", response.protocol_name);
             return self.end_join(Err(JoinFailure::Fatal(ErrorCode::InconsistentGroupProtocol, message)));
         };

@@ -27,7 +27,13 @@ pub(super) struct Sent {
 
 impl ConsumerMember {
     /// Sends a heartbeat if one is due.
-    pub(super) fn heartbeat(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub(super) fn heartbeat(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         let silent = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
         if silent || !shared.ensure_coordinator(ctx, cluster, consumer) {
             return;

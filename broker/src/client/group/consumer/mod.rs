@@ -166,7 +166,13 @@ impl ConsumerMember {
     }
 
     /// What Kafka's background thread does, whether the application polls or not.
-    pub fn background(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub fn background(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         if self.member.is_empty() {
             return;
         }
@@ -177,7 +183,14 @@ impl ConsumerMember {
     // ---- Losing and leaving -----------------------------------------------------------
 
     /// The coordinator has fenced it: everything is lost, and it joins again with the same member id (`transitionToFenced`).
-    fn fence(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared, reason: MembershipLoss) {
+    fn fence(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+        reason: MembershipLoss,
+    ) {
         if matches!(self.state, MemberState::Unsubscribed | MemberState::Leaving) {
             self.state = MemberState::Unsubscribed;
             return;
@@ -206,7 +219,13 @@ impl ConsumerMember {
 
     /// The application polled too late: it leaves, and stays out until the next poll (`transitionToSendingLeaveGroup`,
     /// `transitionToStale`).
-    fn leave_by_poll_timer(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    fn leave_by_poll_timer(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        shared: &mut Shared,
+    ) {
         self.epoch = leaving_epoch(shared);
         self.current = LocalAssignment::none();
         self.state = MemberState::Leaving;

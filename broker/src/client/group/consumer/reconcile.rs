@@ -108,7 +108,13 @@ impl ConsumerMember {
             Some(CommitOutcome::Retriable(_)) if !is_over => {
                 shared.commits.before_rebalance = None;
                 let time = waiting.ends.since(ctx.now.monotonic);
-                shared.commits.begin_later(ctx, CommitCause::Rebalance, consumer.consumed(), time, shared.retry_backoff);
+                shared.commits.begin_later(
+                    ctx,
+                    CommitCause::Rebalance,
+                    consumer.consumed(),
+                    time,
+                    shared.retry_backoff,
+                );
                 shared.moved = true;
                 return;
             }
