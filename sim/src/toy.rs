@@ -4,14 +4,16 @@
 //! one connection, opened at need) and is resolved by the answer; `Send` appends to a log;
 //! `Flush` syncs it; `Close` writes a checkpoint with a temporary file; `Warm` flushes in the
 //! background; `RefreshMetadata` closes its connections; `DescribeQuorum` draws a number.
-//! In its lifecycle lane it beats, every 100 ms.
+//! In its lifecycle lane it beats, every 100 ms. `SendAll` hands over messages that a test has written itself: each
+//! record's value goes to the machine that its topic names.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use trial_broker::api::wire::{encode_request, encode_response};
-use trial_broker::api::{Body, Message};
+use trial_broker::api::{Body, Direction, Message};
 use trial_broker::choice::Purpose;
 use trial_broker::client::{Call, CallResult};
 use trial_broker::context::Context;
@@ -19,7 +21,7 @@ use trial_broker::effects::Output;
 use trial_broker::event::{ExitReason, LifecycleEvent};
 use trial_broker::ids::{ConnectionId, Endpoint, Ticket, TopicPartition};
 use trial_broker::input::{Input, Lane};
-use trial_broker::message::{ApiVersionsRequest, ApiVersionsResponse, ErrorCode, Request, Response};
+use trial_broker::message::{Api, ApiVersionsRequest, ApiVersionsResponse, ErrorCode, Request, Response};
 use trial_broker::storage::{FileHandle, StorageResult};
 use trial_broker::time::Time;
 
@@ -49,13 +51,16 @@ pub struct Toy {
     /// Correlation ids of the requests that were received, in order.
     pub received: Vec<i32>,
     pub drawn: Vec<u64>,
+    /// The bytes of the answers to messages that a test has written itself, in order.
+    pub answers: Vec<Bytes>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Peer {
     connection: ConnectionId,
     is_connected: bool,
-    unsent: VecDeque<Ticket>,
+    /// Calls, with the message that a test has written.
+    unsent: VecDeque<(Ticket, Option<Bytes>)>,
     unanswered: BTreeMap<i32, Ticket>,
 }
 
@@ -85,6 +90,7 @@ impl Toy {
             flushing: VecDeque::new(),
             received: Vec::new(),
             drawn: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -110,8 +116,8 @@ impl Toy {
             Input::Connected { connection } => {
                 for peer in self.peers.values_mut().filter(|peer| peer.connection == connection) {
                     peer.is_connected = true;
-                    while let Some(ticket) = peer.unsent.pop_front() {
-                        send(ctx, peer, &mut self.next_request, ticket);
+                    while let Some((ticket, written)) = peer.unsent.pop_front() {
+                        send(ctx, peer, &mut self.next_request, ticket, written);
                     }
                 }
             }
@@ -124,7 +130,8 @@ impl Toy {
                     .map(|(name, _)| name.clone())
                     .collect();
                 for peer in lost.into_iter().filter_map(|name| self.peers.remove(&name)) {
-                    for ticket in peer.unanswered.into_values().chain(peer.unsent) {
+                    let unsent = peer.unsent.into_iter().map(|(ticket, _)| ticket);
+                    for ticket in peer.unanswered.into_values().chain(unsent) {
                         let result =
                             CallResult::Failed { error: ErrorCode::NetworkException, message: format!("{reason:?}") };
                         ctx.output(Output::Resolve { ticket, result });
@@ -160,6 +167,9 @@ impl Toy {
                 }
             }
             Body::Response(_) => {
+                if message.api != Api::ApiVersions {
+                    self.answers.push(message.to_bytes());
+                }
                 for peer in self.peers.values_mut().filter(|peer| peer.connection == connection) {
                     if let Some(ticket) = peer.unanswered.remove(&message.correlation_id) {
                         ctx.output(Output::Resolve { ticket, result: CallResult::Done });
@@ -169,21 +179,29 @@ impl Toy {
         }
     }
 
+    /// Sends a request to a machine, over one connection that is opened at need.
+    fn send(&mut self, ctx: &mut Context, name: &str, ticket: Ticket, written: Option<Bytes>) {
+        let next_connection = &mut self.next_connection;
+        let peer = self.peers.entry(name.to_owned()).or_insert_with(|| {
+            let connection = ConnectionId(*next_connection);
+            *next_connection += 1;
+            ctx.output(Output::Connect { connection, to: Endpoint::new(name, PORT) });
+            Peer { connection, is_connected: false, unsent: VecDeque::new(), unanswered: BTreeMap::new() }
+        });
+        if peer.is_connected {
+            send(ctx, peer, &mut self.next_request, ticket, written);
+        } else {
+            peer.unsent.push_back((ticket, written));
+        }
+    }
+
     fn call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
         let done = Output::Resolve { ticket, result: CallResult::Done };
         match call {
-            Call::DeleteTopic { name } => {
-                let next_connection = &mut self.next_connection;
-                let peer = self.peers.entry(name.clone()).or_insert_with(|| {
-                    let connection = ConnectionId(*next_connection);
-                    *next_connection += 1;
-                    ctx.output(Output::Connect { connection, to: Endpoint::new(&name, PORT) });
-                    Peer { connection, is_connected: false, unsent: VecDeque::new(), unanswered: BTreeMap::new() }
-                });
-                if peer.is_connected {
-                    send(ctx, peer, &mut self.next_request, ticket);
-                } else {
-                    peer.unsent.push_back(ticket);
+            Call::DeleteTopic { name } => self.send(ctx, &name, ticket, None),
+            Call::SendAll(records) => {
+                for record in records {
+                    self.send(ctx, &record.topic, ticket, record.value);
                 }
             }
             Call::Send(record) => {
@@ -239,14 +257,19 @@ fn checkpoint(ctx: &mut Context) -> StorageResult<()> {
     ctx.storage.sync_directory("data-0")
 }
 
-fn send(ctx: &mut Context, peer: &mut Peer, next_request: &mut i32, ticket: Ticket) {
-    let correlation_id = *next_request;
-    *next_request += 1;
-    let request = Request::ApiVersions(ApiVersionsRequest {
-        client_software_name: "toy".to_owned(),
-        client_software_version: correlation_id.to_string(),
-    });
-    let message = Arc::new(encode_request(&request, 3, correlation_id, Arc::from("toy")));
-    peer.unanswered.insert(correlation_id, ticket);
-    ctx.output(Output::Send { connection: peer.connection, message });
+fn send(ctx: &mut Context, peer: &mut Peer, next_request: &mut i32, ticket: Ticket, written: Option<Bytes>) {
+    let message = match written {
+        Some(bytes) => Message::from_bytes(bytes, Direction::Request).expect("a test writes sound messages"),
+        None => {
+            let correlation_id = *next_request;
+            *next_request += 1;
+            let request = Request::ApiVersions(ApiVersionsRequest {
+                client_software_name: "toy".to_owned(),
+                client_software_version: correlation_id.to_string(),
+            });
+            encode_request(&request, 3, correlation_id, Arc::from("toy"))
+        }
+    };
+    peer.unanswered.insert(message.correlation_id, ticket);
+    ctx.output(Output::Send { connection: peer.connection, message: Arc::new(message) });
 }

@@ -16,6 +16,8 @@ use crate::storage::{MemoryStorage, Storage};
 use crate::time::Now;
 use uuid::Uuid;
 
+mod groups;
+
 pub(super) fn directory(number: u128) -> DirectoryId {
     DirectoryId(Uuid::from_u128(1000 + number))
 }

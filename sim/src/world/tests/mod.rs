@@ -16,6 +16,7 @@ use crate::toy::ToyConfig;
 
 mod damage;
 mod disk;
+mod groups;
 mod kafka;
 mod lanes;
 mod laws;
