@@ -33,7 +33,7 @@ pub struct RequestContext {
     pub version: i16,
     /// Who asks (`client.id`).
     pub client_id: String,
-    /// From where. Simplified: Trial's connections have no addresses; a machine's name stands here.
+    /// From where. Simplified: Trial's connections have no addresses; a slash and the `client.id` stand here.
     pub client_host: String,
 }
 

@@ -81,7 +81,7 @@ impl GroupCoordinator {
 
     /// The broker stops: nobody can be answered any more.
     pub fn stop(&mut self) {
-        self.coordinators = Coordinators::new(self.settings.clone(), Behaviour::default());
+        self.coordinators.clear();
         self.partition_count = None;
         self.gathering.clear();
     }

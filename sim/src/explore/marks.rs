@@ -11,10 +11,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trial_broker::client::Call;
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, LifecycleEvent, LogEvent, PartitionChangeReason, PartitionEvent, RaftEvent,
+    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, PartitionChangeReason, PartitionEvent,
+    RaftEvent,
 };
-use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
-use trial_broker::message::Api;
+use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, TopicPartition};
+use trial_broker::message::{Api, ErrorCode};
 
 use crate::fault::{Fault, MachineId};
 use crate::step::{Fact, Step, StepKind};
@@ -85,6 +86,10 @@ marks! {
     SegmentsCompacted = "segments-compacted", "The cleaner replaced segments of a compacted log.";
     CleaningAborted = "cleaning-aborted", "A pass of the cleaner was given up.";
     LogDirectoryFailed = "log-directory-failed", "A broker gave up a log directory.";
+    CoordinatorMoved = "coordinator-moved", "A broker that coordinated groups gave a partition of them up.";
+    CoordinatorMovedDuringSync = "coordinator-moved-during-sync", "A coordinator was lost while members waited for an assignment.";
+    CoordinatorLoadSeen = "coordinator-load-seen", "A member was told that its coordinator is still loading.";
+    CoordinatorWriteReverted = "coordinator-write-reverted", "A coordinator could not write and took its groups back to what they were.";
     ProcessExited = "process-exited", "A process ended by itself because it could not go on.";
 }
 
@@ -107,6 +112,8 @@ pub(super) struct Observer {
     /// Who has led what at some time.
     have_led: BTreeSet<(TopicPartition, MachineId)>,
     active: Option<MachineId>,
+    /// The groups whose members wait for an assignment, by their coordinator.
+    syncing: BTreeSet<(MachineId, GroupId)>,
 }
 
 impl Observer {
@@ -127,7 +134,8 @@ impl Observer {
                 Event::Raft(event) => raft(event),
                 Event::Controller(event) => self.controller(world, machine, event),
                 Event::Lifecycle(event) => lifecycle(event),
-                Event::Group(_) | Event::Membership(_) => None,
+                Event::Group(event) => self.group(machine, event),
+                Event::Membership(_) => None,
                 Event::Client(event) => client(event),
             };
             if let Some(mark) = mark {
@@ -171,6 +179,39 @@ impl Observer {
     fn stopped(&mut self, machine: MachineId) {
         for leaders in self.leaders.values_mut() {
             leaders.remove(&machine);
+        }
+        self.lost_while_syncing(machine);
+    }
+
+    /// Whoever waited for an assignment here waits in vain.
+    fn lost_while_syncing(&mut self, machine: MachineId) {
+        let before = self.syncing.len();
+        self.syncing.retain(|(coordinator, _)| *coordinator != machine);
+        if self.syncing.len() < before {
+            self.reach(Mark::CoordinatorMovedDuringSync);
+        }
+    }
+
+    fn group(&mut self, machine: MachineId, event: &GroupEvent) -> Option<Mark> {
+        match event {
+            GroupEvent::GroupStateChanged { group, to, .. } => {
+                let entry = (machine, group.clone());
+                if *to == "CompletingRebalance" {
+                    self.syncing.insert(entry);
+                } else {
+                    self.syncing.remove(&entry);
+                }
+                None
+            }
+            GroupEvent::ShardUnloaded { .. } => {
+                self.lost_while_syncing(machine);
+                Some(Mark::CoordinatorMoved)
+            }
+            GroupEvent::GroupRequestRefused { error: ErrorCode::CoordinatorLoadInProgress, .. } => {
+                Some(Mark::CoordinatorLoadSeen)
+            }
+            GroupEvent::GroupRecordsReverted { .. } => Some(Mark::CoordinatorWriteReverted),
+            _ => None,
         }
     }
 
@@ -226,7 +267,7 @@ impl Observer {
             PartitionEvent::HighWatermarkAdvanced { from, to, as_leader: false, .. } if to < from => {
                 Some(Mark::FollowerHighWatermarkFell)
             }
-            PartitionEvent::ProduceCompleted { error, .. } if *error != trial_broker::message::ErrorCode::None => {
+            PartitionEvent::ProduceCompleted { error, .. } if *error != ErrorCode::None => {
                 Some(Mark::ProduceWaitedInVain)
             }
             _ => None,

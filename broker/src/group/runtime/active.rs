@@ -48,6 +48,8 @@ pub(super) struct Active {
     outbox: Vec<(RequestHandle, Response)>,
     /// The log holds something else than this coordinator thinks: it must be loaded anew.
     pub out_of_step: bool,
+    /// It has been given up: what a shard still decides comes to nothing.
+    is_closed: bool,
 }
 
 /// The end of a write, waited for.
@@ -90,6 +92,7 @@ impl Active {
             next_id: 0,
             outbox: Vec::new(),
             out_of_step: false,
+            is_closed: false,
         };
         active.advance(high_watermark);
         active
@@ -130,15 +133,18 @@ impl Active {
                 }
             }
         }
-        let is_waited_for = !waiting.is_empty() || then.is_some();
-        if records.is_empty() && !is_waited_for {
-            return;
+        if self.is_closed {
+            let refused =
+                |reply: WaitingReply| (reply.handle, refusal(&reply.on_failure.0, version, ErrorCode::NotCoordinator));
+            return self.outbox.extend(waiting.into_iter().map(refused));
         }
         let id = self.next_id;
         self.next_id += 1;
-        let deadline = ctx.now.monotonic + around.settings.offsets_commit_timeout;
-        self.waiting.insert(id, Waiting { replies: waiting, then, deadline, version });
-        self.deadlines.insert((deadline, id));
+        if !waiting.is_empty() || then.is_some() {
+            let deadline = ctx.now.monotonic + around.settings.offsets_commit_timeout;
+            self.waiting.insert(id, Waiting { replies: waiting, then, deadline, version });
+            self.deadlines.insert((deadline, id));
+        }
         if records.is_empty() {
             self.wait_for_pending_writes(ctx, around, id);
         } else if let Err(error) = self.append(ctx, around, &records, id) {
@@ -294,6 +300,7 @@ impl Active {
 
     /// This broker coordinates no longer: everybody who waits is told, and what was not written is gone.
     pub fn unload(&mut self, ctx: &mut Context, around: &mut Around) {
+        self.is_closed = true;
         self.deferred.clear();
         if let Some(batch) = self.batch.take() {
             self.shard.revert(&batch.before);

@@ -89,6 +89,12 @@ impl Coordinators {
         Coordinators { settings, behaviour, coordinators: BTreeMap::new(), outbox: Vec::new() }
     }
 
+    /// The broker stops: nobody is told, because nobody can be answered any more.
+    pub fn clear(&mut self) {
+        self.coordinators.clear();
+        self.outbox.clear();
+    }
+
     /// Answers that may leave.
     pub fn take_answers(&mut self) -> Vec<(RequestHandle, Response)> {
         std::mem::take(&mut self.outbox)
@@ -248,10 +254,8 @@ impl Coordinators {
         request: &Request,
     ) -> Result<(), ErrorCode> {
         self.with_active(ctx, log, image, partition, |ctx, active, _| {
-            let response: Option<Response> = active.shard.read(ctx, image, active.committed(), who, request).into();
-            if let Some(response) = response {
-                active.answer(who.handle, response);
-            }
+            let response = active.shard.read(ctx, image, active.committed(), who, request);
+            active.answer(who.handle, response);
         })
     }
 
