@@ -63,6 +63,7 @@ mod people;
 mod queue;
 mod record;
 mod scenario;
+mod session;
 mod shrink;
 mod step;
 mod stream;
@@ -141,6 +142,10 @@ pub mod internal {
     /// See there.
     pub mod scenario {
         pub use crate::scenario::*;
+    }
+    /// See there.
+    pub mod session {
+        pub use crate::session::*;
     }
     /// See there.
     pub mod shrink {

@@ -1,6 +1,12 @@
-//! `trial`: put Kafka on trial from the command line.
+//! `trial`: put Kafka on trial from the command line, and look at it in a window.
 
+mod app;
 mod cli;
+mod keys;
+mod theme;
+mod view;
+mod widget;
+mod window;
 
 use std::process::ExitCode;
 

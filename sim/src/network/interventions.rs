@@ -34,7 +34,7 @@ pub(crate) enum Action {
 }
 
 /// What entries have done to the network that is still in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Interference {
     /// Whether some machines cannot reach others, or some messages cannot pass.
     pub is_cut: bool,

@@ -8,6 +8,7 @@ mod explore;
 mod interrupt;
 mod museum;
 mod output;
+mod play;
 mod replay;
 mod run;
 mod shrink;
@@ -37,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
+  trial play scenarios/lessons/05-below-the-line.toml
   trial museum rep
   trial shrink 0x2a --profile disk
   trial explore --budget 60s
@@ -48,6 +50,8 @@ Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5
 enum Command {
     /// Run a scenario and say what came of it.
     Run(Run),
+    /// Open a run in a window and move along it, forwards and backwards.
+    Play(play::Play),
     /// Run a file or a seed again and compare with what was found.
     Replay(replay::ReplayOf),
     /// Make a failing scenario or seed as small as it can be while it fails in the same way.
@@ -156,6 +160,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Play(arguments) => play::play(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

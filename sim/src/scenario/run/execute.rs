@@ -11,9 +11,10 @@ use super::events::EventLog;
 use super::ledger::Ledger;
 use super::measure::{Counts, Kept, Measure};
 use super::program::Program;
+use super::seen::Moment;
 use super::steps::wanted_events;
 use super::{RunOptions, TraceKind, Watcher};
-use crate::check::Suite;
+use crate::check::{Suite, Violation};
 use crate::fault::MachineId;
 use crate::people::{Crowd, Turn};
 use crate::scenario::report::Verdict;
@@ -95,6 +96,10 @@ pub(super) struct Run<'a> {
     pub(super) current: Option<usize>,
     pub(super) met: usize,
     pub(super) failures: Vec<String>,
+    /// When the start of each step came.
+    pub(super) moments: Vec<Moment>,
+    /// Every broken promise, in order.
+    pub(super) violations: Vec<Violation>,
     /// The first check that found a broken promise.
     pub(super) property: Option<&'static str>,
     /// Goals of recovery that were not asked for, and why.
@@ -149,6 +154,8 @@ impl<'a> Run<'a> {
             current: None,
             met: 0,
             failures: Vec::new(),
+            moments: Vec::new(),
+            violations: Vec::new(),
             property: None,
             excused: Vec::new(),
             recovery: None,

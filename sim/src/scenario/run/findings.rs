@@ -77,6 +77,7 @@ impl Run<'_> {
         );
         self.failures.push(text);
         self.property.get_or_insert(violation.property.name);
+        self.violations.push(violation.clone());
         self.worsen(Verdict::Safety);
         Stop::Violation
     }

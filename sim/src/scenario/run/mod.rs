@@ -22,6 +22,7 @@ mod measure;
 mod panics;
 mod program;
 mod recover;
+mod seen;
 mod steps;
 pub(crate) mod view;
 
@@ -36,6 +37,8 @@ use crate::world::World;
 use execute::Run;
 pub use measure::{Counts, Measure, recorded, run_measured};
 pub(crate) use program::{Program, run_with_program, unwatched};
+pub use seen::Moment;
+pub(crate) use seen::{Aftermath, run_seen};
 
 /// What to print of a run while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,12 +103,11 @@ fn run_here(
     watcher: &mut Watcher,
 ) -> (Report, Counts) {
     let seed = options.seed.or(scenario.file.seed).unwrap_or_default();
-    let run = Run::new(scenario, seed, options, print, watcher).measured(measure);
-    played(run)
+    played(&mut Run::new(scenario, seed, options, print, watcher).measured(measure))
 }
 
 /// Plays a run to its end; a broken assertion is its end, too.
-fn played(mut run: Run) -> (Report, Counts) {
+fn played(run: &mut Run) -> (Report, Counts) {
     let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
     let mut report = run.report();
     if let Err(panic) = outcome {

@@ -53,7 +53,7 @@ pub(crate) fn run_with_program(
             let seed: Seed = options.seed.or(scenario.file.seed).unwrap_or_default();
             let mut run = Run::new(scenario, seed, options, print, watcher).measured(Measure::default());
             run.program = Some(program);
-            played(run)
+            played(&mut run)
         };
         let thread = std::thread::Builder::new().name("trial-world".to_owned());
         let world = thread.spawn_scoped(scope, work).expect("the operating system gives a thread");

@@ -4,6 +4,7 @@ use trial_broker::time::Time;
 
 use super::execute::{LONGEST_WAIT, Monitor, Run, Stop};
 use super::judge::{as_diagnostic, judge};
+use super::seen::Moment;
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::format::Action;
@@ -12,6 +13,7 @@ use crate::scenario::validate::{PlannedStep, Start};
 impl Run<'_> {
     pub(super) fn execute_step(&mut self, step: &PlannedStep) -> Result<(), Stop> {
         let base = self.start_step(step)?;
+        self.moments.push(Moment { number: step.number, steps: self.world.steps(), at: self.world.now() });
         if let (Some(note), Some(_)) = (&step.note, &self.lanes) {
             self.note(base, note.clone());
         }

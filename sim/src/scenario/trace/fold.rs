@@ -22,6 +22,16 @@ const FLOW: &[&str] = &["prod", "fetch", "hw", "ack", "read"];
 /// Events that come again and again while something lasts.
 const REPEATING: &[&str] = &["discon", "retry", "refuse", "prevote", "read!", "beat!", "regist!", "nothing"];
 
+/// Whether an event is one of records that flow as they should.
+pub(super) fn is_flow(event: &str) -> bool {
+    FLOW.contains(&event)
+}
+
+/// Whether an event comes again and again while something lasts.
+pub(super) fn is_repeating(event: &str) -> bool {
+    REPEATING.contains(&event)
+}
+
 /// How many lines of flow are shown at the beginning of a stretch.
 const HEAD: usize = 12;
 

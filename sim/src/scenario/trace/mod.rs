@@ -7,16 +7,20 @@ mod cast;
 mod event_rows;
 mod fault_rows;
 mod fold;
+mod glossary;
 mod group_rows;
 mod json;
 mod lanes;
 mod membership_rows;
 mod picture;
 mod rows;
+mod told;
 #[cfg(test)]
 mod tests;
 
 pub use cast::Cast;
+pub use glossary::{MEANINGS, Meaning, meaning_of};
 pub use json::json_lines;
 pub use lanes::Lanes;
 pub use picture::{Picture, ReplicaPicture};
+pub use told::{Teller, Told, Weight};

@@ -1,0 +1,41 @@
+//! A run that a screen will show: beside its report, who is who in it and when each of its steps came.
+
+use trial_broker::time::Time;
+
+use super::execute::Run;
+use super::{Measure, Report, RunOptions, Scenario, Seed, Watcher, panics, played};
+use crate::check::Violation;
+use crate::scenario::trace::Cast;
+
+/// When the start of one of the scenario's steps came: its time, or what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The step's number in the file, from 1.
+    pub number: usize,
+    /// How many steps the world had taken.
+    pub steps: u64,
+    /// When.
+    pub at: Time,
+}
+
+/// What a run leaves beside its report.
+#[derive(Debug)]
+pub(crate) struct Aftermath {
+    pub(crate) report: Report,
+    pub(crate) cast: Cast,
+    /// Whether time zero was reached.
+    pub(crate) booted: bool,
+    pub(crate) moments: Vec<Moment>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// Runs a scenario on this thread for somebody who keeps its steps: they tell what was sent, too.
+pub(crate) fn run_seen(scenario: &Scenario, options: RunOptions, watcher: &mut Watcher) -> Aftermath {
+    panics::watch();
+    let seed: Seed = options.seed.or(scenario.file.seed).unwrap_or_default();
+    let mut nobody_reads = |_: &str| true;
+    let mut run = Run::new(scenario, seed, options, &mut nobody_reads, watcher).measured(Measure::default());
+    run.world.keep_detail(true);
+    let (report, _) = played(&mut run);
+    Aftermath { report, cast: run.cast, booted: run.booted, moments: run.moments, violations: run.violations }
+}

@@ -1,0 +1,183 @@
+//! What the words of a transcript mean: for each the rule behind it, in a sentence, and where the rule is documented.
+
+/// What a word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// The word in the event column.
+    pub event: &'static str,
+    /// What it says, and why it is so.
+    pub rule: &'static str,
+    /// Where that is documented: an improvement proposal, an issue, a class.
+    pub source: &'static str,
+}
+
+const fn meaning(event: &'static str, rule: &'static str, source: &'static str) -> Meaning {
+    Meaning { event, rule, source }
+}
+
+/// What a word means; none for a word that no transcript has.
+pub fn meaning_of(event: &str) -> Option<&'static Meaning> {
+    MEANINGS.iter().find(|meaning| meaning.event == event)
+}
+
+/// Every word.
+pub const MEANINGS: &[Meaning] = &[
+    // Records.
+    meaning(
+        "prod",
+        "The leader has appended a producer's batch to its page cache: nothing is synced, and nobody can read it before the high watermark has passed it.",
+        "ReplicaManager.appendRecords",
+    ),
+    meaning(
+        "refuse",
+        "A request was refused before anything was written. With acks=all a leader refuses while fewer replicas are in sync than min.insync.replicas.",
+        "Partition.appendRecordsToLeader",
+    ),
+    meaning(
+        "fetch",
+        "A follower has appended what its fetch brought. Its next fetch, from the new end, is what tells the leader so.",
+        "ReplicaFetcherThread",
+    ),
+    meaning(
+        "hw",
+        "The high watermark is the smallest log end offset of the maximal ISR. It moves when a follower's next fetch arrives; followers learn it one answer later.",
+        "Partition.maybeIncrementLeaderHW, KIP-392",
+    ),
+    meaning(
+        "ack",
+        "The producer holds an acknowledgement: with acks=all every in-sync replica has the batch, with acks=1 the leader alone, with acks=0 perhaps nobody.",
+        "DelayedProduce",
+    ),
+    meaning("read", "A consumer's application got records. Only what is below the high watermark can be read.", "Fetcher"),
+    meaning(
+        "dup",
+        "The batch is in the log already: its producer is answered with the offset that it got the first time.",
+        "KIP-98, ProducerStateManager",
+    ),
+    meaning(
+        "gap",
+        "A sequence number is missing before this batch, so it is refused: the producer sends again, the lowest first.",
+        "KIP-98, ProducerAppendInfo",
+    ),
+    meaning("retry", "The error may pass, so the producer sends the batch again after its back-off.", "Sender"),
+    meaning(
+        "fail",
+        "The producer gives the batch up. Its records may or may not be in the log: a timeout does not mean `not written`.",
+        "KIP-91, Sender",
+    ),
+    meaning("read!", "A consumer's fetch was answered with an error.", "FetchCollector"),
+    meaning(
+        "rewind",
+        "The log was cut off below where the consumer stood, so it goes back to where the logs part, without an error.",
+        "KIP-320, SubscriptionState",
+    ),
+    meaning("seek", "A consumer's position changed by other means than reading.", "SubscriptionState"),
+    meaning(
+        "learn",
+        "The error answer itself names the new leader: the client need not refresh its metadata first.",
+        "KIP-951",
+    ),
+    meaning("discon", "A connection was lost; what was unanswered on it is sent again or given up.", "NetworkClient"),
+    // Logs.
+    meaning(
+        "trunc",
+        "A replica cuts off what its leader does not have: the logs must agree before the replica fetches on.",
+        "KIP-101, KIP-279",
+    ),
+    meaning("diverge", "The leader tells a follower where their logs part: the last offset of the largest epoch that both have.", "KIP-595, KIP-320"),
+    meaning("load", "After an unclean stop the log behind the recovery point is read anew, and a torn tail is dropped.", "LogLoader"),
+    meaning("offline", "A log directory failed, and with it every replica in it.", "KIP-112"),
+    meaning("disk", "A disk operation failed.", "LogDirFailureChannel"),
+    // The in-sync set.
+    meaning(
+        "isr?",
+        "The leader proposes another in-sync set. Until the controller has committed it, the high watermark counts the larger of the two sets.",
+        "KIP-497, Partition",
+    ),
+    meaning("isr", "The controller has committed another in-sync set, and the leader has heard of it.", "KIP-497, AlterPartition"),
+    meaning("isr!", "The controller refused the proposal: it was made for another epoch, or names a replica that may not enter.", "KIP-497, KIP-903"),
+    meaning(
+        "lead",
+        "This broker leads from now on, in a new epoch. It goes on with the high watermark that it knew as a follower, which may lag.",
+        "Partition.makeLeader, KAFKA-1211",
+    ),
+    meaning("fetch!", "A follower stopped fetching this partition, until the metadata changes.", "AbstractFetcherThread"),
+    // Controllers.
+    meaning("prevote", "A voter asks whether it would win, without raising the epoch: so it cannot disturb a leader that lives.", "KIP-996"),
+    meaning("stand", "A voter stands for election in a new epoch, and votes for itself.", "KIP-595"),
+    meaning("elect", "A majority of the voters gave their votes: one leader an epoch.", "KIP-595"),
+    meaning("resign", "The leader of the quorum gave up: it was asked to stop, or heard from no majority for too long.", "KIP-595, KIP-996"),
+    meaning("vote", "A voter gives or refuses its vote: one an epoch, and none to a candidate whose log ends before its own.", "KIP-595"),
+    meaning("active", "The leader of the metadata quorum is the active controller: it alone decides.", "KIP-631, QuorumController"),
+    meaning("passive", "This controller decides nothing any more; what it wanted and had not committed is undone.", "QuorumController"),
+    meaning("regist", "A broker process is registered and gets an epoch; it stays fenced until it has caught up with the metadata.", "KIP-631"),
+    meaning("regist!", "A registration was refused, because another session of the broker still lives.", "ClusterControlManager"),
+    meaning(
+        "fence",
+        "The controller has fenced a broker: it leads nothing and is in no in-sync set. Without a heartbeat that takes 9 s after the last one, and up to 1.125 s until the next look.",
+        "KIP-631, BrokerHeartbeatManager",
+    ),
+    meaning("unfence", "The broker has read the metadata up to its own registration: it may lead and be in sync again.", "KIP-631"),
+    meaning("leave", "The broker asked to stop: the controller hands its leaderships over first.", "KIP-631, controlled shutdown"),
+    meaning("decide", "The active controller has committed another state of the partition; brokers hear of it with their next metadata fetch.", "KIP-631, ReplicationControlManager"),
+    meaning("create", "A topic was created.", "ReplicationControlManager"),
+    meaning("delete", "A topic was deleted.", "ReplicationControlManager"),
+    meaning("serve", "The broker has loaded its logs and caught up: it serves clients.", "BrokerServer"),
+    meaning("beat!", "The controller did not accept a heartbeat.", "BrokerLifecycleManager"),
+    // What was done, and what the world did.
+    meaning("start", "A process starts with what its disk still holds; or a log begins at a later offset.", "this world"),
+    meaning("start!", "A process could not start from what its disk holds.", "this world"),
+    meaning("stop", "The process is asked to stop in order, as by SIGTERM.", "this world"),
+    meaning("kill", "The process dies at once. The kernel and its page cache live on, so nothing that was written is lost.", "this world"),
+    meaning("exit", "The process ended by itself.", "this world"),
+    meaning("cut", "The machine loses its power: what was not synced is lost, all of it or some.", "this world"),
+    meaning("replace", "The machine got an empty disk with new directory ids.", "KIP-858"),
+    meaning("pause", "The process stands still, as in a long garbage collection; the kernel goes on.", "this world"),
+    meaning("resume", "The process goes on. It does not know how long it stood still.", "this world"),
+    meaning("undo", "The process died before its disk was done: what the step did never happened for anybody else.", "this world"),
+    meaning("hold", "A message is held, and everything behind it on its connection.", "this world"),
+    meaning("delay", "A message is late, and so is everything behind it on its connection.", "this world"),
+    meaning("drop", "A message is lost: TCP loses no single message, so its connection is reset.", "this world"),
+    meaning("nothing", "An entry of the list had no effect.", "this world"),
+    meaning("skew", "A machine's wall clock is wrong from now on. Timers use the monotonic one.", "this world"),
+    meaning("upgrade", "The process behaves otherwise from its next start on.", "this world"),
+    meaning("part", "Nothing passes between these machines, and neither side is told.", "this world"),
+    meaning("heal", "Partitions and clogs end; what was held back arrives.", "this world"),
+    meaning("clog", "Messages of this kind are held back, with everything behind them on their connections.", "this world"),
+    meaning("unclog", "The clog ends; what was held back arrives.", "this world"),
+    meaning("release", "Held messages go on.", "this world"),
+    meaning("latency", "Messages take another time from now on.", "this world"),
+    meaning("width", "Links carry another number of bytes a second from now on.", "this world"),
+    meaning("slow", "Every sync takes so long from now on.", "this world"),
+    meaning("stall", "No operation of this disk ends before the time has passed.", "this world"),
+    meaning("rot", "A byte of a file decays.", "this world"),
+    meaning("short", "A file ends earlier than it did.", "this world"),
+    meaning("astray", "A write of the drive lands in another file.", "this world"),
+    meaning("sync", "Everything in the page cache is durable.", "this world"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_that_a_row_is_made_with_has_a_meaning() {
+        let sources = [include_str!("event_rows.rs"), include_str!("fault_rows.rs"), include_str!("rows.rs")];
+        let mut words = 0;
+        for call in ["row(\"", "at(\"", "State::Prospective => \"", "State::Leader => \""] {
+            for text in sources.iter().flat_map(|source| source.split(call).skip(1)) {
+                let word = text.split('"').next().expect("a literal ends");
+                assert!(meaning_of(word).is_some(), "`{word}` has no meaning");
+                words += 1;
+            }
+        }
+        assert!(words > 60, "only {words} words were found");
+    }
+
+    #[test]
+    fn no_word_has_two_meanings() {
+        for (index, one) in MEANINGS.iter().enumerate() {
+            assert!(MEANINGS[..index].iter().all(|other| other.event != one.event), "{}", one.event);
+        }
+    }
+}

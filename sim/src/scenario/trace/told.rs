@@ -1,0 +1,86 @@
+//! The transcript's words without its columns: what a screen lists, one line after the other.
+//!
+//! A screen has room for colours and for what is around a line; the words are the same.
+
+use trial_broker::ids::TopicPartition;
+use trial_broker::time::Time;
+
+use super::cast::Cast;
+use super::fold::{is_flow, is_repeating};
+use super::picture::Picture;
+use super::rows::{Change, Memory, rows_of};
+use crate::fault::MachineId;
+use crate::step::{Step, StepKind};
+
+/// How much a line is worth to somebody who looks for what has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Records flow as they should.
+    Flow,
+    /// Said again and again while something lasts.
+    Repeating,
+    /// Something has changed: an election, an in-sync set, a process.
+    News,
+    /// Somebody did it: an entry of the list.
+    Done,
+}
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The step that it tells of.
+    pub step: u64,
+    /// When.
+    pub at: Time,
+    /// The word in the event column: `prod`, `isr`, `kill`.
+    pub event: &'static str,
+    /// What it is about: a partition, a machine.
+    pub what: String,
+    /// Why, and with which numbers.
+    pub cause: String,
+    /// The partition that it is about, if it is about one.
+    pub partition: Option<TopicPartition>,
+    /// Where it happened.
+    pub machines: Vec<MachineId>,
+    /// What it is worth.
+    pub weight: Weight,
+}
+
+/// Tells steps line by line.
+#[derive(Clone, Debug)]
+pub struct Teller {
+    cast: Cast,
+    picture: Picture,
+    memory: Memory,
+}
+
+impl Teller {
+    /// Of a world of which nothing has been told yet.
+    pub fn new(cast: Cast) -> Self {
+        Teller { cast, picture: Picture::default(), memory: Memory::default() }
+    }
+
+    /// The lines of the next step.
+    pub fn tell(&mut self, step: &Step) -> Vec<Told> {
+        let is_entry = matches!(step.kind, StepKind::Entry(_));
+        let mut told = Vec::new();
+        for part in rows_of(&self.cast, &self.picture, &mut self.memory, step) {
+            match part.change {
+                Some(Change::Fact(fact)) => self.picture.fact(fact),
+                Some(Change::Event(machine, event)) => self.picture.event(machine, event),
+                None => {}
+            }
+            let Some(row) = part.row else { continue };
+            let weight = match row.event {
+                event if is_flow(event) => Weight::Flow,
+                event if is_repeating(event) => Weight::Repeating,
+                _ if is_entry => Weight::Done,
+                _ => Weight::News,
+            };
+            let cause = row.cause(&self.cast);
+            let (event, what, partition, machines) = (row.event, row.what, row.partition, row.at);
+            told.push(Told { step: step.index, at: step.at, event, what, cause, partition, machines, weight });
+        }
+        told
+    }
+}

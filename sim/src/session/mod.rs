@@ -1,0 +1,180 @@
+//! A session: a run on a thread of its own, recorded, and then looked at wherever somebody wants to.
+//!
+//! ```text
+//!   screen ── Look(steps) ──▶ thread: nearest copy, stepped again ──▶ Seen(snapshot, detail)
+//!          ◀─ Progress … Recorded(tape) ── thread: the run itself
+//! ```
+//!
+//! This is a screen's only door: commands go in, news come out, and no world is ever shared between two threads. Looking
+//! back resumes no future and changes nothing: the fingerprint of a recorded run is that of the run.
+
+mod film;
+mod metrics;
+mod snapshot;
+mod tally;
+mod tape;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread;
+
+use trial_broker::time::Time;
+
+pub use metrics::Metric;
+pub use snapshot::{
+    BrokerPart, ClientPart, FilePart, IsrPhase, LogBatch, LogPart, MachinePart, ParkedPart, PartitionPart, QuorumPart,
+    ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
+};
+pub use tally::Tally;
+pub use tape::{Fate, Passage, Tape};
+
+use crate::scenario::Scenario;
+use crate::scenario::run::{RunOptions, TraceKind, run_seen};
+use crate::step::Detail;
+use film::Film;
+
+/// After so many steps of a run its thread says how far it is, and hears whether anybody is still there.
+const PROGRESS_EVERY: u64 = 1024;
+
+/// What a session tells.
+#[derive(Debug)]
+pub enum News {
+    /// The run is under way.
+    Progress {
+        /// How many steps it has taken.
+        steps: u64,
+        /// The world's time.
+        at: Time,
+    },
+    /// The run is over, and can be looked at.
+    Recorded(Box<Tape>),
+    /// What was looked at.
+    Seen(Box<Seen>),
+}
+
+/// The world at a place of the recording.
+#[derive(Debug)]
+pub struct Seen {
+    /// What there is.
+    pub snapshot: Snapshot,
+    /// What went into the machine by the last step, and what came out; none where that was no machine's step.
+    pub detail: Option<Arc<Detail>>,
+}
+
+/// The thread of a session has ended although somebody still listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;
+
+/// A question: what does the world look like when so many steps have run?
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    steps: u64,
+    wanted: Wanted,
+}
+
+/// A run on a thread of its own. Dropped, it ends the thread at its next step.
+#[derive(Debug)]
+pub struct Session {
+    looks: Sender<Look>,
+    news: Receiver<News>,
+}
+
+impl Session {
+    /// Starts the run of a scenario. Everything it does is told by [`Session::news`].
+    ///
+    /// # Panics
+    /// If the operating system gives no thread.
+    pub fn open(scenario: Scenario) -> Session {
+        let (looks, asked) = mpsc::channel();
+        let (tell, news) = mpsc::channel();
+        let work = move || {
+            if let Some(recorded) = record(scenario, &tell) {
+                recorded.answer(&asked, &tell);
+            }
+        };
+        thread::Builder::new().name("trial-world".to_owned()).spawn(work).expect("the operating system gives a thread");
+        Session { looks, news }
+    }
+
+    /// Asks for the world as it was when so many steps had run. Of several questions that wait, only the last is answered.
+    pub fn look(&self, steps: u64, wanted: Wanted) {
+        // A thread that has ended has said why.
+        let _ = self.looks.send(Look { steps, wanted });
+    }
+
+    /// What there is to tell, if anything.
+    ///
+    /// # Errors
+    /// The session's thread has ended, so that nothing will ever be told again: a bug of this simulator.
+    pub fn news(&self) -> Result<Option<News>, Lost> {
+        match self.news.try_recv() {
+            Ok(news) => Ok(Some(news)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Lost),
+        }
+    }
+
+    /// Waits for something to be told; none if nothing ever will be.
+    pub fn wait(&self) -> Option<News> {
+        self.news.recv().ok()
+    }
+}
+
+/// A run that is over, on its thread.
+struct Recorded {
+    film: Film,
+    cast: crate::scenario::trace::Cast,
+}
+
+/// Runs a scenario to its end. None if nobody listens any more.
+fn record(scenario: Scenario, tell: &Sender<News>) -> Option<Recorded> {
+    let mut film = Film::default();
+    let mut steps = Vec::new();
+    let mut is_left = false;
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    let aftermath = run_seen(&scenario, options, &mut |world, step| {
+        film.observe(world, step);
+        if let Some(step) = step {
+            let mut step = step.clone();
+            // What it was made of can be had again by stepping it.
+            step.detail = None;
+            steps.push(step);
+        }
+        if world.steps().is_multiple_of(PROGRESS_EVERY) {
+            is_left = tell.send(News::Progress { steps: world.steps(), at: world.now() }).is_err();
+        }
+        if is_left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let cast = aftermath.cast.clone();
+    let tape = Tape::new(scenario, aftermath, steps);
+    tell.send(News::Recorded(Box::new(tape))).ok()?;
+    Some(Recorded { film, cast })
+}
+
+impl Recorded {
+    /// Answers questions until nobody asks any more.
+    fn answer(mut self, asked: &Receiver<Look>, tell: &Sender<News>) {
+        while let Ok(mut look) = asked.recv() {
+            loop {
+                match asked.try_recv() {
+                    Ok(later) => look = later,
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            let seen = self.look(&look);
+            if tell.send(News::Seen(Box::new(seen))).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn look(&mut self, look: &Look) -> Seen {
+        let (world, last) = self.film.at(look.steps);
+        let detail = last.and_then(|step| step.detail.clone());
+        Seen { snapshot: Snapshot::of(world, &self.cast, &look.wanted), detail }
+    }
+}

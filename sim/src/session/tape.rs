@@ -1,0 +1,265 @@
+//! What a screen reads of a run: its steps, its lines, its messages, and what it came to.
+
+use std::collections::BTreeMap;
+
+use trial_broker::ids::CorrelationId;
+use trial_broker::message::Api;
+use trial_broker::time::Time;
+
+use super::metrics::{Counters, Metric};
+use super::snapshot::Snapshot;
+use super::tally::{Tallies, Tally};
+use crate::check::Violation;
+use crate::fault::{Fault, MachineId, MessageId, MessageKind};
+use crate::scenario::run::Moment;
+use crate::scenario::trace::{Cast, Teller, Told};
+use crate::scenario::{Report, Scenario};
+use crate::step::{Fact, InputKind, Step, StepKind};
+
+/// A finished recording, as far as it can be read without a world.
+#[derive(Clone, Debug)]
+pub struct Tape {
+    /// What was run.
+    pub scenario: Scenario,
+    /// Who is who, and when time zero is.
+    pub cast: Cast,
+    /// Whether time zero was reached.
+    pub booted: bool,
+    /// Every step, in order of their numbers, from 0; without details.
+    pub steps: Vec<Step>,
+    /// The lines of all steps, in order.
+    pub lines: Vec<Told>,
+    /// Every message that was sent, in order.
+    pub passages: Vec<Passage>,
+    /// When the start of each of the scenario's steps came.
+    pub moments: Vec<Moment>,
+    /// What the run came to.
+    pub report: Report,
+    /// Every broken promise, in order.
+    pub violations: Vec<Violation>,
+    by_message: BTreeMap<MessageId, usize>,
+    tallies: Tallies,
+    counters: Counters,
+}
+
+/// One message on its way from one machine to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Which.
+    pub message: MessageId,
+    /// Who sent it.
+    pub from: MachineId,
+    /// Whom it is for.
+    pub to: MachineId,
+    /// A request or a response.
+    pub kind: MessageKind,
+    /// Of which API.
+    pub api: Api,
+    /// By which a response finds its request.
+    pub correlation_id: CorrelationId,
+    /// Its size on the wire.
+    pub bytes: u32,
+    /// The step that sent it.
+    pub sent: (u64, Time),
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was on its way when the recording ended, or its connection was gone before it arrived.
+    Open,
+    /// It arrived, with this step.
+    Arrived(u64, Time),
+    /// An intervention took it, with this step.
+    Dropped(u64, Time),
+}
+
+impl Tape {
+    /// Reads a run's steps once, from the first to the last.
+    pub(super) fn new(scenario: Scenario, aftermath: crate::scenario::run::Aftermath, steps: Vec<Step>) -> Tape {
+        let crate::scenario::run::Aftermath { report, cast, booted, moments, violations } = aftermath;
+        let mut teller = Teller::new(cast.clone());
+        let mut lines = Vec::new();
+        let mut post = Post::default();
+        let mut tallies = Tallies::default();
+        let mut counters = Counters::default();
+        for step in &steps {
+            lines.extend(teller.tell(step));
+            post.observe(step);
+            if step.at >= cast.zero() {
+                tallies.observe(step);
+                counters.observe(step);
+            }
+        }
+        let Post { passages, by_message } = post;
+        Tape {
+            scenario,
+            cast,
+            booted,
+            steps,
+            lines,
+            passages,
+            moments,
+            report,
+            violations,
+            by_message,
+            tallies,
+            counters,
+        }
+    }
+
+    /// How many steps had run when time zero came.
+    pub fn zero(&self) -> u64 {
+        if self.booted { self.steps_before(self.cast.zero()) } else { 0 }
+    }
+
+    /// How many steps ran before an instant.
+    pub fn steps_before(&self, at: Time) -> u64 {
+        self.steps.partition_point(|step| step.at < at) as u64
+    }
+
+    /// How many steps had run when an instant was over.
+    pub fn steps_until(&self, at: Time) -> u64 {
+        self.steps.partition_point(|step| step.at <= at) as u64
+    }
+
+    /// How many steps there are.
+    pub fn end(&self) -> u64 {
+        self.steps.len() as u64
+    }
+
+    /// The instant that so many steps have come to.
+    pub fn time_at(&self, steps: u64) -> Time {
+        let before = usize::try_from(steps).ok().and_then(|steps| steps.checked_sub(1));
+        before.and_then(|index| self.steps.get(index)).map_or(Time::ZERO, |step| step.at)
+    }
+
+    /// The lines of the first so many steps.
+    pub fn lines_until(&self, steps: u64) -> &[Told] {
+        &self.lines[..self.lines.partition_point(|line| line.step < steps)]
+    }
+
+    /// The lines that come after so many steps.
+    pub fn lines_after(&self, steps: u64) -> &[Told] {
+        &self.lines[self.lines.partition_point(|line| line.step < steps)..]
+    }
+
+    /// What a client has done between time zero and the end of so many steps.
+    pub fn tally(&self, client: MachineId, steps: u64) -> Tally {
+        self.tallies.at(client, steps)
+    }
+
+    /// The numbers that operators know, at the place of a snapshot.
+    pub fn metrics(&self, snapshot: &Snapshot) -> Vec<Metric> {
+        self.counters.metrics(snapshot)
+    }
+
+    /// A message by its number.
+    pub fn passage(&self, message: MessageId) -> Option<&Passage> {
+        self.by_message.get(&message).map(|index| &self.passages[*index])
+    }
+
+    /// A step in one plain sentence.
+    pub fn sentence(&self, index: u64) -> String {
+        let step = usize::try_from(index).ok().and_then(|index| self.steps.get(index));
+        step.map_or_else(|| "nothing has happened yet".to_owned(), |step| self.words(step))
+    }
+
+    fn words(&self, step: &Step) -> String {
+        let name = |machine: MachineId| self.cast.name(machine);
+        match &step.kind {
+            StepKind::Input { machine, input, pays_until, .. } => {
+                let pays = if pays_until.is_some() { ", and its disk lane has to pay" } else { "" };
+                format!("{}{pays}", self.input_words(name(*machine), *input))
+            }
+            StepKind::Paid { machine, step, .. } => {
+                format!("{}: the disk is done; what step {step} said is published", name(*machine))
+            }
+            StepKind::Arrived { machine, input } => {
+                format!("{}; it has to wait", self.input_words(name(*machine), *input))
+            }
+            StepKind::Network => "a handshake, a close or a reset passes the network".to_owned(),
+            StepKind::Disk { machine } => format!("{}: bytes reach the medium of its disk", name(*machine)),
+            StepKind::Entry(Fault::Call { machine, .. }) => format!("{}: its application calls", name(*machine)),
+            StepKind::Entry(_) => match self.lines_after(step.index).first().filter(|line| line.step == step.index) {
+                Some(line) => format!("an entry of the list: {} {}: {}", line.event, line.what, line.cause),
+                None => "an entry of the list is executed".to_owned(),
+            },
+        }
+    }
+
+    fn input_words(&self, name: &str, input: InputKind) -> String {
+        match input {
+            InputKind::Accepted => format!("{name} accepts a connection"),
+            InputKind::Connected => format!("{name} is connected"),
+            InputKind::Closed(_) => format!("{name} loses a connection"),
+            InputKind::Received(message) => match self.passage(message) {
+                Some(passage) => {
+                    let kind = match passage.kind {
+                        MessageKind::Request => "request",
+                        MessageKind::Response => "response",
+                    };
+                    let from = self.cast.name(passage.from);
+                    format!("{name} takes a {} {kind} from {from}", passage.api.name())
+                }
+                None => format!("{name} takes a message"),
+            },
+            InputKind::Timers => format!("{name}: a timer is due"),
+            InputKind::Internal => format!("{name}: one of its lanes tells another something"),
+            InputKind::Flushed => format!("{name}: a flush in the background is done"),
+            InputKind::Call(_) => format!("{name}: its application calls"),
+            InputKind::Abandon(_) => format!("{name}: its application no longer waits"),
+            InputKind::Stop => format!("{name} is asked to stop"),
+        }
+    }
+}
+
+/// Follows messages from their senders to their receivers.
+#[derive(Default)]
+struct Post {
+    passages: Vec<Passage>,
+    by_message: BTreeMap<MessageId, usize>,
+}
+
+impl Post {
+    fn observe(&mut self, step: &Step) {
+        let arrived = match &step.kind {
+            StepKind::Input { input: InputKind::Received(message), .. }
+            | StepKind::Arrived { input: InputKind::Received(message), .. } => Some(*message),
+            _ => None,
+        };
+        if let Some(message) = arrived {
+            self.close(message, Fate::Arrived(step.index, step.at));
+        }
+        for fact in &step.facts {
+            match fact {
+                Fact::MessageSent { message, from, to, kind, api, correlation_id, bytes, .. } => {
+                    self.by_message.insert(*message, self.passages.len());
+                    self.passages.push(Passage {
+                        message: *message,
+                        from: *from,
+                        to: *to,
+                        kind: *kind,
+                        api: *api,
+                        correlation_id: *correlation_id,
+                        bytes: *bytes,
+                        sent: (step.index, step.at),
+                        fate: Fate::Open,
+                    });
+                }
+                Fact::MessageDropped { message, .. } => self.close(*message, Fate::Dropped(step.index, step.at)),
+                _ => {}
+            }
+        }
+    }
+
+    fn close(&mut self, message: MessageId, fate: Fate) {
+        if let Some(index) = self.by_message.get(&message)
+            && self.passages[*index].fate == Fate::Open
+        {
+            self.passages[*index].fate = fate;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A session shows what the run did, forwards and backwards.
+
+use super::*;
+use crate::scenario::run::run;
+use crate::step::{InputKind, StepKind};
+
+const SMALL: &str = r#"
+format = 1
+id = "small"
+title = "Ten records, a crash and a return"
+seed = 0x5
+[cluster]
+brokers = 3
+controllers = 1
+latency = "10ms"
+[[topic]]
+name = "orders"
+replicas = [[1, 2, 3]]
+[[client]]
+name = "p1"
+producer = { acks = "all" }
+[[client]]
+name = "r1"
+consumer = { assign = ["orders-0"] }
+[[step]]
+at = "1s"
+note = "It begins."
+produce = { client = "p1", topic = "orders", count = 10, every = "1ms" }
+[[step]]
+at = "2s"
+kill = { broker = 3 }
+[[step]]
+at = "15s"
+start = { broker = 3 }
+[[step]]
+at = "30s"
+expect = { client = "p1", acked = 10 }
+"#;
+
+fn scenario() -> Scenario {
+    Scenario::parse("small.toml", SMALL).expect("a valid scenario")
+}
+
+fn recorded(scenario: Scenario) -> (Session, Tape) {
+    let session = Session::open(scenario);
+    loop {
+        match session.wait() {
+            Some(News::Progress { .. }) => {}
+            Some(News::Recorded(tape)) => return (session, *tape),
+            other => panic!("a run ends with its tape, not with {other:?}"),
+        }
+    }
+}
+
+fn seen(session: &Session, steps: u64, wanted: Wanted) -> Seen {
+    session.look(steps, wanted);
+    match session.wait() {
+        Some(News::Seen(seen)) => *seen,
+        other => panic!("a question is answered, not with {other:?}"),
+    }
+}
+
+#[test]
+fn a_recorded_run_is_the_run() {
+    let (_, tape) = recorded(scenario());
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    let report = run(&scenario(), options, &mut |_| true);
+    assert_eq!(tape.report, report);
+    assert_eq!(tape.steps.last().map(|step| step.fingerprint), Some(report.fingerprint));
+    assert_eq!(tape.end(), report.steps);
+    assert_eq!(tape.moments.len(), 4, "one moment a step");
+}
+
+#[test]
+fn every_step_is_shown_as_it_was_whether_one_comes_from_before_or_from_behind() {
+    let (session, tape) = recorded(scenario());
+    let places: Vec<u64> = (0..=20).map(|part| tape.end() * part / 20).collect();
+    let look = |steps| {
+        let seen = seen(&session, steps, Wanted::default());
+        assert_eq!(seen.snapshot.steps, steps);
+        let last = steps.checked_sub(1).map(|index| &tape.steps[index as usize]);
+        let is_input = last.is_some_and(|step| matches!(step.kind, StepKind::Input { .. }));
+        assert_eq!(seen.detail.is_some(), is_input, "what went into the machine by the step that led to {steps}");
+        serde_json::to_string(&seen.snapshot).expect("a snapshot is JSON")
+    };
+    let forwards: Vec<String> = places.iter().map(|steps| look(*steps)).collect();
+    let mut backwards: Vec<String> = places.iter().rev().map(|steps| look(*steps)).collect();
+    backwards.reverse();
+    assert_eq!(forwards, backwards);
+    let one_by_one = |steps: u64| [look(steps), look(steps - 1), look(steps)];
+    let [once, before, again] = one_by_one(tape.zero() + 700);
+    assert_eq!(once, again);
+    assert_ne!(once, before);
+}
+
+#[test]
+fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cache() {
+    let (session, tape) = recorded(scenario());
+    let orders = trial_broker::ids::TopicPartition::new("orders", 0);
+    let wanted = Wanted { logs_of: Some(orders.clone()), files: true };
+    let end = seen(&session, tape.end(), wanted).snapshot;
+    let partition = end.partition(&orders).expect("the topic is there");
+    assert_eq!((partition.leader.0, partition.isr.len(), partition.is_under_replicated), (1, 3, false));
+    let leader = &partition.replicas[0];
+    assert_eq!((leader.log_end_offset, leader.high_watermark), (10, 10));
+    assert_eq!(end.logs.len(), 3);
+    let held: i64 = end.logs[0].batches.iter().map(|batch| batch.last - batch.first + 1).sum();
+    assert_eq!(held, 10);
+    assert!(end.logs[0].batches.iter().all(|batch| !batch.is_durable), "Kafka trusts replication and does not sync");
+    let b1 = end.machines.iter().find(|machine| machine.name == "b1").expect("b1 is there");
+    assert!(b1.dirty_bytes > 0 && b1.files.iter().any(|file| file.path.contains("orders-0")));
+    assert!(end.machines.iter().all(|machine| machine.name != "admin"), "who creates the topics is no part of the story");
+    let client = |name: &str| end.machines.iter().find(|machine| machine.name == name).map(|machine| machine.id);
+    let tally = |name| tape.tally(client(name).expect("a client"), tape.end());
+    assert_eq!((tally("p1").sent, tally("p1").acked, tally("r1").consumed), (10, 10, 10));
+    assert_eq!(tape.tally(client("p1").expect("a client"), tape.zero()), Tally::default());
+}
+
+#[test]
+fn every_message_that_arrived_was_sent_before() {
+    let (_, tape) = recorded(scenario());
+    let received = tape.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Input { input: InputKind::Received(message), .. } => Some((step.index, *message)),
+        _ => None,
+    });
+    let mut count = 0;
+    for (step, message) in received {
+        let passage = tape.passage(message).unwrap_or_else(|| panic!("nobody sent what step {step} received"));
+        let Fate::Arrived(arrived, _) = passage.fate else { panic!("step {step} received what never arrived") };
+        assert!(passage.sent.0 < arrived && arrived <= step, "{passage:?} at step {step}");
+        count += 1;
+    }
+    assert!(count > 100, "{count} messages");
+}
+
+#[test]
+fn the_lines_of_a_tape_are_those_of_a_transcript() {
+    let (_, tape) = recorded(scenario());
+    let events = |wanted: &str| tape.lines_after(tape.zero()).iter().filter(|line| line.event == wanted).count();
+    assert_eq!((events("kill"), events("fence"), events("unfence")), (1, 1, 1));
+    let kill = tape.lines.iter().find(|line| line.event == "kill").expect("somebody killed b3");
+    assert_eq!(kill.weight, crate::scenario::trace::Weight::Done);
+    assert!(tape.sentence(kill.step).contains("kill b3"), "{}", tape.sentence(kill.step));
+}

@@ -1,0 +1,505 @@
+//! The window as a pure fold: a model, messages, and what each message asks of the world outside.
+//!
+//! ```text
+//!   keys, ticks, news of the session ──▶ update(model, message) ──▶ effects: look, quit, suspend
+//!                                              │
+//!                                              ▼
+//!                                        view: draws the model
+//! ```
+//!
+//! Nothing here knows a terminal, a thread or a clock: time passes in messages. And nothing here computes a fact of Kafka: the
+//! model holds a recording and moves along it.
+
+mod place;
+mod prompt;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use trial_broker::ids::TopicPartition;
+use trial_broker::time::Time;
+use trial_sim::internal::MachineId;
+use trial_sim::internal::session::{MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
+
+use crate::theme::Look;
+pub use place::Whereto;
+pub use prompt::Prompt;
+
+/// What the window shows above its lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Screen {
+    /// Machines, partitions, clients.
+    #[default]
+    Cluster,
+    /// One partition's logs side by side.
+    Partition,
+    /// Messages between machines in time.
+    Lanes,
+    /// The metadata quorum.
+    Controller,
+    /// Files and what of them is durable.
+    Disk,
+    /// What must never happen, and whether it did.
+    Checks,
+}
+
+impl Screen {
+    /// All of them, in the order of their digits.
+    pub const ALL: [Screen; 6] =
+        [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Disk, Screen::Checks];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Screen::Cluster => "Cluster",
+            Screen::Partition => "Partition",
+            Screen::Lanes => "Lanes",
+            Screen::Controller => "Controller",
+            Screen::Disk => "Disk",
+            Screen::Checks => "Checks",
+        }
+    }
+}
+
+/// What a key can ask for. Numbers are directions: −1 back, 1 forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Lets time run, or stand.
+    PlayOrPause,
+    /// One step.
+    Step(i8),
+    /// To the next line of the transcript.
+    Line(i8),
+    /// To the next line about what is selected.
+    LineOfSelected(i8),
+    /// To the next line that tells of a change.
+    News(i8),
+    /// A twentieth of the run.
+    Scrub(i8),
+    /// To time zero.
+    ToZero,
+    /// To the last step.
+    ToEnd,
+    /// Slower or faster.
+    Faster(i8),
+    /// Asks where to go.
+    AskPlace,
+    /// Sets or takes away a bookmark.
+    Bookmark,
+    /// To the next bookmark.
+    ToBookmark(i8),
+    /// Another screen.
+    Show(Screen),
+    /// Selects the next machine, partition or property.
+    Select(i8),
+    /// Opens what is selected.
+    Open,
+    /// The pane that explains.
+    Explain,
+    /// The pane of metrics.
+    Metrics,
+    /// The lines alone.
+    Zoom,
+    /// An empty screen.
+    Blank,
+    /// The help.
+    Help,
+    /// Back from whatever is open.
+    Back,
+    /// To the shell for a while.
+    Suspend,
+    /// The end.
+    Quit,
+}
+
+/// What is typed into a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A character, or several that were pasted.
+    Text(String),
+    /// Takes the last one away.
+    Backspace,
+    /// Done.
+    Enter,
+    /// Never mind.
+    Escape,
+}
+
+/// What can happen to the window.
+#[derive(Debug)]
+pub enum Message {
+    /// A key was pressed that does something.
+    Do(Action),
+    /// Something was typed while a prompt is open.
+    Type(Typed),
+    /// Time has passed outside.
+    Tick(Duration),
+    /// The session has something to tell.
+    News(News),
+    /// The session's thread has ended.
+    Lost,
+}
+
+/// What the window wants of the world outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the session for this place.
+    Look {
+        /// How many steps had run.
+        steps: u64,
+        /// What to tell beside what is always told.
+        wanted: Wanted,
+    },
+    /// Give the terminal back for a while.
+    Suspend,
+    /// Give the terminal back.
+    Quit,
+}
+
+/// A word at the bottom of the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// As it should be.
+    Said(String),
+    /// What was asked for cannot be.
+    Refused(String),
+}
+
+/// The pane beside the lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// Nothing but the lines.
+    #[default]
+    None,
+    /// The last event explained.
+    Explain,
+    /// Numbers that operators know.
+    Metrics,
+}
+
+/// Where in the recording the window is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// How many steps have run.
+    pub steps: u64,
+    /// The time, which runs between steps too while it plays.
+    pub at: Time,
+}
+
+/// How fast time runs, slowest first: a hundredth and a tenth of the world's own pace, …
+pub const SPEEDS: [f64; 9] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0];
+
+/// The world's own pace.
+const OWN_PACE: usize = 4;
+
+/// All that the window knows.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// How it looks.
+    pub look: Look,
+    /// The title while there is no recording yet.
+    pub opening: String,
+    /// How far the run is while it is recorded.
+    pub progress: Option<(u64, Time)>,
+    /// The recording.
+    pub tape: Option<Box<Tape>>,
+    /// Steps with a line that tells of a change, in order.
+    pub news: Vec<u64>,
+    /// Where to begin, if that was said.
+    pub begin: Option<Whereto>,
+    /// Where we are.
+    pub place: Place,
+    /// The last answer of the session; the place may be further by now.
+    pub seen: Option<Box<Seen>>,
+    /// Whether time runs.
+    pub is_playing: bool,
+    /// An index of [`SPEEDS`].
+    pub speed: usize,
+    /// What is shown.
+    pub screen: Screen,
+    /// What is shown beside the lines.
+    pub pane: Pane,
+    /// Whether the lines have the window for themselves.
+    pub is_zoomed: bool,
+    /// Whether help covers the rest.
+    pub is_help: bool,
+    /// Whether nothing is shown.
+    pub is_blank: bool,
+    /// Which of the selectable things of the screen is selected.
+    pub selected: usize,
+    /// The partition that screens of one partition show.
+    pub partition: Option<TopicPartition>,
+    /// Which property the screen of checks has selected.
+    pub property: usize,
+    /// The numbers that operators know, as they were when time stood still last.
+    pub metrics_before: Vec<Metric>,
+    /// Bookmarked numbers of steps.
+    pub bookmarks: BTreeSet<u64>,
+    /// What is being asked.
+    pub prompt: Option<Prompt>,
+    /// A word at the bottom.
+    pub status: Option<Status>,
+}
+
+/// Something that can be selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A machine.
+    Machine(MachineId),
+    /// A partition.
+    Partition(TopicPartition),
+}
+
+impl Model {
+    /// A window that waits for its recording.
+    pub fn new(look: Look, opening: String, begin: Option<Whereto>) -> Model {
+        Model { look, opening, begin, speed: OWN_PACE, ..Model::default() }
+    }
+
+    /// The world as it was seen last.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.seen.as_ref().map(|seen| &seen.snapshot)
+    }
+
+    /// Machines of the cluster and clients, as they were seen last.
+    pub fn machines(&self) -> &[MachinePart] {
+        self.snapshot().map_or(&[], |snapshot| &snapshot.machines)
+    }
+
+    /// Partitions as they were seen last.
+    pub fn partitions(&self) -> &[PartitionPart] {
+        self.snapshot().map_or(&[], |snapshot| &snapshot.partitions)
+    }
+
+    /// What can be selected, in the order of the cluster's screen: the nodes, the partitions, the clients.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let machine = |machine: &MachinePart| Subject::Machine(machine.id);
+        let (nodes, clients): (Vec<_>, Vec<_>) = self.machines().iter().partition(|machine| machine.work.is_node());
+        let partitions = self.partitions().iter().map(|partition| Subject::Partition(partition.name.clone()));
+        nodes.into_iter().map(machine).chain(partitions).chain(clients.into_iter().map(machine)).collect()
+    }
+
+    /// What is selected.
+    pub fn subject(&self) -> Option<Subject> {
+        self.subjects().into_iter().nth(self.selected)
+    }
+
+    /// The partition that screens of one partition show: the chosen one, else the first.
+    pub fn shown_partition(&self) -> Option<&PartitionPart> {
+        let chosen = self.partition.as_ref().and_then(|name| self.snapshot()?.partition(name));
+        chosen.or_else(|| self.partitions().first())
+    }
+
+    /// Whether what was seen last is where the window is.
+    pub fn is_current(&self) -> bool {
+        self.snapshot().is_some_and(|snapshot| snapshot.steps == self.place.steps)
+    }
+
+    fn wanted(&self) -> Wanted {
+        let logs_of = match self.screen {
+            Screen::Partition => self.shown_partition().map(|partition| partition.name.clone()),
+            _ => None,
+        };
+        Wanted { logs_of, files: self.screen == Screen::Disk }
+    }
+
+    fn look_here(&self) -> Vec<Effect> {
+        match self.tape {
+            Some(_) => vec![Effect::Look { steps: self.place.steps, wanted: self.wanted() }],
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Takes in what happened, and says what it asks for.
+pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Do(action) => act(model, action),
+        Message::Type(typed) => prompt::typed(model, typed),
+        Message::Tick(passed) => tick(model, passed),
+        Message::News(News::Progress { steps, at }) => {
+            model.progress = Some((steps, at));
+            Vec::new()
+        }
+        Message::News(News::Recorded(tape)) => recorded(model, tape),
+        Message::News(News::Seen(seen)) => {
+            let is_first = model.seen.is_none();
+            model.seen = Some(seen);
+            // Which partition there is, only the first answer tells.
+            if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
+        }
+        Message::Lost => {
+            model.status = Some(Status::Refused("the world's thread has ended: nothing more can be looked at".to_owned()));
+            Vec::new()
+        }
+    }
+}
+
+/// The recording is there: opens it where it was asked for, else at the violation, else at time zero.
+fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
+    use trial_sim::internal::scenario::trace::Weight;
+    model.news = tape.lines.iter().filter(|line| line.weight >= Weight::News).map(|line| line.step + 1).collect();
+    model.news.extend(tape.violations.iter().map(|violation| violation.step + 1));
+    model.news.sort_unstable();
+    model.news.dedup();
+    model.progress = None;
+    let violation = tape.violations.first();
+    if let Some(violation) = violation {
+        model.screen = Screen::Checks;
+        model.property = place::property_index(violation.property.name);
+        let broken = format!("{} is broken here: {}", violation.property.name, violation.message);
+        model.status = Some(Status::Refused(broken));
+    }
+    let steps = match model.begin {
+        Some(whereto) => place::find(&tape, whereto),
+        None => violation.map_or_else(|| tape.zero(), |violation| violation.step + 1),
+    };
+    model.tape = Some(tape);
+    place::go(model, steps)
+}
+
+/// Lets time run.
+fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
+    if !model.is_playing || model.prompt.is_some() {
+        return Vec::new();
+    }
+    let Some(tape) = &model.tape else { return Vec::new() };
+    let micros = passed.as_secs_f64() * SPEEDS[model.speed] * 1e6;
+    let at = Time(model.place.at.0.saturating_add(micros as u64));
+    let steps = tape.steps_until(at);
+    let last = tape.time_at(tape.end());
+    model.place.at = at.min(last);
+    if at >= last {
+        model.is_playing = false;
+        model.status = Some(Status::Said("this is the end of the recording".to_owned()));
+    }
+    if steps == model.place.steps {
+        return Vec::new();
+    }
+    model.place.steps = steps;
+    model.look_here()
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    model.status = None;
+    match action {
+        Action::PlayOrPause => {
+            place::play_or_pause(model);
+            Vec::new()
+        }
+        Action::Step(_)
+        | Action::Line(_)
+        | Action::LineOfSelected(_)
+        | Action::News(_)
+        | Action::Scrub(_)
+        | Action::ToZero
+        | Action::ToEnd
+        | Action::ToBookmark(_) => place::move_on(model, action),
+        Action::Faster(direction) => {
+            let speed = model.speed.saturating_add_signed(isize::from(direction));
+            model.speed = speed.min(SPEEDS.len() - 1);
+            Vec::new()
+        }
+        Action::AskPlace => {
+            model.prompt = Some(Prompt::default());
+            Vec::new()
+        }
+        Action::Bookmark => {
+            if !model.bookmarks.remove(&model.place.steps) {
+                model.bookmarks.insert(model.place.steps);
+            }
+            Vec::new()
+        }
+        Action::Show(screen) => show(model, screen),
+        Action::Select(direction) => select(model, direction),
+        Action::Open => open(model),
+        Action::Explain => toggle_pane(model, Pane::Explain),
+        Action::Metrics => toggle_pane(model, Pane::Metrics),
+        Action::Zoom => {
+            model.is_zoomed = !model.is_zoomed;
+            Vec::new()
+        }
+        Action::Blank => {
+            model.is_blank = !model.is_blank;
+            Vec::new()
+        }
+        Action::Help => {
+            model.is_help = !model.is_help;
+            Vec::new()
+        }
+        Action::Back => {
+            back(model);
+            Vec::new()
+        }
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Quit => vec![Effect::Quit],
+    }
+}
+
+fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
+    model.pane = if model.pane == pane { Pane::None } else { pane };
+    Vec::new()
+}
+
+fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    if screen == Screen::Partition
+        && let Some(Subject::Partition(name)) = model.subject()
+    {
+        model.partition = Some(name);
+    }
+    (model.screen, model.is_help, model.is_blank, model.is_zoomed) = (screen, false, false, false);
+    model.look_here()
+}
+
+/// Closes the topmost of what is open.
+fn back(model: &mut Model) {
+    if model.is_blank {
+        model.is_blank = false;
+    } else if model.is_help {
+        model.is_help = false;
+    } else if model.is_zoomed {
+        model.is_zoomed = false;
+    } else if model.pane != Pane::None {
+        model.pane = Pane::None;
+    } else {
+        model.screen = Screen::Cluster;
+    }
+}
+
+fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
+    let turned = |index: usize, count: usize| match count {
+        0 => 0,
+        count => (index as i64 + i64::from(direction)).rem_euclid(count as i64) as usize,
+    };
+    match model.screen {
+        Screen::Checks => {
+            model.property = turned(model.property, trial_sim::internal::check::PROPERTIES.len());
+            Vec::new()
+        }
+        Screen::Partition => {
+            let shown = model.shown_partition().map(|partition| partition.name.clone());
+            let names: Vec<TopicPartition> =
+                model.partitions().iter().map(|partition| partition.name.clone()).collect();
+            let index = names.iter().position(|name| Some(name) == shown.as_ref()).unwrap_or(0);
+            model.partition = names.get(turned(index, names.len())).cloned();
+            model.look_here()
+        }
+        Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk => {
+            model.selected = turned(model.selected, model.subjects().len());
+            Vec::new()
+        }
+    }
+}
+
+fn open(model: &mut Model) -> Vec<Effect> {
+    match model.screen {
+        Screen::Checks => place::to_violation(model),
+        _ => match model.subject() {
+            Some(Subject::Partition(_)) => show(model, Screen::Partition),
+            Some(Subject::Machine(_)) => show(model, Screen::Disk),
+            None => Vec::new(),
+        },
+    }
+}

@@ -1,0 +1,158 @@
+//! Moving along a recording: by steps, lines, news, times. Every move ends at an exact step, and says what to look at.
+
+use trial_broker::time::Time;
+use trial_sim::internal::check::PROPERTIES;
+use trial_sim::internal::scenario::Span;
+use trial_sim::internal::scenario::trace::Told;
+use trial_sim::internal::session::Tape;
+
+use super::{Action, Effect, Model, Place, Status, Subject};
+
+/// A place as people say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereto {
+    /// So much after time zero; before it if negative.
+    Time(Span),
+    /// Behind this step of the world.
+    Step(u64),
+}
+
+impl Whereto {
+    /// Reads `41.5s`, `-200ms` or `2345`.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Whereto, String> {
+        let text = text.trim();
+        if let Ok(step) = text.replace(['_', ','], "").parse() {
+            return Ok(Whereto::Step(step));
+        }
+        let expected = "expected a time with its unit, such as 41.5s or -200ms, or the number of a step, such as 2345";
+        Span::parse(text).map(Whereto::Time).map_err(|_| format!("{expected}; found `{text}`"))
+    }
+}
+
+/// How many steps have run at a place.
+pub(super) fn find(tape: &Tape, whereto: Whereto) -> u64 {
+    match whereto {
+        Whereto::Step(step) => step.saturating_add(1).min(tape.end()),
+        Whereto::Time(span) => {
+            let micros = (tape.cast.zero().0 as i64).saturating_add(span.micros);
+            u64::try_from(micros).map_or(0, |micros| tape.steps_until(Time(micros)))
+        }
+    }
+}
+
+/// Where a property stands among all.
+pub(super) fn property_index(name: &str) -> usize {
+    PROPERTIES.iter().position(|property| property.name == name).unwrap_or(0)
+}
+
+/// Goes behind so many steps.
+pub(super) fn go(model: &mut Model, steps: u64) -> Vec<Effect> {
+    let Some(tape) = &model.tape else { return Vec::new() };
+    let steps = steps.min(tape.end());
+    model.place = Place { steps, at: tape.time_at(steps) };
+    model.look_here()
+}
+
+/// Lets time run or stand; from the end it runs anew.
+pub(super) fn play_or_pause(model: &mut Model) {
+    let Some(tape) = &model.tape else { return };
+    if !model.is_playing && model.place.steps >= tape.end() {
+        model.status = Some(Status::Said("this is the end of the recording: g goes back to time zero".to_owned()));
+        return;
+    }
+    model.is_playing = !model.is_playing;
+    if let (true, Some(snapshot)) = (model.is_playing, model.snapshot()) {
+        model.metrics_before = tape.metrics(snapshot);
+    }
+}
+
+/// Moves as a key asks.
+pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
+    let Some(tape) = &model.tape else { return Vec::new() };
+    let here = model.place.steps;
+    let subject = model.subject();
+    let target = match action {
+        Action::Step(direction) => here.checked_add_signed(i64::from(direction)).filter(|steps| *steps <= tape.end()),
+        Action::Line(direction) => line(tape, here, direction, |_| true),
+        Action::LineOfSelected(direction) => {
+            line(tape, here, direction, |line| subject.as_ref().is_some_and(|subject| is_about(line, subject)))
+        }
+        Action::News(direction) => beside(&model.news, here, direction),
+        Action::ToBookmark(direction) => {
+            let marks: Vec<u64> = model.bookmarks.iter().copied().collect();
+            beside(&marks, here, direction)
+        }
+        Action::Scrub(direction) => Some(scrubbed(tape, model.place.at, direction)),
+        Action::ToZero => Some(tape.zero()),
+        Action::ToEnd => Some(tape.end()),
+        _ => None,
+    };
+    model.is_playing = false;
+    match target {
+        Some(steps) => go(model, steps),
+        None => {
+            model.status = Some(Status::Said(format!("there is {} in this direction", sought(action))));
+            Vec::new()
+        }
+    }
+}
+
+fn sought(action: Action) -> &'static str {
+    match action {
+        Action::News(_) => "no further news",
+        Action::ToBookmark(_) => "no bookmark: m sets one",
+        Action::LineOfSelected(_) => "no further line about what is selected",
+        Action::Line(_) => "no further line",
+        _ => "no further step",
+    }
+}
+
+/// The nearest of some places before or behind here.
+fn beside(places: &[u64], here: u64, direction: i8) -> Option<u64> {
+    let before = places.partition_point(|place| *place < here);
+    if direction < 0 {
+        return before.checked_sub(1).map(|index| places[index]);
+    }
+    places[before..].iter().copied().find(|place| *place > here)
+}
+
+/// Behind the step of the nearest line before or behind here that is wanted.
+fn line(tape: &Tape, here: u64, direction: i8, is_wanted: impl Fn(&Told) -> bool) -> Option<u64> {
+    if direction < 0 {
+        let before = tape.lines_until(here.saturating_sub(1));
+        return before.iter().rev().find(|line| is_wanted(line)).map(|line| line.step + 1);
+    }
+    tape.lines_after(here).iter().find(|line| is_wanted(line)).map(|line| line.step + 1)
+}
+
+/// Whether a line tells of a machine or a partition.
+fn is_about(line: &Told, subject: &Subject) -> bool {
+    match subject {
+        Subject::Machine(machine) => line.machines.contains(machine),
+        Subject::Partition(partition) => line.partition.as_ref() == Some(partition),
+    }
+}
+
+/// A twentieth of the time from time zero to the end.
+fn scrubbed(tape: &Tape, at: Time, direction: i8) -> u64 {
+    let (zero, end) = (tape.cast.zero(), tape.time_at(tape.end()));
+    let part = end.0.saturating_sub(zero.0) / 20;
+    let to = if direction < 0 { at.0.saturating_sub(part).max(zero.0) } else { at.0.saturating_add(part).min(end.0) };
+    tape.steps_until(Time(to))
+}
+
+/// Jumps to where the selected property was broken.
+pub(super) fn to_violation(model: &mut Model) -> Vec<Effect> {
+    let name = PROPERTIES.get(model.property).map_or("", |property| property.name);
+    let violations = model.tape.iter().flat_map(|tape| &tape.violations);
+    match violations.into_iter().find(|violation| violation.property.name == name).map(|violation| violation.step) {
+        Some(step) => go(model, step + 1),
+        None => {
+            model.status = Some(Status::Said(format!("{name} was not broken in this run")));
+            Vec::new()
+        }
+    }
+}

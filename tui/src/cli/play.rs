@@ -1,0 +1,83 @@
+//! `trial play`: a run in a window, forwards and backwards.
+
+use std::env;
+use std::io::{IsTerminal, stdin, stdout};
+
+use clap::Args;
+use trial_sim::internal::scenario::Seed;
+
+use super::output::complain;
+use super::subject::Subject;
+use super::WRONG_USE;
+use crate::app::Whereto;
+use crate::theme::{Alphabet, ColorWhen, Look, Theme, chosen};
+use crate::window::{Closed, Opening, open};
+
+/// How a window looks.
+#[derive(Debug, Args)]
+pub struct Looks {
+    /// The colours.
+    #[arg(long, value_enum)]
+    theme: Option<Theme>,
+    /// When colours are used: `auto` heeds NO_COLOR and TERM=dumb.
+    #[arg(long, value_enum, default_value_t = ColorWhen::Auto)]
+    color: ColorWhen,
+    /// Only signs that every font has.
+    #[arg(long)]
+    ascii: bool,
+}
+
+/// What `trial play` is asked.
+#[derive(Debug, Args)]
+pub struct Play {
+    #[command(flatten)]
+    subject: Subject,
+    /// The seed, instead of the file's: 5 or 0x5.
+    #[arg(long, value_parser = Seed::parse)]
+    seed: Option<Seed>,
+    /// Where to begin: a time after time zero such as 41.5s, or a step's number. Unless said: at the violation, or at
+    /// time zero.
+    #[arg(long, value_name = "STEP|TIME", value_parser = Whereto::parse, allow_hyphen_values = true)]
+    at: Option<Whereto>,
+    #[command(flatten)]
+    looks: Looks,
+    /// Panics after the first frame: for a test of what happens to the terminal then.
+    #[arg(long, hide = true)]
+    crash: bool,
+}
+
+/// Opens the window. Returns the exit code.
+pub fn play(arguments: &Play) -> u8 {
+    let Some(mut scenario) = arguments.subject.scenario() else { return WRONG_USE };
+    if let Some(seed) = arguments.seed {
+        if !arguments.subject.is_file() {
+            complain("error: --seed is for files, and this is a seed already");
+            return WRONG_USE;
+        }
+        scenario.file.seed = Some(seed);
+    }
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        complain("error: a window needs a terminal, and this is none");
+        complain("hint: `trial run FILE` tells the run of a file as text, `trial replay SEED` what became of a seed");
+        return WRONG_USE;
+    }
+    let opening = Opening { look: arguments.looks.look(), begin: arguments.at, crashes: arguments.crash };
+    match open(scenario, opening) {
+        Ok(Closed::Quit) => 0,
+        // What a shell says of a process that a signal has ended.
+        Ok(Closed::By(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        Err(error) => {
+            complain(&format!("error: the terminal does not answer: {error}"));
+            WRONG_USE
+        }
+    }
+}
+
+impl Looks {
+    fn look(&self) -> Look {
+        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let theme = chosen(self.theme, self.color, no_color, is_dumb);
+        Look { theme, alphabet: if self.ascii { Alphabet::Ascii } else { Alphabet::Unicode } }
+    }
+}

@@ -1,0 +1,279 @@
+//! The one table of keys: what they do, and in which words footer and help say so.
+//!
+//! Nothing else knows a key. Presentation clickers send PgUp, PgDn, `.` and `b`: they step, pause and blank.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::app::{Action, Screen};
+
+/// A key, with its modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key { code, modifiers: KeyModifiers::NONE }
+}
+
+const fn letter(letter: char) -> Key {
+    key(KeyCode::Char(letter))
+}
+
+const fn shift(code: KeyCode) -> Key {
+    Key { code, modifiers: KeyModifiers::SHIFT }
+}
+
+const fn control(letter: char) -> Key {
+    Key { code: KeyCode::Char(letter), modifiers: KeyModifiers::CONTROL }
+}
+
+/// One line of the table.
+pub struct Binding {
+    /// Under which heading help shows it.
+    pub group: &'static str,
+    /// The keys, as people call them.
+    pub shown: &'static str,
+    /// What they do, in a few words.
+    pub does: &'static str,
+    /// The word in the footer; none if it is only in the help.
+    pub footer: Option<&'static str>,
+    /// The keys that do it, and what exactly each does.
+    pub keys: &'static [(Key, Action)],
+}
+
+/// Every key of the window.
+pub const BINDINGS: &[Binding] = &[
+    Binding {
+        group: "Time",
+        shown: "Space .",
+        does: "play, pause",
+        footer: Some("play"),
+        keys: &[(letter(' '), Action::PlayOrPause), (letter('.'), Action::PlayOrPause)],
+    },
+    Binding {
+        group: "Time",
+        shown: "← →  h l",
+        does: "one step back, forward",
+        footer: Some("step"),
+        keys: &[
+            (key(KeyCode::Left), Action::Step(-1)),
+            (key(KeyCode::Right), Action::Step(1)),
+            (letter('h'), Action::Step(-1)),
+            (letter('l'), Action::Step(1)),
+        ],
+    },
+    Binding {
+        group: "Time",
+        shown: "↑ ↓  k j  PgUp PgDn",
+        does: "to the line before, after",
+        footer: Some("line"),
+        keys: &[
+            (key(KeyCode::Up), Action::Line(-1)),
+            (key(KeyCode::Down), Action::Line(1)),
+            (letter('k'), Action::Line(-1)),
+            (letter('j'), Action::Line(1)),
+            (key(KeyCode::PageUp), Action::Line(-1)),
+            (key(KeyCode::PageDown), Action::Line(1)),
+        ],
+    },
+    Binding {
+        group: "Time",
+        shown: "Shift+← Shift+→  H L",
+        does: "to the line before, after, of what is selected",
+        footer: None,
+        keys: &[
+            (shift(KeyCode::Left), Action::LineOfSelected(-1)),
+            (shift(KeyCode::Right), Action::LineOfSelected(1)),
+            (letter('H'), Action::LineOfSelected(-1)),
+            (letter('L'), Action::LineOfSelected(1)),
+        ],
+    },
+    Binding {
+        group: "Time",
+        shown: "[ ]",
+        does: "to the news before, after: elections, in-sync sets, faults, violations",
+        footer: Some("news"),
+        keys: &[(letter('['), Action::News(-1)), (letter(']'), Action::News(1))],
+    },
+    Binding {
+        group: "Time",
+        shown: "{ }",
+        does: "a twentieth of the run back, forward",
+        footer: None,
+        keys: &[(letter('{'), Action::Scrub(-1)), (letter('}'), Action::Scrub(1))],
+    },
+    Binding {
+        group: "Time",
+        shown: "g G",
+        does: "to time zero, to the end",
+        footer: None,
+        keys: &[
+            (letter('g'), Action::ToZero),
+            (key(KeyCode::Home), Action::ToZero),
+            (letter('G'), Action::ToEnd),
+            (key(KeyCode::End), Action::ToEnd),
+        ],
+    },
+    Binding {
+        group: "Time",
+        shown: "- +",
+        does: "slower, faster",
+        footer: Some("speed"),
+        keys: &[
+            (letter('-'), Action::Faster(-1)),
+            (letter('+'), Action::Faster(1)),
+            (letter('='), Action::Faster(1)),
+        ],
+    },
+    Binding {
+        group: "Time",
+        shown: "t",
+        does: "go to a time or a step",
+        footer: Some("go to"),
+        keys: &[(letter('t'), Action::AskPlace)],
+    },
+    Binding {
+        group: "Time",
+        shown: "m",
+        does: "set or take away a bookmark",
+        footer: None,
+        keys: &[(letter('m'), Action::Bookmark)],
+    },
+    Binding {
+        group: "Time",
+        shown: "( )",
+        does: "to the bookmark before, after",
+        footer: None,
+        keys: &[(letter('('), Action::ToBookmark(-1)), (letter(')'), Action::ToBookmark(1))],
+    },
+    Binding {
+        group: "Screens",
+        shown: "1 2 3 4 5 6",
+        does: "cluster, partition, lanes, controller, disk, checks",
+        footer: Some("screens"),
+        keys: &[
+            (letter('1'), Action::Show(Screen::Cluster)),
+            (letter('2'), Action::Show(Screen::Partition)),
+            (letter('3'), Action::Show(Screen::Lanes)),
+            (letter('4'), Action::Show(Screen::Controller)),
+            (letter('5'), Action::Show(Screen::Disk)),
+            (letter('6'), Action::Show(Screen::Checks)),
+        ],
+    },
+    Binding {
+        group: "Screens",
+        shown: "Tab Shift+Tab",
+        does: "select the next, the one before",
+        footer: Some("select"),
+        keys: &[
+            (key(KeyCode::Tab), Action::Select(1)),
+            (key(KeyCode::BackTab), Action::Select(-1)),
+            (shift(KeyCode::BackTab), Action::Select(-1)),
+        ],
+    },
+    Binding {
+        group: "Screens",
+        shown: "Enter",
+        does: "open what is selected; on checks, jump to the violation",
+        footer: None,
+        keys: &[(key(KeyCode::Enter), Action::Open)],
+    },
+    Binding {
+        group: "Screens",
+        shown: "x",
+        does: "explain the last event, or not",
+        footer: Some("explain"),
+        keys: &[(letter('x'), Action::Explain)],
+    },
+    Binding {
+        group: "Screens",
+        shown: "M",
+        does: "metrics as operators know them, or not",
+        footer: None,
+        keys: &[(letter('M'), Action::Metrics)],
+    },
+    Binding {
+        group: "Screens",
+        shown: "e",
+        does: "the lines alone, as large as the window; and back",
+        footer: None,
+        keys: &[(letter('e'), Action::Zoom)],
+    },
+    Binding {
+        group: "Window",
+        shown: "b",
+        does: "blank the screen, and back",
+        footer: None,
+        keys: &[(letter('b'), Action::Blank)],
+    },
+    Binding {
+        group: "Window",
+        shown: "?",
+        does: "this help, or not",
+        footer: Some("help"),
+        keys: &[(letter('?'), Action::Help), (key(KeyCode::F(1)), Action::Help)],
+    },
+    Binding {
+        group: "Window",
+        shown: "Esc",
+        does: "back",
+        footer: None,
+        keys: &[(key(KeyCode::Esc), Action::Back)],
+    },
+    Binding {
+        group: "Window",
+        shown: "Ctrl+Z",
+        does: "back to the shell for a while; `fg` returns",
+        footer: None,
+        keys: &[(control('z'), Action::Suspend)],
+    },
+    Binding {
+        group: "Window",
+        shown: "q Ctrl+C",
+        does: "quit",
+        footer: Some("quit"),
+        keys: &[(letter('q'), Action::Quit), (control('c'), Action::Quit)],
+    },
+];
+
+/// What a key does while nothing is being typed.
+pub fn action(event: KeyEvent) -> Option<Action> {
+    let pressed = Key::of(event);
+    BINDINGS.iter().flat_map(|binding| binding.keys).find(|(key, _)| *key == pressed).map(|(_, action)| *action)
+}
+
+impl Key {
+    fn of(event: KeyEvent) -> Key {
+        let mut modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::SHIFT);
+        // A capital letter or a sign says by itself that shift was held.
+        if matches!(event.code, KeyCode::Char(_)) {
+            modifiers -= KeyModifiers::SHIFT;
+        }
+        Key { code: event.code, modifiers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_does_two_things() {
+        let mut seen: Vec<Key> = Vec::new();
+        for (key, action) in BINDINGS.iter().flat_map(|binding| binding.keys) {
+            assert!(!seen.contains(key), "{key:?} does {action:?} and something else");
+            seen.push(*key);
+        }
+    }
+
+    #[test]
+    fn a_capital_is_the_same_key_whether_or_not_the_terminal_tells_of_shift() {
+        for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
+            assert_eq!(action(KeyEvent::new(KeyCode::Char('G'), modifiers)), Some(Action::ToEnd));
+        }
+        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Quit));
+        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE)), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! What must never happen: each property with whether it held, and the events that prove that it did not.
+
+use ratatui::text::Line;
+use trial_sim::internal::check::{PROPERTIES, Violation};
+use trial_sim::internal::session::Tape;
+
+use crate::app::Model;
+use crate::theme::{Glyph, Role};
+use crate::widget::table::{Cell, Table, cell, column, styled};
+use crate::widget::{grouped, heading, line, seconds, word, wrapped};
+
+/// The properties, and below them the selected one in words.
+pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
+    let Some(tape) = &model.tape else { return Vec::new() };
+    let mut lines = vec![heading(model.look, "WHAT MUST NEVER HAPPEN", width)];
+    let story = story(model, tape, width);
+    let table = Table {
+        columns: vec![column("", 0), column("property", 0), column("in this run", 0)],
+        rows: PROPERTIES.iter().map(|property| row(model, tape, property.name)).collect(),
+        selected: Some(model.property),
+    };
+    let rows = table.lines(model.look, width);
+    let room = usize::from(most).saturating_sub(lines.len() + story.len() + 1).max(3);
+    lines.extend(scrolled(rows, model.property + 1, room));
+    lines.push(heading(model.look, "THE SELECTED ONE", width));
+    lines.extend(story);
+    lines
+}
+
+/// As many rows as there is room for, the selected one among them.
+fn scrolled(rows: Vec<Line<'static>>, selected: usize, room: usize) -> Vec<Line<'static>> {
+    let first = (selected + 1).saturating_sub(room).min(rows.len().saturating_sub(room));
+    rows.into_iter().skip(first).take(room).collect()
+}
+
+fn violation<'a>(tape: &'a Tape, name: &str) -> Option<&'a Violation> {
+    tape.violations.iter().find(|violation| violation.property.name == name)
+}
+
+fn row(model: &Model, tape: &Tape, name: &str) -> Vec<Cell> {
+    let look = model.look;
+    match violation(tape, name) {
+        Some(violation) => vec![
+            styled(Role::Bad, look.sign(Glyph::No).to_string()),
+            styled(Role::Bad, name),
+            styled(
+                Role::Bad,
+                format!("broken at {}, step {}", seconds(tape.cast.micros(violation.at)), grouped(violation.step)),
+            ),
+        ],
+        None => vec![styled(Role::Good, look.sign(Glyph::Yes).to_string()), cell(name), styled(Role::Good, "held")],
+    }
+}
+
+fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Line<'static>> {
+    let look = model.look;
+    let Some(property) = PROPERTIES.get(model.property) else { return Vec::new() };
+    let mut lines: Vec<Line> = wrapped(&format!("{} ({})", property.rule, property.source), width)
+        .into_iter()
+        .map(|text| line(look, Role::Plain, text))
+        .collect();
+    if let Some(violation) = violation(tape, property.name) {
+        lines.extend(wrapped(&violation.message, width).into_iter().map(|text| line(look, Role::Bad, text)));
+        let proof = violation.evidence.iter().map(|event| event.on(tape.cast.name(event.machine)));
+        lines.extend(proof.map(|text| line(look, Role::Plain, format!("  {text}"))));
+        lines.push(Line::from(vec![word(look, Role::Key, "Enter"), word(look, Role::Plain, " jumps there")]));
+    }
+    lines
+}

@@ -1,0 +1,227 @@
+//! The cluster: a row a machine, a row a partition, a row a client.
+
+use ratatui::text::Line;
+use trial_broker::ids::NodeId;
+use trial_sim::internal::fault::MachineId;
+use trial_sim::internal::machine::ProcessState;
+use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
+
+use super::words;
+use crate::app::{Model, Subject};
+use crate::theme::{Glyph, Role};
+use crate::widget::table::{Cell, Table, cell, column, styled};
+use crate::widget::{bytes, heading, word};
+
+/// The three tables; where there is no room for them, the machines in one line and the tables without headings.
+pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
+    let tables = [nodes(model), partitions(model), clients(model)].map(|table| table.lines(model.look, width));
+    let [nodes, partitions, clients] = tables;
+    let full = nodes.len() + partitions.len() + clients.len() + 3;
+    if full <= usize::from(most) {
+        let mut lines = vec![heading(model.look, "MACHINES", width)];
+        lines.extend(nodes);
+        lines.push(heading(model.look, "PARTITIONS", width));
+        lines.extend(partitions);
+        lines.push(heading(model.look, "CLIENTS", width));
+        lines.extend(clients);
+        return lines;
+    }
+    let mut lines = vec![in_one_line(model)];
+    lines.extend(partitions);
+    lines.extend(clients);
+    lines
+}
+
+/// Where the cursor is, if it is in one of these.
+fn cursor(model: &Model, subjects: &[Subject]) -> Option<usize> {
+    let selected = model.subject()?;
+    subjects.iter().position(|subject| *subject == selected)
+}
+
+/// `★ c1  ● b1  ✗ b2`: every node with its sign.
+fn in_one_line(model: &Model) -> Line<'static> {
+    let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
+    let mut spans = Vec::new();
+    for machine in nodes {
+        let state = words::process(model.look, machine.state);
+        let is_active = machine.quorum.as_ref().is_some_and(|quorum| quorum.active_epoch.is_some());
+        let is_fenced = machine.broker.as_ref().is_some_and(|broker| broker.is_fenced);
+        let sign = if is_active { model.look.sign(Glyph::Leader) } else { state.text.chars().next().unwrap_or(' ') };
+        let role = if is_active { Role::Leader } else { state.role };
+        let fenced = if is_fenced { " fenced" } else { "" };
+        spans.push(word(model.look, role, format!("{sign} {}{fenced}", machine.name)));
+        spans.push(word(model.look, Role::Plain, "  "));
+    }
+    Line::from(spans)
+}
+
+fn nodes(model: &Model) -> Table {
+    let machines: Vec<&MachinePart> = model.machines().iter().filter(|machine| machine.work.is_node()).collect();
+    let subjects: Vec<Subject> = machines.iter().map(|machine| Subject::Machine(machine.id)).collect();
+    Table {
+        columns: vec![
+            column("name", 0),
+            column("process", 0),
+            column("quorum", 1),
+            column("broker", 1),
+            column("not on disk", 3),
+            column("wall clock", 4),
+            column("waits", 2),
+        ],
+        rows: machines.into_iter().map(|machine| node_row(model, machine)).collect(),
+        selected: cursor(model, &subjects),
+    }
+}
+
+fn node_row(model: &Model, machine: &MachinePart) -> Vec<Cell> {
+    let dirty = match machine.dirty_bytes {
+        0 => cell("all durable"),
+        dirty => styled(Role::Warning, bytes(dirty)),
+    };
+    let clock = match machine.wall_offset_micros {
+        0 => cell("right"),
+        micros => styled(Role::Warning, format!("{:+} ms", micros / 1000)),
+    };
+    let waits = match (machine.paying.as_slice(), machine.waiting) {
+        ([], 0) => cell("-"),
+        ([], waiting) => cell(format!("{waiting} inputs")),
+        (_, waiting) => styled(Role::Warning, format!("for its disk, {waiting} inputs behind")),
+    };
+    vec![
+        cell(machine.name.clone()),
+        words::process(model.look, machine.state),
+        words::quorum(model.look, machine.quorum.as_ref()),
+        words::broker(machine.broker.as_ref()),
+        dirty,
+        clock,
+        waits,
+    ]
+}
+
+fn partitions(model: &Model) -> Table {
+    let brokers: Vec<(NodeId, MachineId)> =
+        model.tape.as_ref().map_or_else(Vec::new, |tape| tape.cast.brokers().to_vec());
+    let mut columns = vec![
+        column("partition", 0),
+        column("leader", 0),
+        column("epoch", 3),
+        column("in sync", 1),
+        column("out of sync", 5),
+        column("eligible", 6),
+    ];
+    let name = |node: NodeId| words::node(model, node);
+    columns.extend(brokers.iter().map(|(node, _)| column(&format!("{} end/high", name(*node)), 2)));
+    columns.push(column("marks", 1));
+    let subjects: Vec<Subject> =
+        model.partitions().iter().map(|partition| Subject::Partition(partition.name.clone())).collect();
+    Table {
+        columns,
+        rows: model.partitions().iter().map(|partition| partition_row(model, &brokers, partition)).collect(),
+        selected: cursor(model, &subjects),
+    }
+}
+
+fn partition_row(model: &Model, brokers: &[(NodeId, MachineId)], partition: &PartitionPart) -> Vec<Cell> {
+    let leader = match partition.leader.is_some() {
+        true => styled(Role::Leader, format!("{} {}", model.look.sign(Glyph::Leader), words::node(model, partition.leader))),
+        false => styled(Role::Bad, format!("{} none", model.look.sign(Glyph::No))),
+    };
+    let out = &partition.out_of_sync;
+    let mut cells = vec![
+        cell(partition.name.to_string()),
+        leader,
+        cell(partition.leader_epoch.0.to_string()),
+        styled(if out.is_empty() { Role::Good } else { Role::Plain }, words::nodes(model, &partition.isr)),
+        styled(if out.is_empty() { Role::Plain } else { Role::Warning }, words::nodes(model, out)),
+        cell(words::nodes(model, &partition.elr)),
+    ];
+    for (node, _) in brokers {
+        let replica = partition.replicas.iter().find(|replica| replica.node == *node);
+        cells.push(replica.map_or_else(|| cell(""), |replica| positions(replica, partition)));
+    }
+    cells.push(marks(partition));
+    cells
+}
+
+/// `13/10`: the end of a replica's log, and its high watermark.
+fn positions(replica: &ReplicaPart, partition: &PartitionPart) -> Cell {
+    if !matches!(replica.process, ProcessState::Running | ProcessState::Paused) || replica.role.is_none() {
+        return cell("-");
+    }
+    let is_leader = matches!(replica.role, Some(ReplicaRole::Leader { .. }));
+    let believes = if is_leader && replica.node != partition.leader { " leads too" } else { "" };
+    let text = format!("{}/{}{believes}", replica.log_end_offset, replica.high_watermark);
+    let role = match (is_leader, replica.node == partition.leader) {
+        (true, true) => Role::Leader,
+        (true, false) => Role::Bad,
+        (false, _) => Role::Plain,
+    };
+    styled(role, text)
+}
+
+fn marks(partition: &PartitionPart) -> Cell {
+    match (partition.leader.is_some(), partition.is_under_min_isr, partition.is_under_replicated) {
+        (false, ..) => styled(Role::Bad, "offline"),
+        (true, true, _) => styled(Role::Bad, format!("under min ISR ({})", partition.min_isr)),
+        (true, false, true) => styled(Role::Warning, "under-replicated"),
+        (true, false, false) => styled(Role::Good, "healthy"),
+    }
+}
+
+fn clients(model: &Model) -> Table {
+    let machines: Vec<&MachinePart> = model.machines().iter().filter(|machine| !machine.work.is_node()).collect();
+    let subjects: Vec<Subject> = machines.iter().map(|machine| Subject::Machine(machine.id)).collect();
+    Table {
+        columns: vec![
+            column("client", 0),
+            column("is a", 2),
+            column("process", 3),
+            column("has done", 0),
+            column("now", 1),
+            column("last error", 1),
+        ],
+        rows: machines.into_iter().map(|machine| client_row(model, machine)).collect(),
+        selected: cursor(model, &subjects),
+    }
+}
+
+fn client_row(model: &Model, machine: &MachinePart) -> Vec<Cell> {
+    use trial_sim::internal::session::Work;
+    let steps = model.snapshot().map_or(0, |snapshot| snapshot.steps);
+    let tally = model.tape.as_ref().map(|tape| tape.tally(machine.id, steps)).unwrap_or_default();
+    let done = match machine.work {
+        Work::Consumer => cell(format!("{} read", tally.consumed)),
+        _ if tally.failed > 0 => {
+            styled(Role::Warning, format!("{} sent, {} acked, {} failed", tally.sent, tally.acked, tally.failed))
+        }
+        Work::Producer => cell(format!("{} sent, {} acked", tally.sent, tally.acked)),
+        _ => cell("-"),
+    };
+    let error = match tally.last_error {
+        Some(error) => styled(Role::Warning, error.name()),
+        None => cell("-"),
+    };
+    vec![
+        cell(machine.name.clone()),
+        cell(words::work(machine.work)),
+        words::process(model.look, machine.state),
+        done,
+        cell(client_now(machine)),
+        error,
+    ]
+}
+
+/// What a client waits for, or where it stands.
+fn client_now(machine: &MachinePart) -> String {
+    let Some(client) = &machine.client else { return "-".to_owned() };
+    let mut words = Vec::new();
+    if !client.batches.is_empty() {
+        let records: i32 = client.batches.iter().map(|batch| batch.records).sum();
+        words.push(format!("{records} records wait"));
+    }
+    for position in &client.positions {
+        let offset = position.offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string());
+        words.push(format!("{} at {offset}", position.partition));
+    }
+    if words.is_empty() { "idle".to_owned() } else { words.join(", ") }
+}

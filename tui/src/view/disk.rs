@@ -1,0 +1,88 @@
+//! Disks: files, what of them is only in the page cache, and what the last power cut took.
+
+use ratatui::text::Line;
+use trial_sim::internal::MachineId;
+use trial_sim::internal::session::{FilePart, MachinePart, Tape};
+use trial_sim::internal::step::Fact;
+
+use super::words;
+use crate::app::{Model, Subject};
+use crate::theme::Role;
+use crate::widget::table::{Cell, Table, cell, column, styled};
+use crate::widget::{bytes, heading, line, seconds};
+
+/// The disk of the selected machine, or of all nodes one after the other.
+pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+    let selected = match model.subject() {
+        Some(Subject::Machine(machine)) => Some(machine),
+        _ => None,
+    };
+    let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
+    let shown = nodes.filter(|machine| selected.is_none_or(|id| id == machine.id));
+    let mut lines = Vec::new();
+    for machine in shown {
+        let process = words::process(model.look, machine.state).text;
+        let title = format!("{}: {process}, {} not on the medium", machine.name, bytes(machine.dirty_bytes));
+        lines.push(heading(model.look, &title, width));
+        lines.extend(files(machine).lines(model.look, width));
+        lines.extend(model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id)).into_iter().flatten());
+    }
+    if lines.is_empty() {
+        lines.push(line(model.look, Role::Plain, "a client has no disk: Tab selects another machine"));
+    }
+    lines
+}
+
+fn files(machine: &MachinePart) -> Table {
+    // Empty files say nothing to anybody.
+    let files = machine.files.iter().filter(|file| file.length > 0 || file.dirty_pages > 0);
+    Table {
+        columns: vec![
+            column("file", 0),
+            column("length", 0),
+            column("on the medium", 1),
+            column("a power cut", 0),
+        ],
+        rows: files.map(row).collect(),
+        selected: None,
+    }
+}
+
+fn row(file: &FilePart) -> Vec<Cell> {
+    let after = match (file.name_is_durable, file.dirty_pages) {
+        (false, _) => styled(Role::Bad, "may take the whole file: its name is not durable"),
+        (true, 0) => styled(Role::Good, "takes nothing"),
+        (true, pages) => styled(Role::Warning, format!("may take {pages} dirty pages")),
+    };
+    vec![cell(file.path.clone()), cell(bytes(file.length)), cell(bytes(file.durable_length)), after]
+}
+
+/// What the last power cut so far took from a machine.
+fn loss(model: &Model, tape: &Tape, machine: MachineId) -> Option<Vec<Line<'static>>> {
+    let steps = &tape.steps[..(model.place.steps as usize).min(tape.steps.len())];
+    let (at, report) = steps.iter().rev().find_map(|step| {
+        let cut = step.facts.iter().find_map(|fact| match fact {
+            Fact::PowerCut { machine: cut, report } if *cut == machine => Some(report),
+            _ => None,
+        });
+        Some((step.at, cut?))
+    })?;
+    let when = seconds(tape.cast.micros(at));
+    let mut lines = vec![line(
+        model.look,
+        Role::Done,
+        format!("the power cut at {when} found {} that were not durable:", bytes(report.dirty_bytes)),
+    )];
+    for file in &report.files {
+        let text = match file.gone {
+            true => format!("  {} is gone, with {}", file.path, bytes(file.length_before)),
+            false => format!("  {}: {} before, {} after", file.path, bytes(file.length_before), bytes(file.length_after)),
+        };
+        lines.push(line(model.look, Role::Bad, text));
+    }
+    lines.extend(report.undone.iter().map(|undone| line(model.look, Role::Bad, format!("  not: {undone}"))));
+    if report.is_empty() {
+        lines.push(line(model.look, Role::Good, "  nothing was lost"));
+    }
+    Some(lines)
+}

@@ -1,0 +1,60 @@
+//! The last event explained: what was said, the rule behind it, its source, and the raw fields.
+
+use ratatui::text::Line;
+use serde_json::Value;
+
+use crate::app::Model;
+use crate::theme::Role;
+use crate::widget::{heading, line, wrapped};
+use trial_sim::internal::scenario::trace::meaning_of;
+
+/// The last line of the transcript, and the events of the last step.
+pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+    let look = model.look;
+    let mut lines = vec![heading(look, "EXPLAINED", width)];
+    let Some(tape) = &model.tape else { return lines };
+    let paragraph = |role: Role, text: &str| -> Vec<Line<'static>> {
+        wrapped(text, width).into_iter().map(|text| line(look, role, text)).collect()
+    };
+    let told = tape.lines_until(model.place.steps);
+    if let Some(last) = told.last() {
+        lines.extend(paragraph(Role::Heading, &format!("{} {}: {}", last.event, last.what, last.cause)));
+        if let Some(meaning) = meaning_of(last.event) {
+            lines.extend(paragraph(Role::Plain, meaning.rule));
+            lines.extend(paragraph(Role::Leader, meaning.source));
+        }
+    }
+    let Some(index) = model.place.steps.checked_sub(1) else { return lines };
+    lines.push(heading(look, "THE LAST STEP", width));
+    lines.extend(paragraph(Role::Plain, &tape.sentence(index)));
+    let step = tape.steps.get(index as usize);
+    for event in step.iter().flat_map(|step| &step.events) {
+        let value = serde_json::to_value(event).unwrap_or(Value::Null);
+        lines.extend(paragraph(Role::Plain, &fields(&value)));
+    }
+    if let Some(detail) = model.seen.as_ref().filter(|_| model.is_current()).and_then(|seen| seen.detail.as_ref()) {
+        for (choice, answer) in &detail.choices {
+            lines.extend(paragraph(Role::Plain, &format!("drew {:?}: {answer}", choice.purpose)));
+        }
+        for output in &detail.outputs {
+            let text = format!("{output:?}");
+            let short: String = text.chars().take(160).collect();
+            lines.extend(paragraph(Role::Plain, &format!("asks for {short}")));
+        }
+    }
+    lines
+}
+
+/// `isr-changed partition=orders-0 to=[1,3]`: an event's fields on one line.
+fn fields(event: &Value) -> String {
+    let Value::Object(fields) = event else { return event.to_string() };
+    let name = fields.get("event").and_then(Value::as_str).unwrap_or("event");
+    let others = fields.iter().filter(|(key, _)| !matches!(key.as_str(), "event" | "part"));
+    let words: Vec<String> = others
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            value => format!("{key}={value}"),
+        })
+        .collect();
+    format!("{name} {}", words.join(" "))
+}

@@ -1,0 +1,148 @@
+//! What surrounds every screen: title, screens, slider, status and keys.
+
+use ratatui::text::{Line, Span};
+use trial_broker::time::Time;
+use trial_sim::internal::scenario::Verdict;
+use trial_sim::internal::scenario::trace::Weight;
+use trial_sim::internal::session::Tape;
+
+use crate::app::{Model, SPEEDS, Screen, Status};
+use crate::keys::BINDINGS;
+use crate::theme::{Glyph, Role};
+use crate::widget::slider::{Mark, slider as slider_line};
+use crate::widget::{grouped, line, seconds, word};
+
+/// What runs, and what time it is.
+pub fn title(model: &Model, width: u16) -> Line<'static> {
+    let look = model.look;
+    let Some(tape) = &model.tape else { return line(look, Role::Title, format!("trial  {}", model.opening)) };
+    let time = seconds(tape.cast.micros(model.place.at));
+    let (glyph, pace) = if model.is_playing { (Glyph::Play, "plays") } else { (Glyph::Still, "paused") };
+    let speed = SPEEDS[model.speed];
+    let right = format!("{} {pace} {speed}×  {time:>14}", look.sign(glyph));
+    let title = tape.scenario.file.title.as_str();
+    let left = format!("{title}   seed {}", tape.report.seed);
+    let room = usize::from(width).saturating_sub(right.chars().count() + 2);
+    let left: String = left.chars().take(room).collect();
+    let gap = usize::from(width).saturating_sub(left.chars().count() + right.chars().count());
+    let role = if model.is_playing { Role::Good } else { Role::Title };
+    Line::from(vec![
+        word(look, Role::Title, left),
+        word(look, Role::Plain, " ".repeat(gap)),
+        word(look, role, right),
+    ])
+}
+
+/// The screens by their digits, and what the run came to.
+pub fn screens(model: &Model, width: u16) -> Line<'static> {
+    let look = model.look;
+    let mut spans: Vec<Span> = Vec::new();
+    let is_narrow = width < 72;
+    for (number, screen) in (1..).zip(Screen::ALL) {
+        let is_here = screen == model.screen;
+        let text = match (is_narrow, is_here) {
+            (true, false) => format!(" {number} "),
+            _ => format!(" {number} {} ", screen.name()),
+        };
+        spans.push(word(look, if is_here { Role::Selected } else { Role::Plain }, text));
+    }
+    if let Some(tape) = &model.tape {
+        let (role, glyph) = match tape.report.verdict {
+            Verdict::Pass => (Role::Good, Glyph::Yes),
+            _ => (Role::Bad, Glyph::No),
+        };
+        let text = format!("  ends in: {} {}", look.sign(glyph), tape.report.verdict);
+        spans.push(word(look, role, text));
+    }
+    Line::from(spans)
+}
+
+/// The slider from time zero to the end; from power on while we are before time zero.
+pub fn slider(model: &Model, width: u16) -> Line<'static> {
+    let Some(tape) = &model.tape else { return Line::default() };
+    let first = if model.place.at < tape.cast.zero() { Time::ZERO } else { tape.cast.zero() };
+    let last = tape.time_at(tape.end());
+    let length = last.0.saturating_sub(first.0).max(1) as f64;
+    let part = |at: Time| at.0.saturating_sub(first.0) as f64 / length;
+    let lines = tape.lines.iter().filter(|line| line.at >= first);
+    let of = |weight: Weight, glyph: Glyph, role: Role| {
+        let lines = lines.clone().filter(move |line| line.weight == weight);
+        lines.map(move |line| Mark { at: part(line.at), glyph, role })
+    };
+    let mut marks: Vec<Mark> = of(Weight::News, Glyph::News, Role::Plain).collect();
+    marks.extend(of(Weight::Done, Glyph::Fault, Role::Done));
+    let bookmarks = model.bookmarks.iter().map(|steps| tape.time_at(*steps));
+    marks.extend(bookmarks.map(|at| Mark { at: part(at), glyph: Glyph::Bookmark, role: Role::Leader }));
+    let violations = tape.violations.iter().map(|violation| violation.at);
+    marks.extend(violations.map(|at| Mark { at: part(at), glyph: Glyph::No, role: Role::Bad }));
+    slider_line(model.look, part(model.place.at), &marks, width)
+}
+
+/// The answer to the last key, or else what the last step was.
+pub fn status(model: &Model) -> Line<'static> {
+    let look = model.look;
+    if let Some(prompt) = &model.prompt {
+        return Line::from(vec![
+            word(look, Role::Key, "go to (41.5s, or a step's number): "),
+            word(look, Role::Plain, prompt.text.clone()),
+            word(look, Role::Selected, " "),
+        ]);
+    }
+    match (&model.status, &model.tape) {
+        (Some(Status::Said(text)), _) => line(look, Role::Plain, text.clone()),
+        (Some(Status::Refused(text)), _) => line(look, Role::Bad, text.clone()),
+        (None, Some(tape)) => line(look, Role::Plain, step_words(model, tape)),
+        (None, None) => Line::default(),
+    }
+}
+
+fn step_words(model: &Model, tape: &Tape) -> String {
+    let waits = if model.is_current() { "" } else { " …" };
+    match model.place.steps.checked_sub(1) {
+        Some(step) => format!("step {} of {}: {}{waits}", grouped(step), grouped(tape.end()), tape.sentence(step)),
+        None => format!("before the first of {} steps", grouped(tape.end())),
+    }
+}
+
+/// The keys, from the one table: as many as there is room for, help and quit always.
+pub fn footer(model: &Model, width: u16) -> Line<'static> {
+    let look = model.look;
+    let mut left = usize::from(width);
+    let mut spans = Vec::new();
+    let named = BINDINGS.iter().filter_map(|binding| Some((binding.shown, binding.footer?)));
+    let (last, first): (Vec<_>, Vec<_>) = named.partition(|(_, does)| matches!(*does, "help" | "quit"));
+    // The first of several ways to press it.
+    let short = |shown: &str, does: &str| {
+        let keys: Vec<&str> = shown.split("  ").next().unwrap_or(shown).split(' ').collect();
+        match does {
+            "screens" => format!("{}-{}", keys[0], keys[keys.len() - 1]),
+            "step" | "line" | "news" | "speed" => keys.concat(),
+            _ => keys[0].to_owned(),
+        }
+    };
+    let length = |shown: &str, does: &str| short(shown, does).chars().count() + does.len() + 3;
+    left = left.saturating_sub(last.iter().map(|(shown, does)| length(shown, does)).sum());
+    for (shown, does) in first.into_iter().chain(last.iter().copied()) {
+        let is_last = last.contains(&(shown, does));
+        if !is_last {
+            if length(shown, does) > left {
+                continue;
+            }
+            left -= length(shown, does);
+        }
+        spans.push(word(look, Role::Key, short(shown, does)));
+        spans.push(word(look, Role::Plain, format!(" {does}  ")));
+    }
+    Line::from(spans)
+}
+
+/// What is shown while the run is recorded.
+pub fn opening(model: &Model) -> Vec<Line<'static>> {
+    let text = match model.progress {
+        Some((steps, at)) => {
+            format!("recording: {} steps, {} since power on", grouped(steps), seconds(at.0 as i64))
+        }
+        None => "recording …".to_owned(),
+    };
+    vec![Line::default(), line(model.look, Role::Plain, text)]
+}

@@ -1,0 +1,37 @@
+//! Numbers as operators know them, with what they were when time stood still last.
+
+use ratatui::text::Line;
+use trial_sim::internal::session::Metric;
+
+use crate::app::Model;
+use crate::theme::Role;
+use crate::widget::table::{Cell, Table, cell, column, styled};
+use crate::widget::{heading, line};
+
+/// A row a number.
+pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+    let mut lines = vec![heading(model.look, "METRICS", width)];
+    let (Some(tape), Some(snapshot)) = (&model.tape, model.snapshot()) else { return lines };
+    let now = tape.metrics(snapshot);
+    let table = Table {
+        columns: vec![column("name", 0), column("now", 0), column("since the last pause", 1)],
+        rows: now.iter().map(|metric| row(model, metric)).collect(),
+        selected: None,
+    };
+    lines.extend(table.lines(model.look, width));
+    lines.push(line(model.look, Role::Plain, "counts are since time zero; Kafka shows them as rates"));
+    lines
+}
+
+fn row(model: &Model, metric: &Metric) -> Vec<Cell> {
+    let is_healthy = metric.healthy.is_none_or(|healthy| healthy == metric.value);
+    let role = if is_healthy { Role::Plain } else { Role::Bad };
+    let before = model.metrics_before.iter().find(|before| before.name == metric.name);
+    let change = match before {
+        Some(before) if before.value != metric.value => {
+            styled(Role::Warning, format!("was {}, now {}", before.value, metric.value))
+        }
+        _ => cell(""),
+    };
+    vec![styled(role, metric.name), styled(role, metric.value.to_string()), change]
+}

@@ -1,0 +1,133 @@
+//! What the window looks like: pure functions from the model to lines, put into the areas of a frame.
+//!
+//! ```text
+//!   title: what runs, its seed, whether time runs, the time
+//!   screens by their digits
+//!   the screen ………………………………………………
+//!   the lines of the transcript up to now │ a pane that explains, or metrics
+//!   slider · what the last step was · keys
+//! ```
+
+mod checks;
+mod cluster;
+mod controller;
+mod disk;
+mod events;
+mod explain;
+mod frame;
+mod help;
+mod lanes;
+mod metrics;
+mod partition;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Paragraph};
+
+use crate::app::{Model, Pane, Screen};
+use crate::theme::Role;
+use crate::widget::line;
+
+/// The smallest window in which there is something to see: columns and rows.
+const SMALLEST: (u16, u16) = (40, 10);
+
+/// From this width on a pane stands beside the lines instead of in their place.
+const ROOM_FOR_TWO: u16 = 100;
+
+/// Draws the window.
+pub fn draw(frame: &mut Frame, model: &Model) {
+    let area = frame.area();
+    frame.render_widget(Block::new().style(model.look.style(Role::Plain)), area);
+    if model.is_blank {
+        return;
+    }
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        put(frame, area, too_small(model, area));
+        return;
+    }
+    let [title, screens, body, slider, status, footer] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    put(frame, title, vec![frame::title(model, title.width)]);
+    put(frame, screens, vec![frame::screens(model, screens.width)]);
+    put(frame, slider, vec![frame::slider(model, slider.width)]);
+    put(frame, status, vec![frame::status(model)]);
+    put(frame, footer, vec![frame::footer(model, footer.width)]);
+    if model.is_help {
+        put(frame, body, help::lines(model.look, body.height, body.width));
+    } else if model.tape.is_none() {
+        put(frame, body, frame::opening(model));
+    } else {
+        draw_body(frame, body, model);
+    }
+}
+
+/// The screen above, the lines and a pane below.
+fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
+    if model.is_zoomed {
+        put(frame, area, events::lines(model, area.width, area.height));
+        return;
+    }
+    let screen = screen_lines(model, area.width, area.height);
+    let wanted = u16::try_from(screen.len()).unwrap_or(u16::MAX);
+    let [above, below] =
+        Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
+    put(frame, above, screen);
+    match model.pane {
+        Pane::None => put(frame, below, events::lines(model, below.width, below.height)),
+        pane if below.width < ROOM_FOR_TWO => put(frame, below, pane_lines(model, pane, below.width)),
+        pane => {
+            let [left, right] =
+                Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
+            put(frame, left, events::lines(model, left.width, left.height));
+            put(frame, right, pane_lines(model, pane, right.width));
+        }
+    }
+}
+
+/// The most rows that a screen gets: some are left for the lines.
+fn most(model: &Model, height: u16) -> u16 {
+    match model.screen {
+        Screen::Lanes => height.saturating_sub(height / 5),
+        _ => height.saturating_sub((height / 4).max(2)),
+    }
+}
+
+fn screen_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
+    match model.screen {
+        Screen::Cluster => cluster::lines(model, width, most(model, height)),
+        Screen::Partition => partition::lines(model, width),
+        Screen::Lanes => lanes::lines(model, width, most(model, height)),
+        Screen::Controller => controller::lines(model, width),
+        Screen::Disk => disk::lines(model, width),
+        Screen::Checks => checks::lines(model, width, most(model, height)),
+    }
+}
+
+fn pane_lines(model: &Model, pane: Pane, width: u16) -> Vec<Line<'static>> {
+    match pane {
+        Pane::None => Vec::new(),
+        Pane::Explain => explain::lines(model, width),
+        Pane::Metrics => metrics::lines(model, width),
+    }
+}
+
+fn too_small(model: &Model, area: Rect) -> Vec<Line<'static>> {
+    let (width, height) = SMALLEST;
+    let text = format!("This window is {}×{}; trial needs {width}×{height}.", area.width, area.height);
+    crate::widget::wrapped(&text, area.width).into_iter().map(|text| line(model.look, Role::Plain, text)).collect()
+}
+
+fn put(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>) {
+    frame.render_widget(Paragraph::new(lines), area);
+}

@@ -1,0 +1,131 @@
+//! The window itself: a terminal that is lent and given back, keys that come in, frames that go out.
+//!
+//! The only place that knows terminal, clock and thread at once. It decides nothing: what happens is said to
+//! [`crate::app::update`], and what that asks for is done.
+
+mod signals;
+mod terminal;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use trial_sim::internal::scenario::Scenario;
+use trial_sim::internal::session::{Lost, Session};
+
+use crate::app::{Effect, Message, Model, Typed, Whereto, update};
+use crate::keys;
+use crate::theme::Look;
+use crate::view;
+use signals::{Signal, Signals};
+use terminal::Screen;
+
+/// How long a frame is shown at least: sixty of them in a second.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// What a window is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// How it looks.
+    pub look: Look,
+    /// Where in the recording it begins, if that is said.
+    pub begin: Option<Whereto>,
+    /// Whether it panics after its first frame: a test of what happens to the terminal then.
+    pub crashes: bool,
+}
+
+/// Why a window closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Somebody wanted to quit.
+    Quit,
+    /// A signal ended it: its number.
+    By(i32),
+}
+
+/// Opens a window on a scenario's run, until somebody closes it.
+///
+/// # Errors
+/// What the terminal answers.
+pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
+    let title = scenario.file.title.clone();
+    let signals = Signals::watch()?;
+    let session = Session::open(scenario);
+    let mut screen = Screen::take()?;
+    let mut model = Model::new(opening.look, title, opening.begin);
+    let mut before = Instant::now();
+    loop {
+        screen.draw(|frame| view::draw(frame, &model))?;
+        assert!(!opening.crashes, "this window was asked to crash");
+        let mut messages = news(&session);
+        messages.extend(keys_within(FRAME, &model)?);
+        let now = Instant::now();
+        messages.push(Message::Tick(now - before));
+        before = now;
+        for message in messages {
+            for effect in update(&mut model, message) {
+                match effect {
+                    Effect::Look { steps, wanted } => session.look(steps, wanted),
+                    Effect::Suspend => screen.suspend()?,
+                    Effect::Quit => return Ok(Closed::Quit),
+                }
+            }
+        }
+        match signals.heard() {
+            Some(Signal::End(number)) => return Ok(Closed::By(number)),
+            Some(Signal::Suspend) => screen.suspend()?,
+            None => {}
+        }
+    }
+}
+
+/// Everything that the session has to tell.
+fn news(session: &Session) -> Vec<Message> {
+    let mut messages = Vec::new();
+    loop {
+        match session.news() {
+            Ok(Some(news)) => messages.push(Message::News(news)),
+            Ok(None) => return messages,
+            Err(Lost) => {
+                messages.push(Message::Lost);
+                return messages;
+            }
+        }
+    }
+}
+
+/// The keys that come within a while, as messages. A window of another size is drawn anew by itself.
+fn keys_within(while_: Duration, model: &Model) -> io::Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut patience = while_;
+    while event::poll(patience)? {
+        patience = Duration::ZERO;
+        match event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                let message = if model.prompt.is_some() { typed(key) } else { keys::action(key).map(Message::Do) };
+                let opens_prompt = matches!(message, Some(Message::Do(crate::app::Action::AskPlace)));
+                messages.extend(message);
+                if opens_prompt {
+                    // What follows is typed into it.
+                    break;
+                }
+            }
+            Event::Paste(text) if model.prompt.is_some() => messages.push(Message::Type(Typed::Text(text))),
+            _ => {}
+        }
+    }
+    Ok(messages)
+}
+
+/// What a key means while a prompt is open.
+fn typed(key: KeyEvent) -> Option<Message> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    Some(Message::Type(match key.code {
+        KeyCode::Char('c') if is_control => Typed::Escape,
+        KeyCode::Char(letter) if !is_control => Typed::Text(letter.to_string()),
+        KeyCode::Backspace => Typed::Backspace,
+        KeyCode::Enter => Typed::Enter,
+        KeyCode::Esc => Typed::Escape,
+        _ => return None,
+    }))
+}

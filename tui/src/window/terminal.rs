@@ -1,0 +1,86 @@
+//! The terminal, lent and given back: on every way out it is as it was.
+//!
+//! The end, a signal, a panic: each goes through [`give_back`]. A panic of a world's thread is a finding of the run and not
+//! the end of the window, so only a panic of the thread that draws gives the terminal back before it is told.
+
+use std::io::{self, Stdout, stdout};
+use std::panic;
+use std::thread;
+
+use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::execute;
+use crossterm::style::force_color_output;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+use signal_hook::consts::SIGTSTP;
+
+
+/// A terminal that is ours until this is dropped.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// What the terminal answers.
+    pub fn take() -> io::Result<Screen> {
+        give_back_in_a_panic();
+        // A theme decides about colours; what the environment says has been heard by then.
+        force_color_output(true);
+        lend()?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
+        Ok(Screen { terminal })
+    }
+
+    /// Draws a frame.
+    ///
+    /// # Errors
+    /// What the terminal answers.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        self.terminal.draw(draw).map(|_| ())
+    }
+
+    /// Gives the terminal back and stops this process, as a shell expects; takes it again when the process goes on.
+    ///
+    /// # Errors
+    /// What the terminal answers.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+        lend()?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn lend() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+}
+
+/// Makes the terminal what it was. It has no use for errors: there is nobody left who could do more.
+fn give_back() {
+    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
+}
+
+/// A panic of this thread gives the terminal back first, and is told then.
+fn give_back_in_a_panic() {
+    let drawing = thread::current().id();
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() == drawing {
+            give_back();
+        }
+        usual(info);
+    }));
+}
