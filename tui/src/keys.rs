@@ -238,6 +238,13 @@ pub const BINDINGS: &[Binding] = &[
     },
 ];
 
+/// The keys of a binding in signs that a font without arrows has.
+pub fn in_ascii(shown: &str) -> String {
+    [("←", "Left"), ("→", "Right"), ("↑", "Up"), ("↓", "Down")]
+        .iter()
+        .fold(shown.to_owned(), |text, (sign, name)| text.replace(sign, name))
+}
+
 /// What a key does while nothing is being typed.
 pub fn action(event: KeyEvent) -> Option<Action> {
     let pressed = Key::of(event);

@@ -3,6 +3,8 @@
 mod app;
 mod cli;
 mod keys;
+#[cfg(test)]
+mod stage;
 mod theme;
 mod view;
 mod widget;

@@ -193,6 +193,8 @@ pub enum Glyph {
     Durable,
     /// A batch that is only in the page cache.
     Cached,
+    /// So many times as fast.
+    Times,
     /// A request on its way.
     Right,
     /// A request on its way to the left.
@@ -225,6 +227,7 @@ impl Alphabet {
             Glyph::Bookmark => ['▼', 'v'],
             Glyph::Durable => ['█', '#'],
             Glyph::Cached => ['░', '.'],
+            Glyph::Times => ['×', 'x'],
             Glyph::Right => ['→', '>'],
             Glyph::Left => ['←', '<'],
             Glyph::Lane => ['│', '|'],

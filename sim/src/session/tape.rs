@@ -86,7 +86,8 @@ impl Tape {
         let mut tallies = Tallies::default();
         let mut counters = Counters::default();
         for step in &steps {
-            lines.extend(teller.tell(step));
+            let is_seen = |line: &Told| line.machines.is_empty() || line.machines.iter().any(|at| cast.is_seen(*at));
+            lines.extend(teller.tell(step).into_iter().filter(is_seen));
             post.observe(step);
             if step.at >= cast.zero() {
                 tallies.observe(step);

@@ -227,8 +227,8 @@ pub struct Model {
     pub is_help: bool,
     /// Whether nothing is shown.
     pub is_blank: bool,
-    /// Which of the selectable things of the screen is selected.
-    pub selected: usize,
+    /// Which of the things that can be selected is, if one is.
+    pub selected: Option<usize>,
     /// The partition that screens of one partition show.
     pub partition: Option<TopicPartition>,
     /// Which property the screen of checks has selected.
@@ -283,7 +283,7 @@ impl Model {
 
     /// What is selected.
     pub fn subject(&self) -> Option<Subject> {
-        self.subjects().into_iter().nth(self.selected)
+        self.subjects().into_iter().nth(self.selected?)
     }
 
     /// The partition that screens of one partition show: the chosen one, else the first.
@@ -352,12 +352,13 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
         let broken = format!("{} is broken here: {}", violation.property.name, violation.message);
         model.status = Some(Status::Refused(broken));
     }
-    let steps = match model.begin {
+    let place = match model.begin {
         Some(whereto) => place::find(&tape, whereto),
-        None => violation.map_or_else(|| tape.zero(), |violation| violation.step + 1),
+        None => violation
+            .map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),
     };
     model.tape = Some(tape);
-    place::go(model, steps)
+    place::go(model, place)
 }
 
 /// Lets time run.
@@ -463,6 +464,8 @@ fn back(model: &mut Model) {
         model.is_zoomed = false;
     } else if model.pane != Pane::None {
         model.pane = Pane::None;
+    } else if model.selected.is_some() {
+        model.selected = None;
     } else {
         model.screen = Screen::Cluster;
     }
@@ -487,7 +490,13 @@ fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
             model.look_here()
         }
         Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk => {
-            model.selected = turned(model.selected, model.subjects().len());
+            let count = model.subjects().len();
+            model.selected = match model.selected {
+                Some(index) => Some(turned(index, count)),
+                // The first from above, or from below.
+                None if direction > 0 => Some(0),
+                None => count.checked_sub(1),
+            };
             Vec::new()
         }
     }
@@ -499,7 +508,10 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => match model.subject() {
             Some(Subject::Partition(_)) => show(model, Screen::Partition),
             Some(Subject::Machine(_)) => show(model, Screen::Disk),
-            None => Vec::new(),
+            None => {
+                model.status = Some(Status::Said("nothing is selected: Tab selects".to_owned()));
+                Vec::new()
+            }
         },
     }
 }

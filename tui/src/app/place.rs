@@ -32,15 +32,31 @@ impl Whereto {
     }
 }
 
-/// How many steps have run at a place.
-pub(super) fn find(tape: &Tape, whereto: Whereto) -> u64 {
+/// The place that somebody means.
+pub(super) fn find(tape: &Tape, whereto: Whereto) -> Place {
     match whereto {
-        Whereto::Step(step) => step.saturating_add(1).min(tape.end()),
+        Whereto::Step(step) => behind(tape, step.saturating_add(1)),
         Whereto::Time(span) => {
             let micros = (tape.cast.zero().0 as i64).saturating_add(span.micros);
-            u64::try_from(micros).map_or(0, |micros| tape.steps_until(Time(micros)))
+            at(tape, Time(u64::try_from(micros).unwrap_or(0)))
         }
     }
+}
+
+/// Behind so many steps.
+pub(super) fn behind(tape: &Tape, steps: u64) -> Place {
+    let steps = steps.min(tape.end());
+    Place { steps, at: tape.time_at(steps) }
+}
+
+/// At the end of an instant.
+fn at(tape: &Tape, at: Time) -> Place {
+    Place { steps: tape.steps_until(at), at: at.min(tape.time_at(tape.end())) }
+}
+
+/// Time zero, before anything of it has happened.
+pub(super) fn zero(tape: &Tape) -> Place {
+    Place { steps: tape.zero(), at: tape.cast.zero() }
 }
 
 /// Where a property stands among all.
@@ -48,11 +64,9 @@ pub(super) fn property_index(name: &str) -> usize {
     PROPERTIES.iter().position(|property| property.name == name).unwrap_or(0)
 }
 
-/// Goes behind so many steps.
-pub(super) fn go(model: &mut Model, steps: u64) -> Vec<Effect> {
-    let Some(tape) = &model.tape else { return Vec::new() };
-    let steps = steps.min(tape.end());
-    model.place = Place { steps, at: tape.time_at(steps) };
+/// Goes to a place.
+pub(super) fn go(model: &mut Model, place: Place) -> Vec<Effect> {
+    model.place = place;
     model.look_here()
 }
 
@@ -85,19 +99,26 @@ pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
             let marks: Vec<u64> = model.bookmarks.iter().copied().collect();
             beside(&marks, here, direction)
         }
-        Action::Scrub(direction) => Some(scrubbed(tape, model.place.at, direction)),
-        Action::ToZero => Some(tape.zero()),
+        Action::Scrub(direction) => return go_and_stop(model, |tape, here| scrubbed(tape, here.at, direction)),
+        Action::ToZero => return go_and_stop(model, |tape, _| zero(tape)),
         Action::ToEnd => Some(tape.end()),
         _ => None,
     };
-    model.is_playing = false;
     match target {
-        Some(steps) => go(model, steps),
+        Some(steps) => go_and_stop(model, |tape, _| behind(tape, steps)),
         None => {
             model.status = Some(Status::Said(format!("there is {} in this direction", sought(action))));
             Vec::new()
         }
     }
+}
+
+/// Goes to a place of the recording; whoever moves wants to look, so time stands.
+fn go_and_stop(model: &mut Model, to: impl FnOnce(&Tape, Place) -> Place) -> Vec<Effect> {
+    model.is_playing = false;
+    let Some(tape) = &model.tape else { return Vec::new() };
+    let place = to(tape, model.place);
+    go(model, place)
 }
 
 fn sought(action: Action) -> &'static str {
@@ -137,11 +158,11 @@ fn is_about(line: &Told, subject: &Subject) -> bool {
 }
 
 /// A twentieth of the time from time zero to the end.
-fn scrubbed(tape: &Tape, at: Time, direction: i8) -> u64 {
+fn scrubbed(tape: &Tape, from: Time, direction: i8) -> Place {
     let (zero, end) = (tape.cast.zero(), tape.time_at(tape.end()));
     let part = end.0.saturating_sub(zero.0) / 20;
-    let to = if direction < 0 { at.0.saturating_sub(part).max(zero.0) } else { at.0.saturating_add(part).min(end.0) };
-    tape.steps_until(Time(to))
+    let to = if direction < 0 { from.0.saturating_sub(part).max(zero.0) } else { from.0.saturating_add(part).min(end.0) };
+    at(tape, Time(to))
 }
 
 /// Jumps to where the selected property was broken.
@@ -149,7 +170,7 @@ pub(super) fn to_violation(model: &mut Model) -> Vec<Effect> {
     let name = PROPERTIES.get(model.property).map_or("", |property| property.name);
     let violations = model.tape.iter().flat_map(|tape| &tape.violations);
     match violations.into_iter().find(|violation| violation.property.name == name).map(|violation| violation.step) {
-        Some(step) => go(model, step + 1),
+        Some(step) => go_and_stop(model, |tape, _| behind(tape, step + 1)),
         None => {
             model.status = Some(Status::Said(format!("{name} was not broken in this run")));
             Vec::new()

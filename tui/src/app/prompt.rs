@@ -39,13 +39,13 @@ fn go_to(model: &mut Model, text: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     match Whereto::parse(text) {
         Ok(whereto) => {
-            let steps = place::find(tape, whereto);
+            let place = place::find(tape, whereto);
             if matches!(whereto, Whereto::Step(step) if step >= tape.end()) {
                 let last = tape.end().saturating_sub(1);
                 model.status = Some(Status::Refused(format!("the last step is {last}: this is it")));
             }
             model.is_playing = false;
-            place::go(model, steps)
+            place::go(model, place)
         }
         Err(reason) => {
             model.status = Some(Status::Refused(reason));

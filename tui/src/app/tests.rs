@@ -1,0 +1,182 @@
+//! The window's logic without a terminal: each key ends at an exact place, and back is where one came from.
+
+use std::time::Duration;
+
+use trial_sim::internal::scenario::Span;
+
+use super::*;
+use crate::stage::Stage;
+
+fn stage() -> Stage {
+    Stage::lesson(Look::default())
+}
+
+fn tape(stage: &Stage) -> &Tape {
+    stage.model.tape.as_deref().expect("it is recorded")
+}
+
+fn said(stage: &Stage) -> &str {
+    match &stage.model.status {
+        Some(Status::Said(text) | Status::Refused(text)) => text,
+        None => "",
+    }
+}
+
+#[test]
+fn a_window_opens_at_time_zero_unless_it_is_told_where() {
+    let stage = stage();
+    assert_eq!(stage.model.place.at, tape(&stage).cast.zero());
+    assert_eq!(stage.model.place.steps, tape(&stage).zero());
+    assert!(stage.model.is_current());
+    let at = Whereto::parse("12.5s").expect("a time");
+    let later = Stage::open(crate::stage::LESSON, Look::default(), Some(at));
+    assert_eq!(tape(&later).cast.micros(later.model.place.at), 12_500_000);
+}
+
+#[test]
+fn a_step_back_is_where_the_step_forward_began() {
+    let mut stage = stage();
+    stage.press("]]");
+    let here = stage.model.place;
+    stage.press("<Right><Right><Right>");
+    assert_eq!(stage.model.place.steps, here.steps + 3);
+    stage.press("<Left><Left><Left>");
+    assert_eq!(stage.model.place, here);
+    assert!(stage.model.is_current());
+}
+
+#[test]
+fn keys_at_the_ends_say_that_there_is_nothing_further() {
+    let mut stage = stage();
+    stage.press("G<Right>");
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+    assert!(said(&stage).contains("no further step"), "{}", said(&stage));
+    stage.press(" ");
+    assert!(!stage.model.is_playing && said(&stage).contains("end of the recording"), "{}", said(&stage));
+    stage.press("g[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[");
+    assert!(said(&stage).contains("no further news"), "{}", said(&stage));
+}
+
+#[test]
+fn news_lead_from_fault_to_consequence_and_back() {
+    let mut stage = stage();
+    let last = |stage: &Stage| {
+        let steps = stage.model.place.steps;
+        tape(stage).lines_until(steps).last().map(|line| line.event)
+    };
+    let mut forward = Vec::new();
+    for _ in 0..8 {
+        stage.press("]");
+        forward.push((stage.model.place, last(&stage)));
+    }
+    assert_eq!(forward[0].1, Some("kill"), "records that flow are no news");
+    assert!(forward.iter().any(|(_, event)| *event == Some("isr")), "{forward:?}");
+    forward.reverse();
+    for (place, _) in &forward {
+        assert_eq!(stage.model.place, *place);
+        stage.press("[");
+    }
+}
+
+#[test]
+fn what_is_selected_is_followed_from_line_to_line() {
+    let mut stage = stage();
+    stage.press("<Tab><Tab>LLLL");
+    let Some(Subject::Machine(b2)) = stage.model.subject() else { panic!("the second row is b2") };
+    let line = tape(&stage).lines_until(stage.model.place.steps).last().expect("there is a line");
+    assert!(line.machines.contains(&b2), "{line:?}");
+}
+
+#[test]
+fn time_runs_as_fast_as_it_is_told_and_stops_at_the_end() {
+    let mut stage = stage();
+    stage.press(" ");
+    stage.happen(Message::Tick(Duration::from_millis(500)));
+    assert_eq!(tape(&stage).cast.micros(stage.model.place.at), 500_000);
+    stage.press("++");
+    stage.happen(Message::Tick(Duration::from_millis(100)));
+    assert_eq!(tape(&stage).cast.micros(stage.model.place.at), 1_000_000, "five times as fast");
+    stage.happen(Message::Tick(Duration::from_secs(3600)));
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+    assert!(!stage.model.is_playing);
+}
+
+#[test]
+fn one_goes_to_a_time_or_a_step_and_a_wrong_word_is_told_what_was_expected() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>");
+    assert_eq!(tape(&stage).cast.micros(stage.model.place.at), 2_500_000);
+    stage.press("t1234<Enter>");
+    assert_eq!(stage.model.place.steps, 1235);
+    let here = stage.model.place;
+    stage.press("tnoon<Enter>");
+    assert_eq!(stage.model.place, here);
+    assert!(said(&stage).contains("expected a time with its unit"), "{}", said(&stage));
+    stage.press("t99999999<Enter>");
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+    assert!(said(&stage).contains("the last step is"), "{}", said(&stage));
+    stage.press("t5s<Backspace><Esc>");
+    assert_eq!((stage.model.prompt.clone(), stage.model.place.steps), (None, tape(&stage).end()));
+}
+
+#[test]
+fn bookmarks_are_found_again() {
+    let mut stage = stage();
+    stage.press("]]m");
+    let marked = stage.model.place;
+    stage.press("G(");
+    assert_eq!(stage.model.place, marked);
+    stage.press("m(");
+    assert!(said(&stage).contains("no bookmark"), "{}", said(&stage));
+}
+
+#[test]
+fn metrics_remember_the_last_pause() {
+    let mut stage = stage();
+    stage.press(" ");
+    assert!(stage.model.metrics_before.iter().all(|metric| metric.name != "UnderReplicatedPartitions" || metric.value == 0));
+    stage.happen(Message::Tick(Duration::from_secs(14)));
+    stage.press(" M");
+    assert!(stage.shown(120, 40).contains("was 0, now 1"), "{}", stage.shown(120, 40));
+}
+
+#[test]
+fn escape_closes_one_thing_after_the_other() {
+    let mut stage = stage();
+    stage.press("2x?<Esc>");
+    assert!(!stage.model.is_help && stage.model.pane == Pane::Explain);
+    stage.press("<Esc>");
+    assert_eq!((stage.model.pane, stage.model.screen), (Pane::None, Screen::Partition));
+    stage.press("<Esc>");
+    assert_eq!(stage.model.screen, Screen::Cluster);
+}
+
+#[test]
+fn quit_and_suspend_are_asked_of_the_world_outside() {
+    let mut stage = stage();
+    stage.press("q");
+    stage.happen(Message::Do(Action::Suspend));
+    assert_eq!(stage.asked, [Effect::Quit, Effect::Suspend]);
+}
+
+#[test]
+fn places_are_read_as_people_write_them() {
+    let time = |text: &str| Whereto::Time(Span::parse(text).expect("a span"));
+    assert_eq!(Whereto::parse(" 41.5s "), Ok(time("41.5s")));
+    assert_eq!(Whereto::parse("-200ms"), Ok(time("-200ms")));
+    assert_eq!(Whereto::parse("12,345"), Ok(Whereto::Step(12_345)));
+    assert!(Whereto::parse("soon").is_err());
+}
+
+/// A run that breaks a promise opens where that was seen, and Enter leads back there.
+#[test]
+fn a_window_opens_at_the_violation() {
+    const PLANTED: &str = include_str!("../../../tests/tests/planted/high-watermark-monotonic.toml");
+    let mut stage = Stage::open(PLANTED, Look::default(), None);
+    let step = tape(&stage).violations.first().expect("the bug is planted").step;
+    assert_eq!((stage.model.screen, stage.model.place.steps), (Screen::Checks, step + 1));
+    assert!(said(&stage).contains("high-watermark-monotonic is broken here"), "{}", said(&stage));
+    stage.press("g<Enter>");
+    assert_eq!(stage.model.place.steps, step + 1);
+    assert!(stage.shown(120, 40).contains("broken at"), "{}", stage.shown(120, 40));
+}

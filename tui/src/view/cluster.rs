@@ -104,13 +104,13 @@ fn partitions(model: &Model) -> Table {
     let mut columns = vec![
         column("partition", 0),
         column("leader", 0),
-        column("epoch", 3),
-        column("in sync", 1),
+        column("epoch", 4),
+        column("in sync", 2),
         column("out of sync", 5),
         column("eligible", 6),
     ];
     let name = |node: NodeId| words::node(model, node);
-    columns.extend(brokers.iter().map(|(node, _)| column(&format!("{} end/high", name(*node)), 2)));
+    columns.extend(brokers.iter().map(|(node, _)| column(&format!("{} end/high", name(*node)), 3)));
     columns.push(column("marks", 1));
     let subjects: Vec<Subject> =
         model.partitions().iter().map(|partition| Subject::Partition(partition.name.clone())).collect();

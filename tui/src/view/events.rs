@@ -48,9 +48,9 @@ fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Sub
     let mark = if is_subject { Role::Leader } else { Role::Plain };
     Line::from(vec![
         word(look, if is_last { Role::Heading } else { Role::Plain }, time),
-        word(look, mark, format!("{:<4}", places.join(","))),
-        word(look, role, format!("{:<8}", line.event)),
-        word(look, mark, format!("{:<13}", line.what)),
+        word(look, mark, format!("{:<3} ", places.join(","))),
+        word(look, role, format!("{:<7} ", line.event)),
+        word(look, mark, format!("{:<12} ", line.what)),
         word(look, Role::Plain, line.cause.clone()),
     ])
 }

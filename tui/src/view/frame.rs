@@ -7,8 +7,8 @@ use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
 use crate::app::{Model, SPEEDS, Screen, Status};
-use crate::keys::BINDINGS;
-use crate::theme::{Glyph, Role};
+use crate::keys::{BINDINGS, in_ascii};
+use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::slider::{Mark, slider as slider_line};
 use crate::widget::{grouped, line, seconds, word};
 
@@ -18,8 +18,11 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
     let Some(tape) = &model.tape else { return line(look, Role::Title, format!("trial  {}", model.opening)) };
     let time = seconds(tape.cast.micros(model.place.at));
     let (glyph, pace) = if model.is_playing { (Glyph::Play, "plays") } else { (Glyph::Still, "paused") };
-    let speed = SPEEDS[model.speed];
-    let right = format!("{} {pace} {speed}×  {time:>14}", look.sign(glyph));
+    let (speed, times) = (SPEEDS[model.speed], look.sign(Glyph::Times));
+    let right = match width {
+        0..60 => format!("{} {pace} {time}", look.sign(glyph)),
+        60.. => format!("{} {pace} {speed}{times}  {time:>14}", look.sign(glyph)),
+    };
     let title = tape.scenario.file.title.as_str();
     let left = format!("{title}   seed {}", tape.report.seed);
     let room = usize::from(width).saturating_sub(right.chars().count() + 2);
@@ -37,7 +40,7 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
 pub fn screens(model: &Model, width: u16) -> Line<'static> {
     let look = model.look;
     let mut spans: Vec<Span> = Vec::new();
-    let is_narrow = width < 72;
+    let is_narrow = width < 90;
     for (number, screen) in (1..).zip(Screen::ALL) {
         let is_here = screen == model.screen;
         let text = match (is_narrow, is_here) {
@@ -51,7 +54,8 @@ pub fn screens(model: &Model, width: u16) -> Line<'static> {
             Verdict::Pass => (Role::Good, Glyph::Yes),
             _ => (Role::Bad, Glyph::No),
         };
-        let text = format!("  ends in: {} {}", look.sign(glyph), tape.report.verdict);
+        let words = if is_narrow { "" } else { "ends in: " };
+        let text = format!("  {words}{} {}", look.sign(glyph), tape.report.verdict);
         spans.push(word(look, role, text));
     }
     Line::from(spans)
@@ -97,7 +101,7 @@ pub fn status(model: &Model) -> Line<'static> {
 }
 
 fn step_words(model: &Model, tape: &Tape) -> String {
-    let waits = if model.is_current() { "" } else { " …" };
+    let waits = if model.is_current() { "" } else { " ..." };
     match model.place.steps.checked_sub(1) {
         Some(step) => format!("step {} of {}: {}{waits}", grouped(step), grouped(tape.end()), tape.sentence(step)),
         None => format!("before the first of {} steps", grouped(tape.end())),
@@ -114,11 +118,12 @@ pub fn footer(model: &Model, width: u16) -> Line<'static> {
     // The first of several ways to press it.
     let short = |shown: &str, does: &str| {
         let keys: Vec<&str> = shown.split("  ").next().unwrap_or(shown).split(' ').collect();
-        match does {
+        let short = match does {
             "screens" => format!("{}-{}", keys[0], keys[keys.len() - 1]),
-            "step" | "line" | "news" | "speed" => keys.concat(),
+            "step" | "line" | "news" | "speed" => keys.join("/"),
             _ => keys[0].to_owned(),
-        }
+        };
+        if look.alphabet == Alphabet::Ascii { in_ascii(&short) } else { short }
     };
     let length = |shown: &str, does: &str| short(shown, does).chars().count() + does.len() + 3;
     left = left.saturating_sub(last.iter().map(|(shown, does)| length(shown, does)).sum());
@@ -142,7 +147,7 @@ pub fn opening(model: &Model) -> Vec<Line<'static>> {
         Some((steps, at)) => {
             format!("recording: {} steps, {} since power on", grouped(steps), seconds(at.0 as i64))
         }
-        None => "recording …".to_owned(),
+        None => "recording ...".to_owned(),
     };
     vec![Line::default(), line(model.look, Role::Plain, text)]
 }

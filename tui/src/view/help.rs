@@ -2,13 +2,17 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::keys::BINDINGS;
-use crate::theme::{Look, Role};
+use crate::keys::{BINDINGS, Binding, in_ascii};
+use crate::theme::{Alphabet, Look, Role};
 use crate::widget::word;
 
 /// Every key and what it does.
 pub fn lines(look: Look, height: u16, width: u16) -> Vec<Line<'static>> {
-    let widest = BINDINGS.iter().map(|binding| binding.shown.chars().count()).max().unwrap_or(0);
+    let shown = |binding: &Binding| match look.alphabet {
+        Alphabet::Unicode => binding.shown.to_owned(),
+        Alphabet::Ascii => in_ascii(binding.shown),
+    };
+    let widest = BINDINGS.iter().map(|binding| shown(binding).chars().count()).max().unwrap_or(0);
     let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
     let mut group = "";
     for binding in BINDINGS {
@@ -19,9 +23,8 @@ pub fn lines(look: Look, height: u16, width: u16) -> Vec<Line<'static>> {
             group = binding.group;
             rows.push(vec![word(look, Role::Heading, group)]);
         }
-        let padding = " ".repeat(widest - binding.shown.chars().count() + 2);
         rows.push(vec![
-            word(look, Role::Key, format!("  {}{padding}", binding.shown)),
+            word(look, Role::Key, format!("  {:<widest$}  ", shown(binding))),
             word(look, Role::Plain, binding.does),
         ]);
     }

@@ -23,6 +23,9 @@ use crate::widget::{heading, line, seconds, word};
 /// How wide the column of times is.
 const TIME: usize = 15;
 
+/// How wide the column of what became of a message is, at least.
+const FATE: usize = 24;
+
 /// How far back messages are looked for, in messages: enough for every row of a large window.
 const FAR: usize = 4000;
 
@@ -109,7 +112,7 @@ impl Lanes {
     fn of(model: &Model, width: u16) -> Lanes {
         let name = |part: &MachinePart| (part.id, part.name.clone());
         let machines: Vec<(MachineId, String)> = model.machines().iter().map(name).collect();
-        let room = usize::from(width).saturating_sub(TIME + 14);
+        let room = usize::from(width).saturating_sub(TIME + FATE);
         let step = (room / machines.len().max(1)).clamp(3, 14);
         Lanes { machines, step }
     }
@@ -166,8 +169,10 @@ impl Lanes {
             Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => (Role::Warning, "is on its way".to_owned()),
         };
         if let (Some(from), Some(to)) = (self.column(passage.from), self.column(passage.to)) {
-            draw_arrow(look, &mut signs, from, to, fate == "is on its way");
-            write_label(&mut signs, from.min(to), from.max(to), &label(passage));
+            draw_arrow(look, &mut signs, from, to, role == Role::Warning);
+            if write_label(&mut signs, from.min(to), from.max(to), &label(passage)) {
+                return (signs, role, fate);
+            }
         }
         (signs, role, format!("{} {fate}", label(passage)))
     }
@@ -192,15 +197,16 @@ fn draw_arrow(look: Look, signs: &mut [char], from: usize, to: usize, is_open: b
     }
 }
 
-/// Writes a word into the middle of an arrow, if it is long enough.
-fn write_label(signs: &mut [char], left: usize, right: usize, text: &str) {
+/// Writes a word into the middle of an arrow; says whether the arrow is long enough for it.
+fn write_label(signs: &mut [char], left: usize, right: usize, text: &str) -> bool {
     let room = right.saturating_sub(left + 5);
     let length = text.chars().count();
     if length > room {
-        return;
+        return false;
     }
     let start = left + 3 + (room - length) / 2;
     for (sign, letter) in signs[start..].iter_mut().zip(text.chars()) {
         *sign = letter;
     }
+    true
 }

@@ -14,7 +14,7 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let (Some(tape), Some(snapshot)) = (&model.tape, model.snapshot()) else { return lines };
     let now = tape.metrics(snapshot);
     let table = Table {
-        columns: vec![column("name", 0), column("now", 0), column("since the last pause", 1)],
+        columns: vec![column("name", 0), column("now", 0), column("since pause", 1)],
         rows: now.iter().map(|metric| row(model, metric)).collect(),
         selected: None,
     };

@@ -25,11 +25,11 @@ mod words;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
 use crate::app::{Model, Pane, Screen};
-use crate::theme::Role;
+use crate::theme::{Alphabet, Look, Role};
 use crate::widget::line;
 
 /// The smallest window in which there is something to see: columns and rows.
@@ -46,7 +46,7 @@ pub fn draw(frame: &mut Frame, model: &Model) {
         return;
     }
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        put(frame, area, too_small(model, area));
+        put(frame, model.look, area, too_small(model, area));
         return;
     }
     let [title, screens, body, slider, status, footer] = Layout::vertical([
@@ -58,15 +58,15 @@ pub fn draw(frame: &mut Frame, model: &Model) {
         Constraint::Length(1),
     ])
     .areas(area);
-    put(frame, title, vec![frame::title(model, title.width)]);
-    put(frame, screens, vec![frame::screens(model, screens.width)]);
-    put(frame, slider, vec![frame::slider(model, slider.width)]);
-    put(frame, status, vec![frame::status(model)]);
-    put(frame, footer, vec![frame::footer(model, footer.width)]);
+    put(frame, model.look, title, vec![frame::title(model, title.width)]);
+    put(frame, model.look, screens, vec![frame::screens(model, screens.width)]);
+    put(frame, model.look, slider, vec![frame::slider(model, slider.width)]);
+    put(frame, model.look, status, vec![frame::status(model)]);
+    put(frame, model.look, footer, vec![frame::footer(model, footer.width)]);
     if model.is_help {
-        put(frame, body, help::lines(model.look, body.height, body.width));
+        put(frame, model.look, body, help::lines(model.look, body.height, body.width));
     } else if model.tape.is_none() {
-        put(frame, body, frame::opening(model));
+        put(frame, model.look, body, frame::opening(model));
     } else {
         draw_body(frame, body, model);
     }
@@ -75,32 +75,34 @@ pub fn draw(frame: &mut Frame, model: &Model) {
 /// The screen above, the lines and a pane below.
 fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
     if model.is_zoomed {
-        put(frame, area, events::lines(model, area.width, area.height));
+        put(frame, model.look, area, events::lines(model, area.width, area.height));
         return;
     }
     let screen = screen_lines(model, area.width, area.height);
     let wanted = u16::try_from(screen.len()).unwrap_or(u16::MAX);
     let [above, below] =
         Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
-    put(frame, above, screen);
+    put(frame, model.look, above, screen);
     match model.pane {
-        Pane::None => put(frame, below, events::lines(model, below.width, below.height)),
-        pane if below.width < ROOM_FOR_TWO => put(frame, below, pane_lines(model, pane, below.width)),
+        Pane::None => put(frame, model.look, below, events::lines(model, below.width, below.height)),
+        pane if below.width < ROOM_FOR_TWO => put(frame, model.look, below, pane_lines(model, pane, below.width)),
         pane => {
             let [left, right] =
                 Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
-            put(frame, left, events::lines(model, left.width, left.height));
-            put(frame, right, pane_lines(model, pane, right.width));
+            put(frame, model.look, left, events::lines(model, left.width, left.height));
+            put(frame, model.look, right, pane_lines(model, pane, right.width));
         }
     }
 }
 
 /// The most rows that a screen gets: some are left for the lines.
 fn most(model: &Model, height: u16) -> u16 {
-    match model.screen {
-        Screen::Lanes => height.saturating_sub(height / 5),
-        _ => height.saturating_sub((height / 4).max(2)),
-    }
+    let below = match (model.pane, model.screen) {
+        (Pane::Explain | Pane::Metrics, _) => (height / 2).min(15),
+        (Pane::None, Screen::Lanes) => height / 5,
+        (Pane::None, _) => (height / 4).max(2),
+    };
+    height.saturating_sub(below)
 }
 
 fn screen_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
@@ -128,6 +130,25 @@ fn too_small(model: &Model, area: Rect) -> Vec<Line<'static>> {
     crate::widget::wrapped(&text, area.width).into_iter().map(|text| line(model.look, Role::Plain, text)).collect()
 }
 
-fn put(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>) {
+fn put(frame: &mut Frame, look: Look, area: Rect, lines: Vec<Line<'static>>) {
+    let lines = match look.alphabet {
+        Alphabet::Unicode => lines,
+        Alphabet::Ascii => lines.into_iter().map(in_ascii).collect(),
+    };
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// A line in signs that every font has: titles, rules and values come from people, who use others.
+fn in_ascii(line: Line<'static>) -> Line<'static> {
+    let plain = |sign: char| match sign {
+        '≤' => "<=".to_owned(),
+        '≥' => ">=".to_owned(),
+        '−' | '–' => "-".to_owned(),
+        '→' => "->".to_owned(),
+        '…' => "...".to_owned(),
+        sign if sign.is_ascii() => sign.to_string(),
+        _ => "?".to_owned(),
+    };
+    let spans = line.spans.into_iter().map(|span| Span::styled(span.content.chars().map(plain).collect::<String>(), span.style));
+    Line::from(spans.collect::<Vec<_>>())
 }

@@ -105,6 +105,12 @@ fn replica_lines(
             word(model.look, Role::Heading, marks(replica, window)),
         ]));
     }
+    let parked = parked(model, replica);
+    if !parked.is_empty() {
+        let mut row = vec![margin(model, "waiting")];
+        row.push(word(model.look, Role::Warning, parked));
+        lines.push(Line::from(row));
+    }
     lines
 }
 
@@ -139,13 +145,7 @@ fn facts(model: &Model, replica: &ReplicaPart) -> Line<'static> {
         replica.last_stable_offset,
         replica.recovery_point
     );
-    let parked = parked(model, replica);
-    Line::from(vec![
-        name,
-        word(look, style, text),
-        word(look, Role::Plain, positions),
-        word(look, Role::Warning, parked),
-    ])
+    Line::from(vec![name, word(look, style, text), word(look, Role::Plain, positions)])
 }
 
 /// Why requests wait at a replica.
@@ -163,7 +163,7 @@ fn parked(model: &Model, replica: &ReplicaPart) -> String {
             ParkedPart::Fetch { fetch_offset, .. } => format!("a consumer's fetch waits at {fetch_offset}"),
         })
         .collect();
-    if words.is_empty() { String::new() } else { format!("   {}", words.join("; ")) }
+    words.join("; ")
 }
 
 fn until(model: &Model, deadline: trial_broker::time::Time) -> String {
@@ -233,6 +233,6 @@ fn legend(model: &Model) -> Line<'static> {
         word(look, Role::Plain, " committed "),
         word(look, Role::Uncommitted, "0"),
         word(look, Role::Plain, format!(" not committed  {durable} on disk  {cached} page cache  ")),
-        word(look, Role::Plain, "S start  R synced to  L stable  H high watermark  E end  B end = high watermark"),
+        word(look, Role::Plain, "S start  R synced  L stable  H high  E end  B = H and E"),
     ])
 }

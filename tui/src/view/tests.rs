@@ -1,0 +1,101 @@
+//! What the window looks like: pictures of every screen at three sizes, and no size at which it fails.
+
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+
+use crate::stage::Stage;
+use crate::theme::{Alphabet, Look, Theme};
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+/// The window at a moment of lesson 5 in which the leader is alone and has taken records that nobody can read.
+fn stage(look: Look) -> Stage {
+    let mut stage = Stage::lesson(look);
+    stage.press("t12.6s<Enter>");
+    stage
+}
+
+fn pictures(stage: &Stage) -> String {
+    SIZES.map(|(width, height)| format!("{width} x {height}\n{}", stage.shown(width, height))).join("\n")
+}
+
+macro_rules! picture {
+    ($name:ident, $keys:literal) => {
+        #[test]
+        fn $name() {
+            let mut stage = stage(Look::default());
+            stage.press($keys);
+            insta::assert_snapshot!(pictures(&stage));
+        }
+    };
+}
+
+picture!(cluster_below_min_isr, "1");
+picture!(partition_below_min_isr, "2");
+picture!(lanes_below_min_isr, "3");
+picture!(controller_below_min_isr, "4");
+picture!(disk_of_the_leader, "<Tab>5");
+picture!(checks_that_held, "6");
+picture!(help_in_columns_where_it_is_small, "?");
+picture!(a_line_explained, "x");
+
+/// Colours and weights: the same picture in two themes.
+#[test]
+fn styles_of_the_cluster_in_default_and_in_mono() {
+    for theme in [Theme::Default, Theme::Mono] {
+        let stage = stage(Look { theme, ..Look::default() });
+        let (_, buffer) = stage.drawn(80, 24);
+        insta::assert_snapshot!(format!("styles_{theme:?}").to_lowercase(), format!("{buffer:?}"));
+    }
+}
+
+#[test]
+fn ascii_needs_no_other_signs() {
+    let mut stage = stage(Look { alphabet: Alphabet::Ascii, ..Look::default() });
+    for screen in ["1", "2", "3", "4", "5", "6", "x", "M"] {
+        stage.press(screen);
+        let text = stage.shown(120, 40);
+        let wrong: String = text.chars().filter(|sign| !sign.is_ascii()).collect();
+        assert_eq!(wrong, "", "on {screen}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_nowhere_to_be_read() {
+    let mut stage = stage(Look::default());
+    stage.press("t3s<Enter>");
+    for screen in ["1", "2", "3", "4", "5", "6", "x", "M", "e"] {
+        stage.press(screen);
+        let text = stage.shown(120, 40);
+        assert!(!text.contains("NOT_ENOUGH_REPLICAS"), "refused at 12 s, and told at 3 s on {screen}:\n{text}");
+    }
+}
+
+#[test]
+fn a_window_that_is_too_small_says_what_it_needs() {
+    let stage = stage(Look::default());
+    assert!(stage.shown(39, 9).contains("trial needs 40×10"), "{}", stage.shown(39, 9));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Every screen at every size, with whatever is open: nothing panics, and a large window shows its title.
+    #[test]
+    fn every_screen_can_be_drawn_at_every_size(
+        width in prop_oneof![0u16..=30, 31u16..=300],
+        height in prop_oneof![0u16..=10, 11u16..=120],
+        keys in prop::collection::vec(prop::sample::select(vec!["1", "2", "3", "4", "5", "6", "x", "M", "e", "?", "b", "<Tab>", "]", "["]), 0..4),
+    ) {
+        static STAGE: Mutex<Option<Stage>> = Mutex::new(None);
+        let mut kept = STAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let stage = kept.get_or_insert_with(|| stage(Look::default()));
+        keys.iter().for_each(|key| stage.press(key));
+        let text = stage.shown(width, height);
+        stage.model.is_blank = false;
+        if width >= 40 && height >= 10 && !keys.contains(&"b") {
+            prop_assert!(text.contains("Below the line") || width < 60, "{text}");
+        }
+    }
+}

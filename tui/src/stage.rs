@@ -1,0 +1,113 @@
+//! A window without a terminal, for tests: a real run, keys as people press them, frames as texts.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use trial_sim::internal::scenario::Scenario;
+use trial_sim::internal::session::{News, Session};
+
+use crate::app::{Effect, Message, Model, Typed, Whereto, update};
+use crate::keys;
+use crate::theme::Look;
+use crate::view;
+
+/// Lesson 5: below min.insync.replicas.
+pub const LESSON: &str = include_str!("../../scenarios/lessons/05-below-the-line.toml");
+
+/// A session and the model that it feeds.
+pub struct Stage {
+    session: Session,
+    /// What the window knows.
+    pub model: Model,
+    /// What the model asked for that is not the session's business.
+    pub asked: Vec<Effect>,
+}
+
+impl Stage {
+    /// Plays lesson 5 up to where a window opens.
+    pub fn lesson(look: Look) -> Stage {
+        Stage::open(LESSON, look, None)
+    }
+
+    /// Plays a scenario up to where a window opens.
+    pub fn open(source: &str, look: Look, begin: Option<Whereto>) -> Stage {
+        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let model = Model::new(look, scenario.file.title.clone(), begin);
+        let mut stage = Stage { session: Session::open(scenario), model, asked: Vec::new() };
+        while stage.model.tape.is_none() {
+            let news = stage.session.wait().expect("a run comes to its end");
+            stage.happen(Message::News(news));
+        }
+        stage
+    }
+
+    /// Something happens, and the session's answers with it.
+    pub fn happen(&mut self, message: Message) {
+        for effect in update(&mut self.model, message) {
+            match effect {
+                Effect::Look { steps, wanted } => {
+                    self.session.look(steps, wanted);
+                    let seen = self.session.wait().expect("a question is answered");
+                    assert!(matches!(&seen, News::Seen(seen) if seen.snapshot.steps == steps));
+                    self.happen(Message::News(seen));
+                }
+                other => self.asked.push(other),
+            }
+        }
+    }
+
+    /// Presses keys: letters stand for themselves, `<Tab>`, `<Enter>`, `<Right>` and the like for theirs.
+    pub fn press(&mut self, script: &str) {
+        let mut rest = script;
+        while let Some(first) = rest.chars().next() {
+            let (code, after) = match rest.strip_prefix('<').and_then(|named| named.split_once('>')) {
+                Some((name, after)) => (named(name), after),
+                None => (KeyCode::Char(first), &rest[first.len_utf8()..]),
+            };
+            rest = after;
+            self.key(KeyEvent::new(code, KeyModifiers::NONE));
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent) {
+        let message = match (&self.model.prompt, key.code) {
+            (None, _) => keys::action(key).map(Message::Do),
+            (Some(_), KeyCode::Char(letter)) => Some(Message::Type(Typed::Text(letter.to_string()))),
+            (Some(_), KeyCode::Enter) => Some(Message::Type(Typed::Enter)),
+            (Some(_), KeyCode::Esc) => Some(Message::Type(Typed::Escape)),
+            (Some(_), KeyCode::Backspace) => Some(Message::Type(Typed::Backspace)),
+            (Some(_), _) => None,
+        };
+        let message = message.unwrap_or_else(|| panic!("no key {key:?}"));
+        self.happen(message);
+    }
+
+    /// The window at a size, as text.
+    pub fn shown(&self, width: u16, height: u16) -> String {
+        self.drawn(width, height).0
+    }
+
+    /// The window at a size, as text and with its styles.
+    pub fn drawn(&self, width: u16, height: u16) -> (String, Buffer) {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a backend of memory");
+        terminal.draw(|frame| view::draw(frame, &self.model)).expect("a backend of memory");
+        let text = if width == 0 { String::new() } else { terminal.backend().to_string() };
+        (text, terminal.backend().buffer().clone())
+    }
+}
+
+fn named(name: &str) -> KeyCode {
+    match name {
+        "Tab" => KeyCode::Tab,
+        "BackTab" => KeyCode::BackTab,
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Backspace" => KeyCode::Backspace,
+        "Left" => KeyCode::Left,
+        "Right" => KeyCode::Right,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        other => panic!("no key <{other}>"),
+    }
+}

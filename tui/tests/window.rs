@@ -1,0 +1,184 @@
+//! The real command in a real terminal: it opens, answers keys and sizes, and gives the terminal back on every way out.
+//!
+//! The terminal is tmux's, on a server of the test's own. Where tmux is missing the test says so and passes: the gate
+//! installs it.
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const LESSON: &str = "scenarios/lessons/02-log-end-and-high-watermark.toml";
+
+/// The root of the workspace, in which every command is started.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A terminal of 100 columns and 30 rows with a shell in it.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    /// None where there is no tmux.
+    #[expect(clippy::print_stdout, reason = "whoever reads the test's output must see that it looked at nothing")]
+    fn open(name: &str) -> Option<Terminal> {
+        if Command::new("tmux").arg("-V").output().is_err() {
+            println!("skipped: this test needs tmux, and there is none");
+            return None;
+        }
+        let terminal = Terminal { socket: format!("trial-{name}-{}", std::process::id()) };
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "env PS1='ready> ' sh"]);
+        terminal.wait_for("ready>");
+        Some(terminal)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("tmux");
+        command.args(["-L", &self.socket]).args(arguments).current_dir(root()).env_remove("TMUX");
+        command.output().expect("tmux runs")
+    }
+
+    /// Types a line into the shell.
+    fn run(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", line]);
+        self.press("Enter");
+    }
+
+    /// Starts a window, and waits until it has its recording.
+    fn play(&self, more: &str) {
+        self.run(&format!("{} play {LESSON} {more}; echo left with $?", env!("CARGO_BIN_EXE_trial")));
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    /// What stands on the screen.
+    fn shown(&self) -> String {
+        text(&self.tmux(&["capture-pane", "-p"]).stdout)
+    }
+
+    fn wait_for(&self, words: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let shown = self.shown();
+            if shown.contains(words) {
+                return shown;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited for `{words}`; there is:\n{shown}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The terminal is as a shell needs it: its own screen, a cursor, lines that are echoed.
+    fn is_given_back(&self) {
+        let flags = self.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]);
+        assert_eq!(text(&flags.stdout).trim(), "0 1 0", "alternate screen, cursor, mouse");
+        self.run("clear; stty -a");
+        let settings = self.wait_for("echok");
+        for wanted in [" icanon", " echo ", " isig"] {
+            assert!(settings.contains(wanted), "{wanted} is not set:\n{settings}");
+        }
+    }
+
+    /// Sends a signal to the window.
+    fn signal(&self, signal: &str) {
+        let shell = text(&self.tmux(&["display-message", "-p", "#{pane_pid}"]).stdout);
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", shell.trim()]).output().expect("there is a ps");
+        let child = text(&children.stdout).split_whitespace().next().expect("a window runs").to_owned();
+        let status = Command::new("kill").args([signal, &child]).status().expect("there is a kill");
+        assert!(status.success());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn it_opens_answers_keys_and_a_new_size_and_gives_the_terminal_back() {
+    let Some(terminal) = Terminal::open("keys") else { return };
+    terminal.play("");
+    let opened = terminal.wait_for("PARTITIONS");
+    assert!(opened.contains("LEO is not HW") || opened.contains("ends in"), "{opened}");
+    assert!(opened.contains("0.000 s") && opened.contains("paused"), "{opened}");
+    terminal.press("?");
+    terminal.wait_for("play, pause");
+    terminal.press("?");
+    terminal.press("]");
+    terminal.press("2");
+    terminal.wait_for("min ISR");
+    terminal.tmux(&["resize-window", "-x", "60", "-y", "15"]);
+    let narrow = terminal.wait_for("offsets");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    terminal.press("t");
+    terminal.wait_for("go to (");
+    terminal.press("q");
+    terminal.press("Escape");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    terminal.is_given_back();
+}
+
+#[test]
+fn a_signal_ends_it_in_order() {
+    let Some(terminal) = Terminal::open("signals") else { return };
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-INT", 130)] {
+        terminal.run("clear");
+        terminal.play("");
+        terminal.wait_for("PARTITIONS");
+        terminal.signal(signal);
+        terminal.wait_for(&format!("left with {code}"));
+        terminal.is_given_back();
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_is_told() {
+    let Some(terminal) = Terminal::open("crash") else { return };
+    terminal.play("--crash");
+    let told = terminal.wait_for("left with 101");
+    assert!(told.contains("asked to crash"), "{told}");
+    terminal.is_given_back();
+}
+
+#[test]
+fn it_stops_for_the_shell_and_goes_on_where_it_was() {
+    let Some(terminal) = Terminal::open("suspend") else { return };
+    // A shell with jobs: `fg` is one of its words.
+    terminal.run("set -m");
+    terminal.run(&format!("{} play {LESSON}", env!("CARGO_BIN_EXE_trial")));
+    terminal.wait_for("PARTITIONS");
+    terminal.press("2");
+    terminal.wait_for("min ISR");
+    terminal.press("C-z");
+    terminal.wait_for("ready>");
+    terminal.is_given_back();
+    terminal.run("fg");
+    terminal.wait_for("min ISR");
+    terminal.press("q");
+    terminal.wait_for("ready>");
+    terminal.is_given_back();
+}
+
+#[test]
+fn where_there_is_no_terminal_it_says_so_and_what_to_do_instead() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trial"));
+    let output = command.args(["play", LESSON]).current_dir(root()).stdin(Stdio::null()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("needs a terminal") && said.contains("trial run"), "{said}");
+    assert!(output.stdout.is_empty());
+}
