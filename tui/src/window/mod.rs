@@ -122,6 +122,8 @@ fn typed(key: KeyEvent) -> Option<Message> {
     let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
     Some(Message::Type(match key.code {
         KeyCode::Char('c') if is_control => Typed::Escape,
+        // Escape, and a letter right behind it: terminals send the same for both.
+        KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => Typed::Escape,
         KeyCode::Char(letter) if !is_control => Typed::Text(letter.to_string()),
         KeyCode::Backspace => Typed::Backspace,
         KeyCode::Enter => Typed::Enter,
