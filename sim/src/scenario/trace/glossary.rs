@@ -88,6 +88,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("load", "After an unclean stop the log behind the recovery point is read anew, and a torn tail is dropped.", "LogLoader"),
     meaning("offline", "A log directory failed, and with it every replica in it.", "KIP-112"),
     meaning("disk", "A disk operation failed.", "LogDirFailureChannel"),
+    meaning("clean", "A pass of the cleaner: of each key below the clean point only the last record is kept.", "LogCleaner, KIP-58"),
     // The in-sync set.
     meaning(
         "isr?",
@@ -118,12 +119,31 @@ pub const MEANINGS: &[Meaning] = &[
         "KIP-631, BrokerHeartbeatManager",
     ),
     meaning("unfence", "The broker has read the metadata up to its own registration: it may lead and be in sync again.", "KIP-631"),
-    meaning("leave", "The broker asked to stop: the controller hands its leaderships over first.", "KIP-631, controlled shutdown"),
+    meaning("leave", "A broker asked to stop: the controller hands its leaderships over first; or a member leaves its group by its own will.", "KIP-631, LeaveGroup"),
     meaning("decide", "The active controller has committed another state of the partition; brokers hear of it with their next metadata fetch.", "KIP-631, ReplicationControlManager"),
     meaning("create", "A topic was created.", "ReplicationControlManager"),
     meaning("delete", "A topic was deleted.", "ReplicationControlManager"),
     meaning("serve", "The broker has loaded its logs and caught up: it serves clients.", "BrokerServer"),
     meaning("beat!", "The controller did not accept a heartbeat.", "BrokerLifecycleManager"),
+    // Groups.
+    meaning("coord", "The leader of a partition of __consumer_offsets coordinates the groups that fall there, once it has read it.", "GroupCoordinatorService"),
+    meaning("coord!", "A coordinator cannot serve its groups: others lead, or their records cannot be read or written.", "CoordinatorRuntime"),
+    meaning("find", "A member looks for its coordinator again.", "AbstractCoordinator"),
+    meaning("join", "A consumer asks to be a member of its group.", "JoinGroup, KIP-848"),
+    meaning("rebal", "A rebalance begins: every member must join again before a new generation starts.", "GroupMetadataManager, KIP-62"),
+    meaning("gen", "A generation is complete: its leader computes who reads what.", "GroupMetadataManager"),
+    meaning("member", "The group has another member.", "GroupMetadataManager"),
+    meaning("member!", "A member is out: it left, or its session or its time to poll ran out.", "GroupMetadataManager, KIP-62"),
+    meaning("gepoch", "Something that assignments depend on has changed: the group's epoch rises.", "KIP-848"),
+    meaning("target", "The coordinator has computed who is to read what.", "KIP-848"),
+    meaning("moved", "A member is on its way to its target: it gives partitions up first, and gets others when they are free.", "KIP-848"),
+    meaning("assign", "A consumer may read these partitions.", "ConsumerRebalanceListener"),
+    meaning("revoke", "A consumer gives these partitions up, and may commit before.", "ConsumerRebalanceListener"),
+    meaning("lost", "A consumer has lost these partitions: others may read them already.", "ConsumerRebalanceListener, KIP-429"),
+    meaning("commit", "Offsets of a group are committed: whoever reads the partitions next begins there.", "OffsetCommit"),
+    meaning("commit!", "A commit failed: what was read since the last one may be read again.", "OffsetCommit"),
+    meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
+    meaning("group!", "A request about a group was refused.", "GroupMetadataManager"),
     // What was done, and what the world did.
     meaning("start", "A process starts with what its disk still holds; or a log begins at a later offset.", "this world"),
     meaning("start!", "A process could not start from what its disk holds.", "this world"),
@@ -162,9 +182,15 @@ mod tests {
 
     #[test]
     fn every_word_that_a_row_is_made_with_has_a_meaning() {
-        let sources = [include_str!("event_rows.rs"), include_str!("fault_rows.rs"), include_str!("rows.rs")];
+        let sources = [
+            include_str!("event_rows.rs"),
+            include_str!("fault_rows.rs"),
+            include_str!("group_rows.rs"),
+            include_str!("membership_rows.rs"),
+            include_str!("rows.rs"),
+        ];
         let mut words = 0;
-        for call in ["row(\"", "at(\"", "State::Prospective => \"", "State::Leader => \""] {
+        for call in ["row(\"", "at(\"", "about(\"", "State::Prospective => \"", "State::Leader => \""] {
             for text in sources.iter().flat_map(|source| source.split(call).skip(1)) {
                 let word = text.split('"').next().expect("a literal ends");
                 assert!(meaning_of(word).is_some(), "`{word}` has no meaning");
