@@ -91,12 +91,16 @@ impl Terminal {
         }
     }
 
-    /// Sends a signal to the window.
-    fn signal(&self, signal: &str) {
+    /// The number of the process behind the window.
+    fn window(&self) -> String {
         let shell = text(&self.tmux(&["display-message", "-p", "#{pane_pid}"]).stdout);
         let children = Command::new("ps").args(["-o", "pid=", "--ppid", shell.trim()]).output().expect("there is a ps");
-        let child = text(&children.stdout).split_whitespace().next().expect("a window runs").to_owned();
-        let status = Command::new("kill").args([signal, &child]).status().expect("there is a kill");
+        text(&children.stdout).split_whitespace().next().expect("a window runs").to_owned()
+    }
+
+    /// Sends a signal to the window.
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.window()]).status().expect("there is a kill");
         assert!(status.success());
     }
 }
@@ -174,6 +178,21 @@ fn it_stops_for_the_shell_and_goes_on_where_it_was() {
     terminal.press("q");
     terminal.wait_for("ready>");
     terminal.is_given_back();
+}
+
+/// Nobody can quit a window whose terminal is gone.
+#[test]
+fn it_ends_with_its_terminal() {
+    let Some(terminal) = Terminal::open("gone") else { return };
+    terminal.play("");
+    terminal.wait_for("PARTITIONS");
+    let process = terminal.window();
+    terminal.tmux(&["kill-server"]);
+    let started = Instant::now();
+    while Command::new("kill").args(["-0", &process]).output().is_ok_and(|output| output.status.success()) {
+        assert!(started.elapsed() < PATIENCE, "process {process} still runs");
+        sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

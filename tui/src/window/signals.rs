@@ -1,11 +1,21 @@
 //! Signals: whoever ends or stops this process gets a terminal that is as it was.
+//!
+//! Usually the loop that draws hears of a signal with its next frame. A terminal that is gone may hold that loop in a read
+//! that never ends; then there is nothing to give back either, and the process ends by itself.
 
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
+use signal_hook::iterator;
+
+/// How long the loop that draws has to hear of a signal.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +42,13 @@ impl Signals {
         for signal in [SIGHUP, SIGINT, SIGTERM, SIGTSTP] {
             flag::register_usize(signal, Arc::clone(&last), signal as usize)?;
         }
+        let mut ends = iterator::Signals::new([SIGHUP, SIGTERM])?;
+        thread::Builder::new().name("trial-signals".to_owned()).spawn(move || {
+            if let Some(signal) = ends.forever().next() {
+                thread::sleep(PATIENCE);
+                process::exit(128 + signal);
+            }
+        })?;
         Ok(Signals { last })
     }
 
