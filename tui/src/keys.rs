@@ -121,11 +121,7 @@ pub const BINDINGS: &[Binding] = &[
         shown: "- +",
         does: "slower, faster",
         footer: Some("speed"),
-        keys: &[
-            (letter('-'), Action::Faster(-1)),
-            (letter('+'), Action::Faster(1)),
-            (letter('='), Action::Faster(1)),
-        ],
+        keys: &[(letter('-'), Action::Faster(-1)), (letter('+'), Action::Faster(1)), (letter('='), Action::Faster(1))],
     },
     Binding {
         group: "Time",
@@ -215,13 +211,7 @@ pub const BINDINGS: &[Binding] = &[
         footer: Some("help"),
         keys: &[(letter('?'), Action::Help), (key(KeyCode::F(1)), Action::Help)],
     },
-    Binding {
-        group: "Window",
-        shown: "Esc",
-        does: "back",
-        footer: None,
-        keys: &[(key(KeyCode::Esc), Action::Back)],
-    },
+    Binding { group: "Window", shown: "Esc", does: "back", footer: None, keys: &[(key(KeyCode::Esc), Action::Back)] },
     Binding {
         group: "Window",
         shown: "Ctrl+Z",

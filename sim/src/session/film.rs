@@ -90,7 +90,11 @@ impl Film {
         while self.near.len() > NEAR_KEPT {
             let (first, last) = (self.near.first_key_value(), self.near.last_key_value());
             let distance = |place: Option<(&u64, &World)>| place.map_or(0, |(at, _)| at.abs_diff(steps));
-            if distance(first) > distance(last) { self.near.pop_first() } else { self.near.pop_last() };
+            if distance(first) > distance(last) {
+                self.near.pop_first()
+            } else {
+                self.near.pop_last()
+            };
         }
     }
 }

@@ -67,10 +67,22 @@ impl Counters {
         let counted = |counter| self.at(counter, snapshot.steps);
         let metric = |name, value, healthy| Metric { name, value, healthy };
         vec![
-            metric("ActiveControllerCount", count(active.filter(|quorum| quorum.active_epoch.is_some()).count()), Some(1)),
+            metric(
+                "ActiveControllerCount",
+                count(active.filter(|quorum| quorum.active_epoch.is_some()).count()),
+                Some(1),
+            ),
             metric("OfflinePartitionsCount", count(partitions.iter().filter(|p| !p.leader.is_some()).count()), Some(0)),
-            metric("UnderReplicatedPartitions", count(partitions.iter().filter(|p| p.is_under_replicated).count()), Some(0)),
-            metric("UnderMinIsrPartitionCount", count(partitions.iter().filter(|p| p.is_under_min_isr).count()), Some(0)),
+            metric(
+                "UnderReplicatedPartitions",
+                count(partitions.iter().filter(|p| p.is_under_replicated).count()),
+                Some(0),
+            ),
+            metric(
+                "UnderMinIsrPartitionCount",
+                count(partitions.iter().filter(|p| p.is_under_min_isr).count()),
+                Some(0),
+            ),
             metric("FencedBrokerCount", count(brokers().filter(|broker| broker.is_fenced).count()), Some(0)),
             metric("ActiveBrokerCount", count(brokers().filter(|broker| !broker.is_fenced).count()), None),
             metric("IsrShrinks", counted(Counter::IsrShrinks), None),

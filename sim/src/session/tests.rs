@@ -109,7 +109,10 @@ fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cac
     assert!(end.logs[0].batches.iter().all(|batch| !batch.is_durable), "Kafka trusts replication and does not sync");
     let b1 = end.machines.iter().find(|machine| machine.name == "b1").expect("b1 is there");
     assert!(b1.dirty_bytes > 0 && b1.files.iter().any(|file| file.path.contains("orders-0")));
-    assert!(end.machines.iter().all(|machine| machine.name != "admin"), "who creates the topics is no part of the story");
+    assert!(
+        end.machines.iter().all(|machine| machine.name != "admin"),
+        "who creates the topics is no part of the story"
+    );
     let client = |name: &str| end.machines.iter().find(|machine| machine.name == name).map(|machine| machine.id);
     let tally = |name| tape.tally(client(name).expect("a client"), tape.end());
     assert_eq!((tally("p1").sent, tally("p1").acked, tally("r1").consumed), (10, 10, 10));

@@ -331,7 +331,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
         }
         Message::Lost => {
-            model.status = Some(Status::Refused("the world's thread has ended: nothing more can be looked at".to_owned()));
+            model.status =
+                Some(Status::Refused("the world's thread has ended: nothing more can be looked at".to_owned()));
             Vec::new()
         }
     }
@@ -354,8 +355,7 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     }
     let place = match model.begin {
         Some(whereto) => place::find(&tape, whereto),
-        None => violation
-            .map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),
+        None => violation.map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),
     };
     model.tape = Some(tape);
     place::go(model, place)

@@ -161,7 +161,8 @@ fn is_about(line: &Told, subject: &Subject) -> bool {
 fn scrubbed(tape: &Tape, from: Time, direction: i8) -> Place {
     let (zero, end) = (tape.cast.zero(), tape.time_at(tape.end()));
     let part = end.0.saturating_sub(zero.0) / 20;
-    let to = if direction < 0 { from.0.saturating_sub(part).max(zero.0) } else { from.0.saturating_add(part).min(end.0) };
+    let to =
+        if direction < 0 { from.0.saturating_sub(part).max(zero.0) } else { from.0.saturating_add(part).min(end.0) };
     at(tape, Time(to))
 }
 

@@ -134,7 +134,9 @@ fn bookmarks_are_found_again() {
 fn metrics_remember_the_last_pause() {
     let mut stage = stage();
     stage.press(" ");
-    assert!(stage.model.metrics_before.iter().all(|metric| metric.name != "UnderReplicatedPartitions" || metric.value == 0));
+    assert!(
+        stage.model.metrics_before.iter().all(|metric| metric.name != "UnderReplicatedPartitions" || metric.value == 0)
+    );
     stage.happen(Message::Tick(Duration::from_secs(14)));
     stage.press(" M");
     assert!(stage.shown(120, 40).contains("was 0, now 1"), "{}", stage.shown(120, 40));

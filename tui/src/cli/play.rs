@@ -6,9 +6,9 @@ use std::io::{IsTerminal, stdin, stdout};
 use clap::Args;
 use trial_sim::internal::scenario::Seed;
 
+use super::WRONG_USE;
 use super::output::complain;
 use super::subject::Subject;
-use super::WRONG_USE;
 use crate::app::Whereto;
 use crate::theme::{Alphabet, ColorWhen, Look, Theme, chosen};
 use crate::window::{Closed, Opening, open};

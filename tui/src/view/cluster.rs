@@ -123,7 +123,9 @@ fn partitions(model: &Model) -> Table {
 
 fn partition_row(model: &Model, brokers: &[(NodeId, MachineId)], partition: &PartitionPart) -> Vec<Cell> {
     let leader = match partition.leader.is_some() {
-        true => styled(Role::Leader, format!("{} {}", model.look.sign(Glyph::Leader), words::node(model, partition.leader))),
+        true => {
+            styled(Role::Leader, format!("{} {}", model.look.sign(Glyph::Leader), words::node(model, partition.leader)))
+        }
         false => styled(Role::Bad, format!("{} none", model.look.sign(Glyph::No))),
     };
     let out = &partition.out_of_sync;

@@ -45,9 +45,7 @@ fn table(model: &Model, machines: &[&MachinePart], end: i64) -> Table {
 }
 
 fn row(model: &Model, machine: &MachinePart, end: i64) -> Vec<Cell> {
-    let of = |tell: &dyn Fn(&QuorumPart) -> String| {
-        cell(machine.quorum.as_ref().map_or_else(|| "-".to_owned(), tell))
-    };
+    let of = |tell: &dyn Fn(&QuorumPart) -> String| cell(machine.quorum.as_ref().map_or_else(|| "-".to_owned(), tell));
     let behind = match machine.quorum.as_ref().map(|quorum| end - quorum.log_end_offset) {
         None => cell("-"),
         Some(0) => styled(Role::Good, "nothing"),

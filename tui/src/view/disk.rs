@@ -37,12 +37,7 @@ fn files(machine: &MachinePart) -> Table {
     // Empty files say nothing to anybody.
     let files = machine.files.iter().filter(|file| file.length > 0 || file.dirty_pages > 0);
     Table {
-        columns: vec![
-            column("file", 0),
-            column("length", 0),
-            column("on the medium", 1),
-            column("a power cut", 0),
-        ],
+        columns: vec![column("file", 0), column("length", 0), column("on the medium", 1), column("a power cut", 0)],
         rows: files.map(row).collect(),
         selected: None,
     }
@@ -76,7 +71,9 @@ fn loss(model: &Model, tape: &Tape, machine: MachineId) -> Option<Vec<Line<'stat
     for file in &report.files {
         let text = match file.gone {
             true => format!("  {} is gone, with {}", file.path, bytes(file.length_before)),
-            false => format!("  {}: {} before, {} after", file.path, bytes(file.length_before), bytes(file.length_after)),
+            false => {
+                format!("  {}: {} before, {} after", file.path, bytes(file.length_before), bytes(file.length_after))
+            }
         };
         lines.push(line(model.look, Role::Bad, text));
     }

@@ -29,11 +29,7 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
     let left: String = left.chars().take(room).collect();
     let gap = usize::from(width).saturating_sub(left.chars().count() + right.chars().count());
     let role = if model.is_playing { Role::Good } else { Role::Title };
-    Line::from(vec![
-        word(look, Role::Title, left),
-        word(look, Role::Plain, " ".repeat(gap)),
-        word(look, role, right),
-    ])
+    Line::from(vec![word(look, Role::Title, left), word(look, Role::Plain, " ".repeat(gap)), word(look, role, right)])
 }
 
 /// The screens by their digits, and what the run came to.

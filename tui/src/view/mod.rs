@@ -87,8 +87,7 @@ fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
         Pane::None => put(frame, model.look, below, events::lines(model, below.width, below.height)),
         pane if below.width < ROOM_FOR_TWO => put(frame, model.look, below, pane_lines(model, pane, below.width)),
         pane => {
-            let [left, right] =
-                Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
+            let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
             put(frame, model.look, left, events::lines(model, left.width, left.height));
             put(frame, model.look, right, pane_lines(model, pane, right.width));
         }
@@ -149,6 +148,9 @@ fn in_ascii(line: Line<'static>) -> Line<'static> {
         sign if sign.is_ascii() => sign.to_string(),
         _ => "?".to_owned(),
     };
-    let spans = line.spans.into_iter().map(|span| Span::styled(span.content.chars().map(plain).collect::<String>(), span.style));
+    let spans = line
+        .spans
+        .into_iter()
+        .map(|span| Span::styled(span.content.chars().map(plain).collect::<String>(), span.style));
     Line::from(spans.collect::<Vec<_>>())
 }

@@ -9,9 +9,7 @@
 
 use ratatui::text::{Line, Span};
 use trial_broker::ids::Offset;
-use trial_sim::internal::session::{
-    IsrPhase, LogBatch, LogPart, ParkedPart, PartitionPart, ReplicaPart, ReplicaRole,
-};
+use trial_sim::internal::session::{IsrPhase, LogBatch, LogPart, ParkedPart, PartitionPart, ReplicaPart, ReplicaRole};
 
 use super::words;
 use crate::app::Model;
@@ -87,12 +85,7 @@ fn offsets(model: &Model, window: &Window) -> Line<'static> {
     Line::from(vec![margin(model, "offsets"), word(model.look, Role::Plain, ruler)])
 }
 
-fn replica_lines(
-    model: &Model,
-    replica: &ReplicaPart,
-    log: Option<&LogPart>,
-    window: &Window,
-) -> Vec<Line<'static>> {
+fn replica_lines(model: &Model, replica: &ReplicaPart, log: Option<&LogPart>, window: &Window) -> Vec<Line<'static>> {
     let batches = log.map_or(&[][..], |log| log.batches.as_slice());
     let mut lines = vec![
         facts(model, replica),
@@ -100,10 +93,7 @@ fn replica_lines(
         Line::from(durability(model, batches, window)),
     ];
     if replica.role.is_some() {
-        lines.push(Line::from(vec![
-            margin(model, "marks"),
-            word(model.look, Role::Heading, marks(replica, window)),
-        ]));
+        lines.push(Line::from(vec![margin(model, "marks"), word(model.look, Role::Heading, marks(replica, window))]));
     }
     let parked = parked(model, replica);
     if !parked.is_empty() {

@@ -14,9 +14,9 @@ mod lanes;
 mod membership_rows;
 mod picture;
 mod rows;
-mod told;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use cast::Cast;
 pub use glossary::{MEANINGS, Meaning, meaning_of};
