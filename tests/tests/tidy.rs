@@ -114,7 +114,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["choice", "config", "context", "event", "ids", "log", "message", "metadata", "record", "storage", "time"],
     ),
     ("controller", &["choice", "config", "context", "event", "ids", "message", "metadata", "time"]),
-    ("group", &["choice", "config", "context", "event", "ids", "message", "metadata", "record", "time"]),
+    // A group that changes its protocol reads what its classic members told each other.
+    ("group", &["api", "choice", "config", "context", "event", "ids", "message", "metadata", "record", "time"]),
     ("lifecycle", &["choice", "config", "context", "effects", "event", "ids", "message", "time"]),
     (
         "client",

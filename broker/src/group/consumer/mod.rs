@@ -23,6 +23,7 @@
 //!   subscriptions.rs   which topics are wanted, and their hash                   SubscriptionCount, Utils
 //!   target.rs          the target assignment                                     TargetAssignmentBuilder
 //!   heartbeat.rs       a heartbeat, a join                                       consumerGroupHeartbeat
+//!   step.rs            what it has in common with a join of the classic protocol
 //!   fence.rs           who leaves, and who is made to                            consumerGroupLeave, consumerGroupFenceMembers
 //!   regex.rs           topics by expression                                      maybeUpdateRegularExpressions
 //!   timers.rs          sessions and rebalances that take too long
@@ -43,6 +44,7 @@ mod owners;
 mod reconcile;
 mod regex;
 mod replay;
+pub(crate) mod step;
 mod subscriptions;
 mod target;
 mod timers;
@@ -57,6 +59,7 @@ pub use member::{JOIN_EPOCH, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, Member, MemberStat
 pub use owners::{PartitionEpochs, StillOwned};
 pub use regex::{RegexWork, regexes_resolved};
 pub use replay::{ReplayError, Replayed, is_tombstone};
+pub use subscriptions::Subscriptions;
 pub use timers::{ConsumerSoftState, TimerFate};
 
 use super::record::GroupRecord;

@@ -34,10 +34,25 @@ impl Subscriptions {
     /// What an expression named counts as long as somebody uses it, or nobody ever did.
     pub fn of(group: &ConsumerGroup, replaced: &[&Member], with: Option<&Member>) -> Subscriptions {
         let stays = |member: &&Member| !replaced.iter().any(|gone| gone.id == member.id);
-        let members: Vec<&Member> = group.members().filter(stays).chain(with).collect();
+        let mut wanted = Subscriptions::of_members(group.members().filter(stays).chain(with));
+        let orphaned = |regex: &str| {
+            !wanted.regexes.contains_key(regex) && replaced.iter().any(|gone| gone.regex() == Some(regex))
+        };
+        for resolved in group.regexes.iter().filter(|(regex, _)| !orphaned(regex)).map(|(_, resolved)| resolved) {
+            for topic in &resolved.topics {
+                wanted.topics.entry(topic.clone()).or_default().regexes += 1;
+            }
+        }
+        wanted
+    }
+
+    /// What these members want by name.
+    pub fn of_members<'a>(members: impl Iterator<Item = &'a Member>) -> Subscriptions {
         let mut topics: BTreeMap<String, Count> = BTreeMap::new();
         let mut regexes: BTreeMap<String, usize> = BTreeMap::new();
-        for member in &members {
+        let mut count = 0;
+        for member in members {
+            count += 1;
             for topic in &member.metadata.subscribed_topic_names {
                 topics.entry(topic.clone()).or_default().members += 1;
             }
@@ -45,14 +60,7 @@ impl Subscriptions {
                 *regexes.entry(regex.to_owned()).or_default() += 1;
             }
         }
-        let orphaned =
-            |regex: &str| !regexes.contains_key(regex) && replaced.iter().any(|gone| gone.regex() == Some(regex));
-        for resolved in group.regexes.iter().filter(|(regex, _)| !orphaned(regex)).map(|(_, resolved)| resolved) {
-            for topic in &resolved.topics {
-                topics.entry(topic.clone()).or_default().regexes += 1;
-            }
-        }
-        Subscriptions { topics, regexes, members: members.len() }
+        Subscriptions { topics, regexes, members: count }
     }
 
     /// As the group is.
