@@ -23,7 +23,7 @@ const TELLS_MISSING_GROUPS: i16 = 6;
 impl Shard {
     /// A classic group that exists in some state of the shard, as it is now.
     pub(super) fn classic_group(&self, hard: &Hard, group: &GroupId) -> Option<Arc<ClassicGroup>> {
-        let Group::Classic(written) = hard.groups.get(group).map(Arc::as_ref)?;
+        let Group::Classic(written) = hard.groups.get(group).map(Arc::as_ref)? else { return None };
         let live = self.classic.get(group).cloned();
         Some(live.unwrap_or_else(|| Arc::new(ClassicGroup::from_written(group, written.metadata.as_ref()))))
     }
@@ -39,6 +39,9 @@ impl Shard {
     }
 
     fn listed(&self, hard: &Hard, id: &GroupId) -> Option<ListedGroup> {
+        if let Some(group) = hard.consumer_group(id) {
+            return Some(group.listed());
+        }
         let group = self.classic_group(hard, id)?;
         Some(ListedGroup {
             group: id.clone(),
@@ -71,10 +74,11 @@ impl Shard {
     ) -> Decision {
         let (mut records, mut results) = (Vec::new(), Vec::new());
         for id in &request.groups {
-            let error = self.delete_refusal(id);
+            let group = self.any_group(&self.hard, id);
+            let error = group.map_or(ErrorCode::GroupIdNotFound, |group| group.delete_refusal());
             if error.is_none() {
                 records.extend(self.tombstones_of(ctx, id, ForgetReason::Deleted));
-                records.extend(self.group_tombstone_if_empty(ctx, id, ForgetReason::Deleted));
+                records.extend(self.group_tombstones_if_empty(ctx, id, ForgetReason::Deleted));
             }
             results.push((id.clone(), error));
         }
@@ -82,29 +86,18 @@ impl Shard {
         decision.then_answer(who, request.clone(), DeleteGroupsResponse { results })
     }
 
-    fn delete_refusal(&self, group: &GroupId) -> ErrorCode {
-        match self.classic_group(&self.hard, group).map(|group| group.state) {
-            None | Some(ClassicState::Dead) => ErrorCode::GroupIdNotFound,
-            Some(ClassicState::Empty) => ErrorCode::None,
-            Some(
-                ClassicState::PreparingRebalance { .. } | ClassicState::CompletingRebalance | ClassicState::Stable,
-            ) => ErrorCode::NonEmptyGroup,
-        }
-    }
-
-    /// The record that forgets a group, if nobody is in it (`maybeDeleteGroup`).
-    pub(super) fn group_tombstone_if_empty(
+    /// The records that forget a group, if nobody is in it (`maybeDeleteGroup`).
+    pub(super) fn group_tombstones_if_empty(
         &self,
         ctx: &mut Context<'_>,
         group: &GroupId,
         reason: ForgetReason,
-    ) -> Option<GroupRecord> {
-        let classic = self.classic_group(&self.hard, group)?;
-        if classic.state != ClassicState::Empty {
-            return None;
+    ) -> Vec<GroupRecord> {
+        let tombstones = self.any_group(&self.hard, group).map(|group| group.tombstones_if_empty()).unwrap_or_default();
+        if !tombstones.is_empty() {
+            ctx.emit(GroupEvent::GroupForgotten { group: group.clone(), reason });
         }
-        ctx.emit(GroupEvent::GroupForgotten { group: group.clone(), reason });
-        Some(ClassicGroup::tombstone(group))
+        tombstones
     }
 }
 

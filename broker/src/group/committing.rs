@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::answers::offset_fetch_refusal;
 use super::classic::ClassicState;
 use super::contract::{Decision, RequestContext};
 use super::offsets::{self, CommitRequest, ExpiryCondition, GroupOffsets, metadata_is_too_long, value_of};
@@ -14,7 +15,7 @@ use crate::event::{ForgetReason, GroupEvent};
 use crate::ids::{GroupId, Offset, TopicName, TopicPartition};
 use crate::message::{
     ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
 /// Version 9 of OffsetCommit and later know that a group may not exist; older ones are told of the generation.
@@ -71,8 +72,8 @@ impl Shard {
         if self.behaviour.is(Switch::CommitIgnoresGeneration) {
             return Ok(());
         }
-        match self.classic_group(&self.hard, group) {
-            Some(classic) => classic.validate_commit(request),
+        match self.any_group(&self.hard, group) {
+            Some(known) => known.validate_commit(request),
             None if request.epoch < 0 => Ok(()),
             None if request.is_transactional || request.version < KNOWS_MISSING_GROUPS => {
                 Err(ErrorCode::IllegalGeneration)
@@ -108,14 +109,27 @@ impl Shard {
 
     /// OffsetFetch with `require_stable`: from the newest state, answered when that is committed.
     pub(super) fn fetch_stable_offsets(&self, who: &RequestContext, request: &OffsetFetchRequest) -> Decision {
-        let response = self.fetch_offsets(&self.hard, request);
+        let response = self.fetch_offsets(&self.hard, who, request);
         Decision::default().then_answer(who, request.clone(), response)
     }
 
     /// OffsetFetch from some state of the shard.
-    pub(super) fn fetch_offsets(&self, hard: &Hard, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+    pub(super) fn fetch_offsets(
+        &self,
+        hard: &Hard,
+        who: &RequestContext,
+        request: &OffsetFetchRequest,
+    ) -> OffsetFetchResponse {
         let of_group = |group: &GroupId| hard.groups.get(group).and_then(|_| hard.offsets.of(group));
-        let groups = request.groups.iter().map(|it| offsets::fetch(it, of_group(&it.group), request.require_stable));
+        let of_one = |asked: &OffsetFetchGroup| {
+            let modern = hard.consumer_group(&asked.group);
+            let refusal = modern.and_then(|it| it.validate_fetch(asked.member.as_ref(), asked.member_epoch).err());
+            match refusal {
+                Some(error) => offset_fetch_refusal(asked, who.version, error),
+                None => offsets::fetch(asked, of_group(&asked.group), request.require_stable),
+            }
+        };
+        let groups = request.groups.iter().map(of_one);
         OffsetFetchResponse { groups: groups.collect() }
     }
 
@@ -127,16 +141,16 @@ impl Shard {
         request: &OffsetDeleteRequest,
     ) -> Decision {
         let group = &request.group;
-        let Some(classic) = self.classic_group(&self.hard, group) else {
+        let Some(known) = self.any_group(&self.hard, group) else {
             let error = ErrorCode::GroupIdNotFound;
             return Decision::now(who, OffsetDeleteResponse { error, partitions: Vec::new() });
         };
-        if let Err(error) = classic.validate_offset_delete() {
+        if let Err(error) = known.validate_offset_delete() {
             return Decision::now(who, OffsetDeleteResponse { error, partitions: Vec::new() });
         }
         let (mut records, mut partitions) = (Vec::new(), Vec::new());
         for partition in &request.partitions {
-            if classic.is_subscribed_to(&partition.topic) {
+            if known.is_subscribed_to(&partition.topic) {
                 partitions.push((partition.clone(), ErrorCode::GroupSubscribedToTopic));
                 continue;
             }
@@ -193,7 +207,7 @@ impl Shard {
         let mut records = Vec::new();
         for group in &groups {
             if self.expire_offsets(ctx, group, &mut records) {
-                records.extend(self.group_tombstone_if_empty(ctx, group, ForgetReason::Expired));
+                records.extend(self.group_tombstones_if_empty(ctx, group, ForgetReason::Expired));
             }
         }
         Decision { records, ..Decision::default() }
@@ -216,10 +230,11 @@ impl Shard {
 
     /// From when a group's offsets are counted, and which topics' are kept.
     fn expiry_of(&self, group: &GroupId) -> Option<(ExpiryCondition, impl Fn(&TopicName) -> bool)> {
-        let classic = self.classic_group(&self.hard, group)?;
+        let known = self.any_group(&self.hard, group)?;
         let ignores_members = self.behaviour.is(Switch::ExpireOffsetsOfLiveGroups);
-        let condition = if ignores_members { Some(ExpiryCondition::SinceCommit) } else { classic.expiry_condition() }?;
-        Some((condition, move |topic: &TopicName| !ignores_members && classic.is_subscribed_to(topic)))
+        let condition =
+            if ignores_members { Some(ExpiryCondition::SinceCommit) } else { known.expiry_condition() }?;
+        Some((condition, move |topic: &TopicName| !ignores_members && known.is_subscribed_to(topic)))
     }
 }
 

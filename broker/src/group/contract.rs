@@ -16,11 +16,13 @@
 //! (who waits for a join, which timer runs) lives with the leader and is lost with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::classic::StaticReplacement;
 use super::record::GroupRecord;
+use super::timers::GroupTimer;
 use crate::ids::{GroupId, MemberId, RequestHandle, TopicName, TopicPartition};
 use crate::message::{ErrorCode, Response};
 
@@ -100,6 +102,35 @@ pub enum AfterWrite {
         /// The leader's request, which waits in the group.
         handle: RequestHandle,
     },
+    /// What a timer of a KIP-848 group decided is written; if it is not, the timer fires again.
+    ConsumerTimer {
+        /// The timer.
+        timer: GroupTimer,
+    },
+    /// A classic group has become a KIP-848 group.
+    ConsumerUpgraded {
+        /// The group.
+        group: GroupId,
+    },
+    /// A classic member has joined a KIP-848 group: it must sync in time.
+    ConsumerClassicJoined {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+        /// How long it may be silent and how long it may take to sync, in milliseconds; none if the group has become
+        /// classic with it.
+        sessions: Option<(i32, i32)>,
+    },
+    /// A classic member of a KIP-848 group gets its assignment.
+    ConsumerClassicSynced {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: MemberId,
+        /// How long it may be silent from now on.
+        session: Duration,
+    },
     /// A returning static member is written: its join, which waits in the group, may be answered.
     ClassicStaticMember {
         /// The group.
@@ -133,4 +164,6 @@ pub struct MetadataChange {
     pub deleted: Vec<TopicPartition>,
     /// Topics that came, went, or have other partitions or racks now.
     pub changed_topics: BTreeSet<TopicName>,
+    /// Whether some of them came.
+    pub topics_created: bool,
 }

@@ -12,6 +12,7 @@ use crate::message::{
     ErrorCode, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, LeavingMember, LeavingMemberResponse, Request, Response, SyncGroupRequest, SyncGroupResponse,
 };
+use crate::metadata::MetadataImage;
 
 impl Decision {
     /// An answer at once, and nothing else.
@@ -35,8 +36,21 @@ impl Decision {
 
 impl Shard {
     /// A join without a member id makes the group if there is none; one with an id does not.
-    pub(super) fn join(&mut self, ctx: &mut Context<'_>, who: &RequestContext, request: &JoinGroupRequest) -> Decision {
+    pub(super) fn join(
+        &mut self,
+        ctx: &mut Context<'_>,
+        image: &MetadataImage,
+        who: &RequestContext,
+        request: &JoinGroupRequest,
+    ) -> Decision {
         let id = &request.group;
+        match self.hard.consumer_group(id) {
+            Some(group) if group.is_empty() => {
+                return self.join_empty_consumer_group(ctx, image, who, request, &group);
+            }
+            Some(group) => return self.join_consumer_group(ctx, image, who, request, &group),
+            None => {}
+        }
         let is_new = !self.hard.groups.contains_key(id);
         if is_new && !request.member.is_empty() {
             return Decision::now(who, JoinGroupResponse::refused(request.member.clone(), ErrorCode::UnknownMemberId));
@@ -57,7 +71,16 @@ impl Shard {
         joined.map(|(decision, ())| decision).unwrap_or_default()
     }
 
-    pub(super) fn sync(&mut self, ctx: &mut Context<'_>, who: &RequestContext, request: &SyncGroupRequest) -> Decision {
+    pub(super) fn sync(
+        &mut self,
+        ctx: &mut Context<'_>,
+        image: &MetadataImage,
+        who: &RequestContext,
+        request: &SyncGroupRequest,
+    ) -> Decision {
+        if let Some(group) = self.hard.consumer_group(&request.group).filter(|group| !group.is_empty()) {
+            return self.sync_consumer_group(ctx, image, who, request, &group);
+        }
         let synced = self.turn(ctx, &request.group, |turn| turn.sync(who, request));
         let refused = || Decision::now(who, SyncGroupResponse::refused(ErrorCode::UnknownMemberId));
         synced.map_or_else(refused, |(decision, ())| decision)
@@ -66,9 +89,13 @@ impl Shard {
     pub(super) fn heartbeat(
         &mut self,
         ctx: &mut Context<'_>,
+        image: &MetadataImage,
         who: &RequestContext,
         request: &HeartbeatRequest,
     ) -> Decision {
+        if let Some(group) = self.hard.consumer_group(&request.group) {
+            return self.heartbeat_consumer_group(ctx, image, who, request, &group);
+        }
         match self.turn(ctx, &request.group, |turn| turn.heartbeat(request)) {
             Some((decision, Ok(error))) => decision.then_answer(who, request.clone(), HeartbeatResponse { error }),
             Some((_, Err(error))) => Decision::now(who, HeartbeatResponse { error }),
@@ -79,9 +106,13 @@ impl Shard {
     pub(super) fn leave(
         &mut self,
         ctx: &mut Context<'_>,
+        image: &MetadataImage,
         who: &RequestContext,
         request: &LeaveGroupRequest,
     ) -> Decision {
+        if let Some(group) = self.hard.consumer_group(&request.group) {
+            return self.leave_consumer_group(ctx, image, who, request, &group);
+        }
         match self.turn(ctx, &request.group, |turn| turn.leave(request)) {
             Some((decision, response)) => decision.then_answer(who, request.clone(), response),
             None => {
@@ -124,6 +155,7 @@ fn error_in(response: &Response) -> ErrorCode {
         Response::JoinGroup(join) => join.error,
         Response::SyncGroup(sync) => sync.error,
         Response::Heartbeat(heartbeat) => heartbeat.error,
+        Response::ConsumerGroupHeartbeat(heartbeat) => heartbeat.error,
         Response::LeaveGroup(leave) if leave.error.is_none() => first(&mut leave.members.iter().map(|it| it.error)),
         Response::LeaveGroup(leave) => leave.error,
         Response::OffsetCommit(commit) => first(&mut commit.partitions.iter().map(|(_, error)| *error)),
@@ -142,6 +174,7 @@ fn subject_of(request: &Request) -> (GroupId, MemberId) {
         Request::JoinGroup(join) => (join.group.clone(), join.member.clone()),
         Request::SyncGroup(sync) => (sync.group.clone(), sync.member.clone()),
         Request::Heartbeat(heartbeat) => (heartbeat.group.clone(), heartbeat.member.clone()),
+        Request::ConsumerGroupHeartbeat(heartbeat) => (heartbeat.group.clone(), heartbeat.member.clone()),
         Request::LeaveGroup(leave) => {
             (leave.group.clone(), leave.members.first().map(|it| it.member.clone()).unwrap_or_default())
         }

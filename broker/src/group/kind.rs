@@ -4,6 +4,7 @@
 //! coordinator knows beyond it of a classic group (who waits for a join, whose session
 //! runs) stands in [`super::classic`].
 
+use super::consumer::ConsumerGroup;
 use super::record::GroupMetadataValue;
 
 /// A group, as its records tell it.
@@ -11,6 +12,8 @@ use super::record::GroupMetadataValue;
 pub enum Group {
     /// Of the classic protocol, or a group that only has offsets.
     Classic(WrittenClassicGroup),
+    /// Of the protocol of KIP-848.
+    Consumer(ConsumerGroup),
 }
 
 /// A classic group as its last record says: what the next coordinator would begin with.

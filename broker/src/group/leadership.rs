@@ -79,6 +79,13 @@ fn touched_partitions(old: &MetadataImage, new: &MetadataImage, update: &Metadat
 
 /// Which topics an update changes, and which partitions it removes.
 fn metadata_change(old: &MetadataImage, new: &MetadataImage, update: &MetadataUpdate) -> MetadataChange {
+    let mut change = changed_topics(old, new, update);
+    let came = |name: &TopicName| new.topic_id(name).is_some() && new.topic_id(name) != old.topic_id(name);
+    change.topics_created = change.changed_topics.iter().any(came);
+    change
+}
+
+fn changed_topics(old: &MetadataImage, new: &MetadataImage, update: &MetadataUpdate) -> MetadataChange {
     let mut change = MetadataChange::default();
     if update.is_snapshot {
         change.changed_topics = old.topic_ids().keys().chain(new.topic_ids().keys()).cloned().collect();

@@ -16,13 +16,15 @@
 //!   kind.rs      what records say of a group
 //!   timers.rs    what a shard waits for, and until when
 //!   classic/     groups whose members agree among themselves
-//!   consumer/    groups of the protocol of KIP-848
+//!   consumer/    groups of the protocol of KIP-848; how they meet a shard: modern.rs
+//!   migration/   from the one protocol to the other, and classic members among new ones
 //!   offsets/     how far groups have read
 //!   assignor/    who shall own which partition, computed on the server
 //! ```
 
 mod admin;
 mod answers;
+mod any;
 pub mod assignor;
 mod check;
 pub mod classic;
@@ -35,6 +37,8 @@ mod gathering;
 mod groups;
 pub mod kind;
 mod leadership;
+pub mod migration;
+mod modern;
 pub mod offsets;
 pub mod record;
 pub mod runtime;

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::{ClassicGroup, Turn, TurnContext};
+use super::consumer::ConsumerSoftState;
 use super::contract::{AfterWrite, Decision, MetadataChange, RequestContext, WriteOutcome, error_for_clients};
 use super::kind::{Group, WrittenClassicGroup};
 use super::offsets::{OffsetStore, StoredOffset};
@@ -53,13 +54,15 @@ pub struct Shard {
     pub(super) hard: Hard,
     /// Classic groups as they are. A group that is not here is as it is written, and nobody waits in it.
     pub(super) classic: BTreeMap<GroupId, Arc<ClassicGroup>>,
+    /// What is remembered of KIP-848 groups besides their records.
+    pub(super) consumer: ConsumerSoftState,
     pub(super) timers: Timers,
 }
 
 impl Shard {
     /// A shard that has replayed nothing.
     pub fn new(config: Arc<GroupCoordinatorSettings>, behaviour: Behaviour) -> Shard {
-        Shard { config, behaviour, hard: Hard::default(), classic: BTreeMap::new(), timers: Timers::default() }
+        Shard { config, behaviour, hard: Hard::default(), classic: BTreeMap::new(), consumer: ConsumerSoftState::default(), timers: Timers::default() }
     }
 
     /// A request that may write, or that must see what is written and not committed yet (OffsetFetch with
@@ -70,15 +73,16 @@ impl Shard {
     pub fn handle(
         &mut self,
         ctx: &mut Context<'_>,
-        _image: &MetadataImage,
+        image: &MetadataImage,
         who: &RequestContext,
         request: &Request,
     ) -> Decision {
         let decision = match request {
-            Request::JoinGroup(join) => self.join(ctx, who, join),
-            Request::SyncGroup(sync) => self.sync(ctx, who, sync),
-            Request::Heartbeat(heartbeat) => self.heartbeat(ctx, who, heartbeat),
-            Request::LeaveGroup(leave) => self.leave(ctx, who, leave),
+            Request::JoinGroup(join) => self.join(ctx, image, who, join),
+            Request::SyncGroup(sync) => self.sync(ctx, image, who, sync),
+            Request::Heartbeat(heartbeat) => self.heartbeat(ctx, image, who, heartbeat),
+            Request::LeaveGroup(leave) => self.leave(ctx, image, who, leave),
+            Request::ConsumerGroupHeartbeat(beat) => self.consumer_heartbeat(ctx, image, who, beat),
             Request::OffsetCommit(commit) => self.commit_offsets(ctx, who, commit),
             Request::OffsetDelete(delete) => self.delete_offsets(ctx, who, delete),
             Request::OffsetFetch(fetch) => self.fetch_stable_offsets(who, fetch),
@@ -97,14 +101,17 @@ impl Shard {
     pub fn read(
         &self,
         _ctx: &mut Context<'_>,
-        _image: &MetadataImage,
+        image: &MetadataImage,
         committed: &ShardSnapshot,
         who: &RequestContext,
         request: &Request,
     ) -> Response {
         match request {
-            Request::OffsetFetch(fetch) => self.fetch_offsets(&committed.hard, fetch).into(),
+            Request::OffsetFetch(fetch) => self.fetch_offsets(&committed.hard, who, fetch).into(),
             Request::ListGroups(list) => self.list_groups(&committed.hard, list).into(),
+            Request::ConsumerGroupDescribe(describe) => {
+                self.describe_consumer_groups(image, &committed.hard, describe).into()
+            }
             Request::DescribeGroups(describe) => self.describe_groups(&committed.hard, who, describe).into(),
             other => panic!("{} is not read from a group coordinator's shard", other.api().name()),
         }
@@ -129,13 +136,16 @@ impl Shard {
                 Arc::make_mut(&mut self.hard.groups).remove(&group);
                 self.forget_classic(&group);
             }
-            GroupRecord::ConsumerGroupMetadata { .. }
-            | GroupRecord::ConsumerGroupPartitionMetadata { .. }
-            | GroupRecord::ConsumerGroupMemberMetadata { .. }
-            | GroupRecord::ConsumerGroupTargetAssignmentMetadata { .. }
-            | GroupRecord::ConsumerGroupTargetAssignmentMember { .. }
-            | GroupRecord::ConsumerGroupCurrentMemberAssignment { .. }
-            | GroupRecord::ConsumerGroupRegularExpression { .. } => {}
+            GroupRecord::ConsumerGroupMetadata { ref group, .. }
+            | GroupRecord::ConsumerGroupPartitionMetadata { ref group }
+            | GroupRecord::ConsumerGroupMemberMetadata { ref group, .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMetadata { ref group, .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMember { ref group, .. }
+            | GroupRecord::ConsumerGroupCurrentMemberAssignment { ref group, .. }
+            | GroupRecord::ConsumerGroupRegularExpression { ref group, .. } => {
+                let group = group.clone();
+                self.replay_consumer(&group, record);
+            }
         }
     }
 
@@ -150,8 +160,9 @@ impl Shard {
     }
 
     /// The partition has been read to its end: from now on this broker coordinates. Sessions begin at full length.
-    pub fn loaded(&mut self, ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
+    pub fn loaded(&mut self, ctx: &mut Context<'_>, image: &MetadataImage) -> Vec<Decision> {
         self.arm_expiry(ctx);
+        self.consumer_groups_loaded(ctx, image);
         let groups: Vec<GroupId> = self.hard.groups.keys().cloned().collect();
         let max = self.config.classic_max_size as usize;
         let load = |turn: &mut Turn<'_, '_>| {
@@ -173,6 +184,7 @@ impl Shard {
             told.replies.extend(turn.into_iter().flat_map(|(decision, ())| decision.replies));
         }
         self.classic.clear();
+        self.consumer = ConsumerSoftState::default();
         self.timers.clear();
         told
     }
@@ -181,9 +193,10 @@ impl Shard {
     pub fn metadata_changed(
         &mut self,
         ctx: &mut Context<'_>,
-        _image: &MetadataImage,
+        image: &MetadataImage,
         change: &MetadataChange,
     ) -> Vec<Decision> {
+        self.topics_changed(image, &change.changed_topics, change.topics_created);
         let records = self.tombstones_of_deleted(ctx, &change.deleted);
         if records.is_empty() { Vec::new() } else { vec![Decision { records, ..Decision::default() }] }
     }
@@ -199,10 +212,10 @@ impl Shard {
     }
 
     /// Does what is due, up to the first decision that writes: replay it, and call again while something is due.
-    pub fn on_timers(&mut self, ctx: &mut Context<'_>, _image: &MetadataImage) -> Vec<Decision> {
+    pub fn on_timers(&mut self, ctx: &mut Context<'_>, image: &MetadataImage) -> Vec<Decision> {
         let mut decisions = Vec::new();
         while let Some(timer) = self.timers.take_due(ctx.now.monotonic) {
-            let decision = self.fire(ctx, timer);
+            let decision = self.fire(ctx, image, timer);
             let writes = !decision.records.is_empty();
             if decision != Decision::default() {
                 decisions.push(decision);
@@ -214,7 +227,7 @@ impl Shard {
         decisions
     }
 
-    fn fire(&mut self, ctx: &mut Context<'_>, timer: GroupTimer) -> Decision {
+    fn fire(&mut self, ctx: &mut Context<'_>, image: &MetadataImage, timer: GroupTimer) -> Decision {
         let turn = match timer {
             GroupTimer::ClassicJoin { group } => self.turn(ctx, &group, |turn| turn.join_timed_out()),
             GroupTimer::ClassicSync { group } => self.turn(ctx, &group, |turn| turn.sync_timed_out()),
@@ -226,7 +239,7 @@ impl Shard {
             | GroupTimer::ConsumerRebalance { .. }
             | GroupTimer::ConsumerJoin { .. }
             | GroupTimer::ConsumerSync { .. }
-            | GroupTimer::ConsumerRegex { .. } => None,
+            | GroupTimer::ConsumerRegex { .. } => Some((self.fire_consumer(ctx, image, timer), ())),
         };
         turn.map(|(decision, ())| decision).unwrap_or_default()
     }
@@ -235,7 +248,7 @@ impl Shard {
     pub fn write_ended(
         &mut self,
         ctx: &mut Context<'_>,
-        _image: &MetadataImage,
+        image: &MetadataImage,
         after: AfterWrite,
         outcome: WriteOutcome,
     ) -> Decision {
@@ -254,10 +267,19 @@ impl Shard {
                     }
                 })
             }
-            AfterWrite::ClassicStaticMember { group, replacement } => self.turn_of(ctx, &group, |turn| match outcome {
-                Ok(()) => turn.static_member_written(&replacement),
-                Err(error) => turn.static_member_not_written(&replacement, error),
-            }),
+            AfterWrite::ConsumerTimer { .. }
+            | AfterWrite::ConsumerUpgraded { .. }
+            | AfterWrite::ConsumerClassicJoined { .. }
+            | AfterWrite::ConsumerClassicSynced { .. } => {
+                self.consumer_write_ended(ctx, image, after, outcome);
+                None
+            }
+            AfterWrite::ClassicStaticMember { group, replacement } => {
+                self.turn_of(ctx, &group, |turn| match outcome {
+                    Ok(()) => turn.static_member_written(&replacement),
+                    Err(error) => turn.static_member_not_written(&replacement, error),
+                })
+            }
         };
         if outcome.is_err() {
             self.sweep();
@@ -294,7 +316,7 @@ impl Shard {
     pub(super) fn is_classic(&self, group: &GroupId) -> bool {
         match self.hard.groups.get(group).map(Arc::as_ref) {
             Some(Group::Classic(_)) => true,
-            None => false,
+            Some(Group::Consumer(_)) | None => false,
         }
     }
 
@@ -310,7 +332,7 @@ impl Shard {
         group: &GroupId,
         step: impl FnOnce(&mut Turn<'_, '_>) -> T,
     ) -> Option<(Decision, T)> {
-        let Group::Classic(written) = self.hard.groups.get(group).map(Arc::as_ref)?;
+        let Group::Classic(written) = self.hard.groups.get(group).map(Arc::as_ref)? else { return None };
         if !self.classic.contains_key(group) {
             let loaded = ClassicGroup::from_written(group, written.metadata.as_ref());
             self.classic.insert(group.clone(), Arc::new(loaded));
@@ -338,6 +360,12 @@ impl Shard {
         self.hard.offsets.assert_invariants();
         for (group, _) in self.hard.offsets.groups() {
             assert!(self.hard.groups.contains_key(group), "{group} has offsets and does not exist");
+        }
+        let owners_are_exact = !self.behaviour.is(Switch::PartitionEpochLostOnReassign);
+        for group in self.hard.groups.values() {
+            if let Group::Consumer(group) = group.as_ref() {
+                group.assert_invariants(owners_are_exact);
+            }
         }
         for (id, group) in &self.classic {
             assert!(self.is_classic(id), "{id} is a classic group that no record knows");

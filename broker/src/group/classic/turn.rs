@@ -132,10 +132,15 @@ impl<'a, 'c> Turn<'a, 'c> {
     /// The coordinator gives the group up: whoever waits must look for another one (`GroupMetadataManager.onUnloaded`).
     pub fn unload(&mut self) {
         self.transition(ClassicState::Dead);
+        self.release_all(ErrorCode::NotCoordinator);
+    }
+
+    /// Whoever waits is told to do something else (`completeAllJoinFutures`, `completeAllSyncFutures`).
+    pub fn release_all(&mut self, error: ErrorCode) {
         let members: Vec<MemberId> = self.group.members.keys().cloned().collect();
         for member in members {
-            self.answer_join(&member, JoinGroupResponse::refused(member.clone(), ErrorCode::NotCoordinator));
-            self.answer_sync(&member, SyncGroupResponse::refused(ErrorCode::NotCoordinator));
+            self.answer_join(&member, JoinGroupResponse::refused(member.clone(), error));
+            self.answer_sync(&member, SyncGroupResponse::refused(error));
         }
     }
 

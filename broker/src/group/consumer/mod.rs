@@ -60,6 +60,7 @@ pub use owners::{PartitionEpochs, StillOwned};
 pub use regex::{RegexWork, regexes_resolved};
 pub use replay::{ReplayError, Replayed, is_tombstone};
 pub use subscriptions::Subscriptions;
+pub(crate) use timers::RETRY_BACKOFF;
 pub use timers::{ConsumerSoftState, TimerFate};
 
 use super::record::GroupRecord;

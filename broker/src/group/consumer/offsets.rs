@@ -3,23 +3,12 @@
 //! The epoch of a commit must be the member's, exactly: a member whose answer with a new epoch was lost is told that it
 //! is stale, and tries again with the epoch that it hears. What KIP-848 calls a generation is the member epoch.
 
-use super::{ConsumerGroup, Member};
-use crate::ids::{GroupInstanceId, MemberId};
-use crate::message::ErrorCode;
+use std::collections::BTreeSet;
 
-/// By whom an OffsetCommit or TxnOffsetCommit is sent.
-pub struct Committer<'a> {
-    /// The member; empty if the request names none.
-    pub member: &'a MemberId,
-    /// The static member, if the request names one.
-    pub instance: Option<&'a GroupInstanceId>,
-    /// Its epoch (or generation); −1 if the request names none.
-    pub epoch: i32,
-    /// Whether the commit is part of a transaction.
-    pub is_transactional: bool,
-    /// The version of the request.
-    pub version: i16,
-}
+use super::{ConsumerGroup, Member};
+use crate::group::offsets::CommitRequest;
+use crate::ids::{MemberId, TopicName};
+use crate::message::ErrorCode;
 
 /// From this version of OffsetCommit on, members speak of epochs.
 const FIRST_VERSION_WITH_EPOCHS: i16 = 9;
@@ -31,7 +20,7 @@ impl ConsumerGroup {
     ///
     /// UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; ILLEGAL_GENERATION for a member that speaks the classic protocol;
     /// UNSUPPORTED_VERSION.
-    pub fn validate_offset_commit(&self, by: &Committer<'_>) -> Result<(), ErrorCode> {
+    pub fn validate_commit(&self, by: &CommitRequest<'_>) -> Result<(), ErrorCode> {
         // An administrator, or a consumer that assigns partitions to itself.
         if by.epoch < 0 && self.is_empty() {
             return Ok(());
@@ -51,7 +40,7 @@ impl ConsumerGroup {
     /// # Errors
     ///
     /// UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; ILLEGAL_GENERATION for a member that speaks the classic protocol.
-    pub fn validate_offset_fetch(&self, member: Option<&MemberId>, epoch: i32) -> Result<(), ErrorCode> {
+    pub fn validate_fetch(&self, member: Option<&MemberId>, epoch: i32) -> Result<(), ErrorCode> {
         match member {
             None if epoch < 0 => Ok(()),
             None => Err(ErrorCode::UnknownMemberId),
@@ -60,8 +49,15 @@ impl ConsumerGroup {
     }
 
     /// Whether a topic is wanted: its offsets are neither deleted by administrators nor expired.
-    pub fn is_subscribed_to(&self, topic: &str) -> bool {
-        super::subscriptions::Subscriptions::now(self).topics().any(|wanted| wanted == topic)
+    pub fn is_subscribed_to(&self, topic: &TopicName) -> bool {
+        super::subscriptions::Subscriptions::now(self).topics().any(|wanted| wanted == topic.as_str())
+    }
+
+    /// Whether any of these topics is wanted.
+    pub fn wants_any_of(&self, topics: &BTreeSet<TopicName>) -> bool {
+        let is_one = |name: &String| topics.iter().any(|topic| topic.as_str() == name);
+        self.members().any(|member| member.metadata.subscribed_topic_names.iter().any(is_one))
+            || self.regexes.values().any(|resolved| resolved.topics.iter().any(is_one))
     }
 }
 

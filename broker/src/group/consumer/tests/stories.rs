@@ -18,10 +18,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::offsets::Committer;
 use super::super::*;
 use super::bench::{Bench, joining, plain};
 use super::reconcile::{partitions, shown};
+use crate::group::offsets::CommitRequest;
 use crate::ids::{GroupInstanceId, MemberId};
 use crate::message::{ConsumerGroupHeartbeatRequest, PartitionsByTopic};
 use crate::tests::{Stage, vectors};
@@ -89,14 +89,14 @@ impl StoryStage {
 
     fn commit(&mut self, words: &[&str]) {
         let member = MemberId::new(if words[1] == "nobody" { "" } else { words[1] });
-        let by = Committer {
+        let by = CommitRequest {
             member: &member,
             instance: None,
             epoch: after(words, "in").expect("in EPOCH").parse().expect("an epoch"),
             is_transactional: words.contains(&"transactional"),
             version: after(words, "version").map_or(9, |version| version.parse().expect("a version")),
         };
-        let outcome = self.bench.group.as_ref().expect("a group").validate_offset_commit(&by);
+        let outcome = self.bench.group.as_ref().expect("a group").validate_commit(&by);
         self.bench.said.push(format!(
             "< {} {}",
             words[1],
