@@ -38,6 +38,12 @@ impl Shard {
         ListGroupsResponse { error: ErrorCode::None, groups: found.collect() }
     }
 
+    /// A group as it is now.
+    #[cfg(test)]
+    pub(super) fn listed_group(&self, id: &GroupId) -> Option<ListedGroup> {
+        self.listed(&self.hard, id)
+    }
+
     fn listed(&self, hard: &Hard, id: &GroupId) -> Option<ListedGroup> {
         if let Some(group) = hard.consumer_group(id) {
             return Some(group.listed());

@@ -87,7 +87,11 @@ pub fn consumer_heartbeat_refusal(error: ErrorCode, message: Option<&str>) -> Co
 }
 
 /// `OffsetFetchResponse.groupError`: version 1 tells the error of each partition.
-pub(super) fn offset_fetch_refusal(group: &OffsetFetchGroup, version: i16, error: ErrorCode) -> OffsetFetchGroupResponse {
+pub(super) fn offset_fetch_refusal(
+    group: &OffsetFetchGroup,
+    version: i16,
+    error: ErrorCode,
+) -> OffsetFetchGroupResponse {
     let partition = |partition: &TopicPartition| OffsetFetchPartitionResponse {
         partition: partition.clone(),
         error,

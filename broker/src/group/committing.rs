@@ -15,7 +15,8 @@ use crate::event::{ForgetReason, GroupEvent};
 use crate::ids::{GroupId, Offset, TopicName, TopicPartition};
 use crate::message::{
     ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
 };
 
 /// Version 9 of OffsetCommit and later know that a group may not exist; older ones are told of the generation.
@@ -232,8 +233,7 @@ impl Shard {
     fn expiry_of(&self, group: &GroupId) -> Option<(ExpiryCondition, impl Fn(&TopicName) -> bool)> {
         let known = self.any_group(&self.hard, group)?;
         let ignores_members = self.behaviour.is(Switch::ExpireOffsetsOfLiveGroups);
-        let condition =
-            if ignores_members { Some(ExpiryCondition::SinceCommit) } else { known.expiry_condition() }?;
+        let condition = if ignores_members { Some(ExpiryCondition::SinceCommit) } else { known.expiry_condition() }?;
         Some((condition, move |topic: &TopicName| !ignores_members && known.is_subscribed_to(topic)))
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::classic::{ClassicGroup, ClassicState};
 use super::consumer::{
-    self, ConsumerGroup, Coordination, Goodbye, JOIN_EPOCH, Member, RETRY_BACKOFF, Refusal, Replayed, TimerFate, is_tombstone,
+    self, ConsumerGroup, Coordination, Goodbye, JOIN_EPOCH, Member, RETRY_BACKOFF, Refusal, Replayed, TimerFate,
+    is_tombstone,
 };
 use super::contract::{AfterWrite, Decision, RequestContext, WriteOutcome};
 use super::kind::{Group, WrittenClassicGroup};
@@ -110,7 +111,10 @@ impl Shard {
             return Ok((Decision { records, ..Decision::default() }, response));
         }
         if request.member_epoch != JOIN_EPOCH {
-            return Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {} not found.", request.group)));
+            return Err(Refusal::new(
+                ErrorCode::GroupIdNotFound,
+                format!("Consumer group {} not found.", request.group),
+            ));
         }
         match self.classic_group(&self.hard, &request.group) {
             Some(classic) if classic.state != ClassicState::Empty => {
@@ -172,19 +176,22 @@ impl Shard {
         members: &[Member],
         reason: RemovalReason,
     ) -> Result<Decision, Refusal> {
-        let downgraded =
-            self.coordinate(ctx, image, |of| migration::downgrade_without(of, group, members, reason))?;
+        let downgraded = self.coordinate(ctx, image, |of| migration::downgrade_without(of, group, members, reason))?;
         if let Some(downgraded) = downgraded {
             let records = downgraded.records.clone();
             return Ok(self.becomes_classic(ctx, downgraded, records));
         }
-        let records =
-            self.coordinate(ctx, image, |of| Ok(consumer::fence_members(of, group, members, reason)))?;
+        let records = self.coordinate(ctx, image, |of| Ok(consumer::fence_members(of, group, members, reason)))?;
         Ok(Decision { records, ..Decision::default() })
     }
 
     /// The classic group lives at once; what is written of it comes with the decision's records.
-    fn becomes_classic(&mut self, ctx: &mut Context<'_>, downgraded: Downgraded, records: Vec<GroupRecord>) -> Decision {
+    fn becomes_classic(
+        &mut self,
+        ctx: &mut Context<'_>,
+        downgraded: Downgraded,
+        records: Vec<GroupRecord>,
+    ) -> Decision {
         let Downgraded { classic, rebalance, .. } = downgraded;
         let (id, members) = (classic.id.clone(), classic.members.keys().cloned().collect::<Vec<_>>());
         self.classic.insert(id.clone(), Arc::new(classic));
@@ -318,7 +325,12 @@ impl Shard {
     }
 
     /// A timer of a KIP-848 group fires.
-    pub(super) fn fire_consumer(&mut self, ctx: &mut Context<'_>, image: &MetadataImage, timer: GroupTimer) -> Decision {
+    pub(super) fn fire_consumer(
+        &mut self,
+        ctx: &mut Context<'_>,
+        image: &MetadataImage,
+        timer: GroupTimer,
+    ) -> Decision {
         let (id, member) = match &timer {
             GroupTimer::ConsumerRegex { group } => return self.expressions_looked_up(ctx, image, group),
             GroupTimer::ConsumerSession { group, member }
@@ -444,7 +456,12 @@ impl Shard {
     }
 
     /// Topics changed: groups that want them look at them with their next heartbeat.
-    pub(super) fn topics_changed(&mut self, image: &MetadataImage, names: &BTreeSet<crate::ids::TopicName>, created: bool) {
+    pub(super) fn topics_changed(
+        &mut self,
+        image: &MetadataImage,
+        names: &BTreeSet<crate::ids::TopicName>,
+        created: bool,
+    ) {
         self.consumer.image_changed(image.last_offset(), created);
         for (id, group) in self.hard.groups.iter() {
             if let Group::Consumer(group) = group.as_ref()

@@ -62,7 +62,14 @@ pub struct Shard {
 impl Shard {
     /// A shard that has replayed nothing.
     pub fn new(config: Arc<GroupCoordinatorSettings>, behaviour: Behaviour) -> Shard {
-        Shard { config, behaviour, hard: Hard::default(), classic: BTreeMap::new(), consumer: ConsumerSoftState::default(), timers: Timers::default() }
+        Shard {
+            config,
+            behaviour,
+            hard: Hard::default(),
+            classic: BTreeMap::new(),
+            consumer: ConsumerSoftState::default(),
+            timers: Timers::default(),
+        }
     }
 
     /// A request that may write, or that must see what is written and not committed yet (OffsetFetch with
@@ -274,12 +281,10 @@ impl Shard {
                 self.consumer_write_ended(ctx, image, after, outcome);
                 None
             }
-            AfterWrite::ClassicStaticMember { group, replacement } => {
-                self.turn_of(ctx, &group, |turn| match outcome {
-                    Ok(()) => turn.static_member_written(&replacement),
-                    Err(error) => turn.static_member_not_written(&replacement, error),
-                })
-            }
+            AfterWrite::ClassicStaticMember { group, replacement } => self.turn_of(ctx, &group, |turn| match outcome {
+                Ok(()) => turn.static_member_written(&replacement),
+                Err(error) => turn.static_member_not_written(&replacement, error),
+            }),
         };
         if outcome.is_err() {
             self.sweep();

@@ -1,7 +1,7 @@
 //! Who leaves a group, and who is made to (`consumerGroupLeave`, `consumerGroupFenceMembers`).
 
-use super::step::throw_if_instance_is_not;
 use super::member::{LEAVE_STATIC_EPOCH, removal_records};
+use super::step::throw_if_instance_is_not;
 use super::subscriptions::Subscriptions;
 use super::{ConsumerGroup, Coordination, Member};
 use crate::event::{GroupEpochReason, GroupEvent, RemovalReason};

@@ -123,7 +123,9 @@ fn classic_member(member: &Member) -> ClassicMember {
         client_host: member.metadata.client_host.clone(),
         rebalance_timeout_ms: member.metadata.rebalance_timeout_ms,
         session_timeout_ms: classic.session_timeout_ms,
-        protocols: protocols.map(|(name, said)| JoinGroupProtocol { name: name.clone(), metadata: said.clone() }).collect(),
+        protocols: protocols
+            .map(|(name, said)| JoinGroupProtocol { name: name.clone(), metadata: said.clone() })
+            .collect(),
         assignment: bytes::Bytes::new(),
         awaiting_join: None,
         awaiting_sync: None,

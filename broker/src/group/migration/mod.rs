@@ -27,6 +27,9 @@ mod downgrade;
 mod names;
 mod upgrade;
 
+#[cfg(test)]
+mod tests;
+
 pub use classic_life::{heartbeat, leaving, sync};
 pub use classic_member::{ClassicJoin, join};
 pub use downgrade::{Downgraded, downgrade_without};

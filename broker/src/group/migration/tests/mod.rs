@@ -1,0 +1,4 @@
+//! Groups that change their protocol, as stories: a shard whose writes are committed at once, with members of both kinds.
+
+mod bench;
+mod stories;
