@@ -150,7 +150,8 @@ impl Bench {
             offset += 1;
             self.image.apply(offset, &MetadataRecord::Partition { partition, topic_id, registration: registration() });
         }
-        let change = MetadataChange { changed_topics: [name].into(), topics_created: true, ..MetadataChange::default() };
+        let change =
+            MetadataChange { changed_topics: [name].into(), topics_created: true, ..MetadataChange::default() };
         let decisions = self.with(|shard, ctx, image| shard.metadata_changed(ctx, image, &change));
         decisions.into_iter().for_each(|decision| self.carry_out(decision));
     }

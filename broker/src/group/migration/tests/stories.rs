@@ -66,7 +66,8 @@ fn partitions(words: &str) -> PartitionsByTopic {
 }
 
 fn shown(partitions: &PartitionsByTopic) -> String {
-    let list = |numbers: &std::collections::BTreeSet<i32>| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+    let list =
+        |numbers: &std::collections::BTreeSet<i32>| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     let texts: Vec<_> =
         partitions.iter().map(|(topic, numbers)| format!("t{}:{}", topic.0.as_u128(), list(numbers))).collect();
     if texts.is_empty() { "-".to_owned() } else { texts.join(" ") }
@@ -117,10 +118,18 @@ impl MigrationStage {
             }
             "syncs" => {
                 let assignments = words[3..].iter().filter_map(|word| word.split_once('='));
-                let assignments = assignments.map(|(to, list)| (self.clients[to].member.clone(), assignment(list))).collect();
+                let assignments =
+                    assignments.map(|(to, list)| (self.clients[to].member.clone(), assignment(list))).collect();
                 let (protocol_type, protocol_name) = (Some("consumer".to_owned()), Some("range".to_owned()));
-                let request =
-                    SyncGroupRequest { group: group_id(), generation, member, instance, protocol_type, protocol_name, assignments };
+                let request = SyncGroupRequest {
+                    group: group_id(),
+                    generation,
+                    member,
+                    instance,
+                    protocol_type,
+                    protocol_name,
+                    assignments,
+                };
                 self.send(name, 5, request);
             }
             "beats" => self.send(name, 4, HeartbeatRequest { group: group_id(), generation, member, instance }),
@@ -168,7 +177,8 @@ impl MigrationStage {
 
     /// What everybody heard, and what happened.
     fn tell(&mut self) -> Vec<String> {
-        let mut lines: Vec<String> = std::mem::take(&mut self.bench.events).iter().filter_map(|it| self.line(it)).collect();
+        let mut lines: Vec<String> =
+            std::mem::take(&mut self.bench.events).iter().filter_map(|it| self.line(it)).collect();
         for (handle, response) in std::mem::take(&mut self.bench.answers) {
             let name = self.senders[&handle].clone();
             let again = response_wants_id(&response);
@@ -233,7 +243,8 @@ impl MigrationStage {
             GroupEvent::GroupEpochBumped { epoch, reason, .. } => format!("group epoch {epoch}: {reason:?}"),
             GroupEvent::MemberRemoved { member, reason, .. } => format!("{} is removed: {reason:?}", name(member)),
             GroupEvent::MemberMoved { member, epoch, state, assigned, revoking, .. } => {
-                let gives_up = if revoking.is_empty() { String::new() } else { format!(", gives up {}", shown(revoking)) };
+                let gives_up =
+                    if revoking.is_empty() { String::new() } else { format!(", gives up {}", shown(revoking)) };
                 format!("{} {state} in epoch {epoch}: {}{gives_up}", name(member), shown(assigned))
             }
             _ => return None,
@@ -277,7 +288,9 @@ impl Stage for MigrationStage {
         match words[0] {
             "group" => self.start(words),
             "topics" => {
-                words[1..].chunks(2).for_each(|pair| self.bench.create_topic(pair[0], pair[1].parse().expect("a count")));
+                words[1..]
+                    .chunks(2)
+                    .for_each(|pair| self.bench.create_topic(pair[0], pair[1].parse().expect("a count")));
             }
             "old" => self.old(words),
             "new" => self.new(words),
@@ -291,9 +304,11 @@ impl Stage for MigrationStage {
 
     fn fact(&mut self, words: &[&str]) -> String {
         match words {
-            ["group"] => self.bench.shard.listed_group(&group_id()).map_or("none".to_owned(), |group| {
-                format!("{} {}", group.group_type, group.state)
-            }),
+            ["group"] => self
+                .bench
+                .shard
+                .listed_group(&group_id())
+                .map_or("none".to_owned(), |group| format!("{} {}", group.group_type, group.state)),
             ["owns", name] => shown(&self.clients[*name].owns),
             ["epoch", name] => self.clients[*name].epoch.to_string(),
             other => panic!("no fact: {other:?}"),
