@@ -82,6 +82,16 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("on-disk-truth", &["records-appended", "log-loaded"]),
     ("recovery-point-durable", &["records-appended", "segment-rolled"]),
     ("compaction-keeps-last", &["segments-compacted", "records-appended"]),
+    ("inconsistent-offsets", &["records-consumed", "batch-acked"]),
+    ("duplicate", &["records-consumed", "records-consumed"]),
+    ("lost-write", &["batch-acked", "records-consumed"]),
+    ("poll-skip", &["records-consumed", "batch-acked"]),
+    ("nonmonotonic-poll", &["records-consumed", "position-set"]),
+    ("internal-poll-skip", &["records-consumed", "batch-acked"]),
+    ("internal-nonmonotonic-poll", &["records-consumed", "position-set"]),
+    ("nonmonotonic-send", &["batch-acked", "batch-acked"]),
+    ("internal-nonmonotonic-send", &["batch-acked", "batch-acked"]),
+    ("unseen", &["batch-acked", "became-leader"]),
 ];
 
 /// The violation is told with the events that its message speaks of, and not with many more.
@@ -176,6 +186,16 @@ planted! {
     an_end_that_goes_back: "end-offset-monotonic" => Check("end-offset-monotonic");
     a_retry_under_a_new_epoch: "idempotent-record-once" => Check("idempotent-record-once");
     a_quorum_leader_that_nobody_follows: "deposed-leader-resigns" => Check("deposed-leader-resigns");
+    a_producer_that_counts_from_one: "inconsistent-offsets" => Check("inconsistent-offsets");
+    a_record_that_is_read_twice: "duplicate" => Check("duplicate");
+    a_reader_that_loses_a_record: "lost-write" => Check("lost-write");
+    a_reader_that_begins_behind_its_place: "poll-skip" => Check("poll-skip");
+    a_reader_that_steps_back: "nonmonotonic-poll" => Check("nonmonotonic-poll");
+    a_poll_with_a_hole: "internal-poll-skip" => Check("internal-poll-skip");
+    a_poll_that_repeats_itself: "internal-nonmonotonic-poll" => Check("internal-nonmonotonic-poll");
+    calls_that_are_overtaken: "nonmonotonic-send" => Check("nonmonotonic-send");
+    a_call_whose_records_change_places: "internal-nonmonotonic-send" => Check("internal-nonmonotonic-send");
+    a_record_that_nobody_will_ever_read: "unseen" => Check("unseen");
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
     a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");

@@ -518,4 +518,14 @@ pub enum Switch {
     CleanerSwapsInPlace,
     /// The cleaner drops the last batch of a producer that is still active, and with it the producer's sequence.
     CleanerForgetsProducers,
+    /// A producer tells its application offsets as if the first record of a log had offset 1.
+    ProducerCountsFromOne,
+    /// A consumer that is sent to an offset goes on behind it.
+    ConsumerSeeksBehind,
+    /// A consumer that has compared its position with a new leader's epochs steps back by one record.
+    ConsumerStepsBackForNewLeader,
+    /// Of three records or more that a consumer returns of a partition at once, it leaves out the second.
+    ConsumerDropsRecord,
+    /// Of two records or more that a consumer returns of a partition at once, it returns the first twice.
+    ConsumerRepeatsRecord,
 }

@@ -20,6 +20,7 @@ mod epochs_only_grow;
 mod evidence;
 mod healthy_leader_undisturbed;
 mod high_watermark_monotonic;
+mod history;
 mod idempotent_record_once;
 mod isr_within_replicas;
 mod leader_completeness;
@@ -90,6 +91,16 @@ pub const PROPERTIES: &[Property] = &[
     on_disk_truth::PROPERTY,
     recovery_point_durable::PROPERTY,
     compaction_keeps_last::PROPERTY,
+    history::INCONSISTENT_OFFSETS,
+    history::DUPLICATE,
+    history::LOST_WRITE,
+    history::POLL_SKIP,
+    history::NONMONOTONIC_POLL,
+    history::INTERNAL_POLL_SKIP,
+    history::INTERNAL_NONMONOTONIC_POLL,
+    history::NONMONOTONIC_SEND,
+    history::INTERNAL_NONMONOTONIC_SEND,
+    history::UNSEEN,
 ];
 
 /// A property that did not hold.
@@ -209,6 +220,7 @@ pub struct Suite {
     healthy_leader_undisturbed: healthy_leader_undisturbed::Check,
     broker_image_is_replay: broker_image_is_replay::Check,
     on_disk_truth: on_disk_truth::Check,
+    history: history::Check,
     recent: proof::Recent,
     allowed: BTreeSet<String>,
     excused: BTreeMap<&'static str, u64>,
@@ -243,10 +255,21 @@ impl Suite {
         self.forgiven.iter().chain(&self.model.forgiven).map(ToString::to_string).collect()
     }
 
+    /// What clients saw that Kafka allows by design, and how often.
+    pub fn by_design(&self) -> Vec<String> {
+        self.history.by_design().said()
+    }
+
+    /// The cluster was healed and has recovered: clients have seen what there is to see.
+    pub fn recovered(&mut self) {
+        self.history.recovered();
+    }
+
     /// Looks at a step that the world has just made.
     pub fn observe(&mut self, world: &World, step: &Step) -> Option<Violation> {
         self.model.observe_facts(world, step);
         self.healthy_leader_undisturbed.observe_facts(step);
+        self.history.observe_step(world, step);
         for fact in &step.facts {
             if let Fact::Replaced { machine } = fact {
                 self.epochs_only_grow.replaced(*machine);
@@ -256,9 +279,14 @@ impl Suite {
         if let Some(machine) = step.machine() {
             for event in &step.events {
                 self.recent.remember(step, machine, event);
-                let found = self.observe_event(world, machine, event);
+                let found = self.observe_event(world, step, machine, event);
                 violation = violation.or(self.report(step, Some(machine), found));
             }
+        }
+        for resolution in &step.resolutions {
+            let lost = self.history.resolved(world, &self.model, resolution);
+            let found: Vec<_> = lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)).collect();
+            violation = violation.or(self.report(step, step.machine(), found));
         }
         let found = self.deposed_leader_resigns.observe(world, step);
         violation = violation.or(self.report(step, step.machine(), found));
@@ -275,14 +303,15 @@ impl Suite {
         found.extend(self.on_disk_truth.sweep_all(world, &self.model));
         found.extend(self.broker_image_is_replay.sweep_all(world));
         found.extend(self.sweep(world));
-        let lost = acked_record_not_lost::at_end(world, &self.model);
+        let mut lost = acked_record_not_lost::at_end(world, &self.model);
+        lost.extend(self.history.at_end(world, &self.model));
         found.extend(lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)));
         self.report(last, None, found)
     }
 
     /// What the checks have to say of an event. Each sees it, whatever the others have found: some keep a state, and what
     /// one finds may be allowed.
-    fn observe_event(&mut self, world: &World, machine: MachineId, event: &Event) -> Vec<Finding> {
+    fn observe_event(&mut self, world: &World, step: &Step, machine: MachineId, event: &Event) -> Vec<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
         self.events += 1;
@@ -307,6 +336,9 @@ impl Suite {
         found.extend(self.healthy_leader_undisturbed.observe(&seen));
         found.extend(snapshot_at_log_start::observe(&seen));
         found.extend(compaction_keeps_last::observe(&seen));
+        for loss in self.history.observe(&seen, step.index) {
+            found.extend(loss.unless_excused(&mut self.forgiven));
+        }
         found
     }
 

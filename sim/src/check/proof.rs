@@ -49,6 +49,12 @@ pub(crate) enum Kind {
     Fetched,
     /// The controllers changed a partition's registration.
     Registration,
+    /// A producer was told where its records are.
+    Told,
+    /// A consumer's application got records.
+    Read,
+    /// A consumer goes elsewhere.
+    Position,
     /// A client sent a batch.
     Sent,
     /// The controllers registered, fenced or unfenced this machine's broker.
@@ -122,6 +128,10 @@ fn covers(event: &Event, offset: Offset) -> bool {
         Event::Partition(PartitionEvent::HighWatermarkAdvanced { to, .. })
         | Event::Raft(RaftEvent::QuorumHighWatermarkAdvanced { to, .. }) => *to > offset,
         Event::Partition(PartitionEvent::ProduceCompleted { required_offset, .. }) => *required_offset > offset,
+        Event::Client(ClientEvent::BatchAcked { base_offset, records, .. }) => {
+            (*base_offset..base_offset + i64::from(*records)).contains(&offset)
+        }
+        Event::Client(ClientEvent::RecordsConsumed { read, .. }) => read.iter().any(|record| record.offset == offset),
         _ => true,
     }
 }
@@ -218,9 +228,19 @@ fn subject_of(event: &Event, on: MachineId) -> Option<(Kind, Option<&TopicPartit
         Event::Controller(event) => controller_subject(event, on),
         Event::Raft(event) => quorum_subject(event).map(|kind| (kind, None, on)),
         Event::Lifecycle(event) => life_subject(event).map(|kind| (kind, None, on)),
-        Event::Client(ClientEvent::BatchSent { partition, .. }) => Some((Kind::Sent, Some(partition), on)),
-        Event::Client(ClientEvent::ProducerIdAssigned { .. }) => Some((Kind::ProducerId, None, on)),
-        Event::Group(_) | Event::Client(_) | Event::Membership(_) => None,
+        Event::Client(event) => client_subject(event).map(|(kind, partition)| (kind, partition, on)),
+        Event::Group(_) | Event::Membership(_) => None,
+    }
+}
+
+fn client_subject(event: &ClientEvent) -> Option<(Kind, Option<&TopicPartition>)> {
+    match event {
+        ClientEvent::BatchSent { partition, .. } => Some((Kind::Sent, Some(partition))),
+        ClientEvent::BatchAcked { partition, .. } => Some((Kind::Told, Some(partition))),
+        ClientEvent::RecordsConsumed { partition, .. } => Some((Kind::Read, Some(partition))),
+        ClientEvent::PositionSet { partition, .. } => Some((Kind::Position, Some(partition))),
+        ClientEvent::ProducerIdAssigned { .. } => Some((Kind::ProducerId, None)),
+        _ => None,
     }
 }
 

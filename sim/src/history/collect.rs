@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use trial_broker::client::{Call, CallResult, ProducerRecord};
-use trial_broker::event::{ClientEvent, PositionReason};
+use trial_broker::event::{ClientEvent, MembershipEvent, PositionReason};
 use trial_broker::ids::{Offset, Ticket, TopicName, TopicPartition};
 use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;
@@ -39,6 +39,8 @@ pub(super) struct Reader {
     assigning: Option<(Process, Ticket, Vec<TopicPartition>)>,
     /// What the poll under way has returned so far.
     read: Vec<Read>,
+    /// Partitions that its group gave it or took from it during that poll.
+    rebalanced: Vec<TopicPartition>,
 }
 
 impl History {
@@ -55,13 +57,21 @@ impl History {
             Call::SendAll(records) => self.send(at, machine, ticket, records),
             Call::Poll { .. } => {
                 let process = self.processes.take(machine);
-                self.add(at, machine, process, Kind::Invoke, What::Poll(Vec::new()));
+                self.add(at, machine, process, Kind::Invoke, What::Poll(Vec::new(), Vec::new()));
                 self.readers.entry(machine).or_default().polling = Some((process, Some(ticket)));
             }
             Call::Assign(partitions) => {
                 let process = self.processes.take(machine);
                 self.add(at, machine, process, Kind::Invoke, What::Assign(partitions.clone()));
                 self.readers.entry(machine).or_default().assigning = Some((process, ticket, partitions.clone()));
+            }
+            Call::Subscribe { topics } => {
+                let topics = topics.iter().map(|topic| TopicName::new(topic)).collect();
+                self.subscribe_at_once(at, machine, topics);
+            }
+            Call::Unsubscribe => {
+                self.readers.entry(machine).or_default().assign(&[]);
+                self.subscribe_at_once(at, machine, Vec::new());
             }
             _ => {}
         }
@@ -216,22 +226,44 @@ impl History {
     }
 
     fn assign_at_once(&mut self, at: Time, machine: MachineId, partitions: Vec<TopicPartition>) {
+        self.at_once(at, machine, &What::Assign(partitions));
+    }
+
+    /// A consumer subscribes to topics. What it reads of them is for its group to decide.
+    pub(super) fn subscribe_at_once(&mut self, at: Time, machine: MachineId, topics: Vec<TopicName>) {
+        self.at_once(at, machine, &What::Subscribe(topics));
+    }
+
+    fn at_once(&mut self, at: Time, machine: MachineId, what: &What) {
         let process = self.processes.take(machine);
-        self.add(at, machine, process, Kind::Invoke, What::Assign(partitions.clone()));
-        self.add(at, machine, process, Kind::Ok, What::Assign(partitions));
+        self.add(at, machine, process, Kind::Invoke, what.clone());
+        self.add(at, machine, process, Kind::Ok, what.clone());
         self.processes.give_back(machine, process);
+    }
+
+    /// A consumer's group gives it partitions, or takes them: Jepsen asks for no order of them in the poll during which that
+    /// happens.
+    pub(super) fn rebalanced(&mut self, machine: MachineId, event: &MembershipEvent) {
+        if let MembershipEvent::PartitionsAssigned { partitions, .. }
+        | MembershipEvent::PartitionsRevoked { partitions, .. }
+        | MembershipEvent::PartitionsLost { partitions, .. } = event
+        {
+            let reader = self.readers.entry(machine).or_default();
+            reader.has_read.retain(|partition| !partitions.contains(partition));
+            reader.rebalanced.extend(partitions.iter().cloned());
+        }
     }
 
     fn begin_poll(&mut self, at: Time, machine: MachineId, call: Option<Ticket>) {
         let process = self.processes.take(machine);
-        self.add(at, machine, process, Kind::Invoke, What::Poll(Vec::new()));
+        self.add(at, machine, process, Kind::Invoke, What::Poll(Vec::new(), Vec::new()));
         self.readers.entry(machine).or_default().polling = Some((process, call));
     }
 
     fn end_poll(&mut self, at: Time, machine: MachineId, kind: Kind, error: Option<ErrorCode>) {
         let Some(reader) = self.readers.get_mut(&machine) else { return };
         let Some((process, _)) = reader.polling.take() else { return };
-        let what = What::Poll(std::mem::take(&mut reader.read));
+        let what = What::Poll(std::mem::take(&mut reader.read), std::mem::take(&mut reader.rebalanced));
         self.operations.push(Operation { at, process, machine, kind, what, error });
         if kind != Kind::Info {
             self.processes.give_back(machine, process);
@@ -249,12 +281,22 @@ impl History {
     // ---- Life ---------------------------------------------------------------------
 
     /// A consumer's process begins.
-    pub(super) fn reader_started(&mut self, at: Time, machine: MachineId, assign: &[TopicPartition], is_loop: bool) {
+    pub(super) fn reader_started(
+        &mut self,
+        at: Time,
+        machine: MachineId,
+        assign: &[TopicPartition],
+        subscribe: &[TopicName],
+        is_loop: bool,
+    ) {
         let mut reader = Reader { is_loop, ..Reader::default() };
         reader.assign(assign);
         self.readers.insert(machine, reader);
         if !assign.is_empty() {
             self.assign_at_once(at, machine, assign.to_vec());
+        }
+        if !subscribe.is_empty() {
+            self.subscribe_at_once(at, machine, subscribe.to_vec());
         }
         if is_loop {
             self.begin_poll(at, machine, None);

@@ -44,6 +44,12 @@ fn line(text: &mut String, index: usize, operation: &Operation, client: &str, se
         let texts: Vec<String> = sends[range.clone()].iter().map(|sent| quoted(&sent.text)).collect();
         let _ = write!(text, ", :texts [{}]", texts.join(" "));
     }
+    if let What::Poll(_, rebalanced) = what
+        && !rebalanced.is_empty()
+    {
+        let keys: Vec<String> = rebalanced.iter().map(key).collect();
+        let _ = write!(text, ", :rebalance-log [{{:keys [{}]}}]", keys.join(" "));
+    }
     text.push_str("}\n");
 }
 
@@ -59,8 +65,9 @@ fn kind_name(kind: Kind) -> &'static str {
 fn function_name(what: &What) -> &'static str {
     match what {
         What::Send(_) => "send",
-        What::Poll(_) => "poll",
+        What::Poll(..) => "poll",
         What::Assign(_) => "assign",
+        What::Subscribe(_) => "subscribe",
         What::Crash => "crash",
     }
 }
@@ -72,12 +79,16 @@ fn value(operation: &Operation, sends: &[Sent], names: &mut Names) -> String {
             let keys: Vec<String> = partitions.iter().map(key).collect();
             format!("[{}]", keys.join(" "))
         }
+        What::Subscribe(topics) => {
+            let keys: Vec<String> = topics.iter().map(|topic| quoted(topic.as_str())).collect();
+            format!("[{}]", keys.join(" "))
+        }
         What::Send(range) => {
             let sent = range.clone().map(|index| send(index, &sends[index], operation.kind));
             format!("[{}]", sent.collect::<Vec<_>>().join(" "))
         }
-        What::Poll(_) if operation.kind == Kind::Invoke => "[[:poll]]".to_owned(),
-        What::Poll(read) => format!("[[:poll {{{}}}]]", polled(read, names)),
+        What::Poll(..) if operation.kind == Kind::Invoke => "[[:poll]]".to_owned(),
+        What::Poll(read, _) => format!("[[:poll {{{}}}]]", polled(read, names)),
     }
 }
 

@@ -73,8 +73,10 @@ impl History {
         }
         let Some(machine) = step.machine() else { return };
         for event in &step.events {
-            if let Event::Client(event) = event {
-                self.observe_event(step.at, machine, event);
+            match event {
+                Event::Client(event) => self.observe_event(step.at, machine, event),
+                Event::Membership(event) => self.rebalanced(machine, event),
+                _ => {}
             }
         }
         for resolution in &step.resolutions {
@@ -89,8 +91,8 @@ impl History {
                 let Some(host) = world.machine(*machine) else { return };
                 let ProgramConfig::Client(config) = &host.config().program else { return };
                 self.names.insert(*machine, config.client_id.to_string());
-                if let ClientKind::Consumer { assign, polls_by_itself, .. } = &config.kind {
-                    self.reader_started(step.at, *machine, assign, *polls_by_itself);
+                if let ClientKind::Consumer { assign, subscribe, polls_by_itself, .. } = &config.kind {
+                    self.reader_started(step.at, *machine, assign, subscribe, *polls_by_itself);
                 }
             }
             Fact::Killed { machine } | Fact::PowerCut { machine, .. } => self.gone(step.at, *machine, true),

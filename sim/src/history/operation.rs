@@ -42,10 +42,12 @@ pub(super) enum Kind {
 pub(super) enum What {
     /// It hands these records to its producer, in one call.
     Send(Range<usize>),
-    /// Its consumer returns these.
-    Poll(Vec<Read>),
+    /// Its consumer returns these, and its group has given it or taken from it these partitions meanwhile.
+    Poll(Vec<Read>, Vec<TopicPartition>),
     /// It chooses the partitions that it reads.
     Assign(Vec<TopicPartition>),
+    /// It subscribes to these topics.
+    Subscribe(Vec<TopicName>),
     /// Its process dies.
     Crash,
 }

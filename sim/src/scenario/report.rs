@@ -77,6 +77,8 @@ pub struct Report {
     /// What was forgiven, each with its reason: goals of recovery that the core could not reach, and losses beyond the
     /// loss budget.
     pub excused: Vec<String>,
+    /// What clients saw that Kafka allows by design, each with how often and why.
+    pub by_design: Vec<String>,
     /// How long the core took to recover, in microseconds; none if it had not to, or did not.
     pub recovery_micros: Option<u64>,
 }
@@ -113,6 +115,7 @@ impl Report {
             "property": self.property,
             "failures": self.failures,
             "excused": self.excused,
+            "by_design": self.by_design,
             "recovery_us": self.recovery_micros,
         })
         .to_string()

@@ -161,7 +161,7 @@ fn said(report: &Report, verdict: &str) -> String {
     format!("{}{verdict}\n", findings(report))
 }
 
-/// The findings, with empty lines around each, and the goals of recovery that were not asked for.
+/// The findings, with empty lines around each, what was forgiven, and what Kafka allows by design.
 pub(super) fn findings(report: &Report) -> String {
     let mut text = String::new();
     for failure in &report.failures {
@@ -174,6 +174,9 @@ pub(super) fn findings(report: &Report) -> String {
     }
     for excused in &report.excused {
         text.push_str(&format!("excused: {excused}\n"));
+    }
+    for allowed in &report.by_design {
+        text.push_str(&format!("by design: {allowed}\n"));
     }
     text
 }

@@ -9,6 +9,7 @@ use super::{Collected, CompletedFetch, Consumer, OffsetReset, Position, Raised};
 use crate::client::ConsumedRecord;
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::ClientEvent;
 use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, TopicName, TopicPartition};
@@ -103,7 +104,8 @@ impl Consumer {
     /// A fetch ended.
     pub(super) fn on_fetch(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
         let node = completion.node;
-        let is_forgotten = self.forgets_failed_fetch && !matches!(completion.outcome, Outcome::Answered(_));
+        let forgets = self.behaviour.is(Switch::ConsumerForgetsFailedFetch);
+        let is_forgotten = forgets && !matches!(completion.outcome, Outcome::Answered(_));
         if self.fetching.get(&node) == Some(&completion.token) && !is_forgotten {
             self.fetching.remove(&node);
         }
@@ -275,10 +277,16 @@ impl Consumer {
             self.reading = None;
             return Ok((Vec::new(), false));
         };
-        let records = reading.take(limit).map_err(|_| {
+        let mut records = reading.take(limit).map_err(|_| {
             let message = format!("Record batch for partition {partition} at offset {} is invalid", position.offset);
             (ErrorCode::CorruptMessage, message)
         })?;
+        if self.behaviour.is(Switch::ConsumerDropsRecord) && records.len() > 2 {
+            records.remove(1);
+        }
+        if self.behaviour.is(Switch::ConsumerRepeatsRecord) && records.len() > 1 {
+            records.insert(1, records[0].clone());
+        }
         let (next_offset, last_epoch) = (reading.next_offset, reading.last_epoch);
         let advanced = next_offset > position.offset;
         if advanced {

@@ -76,8 +76,8 @@ pub(crate) struct Consumer {
     offset_reset: OffsetReset,
     polls_by_itself: bool,
     settings: ConsumerSettings,
-    /// The switch [`Switch::ConsumerForgetsFailedFetch`].
-    forgets_failed_fetch: bool,
+    /// Switches are the consumer's own.
+    behaviour: Behaviour,
     /// Partitions to assign at the first turn.
     to_assign: Option<Vec<TopicPartition>>,
     /// In the order in which they are fetched: what brought data goes to the end.
@@ -123,7 +123,7 @@ impl Consumer {
             offset_reset: *offset_reset,
             polls_by_itself: *polls_by_itself,
             settings: settings.clone(),
-            forgets_failed_fetch: behaviour.is(Switch::ConsumerForgetsFailedFetch),
+            behaviour: behaviour.clone(),
             to_assign: (subscribe.is_empty()).then(|| assign.clone()),
             order: Vec::new(),
             partitions: BTreeMap::new(),
@@ -189,7 +189,8 @@ impl Consumer {
         let leader = cluster.metadata.current_leader(partition);
         match self.partitions.get_mut(partition) {
             Some(state) if offset >= 0 => {
-                state.seek_unvalidated(Position { offset, offset_epoch: None, leader });
+                let behind = i64::from(self.behaviour.is(Switch::ConsumerSeeksBehind));
+                state.seek_unvalidated(Position { offset: offset + behind, offset_epoch: None, leader });
                 let reason = PositionReason::Seek;
                 ctx.emit(ClientEvent::PositionSet { partition: partition.clone(), offset, reason });
                 resolve(ctx, Some(ticket), CallResult::Done);

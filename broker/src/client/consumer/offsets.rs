@@ -7,6 +7,7 @@ use super::position::{FetchState, Position, Validation};
 use super::{Consumer, OffsetReset};
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
 use crate::ids::{LeaderEpoch, NodeId, TopicPartition};
@@ -190,7 +191,10 @@ impl Consumer {
             divergent_offset,
         };
         match (validation, self.offset_reset) {
-            (Validation::Same, _) => state.seek_validated(asked),
+            (Validation::Same, _) => {
+                let back = i64::from(self.behaviour.is(Switch::ConsumerStepsBackForNewLeader));
+                state.seek_validated(Position { offset: asked.offset - back, ..asked });
+            }
             (Validation::Diverged(end), OffsetReset::None) => {
                 ctx.emit(truncated(end.end_offset));
                 let message =

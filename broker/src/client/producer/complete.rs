@@ -146,7 +146,7 @@ impl Producer {
         });
         for (index, record) in batch.records.iter().enumerate() {
             if let Some(ticket) = record.ticket {
-                let offset = if base_offset < 0 { -1 } else { base_offset + index as i64 };
+                let offset = if base_offset < 0 { -1 } else { self.first_offset + base_offset + index as i64 };
                 let result = CallResult::Sent { partition: batch.partition.clone(), offset };
                 ctx.output(Output::Resolve { ticket, result });
             }

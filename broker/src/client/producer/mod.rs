@@ -92,6 +92,8 @@ pub(crate) struct Producer {
     gives_up_doubtful: bool,
     /// The switch [`Switch::ProducerKeepsFailureToItself`].
     keeps_failure_to_itself: bool,
+    /// What is added to each offset that its application is told: 0 but for [`Switch::ProducerCountsFromOne`].
+    first_offset: i64,
     /// Partitions with a batch in flight, when only one request may be.
     muted: BTreeSet<TopicPartition>,
     /// The batches of each request in flight.
@@ -127,6 +129,7 @@ impl Producer {
             sequences: Sequences::default(),
             gives_up_doubtful: behaviour.mends(Hazard::EpochBumpSendsAgain),
             keeps_failure_to_itself: behaviour.is(Switch::ProducerKeepsFailureToItself),
+            first_offset: i64::from(behaviour.is(Switch::ProducerCountsFromOne)),
             muted: BTreeSet::new(),
             requests: BTreeMap::new(),
             next_request: 1,

@@ -131,6 +131,7 @@ impl Run<'_> {
             property: self.property,
             failures: self.failures.clone(),
             excused: self.excused.clone(),
+            by_design: self.checks.by_design(),
             recovery_micros: self.recovery.map(|took| took.as_micros() as u64),
         }
     }

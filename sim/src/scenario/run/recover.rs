@@ -37,6 +37,7 @@ impl Run<'_> {
         self.excused = excused;
         if unmet.is_empty() {
             self.recovery = Some(self.world.now().since(healed));
+            self.checks.recovered();
         } else if self.world.now() >= deadline {
             self.did_not_recover(&unmet, bound);
         }
