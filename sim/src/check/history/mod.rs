@@ -181,7 +181,8 @@ impl Check {
         let event = match seen.event {
             Event::Client(event) => event,
             Event::Membership(
-                MembershipEvent::PartitionsRevoked { partitions, .. } | MembershipEvent::PartitionsLost { partitions, .. },
+                MembershipEvent::PartitionsRevoked { partitions, .. }
+                | MembershipEvent::PartitionsLost { partitions, .. },
             ) => {
                 for partition in partitions {
                     known_of(&mut self.partitions, partition).given_up(seen.machine);
