@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::ids::{Offset, ProducerEpoch, ProducerId};
 use crate::record::{Cursor, NO_SEQUENCE, RecordError};
 use crate::storage::{FileHandle, StorageResult};
+use crate::time::WallTime;
 
 const SNAPSHOT_VERSION: i16 = 1;
 /// Behind version and checksum.
@@ -179,16 +180,20 @@ impl ProducerState {
         self.snapshot_offset = self.snapshots.last().copied().unwrap_or(log_start_offset);
     }
 
-    /// Whether a producer without an open transaction has written nothing for too long.
-    fn is_expired(&self, now_millis: i64, entry: &ProducerEntry) -> bool {
+    /// Whether a producer without an open transaction may be forgotten that last wrote at this time, in milliseconds.
+    pub fn may_forget(&self, last_timestamp: i64, now: WallTime) -> bool {
         let expiration = i64::try_from(self.expiration.as_millis()).unwrap_or(i64::MAX);
-        entry.current_transaction_first_offset.is_none()
-            && now_millis.saturating_sub(entry.last_timestamp) >= expiration
+        now.millis().saturating_sub(last_timestamp) >= expiration
+    }
+
+    /// Whether a producer without an open transaction has written nothing for too long.
+    fn is_expired(&self, now: WallTime, entry: &ProducerEntry) -> bool {
+        entry.current_transaction_first_offset.is_none() && self.may_forget(entry.last_timestamp, now)
     }
 
     /// Forgets those that have written nothing for too long.
-    pub(crate) fn remove_expired(&mut self, now_millis: i64) {
-        let expired = |(id, entry): (&ProducerId, &ProducerEntry)| self.is_expired(now_millis, entry).then_some(*id);
+    pub(crate) fn remove_expired(&mut self, now: WallTime) {
+        let expired = |(id, entry): (&ProducerId, &ProducerEntry)| self.is_expired(now, entry).then_some(*id);
         let expired: Vec<ProducerId> = self.producers.iter().filter_map(expired).collect();
         for producer in expired {
             self.producers.remove(&producer);
@@ -223,9 +228,8 @@ impl ProducerState {
             let decoded = decode_snapshot(&bytes)
                 .or_else(|error| if self.trusts_snapshots { Ok(Vec::new()) } else { Err(error) });
             if let Ok(entries) = decoded {
-                let now_millis = ctx.now.wall.millis();
                 for entry in entries {
-                    if !self.is_expired(now_millis, &entry) {
+                    if !self.is_expired(ctx.now.wall, &entry) {
                         self.load_entry(entry);
                     }
                 }

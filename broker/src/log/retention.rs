@@ -110,6 +110,6 @@ impl Log {
 
     /// Forgets producers without an open transaction that wrote nothing for `producer.id.expiration.ms`.
     pub fn remove_expired_producers(&mut self, ctx: &Context) {
-        self.producers.remove_expired(ctx.now.wall.millis());
+        self.producers.remove_expired(ctx.now.wall);
     }
 }

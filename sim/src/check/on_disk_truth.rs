@@ -10,7 +10,7 @@
 //!   log-start-offset-checkpoint        may lag: no log start that the replica has not had
 //! ```
 //!
-//! That what lies below a recovery point is durable is a property of its own, `recovery-point-durable`.
+//! What a log remembers of its producers is compared with its batches as well (producers). That what lies below a recovery point is durable is a property of its own, `recovery-point-durable`.
 //!
 //! Simplified: transaction indexes are not compared: no client of Trial writes transactions yet, so no world has one.
 
@@ -35,6 +35,7 @@ use crate::world::World;
 
 mod checkpoints;
 mod indexes;
+mod producers;
 mod snapshots;
 
 pub(super) const PROPERTY: Property = Property {
@@ -135,8 +136,11 @@ impl Check {
             let held = numbers.iter().flat_map(|number| &self.segments[&(*id, *number)].batches);
             let message = match numbers.is_empty() {
                 true => Some(": its segment files are gone".to_owned()),
-                false => compare(held, replica),
+                false => compare(held.clone(), replica),
             };
+            let from = replica.log_start_offset;
+            let forgotten = || producers::compare(held, from, log?, machine.now(world.now()).wall);
+            let message = message.or_else(forgotten);
             let message = message.or_else(|| self.look_beside(*id, machine.disk(), &directory));
             let message = message.or_else(|| log.and_then(|log| compare_epochs(machine.disk(), log)));
             if let Some(message) = message {

@@ -40,6 +40,8 @@ pub(super) struct TopicShape {
     pub(super) replicas: Vec<Vec<i32>>,
     /// `min.insync.replicas`.
     pub(super) min_isr: u64,
+    /// `unclean.leader.election.enable`.
+    pub(super) is_unclean: bool,
 }
 
 impl Shape {
@@ -87,7 +89,9 @@ impl Shape {
             let replicas = lists.map(|list| list.value.iter().map(|id| id.value).collect()).collect();
             let said = number(&topic.config, "min.insync.replicas");
             let min_isr = said.or_else(|| number(&cluster.config, "min.insync.replicas")).unwrap_or(1);
-            TopicShape { name: topic.name.value.clone(), replicas, min_isr }
+            let unclean = topic.config.get("unclean.leader.election.enable");
+            let is_unclean = unclean.is_some_and(|value| value.0 == "true");
+            TopicShape { name: topic.name.value.clone(), replicas, min_isr, is_unclean }
         };
         let session_ms = number(&cluster.config, "broker.session.timeout.ms").unwrap_or(DEFAULT_SESSION_MS);
         Shape {
@@ -237,6 +241,11 @@ fn log_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
     if draw.percent(20) {
         set(config, "trial.log.dirs", 2);
     }
+    // Age alone takes whole logs, the active segment too, as far as they are committed.
+    if draw.percent(15) {
+        set(config, "log.retention.check.interval.ms", draw.scale(500, 5_000));
+        set(config, "retention.ms", draw.scale(300, 10_000));
+    }
 }
 
 /// Elections, snapshots. A member's fetch may be parked for half a second, so the fetch timeout is well above that.
@@ -283,5 +292,5 @@ fn topic(seed: Seed, index: u64, brokers: &[i32]) -> (TopicShape, Topic) {
         replicas: Some(spanned(replicas.iter().map(|list| spanned(ids(list))).collect())),
         config,
     };
-    (TopicShape { name, replicas, min_isr }, topic)
+    (TopicShape { name, replicas, min_isr, is_unclean: unclean }, topic)
 }

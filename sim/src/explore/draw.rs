@@ -38,6 +38,8 @@ pub(super) enum Aspect {
     Absence,
     /// How one consumer looks for the end of its partitions; the index is its number.
     Look,
+    /// Faults that are made for each other; the index is that of the story.
+    Together,
 }
 
 /// The draws of one aspect.

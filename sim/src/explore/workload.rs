@@ -102,13 +102,18 @@ fn consumer(seed: Seed, index: u64, name: &str, shape: &Shape) -> Client {
 }
 
 /// Some consumers look for the end again and again: they seek beyond it, and ask for it when they are told so. What a leader
-/// says that was just elected is worth asking for.
+/// says that was just elected is worth asking for; so some look all the time, at one partition, and one of their questions
+/// falls between its election and its followers' first fetches.
 fn looks(seed: Seed, index: u64, reader: &mut Client, shape: &Shape) -> Vec<(i64, Step)> {
     let mut draw = Draw::new(seed, Aspect::Look, index);
-    let Some(section) = reader.consumer.as_mut().filter(|_| draw.percent(30)) else { return Vec::new() };
+    let Some(section) = reader.consumer.as_mut().filter(|_| draw.percent(40)) else { return Vec::new() };
     set(&mut section.value.settings, "auto.offset.reset", "latest");
-    let assigned = section.value.assign.clone();
-    let count = draw.scale(4, 30);
+    let mut assigned = section.value.assign.clone();
+    let mut count = draw.scale(4, 30);
+    if draw.percent(50) {
+        assigned.truncate(1);
+        count = draw.scale(60, 240);
+    }
     (0..count)
         .map(|_| {
             let at = draw.between(100_000, shape.duration.micros as u64 - 1) as i64;

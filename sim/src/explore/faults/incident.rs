@@ -26,8 +26,13 @@ pub(in crate::explore) struct Incident {
     pub(super) victim: Victim,
 }
 
+/// A fault that is one step.
+pub(super) fn once(at: i64, victim: &Victim, step: Step) -> Incident {
+    Incident { at, steps: vec![(0, step)], out_for: None, victim: victim.clone() }
+}
+
 impl Incident {
-    fn and(mut self, after: i64, step: Step) -> Incident {
+    pub(super) fn and(mut self, after: i64, step: Step) -> Incident {
         self.steps.push((after, step));
         self
     }

@@ -3,7 +3,8 @@
 //! ```text
 //!   swarm: which kinds are on, how often ─┐
 //!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order of time
-//!   bursts: several close together ───────┘
+//!   bursts: several close together ───────┤
+//!   together: made for each other ────────┘
 //! ```
 //!
 //! A subset of the kinds is on in each seed, some are off entirely (swarm testing): a seed
@@ -14,6 +15,7 @@
 
 mod incident;
 mod referee;
+mod together;
 mod victim;
 
 use super::Profile;
@@ -173,6 +175,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
         incidents.extend((1..=count).flat_map(|number| burst(stage, &sharp, number)));
     }
     incidents.extend(absence(stage));
+    incidents.extend(together::together(stage));
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
     if !over_budget {
