@@ -45,11 +45,15 @@ pub enum Hazard {
     /// an earlier attempt of it may still arrive (`TransactionManager.canRetry`, `TxnPartitionMap.startSequencesAtBeginning`).
     /// Mended: what may have been written is given up instead.
     EpochBumpSendsAgain,
+    /// After a clean stop a log without a producer snapshot is taken for one of an older release, and nobody reads what its
+    /// producers have sent. But the directory entry of the snapshot that the stop wrote is not synced, and a power cut
+    /// can take it (`UnifiedLog.rebuildProducerState`). Mended: the log is read.
+    CleanStopForgetsProducers,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 9] = [
+    pub const ALL: [Hazard; 10] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -59,6 +63,7 @@ impl Hazard {
         Hazard::HighWatermarkNotRetold,
         Hazard::TruncationReturns,
         Hazard::EpochBumpSendsAgain,
+        Hazard::CleanStopForgetsProducers,
     ];
 }
 

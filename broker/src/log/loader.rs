@@ -83,7 +83,9 @@ pub(crate) fn load(
     let mut producers = ProducerState::new(ctx, &directory, &options)?;
     let bases: BTreeSet<Offset> = loader.segments.iter().map(|segment| segment.base_offset).collect();
     producers.remove_stray_snapshots(ctx, &bases)?;
-    rebuild_producer_state(ctx, &mut producers, &loader.segments, log_start_offset, log_end_offset, options.clean)?;
+    // Without a snapshot Kafka takes the producers of a log that was closed in order for unknown: a hazard.
+    let trusts_absence = options.clean && !options.behaviour.mends(Hazard::CleanStopForgetsProducers);
+    rebuild_producer_state(ctx, &mut producers, &loader.segments, log_start_offset, log_end_offset, trusts_absence)?;
 
     let Loader { segments, epochs, deleted, dropped_bytes, .. } = loader;
     let mut log = Log {

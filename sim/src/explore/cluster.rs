@@ -267,16 +267,16 @@ fn quorum_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
 
 fn topics(profile: Profile, seed: Seed, brokers: &[i32]) -> (Vec<TopicShape>, Vec<Topic>) {
     let count = if profile == Profile::Lite { 1 } else { Draw::new(seed, Aspect::Topic, 0).pick(&[1, 1, 1, 2, 2, 3]) };
-    (1..=count).map(|index| topic(seed, index, brokers)).unzip()
+    (1..=count).map(|index| topic(profile, seed, index, brokers)).unzip()
 }
 
-fn topic(seed: Seed, index: u64, brokers: &[i32]) -> (TopicShape, Topic) {
+fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicShape, Topic) {
     let mut draw = Draw::new(seed, Aspect::Topic, index);
     let partitions = draw.pick(&[1, 1, 2, 3]);
     let most = brokers.len().min(4) as u64;
     let factor = if most >= 3 { draw.pick(&[1, 2, 3, 3, 3, 3, most]) } else { draw.between(1, most) };
     let min_isr = if draw.percent(70) { factor.div_ceil(2).max(factor.min(2)) } else { draw.between(1, factor) };
-    let unclean = draw.percent(12);
+    let unclean = draw.percent(if profile == Profile::Everything { 20 } else { 12 });
     let replicas: Vec<Vec<i32>> =
         (0..partitions).map(|_| draw.shuffled(brokers).into_iter().take(factor as usize).collect()).collect();
     let mut config = Settings::default();

@@ -106,11 +106,11 @@ fn consumer(seed: Seed, index: u64, name: &str, shape: &Shape) -> Client {
 /// falls between its election and its followers' first fetches.
 fn looks(seed: Seed, index: u64, reader: &mut Client, shape: &Shape) -> Vec<(i64, Step)> {
     let mut draw = Draw::new(seed, Aspect::Look, index);
-    let Some(section) = reader.consumer.as_mut().filter(|_| draw.percent(40)) else { return Vec::new() };
+    let Some(section) = reader.consumer.as_mut().filter(|_| draw.percent(50)) else { return Vec::new() };
     set(&mut section.value.settings, "auto.offset.reset", "latest");
     let mut assigned = section.value.assign.clone();
     let mut count = draw.scale(4, 30);
-    if draw.percent(50) {
+    if draw.percent(60) {
         assigned.truncate(1);
         count = draw.scale(60, 240);
     }

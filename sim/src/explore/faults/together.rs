@@ -5,14 +5,15 @@
 //!                                             └─ somebody of the partition is hit ──┘
 //!   nobody tells it        a broker hears no news of the cluster ──────────────── it hears them all at once
 //!                                └─ leadership goes round, and comes back ─────────┘
-//!   the same leader again  the same, with a record that the next leader lacks
+//!   a second life          a follower returns, is proposed, and loses its power; the proposal arrives when it is back
+//!   the same leader again  a broker hears no news, with a record that the next leader lacks
 //!   they take turns        two replicas that only ever see each other dead
 //! ```
 //!
 //! Faults that are drawn one by one come together like this once in many thousand seeds. Nothing here knows what it may
 //! find: these are the moments at which one machine acts on what another no longer holds for true.
 
-use super::incident::{Incident, incident, once};
+use super::incident::{Incident, incident, once, power_cut};
 use super::victim::Victim;
 use super::{Kind, Stage};
 use crate::explore::Profile;
@@ -25,7 +26,7 @@ use crate::scenario::format::{Names, Spanned, Step};
 /// In how many seeds of a hundred faults are aimed together like this.
 fn percent(profile: Profile) -> u64 {
     match profile {
-        Profile::Network | Profile::Everything => 40,
+        Profile::Network | Profile::Everything => 50,
         Profile::Default => 20,
         Profile::Lite | Profile::Disk | Profile::Controllers => 0,
     }
@@ -46,13 +47,15 @@ pub(super) fn together(stage: &Stage) -> Vec<Incident> {
     if !draw.percent(percent(stage.profile)) {
         return Vec::new();
     }
-    let (way, turns) = (draw.between(0, 99), draw.percent(50));
+    let (way, turns) = (draw.between(0, 99), draw.percent(85));
     let Some(partition) = replicated(stage, &mut draw) else { return Vec::new() };
     let of_story = |story| Draw::new(stage.seed, Aspect::Together, story);
+    let loses_power = stage.profile.kinds().contains(&Kind::PowerCut);
     match way {
         _ if turns && partition.is_unclean => they_take_turns(stage, &partition, &mut of_story(4)),
-        0..40 => a_follower_returns(stage, &partition, &mut of_story(1)),
-        40..60 => nobody_tells_it(stage, &partition, &mut of_story(2)),
+        0..25 if loses_power => a_second_life(stage, &partition, &mut of_story(5)),
+        0..50 => a_follower_returns(stage, &partition, &mut of_story(1)),
+        50..65 => nobody_tells_it(stage, &partition, &mut of_story(2)),
         _ => the_same_leader_again(stage, &partition, &mut of_story(3)),
     }
 }
@@ -117,6 +120,30 @@ fn a_follower_returns(stage: &Stage, partition: &Replicated, draw: &mut Draw) ->
     all
 }
 
+/// A follower is back, and its leader proposes it. It loses its power, and what it had not synced; its next process is
+/// registered, and gets no records. Only now the proposal arrives, which was made of the first one.
+fn a_second_life(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
+    let session = stage.shape.session_micros as i64;
+    let follower = Victim::Broker(draw.pick(&partition.replicas));
+    let at = draw.between(100_000, stage.shape.duration.micros as u64 / 3) as i64;
+    let back = at + session + draw.span(1_200, 3_000).micros;
+    let cut = back + draw.span(300, 1_500).micros;
+    let arrives = cut + session + draw.span(1_200, 4_000).micros;
+    let start = || if_possible(Step { start: said(follower.target()), ..Step::default() });
+    let kill = if_possible(Step { kill: said(follower.target()), ..Step::default() });
+    let silent = Messages {
+        from: said(names(&[follower.name()])),
+        to: others(stage, &follower),
+        ..of_api("Fetch", Some(MessageKind::Request))
+    };
+    vec![
+        once(at, &follower, kill).and(back - at, start()),
+        kept(back - 1, arrives - back, &follower, of_api("AlterPartition", Some(MessageKind::Request))),
+        power_cut(cut, &follower, stage, draw, start()),
+        kept(cut + 1, arrives - cut + draw.span(500, 3_000).micros, &follower, silent),
+    ]
+}
+
 /// A broker hears nothing of what the controllers decide, and is heard. Meanwhile leadership goes to another replica, and
 /// often back to the first, so that it hears of two changes at once or believes that there was none.
 fn nobody_tells_it(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
@@ -179,27 +206,24 @@ fn the_same_leader_again(stage: &Stage, partition: &Replicated, draw: &mut Draw)
 
 /// Replicas that only ever see each other dead: whoever is back leads, unclean, and writes what the other does not have.
 fn they_take_turns(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
-    let session = stage.shape.session_micros as i64;
-    let (first, second) = (partition.replicas[0], partition.replicas[1]);
+    let orderly = draw.percent(60);
+    // Who stops in order hands over at once; who is killed is missed after its session.
+    let missed = if orderly { 0 } else { stage.shape.session_micros as i64 };
+    let leave = |broker: &Victim| match orderly {
+        true => if_possible(Step { stop: said(broker.target()), ..Step::default() }),
+        false => if_possible(Step { kill: said(broker.target()), ..Step::default() }),
+    };
+    let start = |broker: &Victim| if_possible(Step { start: said(broker.target()), ..Step::default() });
+    let brokers: Vec<Victim> = partition.replicas.iter().map(|id| Victim::Broker(*id)).collect();
     let mut at = draw.between(100_000, stage.shape.duration.micros as u64 / 4) as i64;
-    let mut all = Vec::new();
     // What has more replicas than two has them gone.
-    for other in &partition.replicas[2..] {
-        let other = Victim::Broker(*other);
-        all.push(once(at, &other, if_possible(Step { kill: said(other.target()), ..Step::default() })));
-    }
+    let mut all: Vec<Incident> = brokers[2..].iter().map(|other| once(at, other, leave(other))).collect();
     for turn in 0..draw.between(3, 6) {
-        let (gone, back) = if turn % 2 == 0 { (first, second) } else { (second, first) };
-        let (gone, back) = (Victim::Broker(gone), Victim::Broker(back));
-        let kill = once(at, &gone, if_possible(Step { kill: said(gone.target()), ..Step::default() }));
-        let start = if_possible(Step { start: said(back.target()), ..Step::default() });
-        all.push(kill.and(draw.span(1, 500).micros, start));
-        at += session + draw.span(1_500, 4_000).micros;
+        let (gone, back) = if turn % 2 == 0 { (&brokers[0], &brokers[1]) } else { (&brokers[1], &brokers[0]) };
+        all.push(once(at, gone, leave(gone)).and(draw.span(1, 500).micros, start(back)));
+        at += missed + draw.span(1_500, 4_000).micros;
     }
-    let start = if_possible(Step { start: said(Victim::Broker(first).target()), ..Step::default() });
-    all.push(once(at, &Victim::Broker(first), start.clone()));
-    let start = if_possible(Step { start: said(Victim::Broker(second).target()), ..Step::default() });
-    all.push(once(at, &Victim::Broker(second), start));
+    all.extend(brokers.iter().map(|broker| once(at, broker, start(broker))));
     all
 }
 
