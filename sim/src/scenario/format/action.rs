@@ -371,6 +371,36 @@ pub struct Seek {
     pub offset: Spanned<i64>,
 }
 
+/// A consumer that joins a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct JoinGroup {
+    /// Which consumer; its section names the group.
+    pub client: Spanned<String>,
+    /// The topics that it subscribes to.
+    pub topics: Vec<Spanned<String>>,
+}
+
+/// An application's pace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SetWork {
+    /// Which consumer.
+    pub client: Spanned<String>,
+    /// How long its application works on a record from now on.
+    pub is: Spanned<Span>,
+}
+
+/// Partitions that an application wants no records of, or again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SomePartitions {
+    /// Which consumer.
+    pub client: Spanned<String>,
+    /// The partitions: ["orders-0"].
+    pub partitions: Vec<Spanned<String>>,
+}
+
 /// One client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

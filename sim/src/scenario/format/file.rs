@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trial_broker::config::{ConsumerSettings, ProducerSettings, Treatment};
+use trial_broker::config::{
+    ConsumerSettings, Membership, MembershipTimers, ProducerSettings, SettingDefinition, Treatment,
+};
 
 use super::super::replay::Found;
 use super::liveness::Liveness;
@@ -378,7 +380,7 @@ pub struct Client {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ProducerSchema>")]
     pub producer: Option<Spanned<ClientSettings>>,
-    /// Reads records. `assign`, settings by Kafka's name, and `poll`: "always" (it polls for ever by itself) or
+    /// Reads records. `assign`, or `subscribe` with a group.id, settings by Kafka's name, and `poll`: "always" (it polls for ever by itself) or
     /// "asked" (only in a `poll` step).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ConsumerSchema>")]
@@ -408,6 +410,10 @@ pub(crate) const PRODUCER_EXTRAS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The groups of settings of consumers.
+pub(crate) const CONSUMER_GROUPS: &[&[SettingDefinition]] =
+    &[ConsumerSettings::DEFINITIONS, Membership::DEFINITIONS, MembershipTimers::DEFINITIONS];
+
 /// As [`PRODUCER_EXTRAS`], for consumers.
 pub(crate) const CONSUMER_EXTRAS: &[(&str, &str)] = &[
     ("poll", "\"always\": the application polls for ever by itself; \"asked\": only in a poll step. Default: always."),
@@ -415,6 +421,12 @@ pub(crate) const CONSUMER_EXTRAS: &[(&str, &str)] = &[
     (
         "auto.offset.reset",
         "Where to start without a position: \"latest\", \"earliest\" or \"none\". Default here: earliest.",
+    ),
+    ("work", "How long the application works on a record before it takes the next: \"2s\". Default: no time."),
+    (
+        "poll-every",
+        "The application hands its records to a thread and polls this often meanwhile: \"100ms\". Default: it polls when \
+         all is done.",
     ),
 ];
 
@@ -430,6 +442,11 @@ fn with_extras(mut schema: schemars::Schema, extras: &[(&str, &str)], assign: bo
                 "description": "The partitions it reads: [\"orders-0\"].",
             });
             properties.insert("assign".to_owned(), value);
+            let value = serde_json::json!({
+                "type": "array", "items": { "type": "string" },
+                "description": "The topics it subscribes to as a member of the group of its group.id: [\"orders\"].",
+            });
+            properties.insert("subscribe".to_owned(), value);
         }
     }
     schema
@@ -453,4 +470,4 @@ macro_rules! settings_schema {
 }
 settings_schema!(TopicSettingsSchema, "TopicSettings", &[trial_broker::config::LogSettings::DEFINITIONS], &[], false);
 settings_schema!(ProducerSchema, "ProducerSettings", &[ProducerSettings::DEFINITIONS], PRODUCER_EXTRAS, false);
-settings_schema!(ConsumerSchema, "ConsumerSettings", &[ConsumerSettings::DEFINITIONS], CONSUMER_EXTRAS, true);
+settings_schema!(ConsumerSchema, "ConsumerSettings", CONSUMER_GROUPS, CONSUMER_EXTRAS, true);

@@ -8,7 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use trial_broker::config::{
-    ControllerSettings, LogManagerSettings, LogSettings, Properties, RaftSettings, ReplicationSettings,
+    ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
+    ReplicationSettings,
     SettingDefinition,
 };
 
@@ -122,15 +123,18 @@ impl JsonSchema for Settings {
             LogManagerSettings::DEFINITIONS,
             RaftSettings::DEFINITIONS,
             ControllerSettings::DEFINITIONS,
+            GroupCoordinatorSettings::DEFINITIONS,
         ])
     }
 }
 
-/// A client's section: Kafka's settings, and the partitions that a consumer reads.
+/// A client's section: Kafka's settings, and what a consumer reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientSettings {
     /// The partitions that a consumer reads from the start.
     pub assign: Vec<Spanned<String>>,
+    /// The topics that a consumer subscribes to from the start, as a member of its group.
+    pub subscribe: Vec<Spanned<String>>,
     /// Everything else.
     pub settings: Settings,
 }
@@ -150,6 +154,8 @@ impl<'de> Deserialize<'de> for ClientSettings {
                 while let Some(name) = map.next_key::<Spanned<String>>()? {
                     if name.value == "assign" {
                         section.assign = map.next_value()?;
+                    } else if name.value == "subscribe" {
+                        section.subscribe = map.next_value()?;
                     } else {
                         let value = map.next_value()?;
                         section.settings.0.insert(name, value);
@@ -168,6 +174,9 @@ impl Serialize for ClientSettings {
         let mut map = serializer.serialize_map(None)?;
         if !self.assign.is_empty() {
             map.serialize_entry("assign", &self.assign)?;
+        }
+        if !self.subscribe.is_empty() {
+            map.serialize_entry("subscribe", &self.subscribe)?;
         }
         for (name, value) in &self.settings.0 {
             map.serialize_entry(name, value)?;

@@ -15,9 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, ElectLeader, Fail, Heal, Later,
-    Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency, Skew, Slow,
-    SpreadTimers, Stall, Target,
+    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, ElectLeader, Fail, Heal,
+    JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency,
+    SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;
@@ -160,16 +160,22 @@ vocabulary! {
     abort = "abort" => Abort(Later);
     /// A consumer polls once.
     poll = "poll" => Poll(Poll);
-    /// A consumer commits its offsets.
-    commit_offsets = "commit-offsets" => CommitOffsets(Later);
+    /// A consumer commits its positions, and waits until they are written.
+    commit_offsets = "commit-offsets" => CommitOffsets(OneClient);
     /// A consumer goes to an offset.
     seek = "seek" => Seek(Seek);
     /// A client refreshes its metadata now, instead of after metadata.max.age.ms.
     refresh_metadata = "refresh-metadata" => RefreshMetadata(OneClient);
-    /// A consumer joins its group.
-    join = "join" => Join(Later);
-    /// A consumer leaves its group.
-    leave = "leave" => Leave(Later);
+    /// A consumer subscribes to topics, and joins its group.
+    join = "join" => Join(JoinGroup);
+    /// A consumer gives up its partitions and leaves its group. To commit first, `stop` it.
+    leave = "leave" => Leave(OneClient);
+    /// A consumer's application works on each record for so long from now on.
+    work = "work" => Work(SetWork);
+    /// A consumer wants no records of some partitions.
+    pause_partitions = "pause-partitions" => PausePartitions(SomePartitions);
+    /// A consumer wants records of some partitions again.
+    resume_partitions = "resume-partitions" => ResumePartitions(SomePartitions);
     /// A client dies.
     crash = "crash" => Crash(OneClient);
     // Administration.

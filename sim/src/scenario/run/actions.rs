@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use trial_broker::choice::Purpose;
 use trial_broker::client::{Call, ProducerRecord};
-use trial_broker::ids::{NodeId, Ticket, TopicName};
+use trial_broker::group::find::{OFFSETS_TOPIC, partition_for};
+use trial_broker::ids::{NodeId, Ticket, TopicName, TopicPartition};
 use trial_broker::message::{Api, ConfigResource, ElectionType};
 use trial_broker::time::Time;
 
@@ -39,6 +40,7 @@ impl Run<'_> {
                 .filter(|leader| leader.is_some())
                 .map(|leader| MachineId(leader.0 as u32))
                 .ok_or_else(|| format!("{partition} has no leader now")),
+            Machine::Coordinator(group) => self.coordinator_of(group),
             Machine::Follower(partition) => view::registration(&self.world, partition)
                 .and_then(|known| {
                     let followers = known.replicas.iter().filter(|replica| **replica != known.leader);
@@ -63,6 +65,14 @@ impl Run<'_> {
             Machine::AnyBroker => self.any_of(&self.brokers, "broker"),
             Machine::AnyController => self.any_of(self.voters(), "controller"),
         }
+    }
+
+    /// The broker that leads the group's partition of `__consumer_offsets`.
+    fn coordinator_of(&self, group: &str) -> Result<MachineId, Unresolved> {
+        let nobody = || format!("nobody coordinates {group} now");
+        let count = view::partition_count(&self.world, OFFSETS_TOPIC).ok_or_else(nobody)?;
+        let partition = partition_for(group, count);
+        self.resolve(&Machine::Leader(TopicPartition::new(OFFSETS_TOPIC, partition))).map_err(|_| nobody())
     }
 
     /// The machines of the controllers: the brokers', where processes are combined.
@@ -172,6 +182,12 @@ impl Run<'_> {
             Action::Poll(_)
             | Action::Seek(_)
             | Action::RefreshMetadata(_)
+            | Action::CommitOffsets(_)
+            | Action::Join(_)
+            | Action::Leave(_)
+            | Action::Work(_)
+            | Action::PausePartitions(_)
+            | Action::ResumePartitions(_)
             | Action::CreateTopic(_)
             | Action::DeleteTopic(_)
             | Action::CreatePartitions(_)
@@ -191,10 +207,7 @@ impl Run<'_> {
             | Action::Rot(_)
             | Action::Begin(_)
             | Action::Commit(_)
-            | Action::Abort(_)
-            | Action::CommitOffsets(_)
-            | Action::Join(_)
-            | Action::Leave(_) => unreachable!("{} was refused with the scenario", step.action.name()),
+            | Action::Abort(_) => unreachable!("{} was refused with the scenario", step.action.name()),
         };
         let now = faults.into_iter().map(|fault| Entry::new(at, fault));
         resolved.entries = now.chain(std::mem::take(&mut resolved.entries)).collect();
@@ -407,6 +420,11 @@ impl Run<'_> {
 /// The middle of 1000 to 1999 ms.
 const ALIGNED_ELECTION_TIMEOUT_MICROS: u64 = 1_500_000;
 
+/// Partitions by their checked names.
+fn partitions_named(names: &[Spanned<String>]) -> Vec<TopicPartition> {
+    names.iter().filter_map(|name| partition_named(&name.value)).collect()
+}
+
 /// Who calls what; nobody stands for the unseen administrator.
 fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
     let nodes = |list: &Vec<Spanned<i32>>| list.iter().map(|id| NodeId(id.value)).collect::<Vec<_>>();
@@ -423,6 +441,18 @@ fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
             (Some(seek.client.clone()), Call::Seek { partition, offset: seek.offset.value })
         }
         Action::RefreshMetadata(one) => (Some(one.client.clone()), Call::RefreshMetadata),
+        Action::CommitOffsets(one) => (Some(one.client.clone()), Call::CommitSync),
+        Action::Leave(one) => (Some(one.client.clone()), Call::Unsubscribe),
+        Action::Join(join) => {
+            let topics = join.topics.iter().map(|topic| topic.value.clone()).collect();
+            (Some(join.client.clone()), Call::Subscribe { topics })
+        }
+        Action::Work(work) => {
+            let per_record_ms = work.is.value.duration().as_millis() as u64;
+            (Some(work.client.clone()), Call::Work { per_record_ms })
+        }
+        Action::PausePartitions(some) => (Some(some.client.clone()), Call::Pause(partitions_named(&some.partitions))),
+        Action::ResumePartitions(some) => (Some(some.client.clone()), Call::Resume(partitions_named(&some.partitions))),
         Action::CreateTopic(topic) => {
             let call = Call::CreateTopic {
                 name: topic.name.value.clone(),

@@ -15,7 +15,7 @@ use trial_broker::config::{
     Behaviour, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, Hazard, LogManagerSettings, LogSettings,
     ProducerSettings, Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
 };
-use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicPartition};
+use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicName, TopicPartition};
 use trial_broker::message::{IsolationLevel, ReplicaKey};
 use trial_broker::metadata::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use trial_broker::node::NodeConfig;
@@ -261,10 +261,13 @@ fn consumer(section: &ClientSettings) -> ClientKind {
             _ => OffsetReset::Earliest,
         },
         assign: section.assign.iter().filter_map(|name| partition_named(name)).collect(),
-        subscribe: Vec::new(),
-        group: None,
+        subscribe: section.subscribe.iter().map(|topic| TopicName::new(&topic.value)).collect(),
+        group: validate::membership_of(section).expect("the settings were checked with the scenario"),
         polls_by_itself: text("poll").as_deref() != Some("asked"),
-        work: Work::default(),
+        work: Work {
+            per_record: validate::span_of(&section.settings, "work").unwrap_or_default(),
+            polls_every: validate::span_of(&section.settings, "poll-every"),
+        },
         settings,
     }
 }

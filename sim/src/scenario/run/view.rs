@@ -44,6 +44,11 @@ pub(crate) fn registration<'w>(world: &'w World, partition: &TopicPartition) -> 
     metadata(world)?.partition(&TopicName::new(partition.topic.as_str()), partition.partition)
 }
 
+/// How many partitions a topic has; none if there is no such topic.
+pub(crate) fn partition_count(world: &World, topic: &str) -> Option<i32> {
+    Some(metadata(world)?.topic(&TopicName::new(topic))?.partitions.len() as i32)
+}
+
 /// Whether the controllers have fenced a broker; none if it never registered.
 pub(crate) fn is_fenced(world: &World, broker: NodeId) -> Option<bool> {
     Some(metadata(world)?.broker(broker)?.fenced)

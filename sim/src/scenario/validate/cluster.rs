@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use trial_broker::config::{
-    ConfigError, ConsumerSettings, ControllerSettings, LogManagerSettings, LogSettings, ProducerSettings, Properties,
+    ConfigError, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings,
+    MembershipTimers, ProducerSettings, Properties,
     RaftSettings, ReplicationSettings, SettingDefinition,
 };
 
 use super::super::diagnostic::{Diagnostic, nearest, suggestion};
-use super::super::format::file::{CONSUMER_EXTRAS, PRODUCER_EXTRAS, ReplicaLists};
+use super::super::format::file::{CONSUMER_EXTRAS, CONSUMER_GROUPS, PRODUCER_EXTRAS, ReplicaLists};
 use super::super::format::{ClientSettings, File, Settings, Spanned};
 use super::super::vocabulary::{switch_named, switch_names};
 use super::{Kind, Scope};
@@ -283,8 +284,12 @@ fn check_client(kind: Kind, section: &Spanned<ClientSettings>, scope: &mut Scope
             super::rules::check_producer(section, scope);
         }
         Kind::Consumer => {
-            check_settings(settings, &[ConsumerSettings::DEFINITIONS], CONSUMER_EXTRAS, scope);
+            check_settings(settings, CONSUMER_GROUPS, CONSUMER_EXTRAS, scope);
             check_values(settings, |given| ConsumerSettings::from_properties(given).map(|_| ()), scope);
+            check_values(settings, |given| MembershipTimers::from_properties(given).map(|_| ()), scope);
+            check_span(settings, "work", scope);
+            check_span(settings, "poll-every", scope);
+            super::rules::check_consumer(section, scope);
             check_choice(settings, "poll", &["always", "asked"], scope);
             check_choice(settings, "isolation.level", &["read_uncommitted", "read_committed"], scope);
             check_choice(settings, "auto.offset.reset", &["latest", "earliest", "none"], scope);
@@ -301,6 +306,24 @@ fn check_client(kind: Kind, section: &Spanned<ClientSettings>, scope: &mut Scope
             let label = format!("a {} reads no partitions", kind.name());
             scope.mistake(Diagnostic::new("only consumers are assigned partitions", partition.span.clone(), label));
         }
+    }
+    for topic in &section.subscribe {
+        if kind == Kind::Consumer {
+            scope.topic(&topic.value, &topic.span);
+        } else {
+            let label = format!("a {} reads no topics", kind.name());
+            scope.mistake(Diagnostic::new("only consumers subscribe to topics", topic.span.clone(), label));
+        }
+    }
+}
+
+/// Complains unless a setting, if it is given, is a length of time.
+fn check_span(settings: &Settings, name: &str, scope: &mut Scope) {
+    if let Some(value) = settings.get(name)
+        && super::rules::span_of(settings, name).is_none()
+    {
+        let label = "expected a length of time: \"2s\", \"100ms\"";
+        scope.mistake(Diagnostic::new(format!("`{name}` cannot be `{}`", value.0), value.span.clone(), label));
     }
 }
 
@@ -323,6 +346,7 @@ fn node_groups() -> &'static [&'static [SettingDefinition]] {
         LogManagerSettings::DEFINITIONS,
         RaftSettings::DEFINITIONS,
         ControllerSettings::DEFINITIONS,
+        GroupCoordinatorSettings::DEFINITIONS,
     ]
 }
 
@@ -333,6 +357,7 @@ fn check_node_values(settings: &Settings, scope: &mut Scope) {
     check_values(settings, |given| LogManagerSettings::from_properties(given).map(|_| ()), scope);
     check_values(settings, |given| RaftSettings::from_properties(given).map(|_| ()), scope);
     check_values(settings, |given| ControllerSettings::from_properties(given).map(|_| ()), scope);
+    check_values(settings, |given| GroupCoordinatorSettings::from_properties(given).map(|_| ()), scope);
 }
 
 /// Complains about each value that its setting does not take.

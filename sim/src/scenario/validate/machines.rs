@@ -22,6 +22,8 @@ pub enum Machine {
     Leader(TopicPartition),
     /// The first live follower of a partition, in assignment order.
     Follower(TopicPartition),
+    /// The coordinator of a group.
+    Coordinator(String),
     /// The controller that is active.
     ActiveController,
     /// The first controller that runs and is not active.
@@ -44,6 +46,7 @@ impl fmt::Display for Machine {
             Machine::Client(name) => write!(f, "{name}"),
             Machine::Leader(partition) => write!(f, "leader:{partition}"),
             Machine::Follower(partition) => write!(f, "follower:{partition}"),
+            Machine::Coordinator(group) => write!(f, "coordinator:group:{group}"),
             Machine::ActiveController => write!(f, "controller:active"),
             Machine::StandbyController => write!(f, "controller:standby"),
             Machine::StoppedBroker => write!(f, "broker:stopped"),
@@ -81,6 +84,9 @@ pub(crate) fn machine_named(name: &str) -> Machine {
             ("follower", ..) => {
                 return partition_named(rest).map_or(Machine::Client(name.to_owned()), Machine::Follower);
             }
+            ("coordinator", ..) if let Some(group) = rest.strip_prefix("group:") => {
+                return Machine::Coordinator(group.to_owned());
+            }
             ("client", ..) => return Machine::Client(rest.to_owned()),
             _ => {}
         }
@@ -116,6 +122,10 @@ pub(crate) fn machine_of(target: &Target) -> Option<Machine> {
         .map(Machine::Leader)
         .or_else(|| partition(&target.follower).map(Machine::Follower))
         .or_else(|| target.client.as_ref().map(|name| Machine::Client(name.value.clone())))
+        .or_else(|| {
+            let group = target.coordinator.as_ref()?.value.strip_prefix("group:")?;
+            Some(Machine::Coordinator(group.to_owned()))
+        })
 }
 
 impl Scope {
@@ -150,7 +160,8 @@ impl Scope {
                 | Machine::StoppedBroker
                 | Machine::StoppedController
                 | Machine::AnyBroker
-                | Machine::AnyController => {}
+                | Machine::AnyController
+                | Machine::Coordinator(_) => {}
             }
         }
     }
@@ -209,9 +220,13 @@ impl Scope {
         if let Some(name) = &target.client {
             self.client(name, None);
         }
-        if let Some(name) = &target.coordinator {
-            let label = "groups and transactions come in a later version";
-            self.mistake(Diagnostic::new("there are no coordinators yet", name.span.clone(), label));
+        if let Some(name) = &target.coordinator
+            && name.value.strip_prefix("group:").is_none_or(str::is_empty)
+        {
+            let label = "expected a group: \"group:billing\"";
+            let title = format!("`{}` has no coordinator", name.value);
+            let mistake = Diagnostic::new(title, name.span.clone(), label);
+            self.mistake(mistake.with_help("transactions come in a later version"));
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) use cluster::{FORMAT, unknown_format};
 pub(crate) use conditions::error_code;
 pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
-pub(crate) use rules::{client_properties, producer_properties};
+pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
 pub use steps::{PlannedStep, Start};
 
 use super::diagnostic::{Diagnostic, suggestion};

@@ -3,11 +3,12 @@
 //! The rules themselves are Kafka's (`trial_broker::config`): here they are asked, and answered with a place in the file.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use trial_broker::config::{ConfigError, LogSettings, ProducerSettings, Properties, ReplicationSettings};
+use trial_broker::config::{ConfigError, LogSettings, Membership, ProducerSettings, Properties, ReplicationSettings};
 
 use super::super::diagnostic::Diagnostic;
-use super::super::format::{ClientSettings, File, Settings, Spanned};
+use super::super::format::{ClientSettings, File, Settings, Span, Spanned};
 use super::Scope;
 
 /// A client's properties. Back-offs are not spread unless it asks for that: the numbers of a scenario are exact.
@@ -39,6 +40,46 @@ pub(super) fn check_producer(section: &Spanned<ClientSettings>, scope: &mut Scop
     }
     if let Err(error) = ProducerSettings::of_producer(&producer_properties(settings)) {
         refuse(error, &[settings], &section.span, scope);
+    }
+}
+
+/// A consumer's properties, as its membership reads them: what is Trial's own stands in the section.
+pub(crate) fn membership_of(section: &ClientSettings) -> Result<Option<Membership>, ConfigError> {
+    Membership::of_consumer(&client_properties(&section.settings))
+}
+
+/// A length of time among a client's settings; none if it is not given, or is none.
+pub(crate) fn span_of(settings: &Settings, name: &str) -> Option<Duration> {
+    Span::parse(&settings.get(name)?.0).ok().map(|span| span.duration())
+}
+
+/// A consumer whose group and settings do not go together.
+pub(super) fn check_consumer(section: &Spanned<ClientSettings>, scope: &mut Scope) {
+    if let (Some(partition), Some(topic)) = (section.assign.first(), section.subscribe.first()) {
+        let label = "Kafka refuses both: partitions are chosen, or the group chooses them";
+        let mistake = Diagnostic::new("a consumer is assigned partitions or subscribes to topics", topic.span.clone(), label)
+            .with_context(partition.span.clone(), "assigned here");
+        scope.mistake(mistake);
+    }
+    match membership_of(section) {
+        Ok(None) => {
+            if let Some(topic) = section.subscribe.first() {
+                let label = "to subscribe to topics a consumer needs a group";
+                let mistake = Diagnostic::new("a consumer subscribes without `group.id`", topic.span.clone(), label);
+                scope.mistake(mistake.with_help("name one: \"group.id\" = \"billing\""));
+            }
+        }
+        Ok(Some(_)) => {}
+        Err(error) if error.hint.is_some() => refuse(error, &[&section.settings], &section.span, scope),
+        Err(error) => {
+            let keys = section.settings.0.iter();
+            let place = keys.into_iter().find(|(key, _)| key.value == error.name).map(|(_, value)| value.span.clone());
+            let title = format!("`{}` cannot be `{}`", error.name, error.value);
+            // Numbers have been complained about where they stand.
+            if Membership::DEFINITIONS.iter().any(|setting| setting.name == error.name) {
+                scope.mistake(Diagnostic::new(title, place.unwrap_or_else(|| section.span.clone()), error.reason));
+            }
+        }
     }
 }
 

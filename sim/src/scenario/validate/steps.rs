@@ -270,6 +270,25 @@ impl Scope {
             Action::RefreshMetadata(one) | Action::Crash(one) => {
                 self.client(&one.client, None);
             }
+            Action::CommitOffsets(one) | Action::Leave(one) => {
+                self.client(&one.client, Some(Kind::Consumer));
+            }
+            Action::Join(join) => {
+                self.client(&join.client, Some(Kind::Consumer));
+                for topic in &join.topics {
+                    self.topic(&topic.value, &topic.span);
+                }
+            }
+            Action::Work(work) => {
+                self.client(&work.client, Some(Kind::Consumer));
+                self.length(Some(&work.is));
+            }
+            Action::PausePartitions(some) | Action::ResumePartitions(some) => {
+                self.client(&some.client, Some(Kind::Consumer));
+                for partition in &some.partitions {
+                    self.partition(&partition.value, &partition.span);
+                }
+            }
             Action::CreateTopic(_)
             | Action::DeleteTopic(_)
             | Action::CreatePartitions(_)
@@ -295,10 +314,7 @@ impl Scope {
             | Action::Rot(_)
             | Action::Begin(_)
             | Action::Commit(_)
-            | Action::Abort(_)
-            | Action::CommitOffsets(_)
-            | Action::Join(_)
-            | Action::Leave(_) => self.not_yet(action),
+            | Action::Abort(_) => self.not_yet(action),
         }
     }
 
@@ -306,7 +322,6 @@ impl Scope {
     fn not_yet(&mut self, action: &Spanned<Action>) {
         let needs = match action.value {
             Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => "transactions",
-            Action::CommitOffsets(_) | Action::Join(_) | Action::Leave(_) => "consumer groups",
             Action::Upgrade(_) => "older versions of Kafka",
             _ => "decaying disks",
         };
