@@ -13,7 +13,9 @@ const SOURCES: &[&str] = &[
     include_str!("../../../broker/src/event/raft.rs"),
     include_str!("../../../broker/src/event/controller.rs"),
     include_str!("../../../broker/src/event/lifecycle.rs"),
+    include_str!("../../../broker/src/event/group.rs"),
     include_str!("../../../broker/src/event/client.rs"),
+    include_str!("../../../broker/src/event/membership.rs"),
 ];
 
 /// Each event's name and the names of its fields.

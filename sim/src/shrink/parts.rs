@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::mention::{Subject, forget};
 use super::search::Search;
-use crate::scenario::format::{File, Settings, Span};
+use crate::scenario::format::{ClientSettings, File, Settings, Span};
 use crate::scenario::format::{Spanned, Step};
 
 /// A list in a file of which some can be missed.
@@ -169,9 +169,13 @@ fn without_topics(file: &File, piece: Range<usize>) -> File {
             |partition: &Spanned<String>| partition.value.rsplit_once('-').is_some_and(|(topic, _)| topic == name);
         for consumer in file.clients.iter_mut().filter_map(|client| client.consumer.as_mut()) {
             consumer.value.assign.retain(|partition| !of_topic(partition));
+            consumer.value.subscribe.retain(|subscribed| subscribed.value != name);
         }
         // A consumer that reads nothing is no consumer.
-        file.clients.retain(|client| client.consumer.as_ref().is_none_or(|consumer| !consumer.value.assign.is_empty()));
+        let reads = |consumer: &Spanned<ClientSettings>| {
+            !consumer.value.assign.is_empty() || !consumer.value.subscribe.is_empty()
+        };
+        file.clients.retain(|client| client.consumer.as_ref().is_none_or(reads));
     }
     file
 }

@@ -71,7 +71,7 @@ impl Future for Sending {
 
 /// A consumer with assigned partitions: see [`Cluster::consumer`](crate::Cluster::consumer).
 ///
-/// **Simplified:** it is a member of no group.
+/// It is a member of no group: see [`Member`] for one that is.
 pub struct Consumer {
     person: Person,
     partitions: Vec<TopicPartition>,
@@ -178,6 +178,84 @@ impl Consumer {
     pub async fn seek(&mut self, partition: TopicPartition, offset: Offset) -> Result<(), CallFailed> {
         self.polled.retain(|record| record.partition != partition);
         self.person.done(Call::Seek { partition, offset }).await
+    }
+}
+
+/// A member of a group: see [`Cluster::member`](crate::Cluster::member). Like Kafka's own it is a member only while it
+/// polls: who polls too late (`max.poll.interval.ms`) has left.
+pub struct Member(pub(super) Person);
+
+impl Member {
+    /// Subscribes to topics; the first poll joins the group. Other topics than before begin a rebalance.
+    ///
+    /// # Errors
+    /// When the consumer is gone.
+    pub async fn subscribe<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> Result<(), CallFailed> {
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        self.0.done(Call::Subscribe { topics }).await
+    }
+
+    /// Gives its partitions up and leaves the group. Nothing is committed.
+    ///
+    /// # Errors
+    /// When the consumer is gone.
+    pub async fn unsubscribe(&self) -> Result<(), CallFailed> {
+        self.0.done(Call::Unsubscribe).await
+    }
+
+    /// Waits for records, for at most this long (whole milliseconds); joins the group and takes part in its rebalances
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As [`Consumer::poll`], and when the group does not take this member.
+    pub async fn poll(&self, at_most: Duration) -> Result<Vec<ConsumedRecord>, CallFailed> {
+        let timeout_ms = u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX);
+        match self.0.call(Call::Poll { timeout_ms }).await {
+            CallResult::Records { records } => Ok(records),
+            CallResult::Failed { error, message } => Err(CallFailed { error, message }),
+            other => panic!("a poll was answered with {other:?}"),
+        }
+    }
+
+    /// Commits the positions, that is everything that polls have returned, and waits until that is written.
+    ///
+    /// # Errors
+    /// When it is no member any more (its partitions may belong to somebody else), or no coordinator could be reached
+    /// within `default.api.timeout.ms`.
+    pub async fn commit(&self) -> Result<(), CallFailed> {
+        self.0.done(Call::CommitSync).await
+    }
+
+    /// Wants no records of these partitions for now.
+    ///
+    /// # Errors
+    /// When one of them is not assigned.
+    pub async fn pause(&self, partitions: Vec<TopicPartition>) -> Result<(), CallFailed> {
+        self.0.done(Call::Pause(partitions)).await
+    }
+
+    /// Wants records of these partitions again.
+    ///
+    /// # Errors
+    /// When one of them is not assigned.
+    pub async fn resume(&self, partitions: Vec<TopicPartition>) -> Result<(), CallFailed> {
+        self.0.done(Call::Resume(partitions)).await
+    }
+
+    /// Commits, if that is done by itself, leaves the group unless it is a static member, and ends.
+    ///
+    /// # Errors
+    /// When the consumer is gone.
+    pub async fn close(&self) -> Result<(), CallFailed> {
+        self.0.done(Call::Close).await
+    }
+
+    /// The partitions that it has now.
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.0.look(|world| {
+            let client = world.machine(self.0.machine()).and_then(|machine| machine.client());
+            client.and_then(|client| client.membership()).map(|membership| membership.assigned).unwrap_or_default()
+        })
     }
 }
 

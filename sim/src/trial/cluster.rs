@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset, Work};
-use trial_broker::config::{Behaviour, ConfigError, ConsumerSettings, Properties};
+use trial_broker::config::{Behaviour, ConfigError, ConsumerSettings, Membership, Properties};
 use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicPartition};
 use trial_broker::message::IsolationLevel;
 use trial_broker::time::Time;
 
-use super::clients::{Admin, Consumer, Producer};
+use super::clients::{Admin, Consumer, Member, Producer};
 use crate::fault::{Fault, Lose, MachineId};
 use crate::machine::{MachineConfig, ProgramConfig};
 use crate::people::{People, Person, WorldHandle};
@@ -76,29 +76,27 @@ impl Cluster {
     pub fn consumer_with<'s>(&self, topic: &str, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Consumer {
         let assign = self.partitions(topic);
         assert!(!assign.is_empty(), "there is no topic {topic}");
-        let mut properties = properties(settings);
-        let isolation = match properties.remove("isolation.level").as_deref() {
-            None | Some("read_uncommitted") => IsolationLevel::ReadUncommitted,
-            Some("read_committed") => IsolationLevel::ReadCommitted,
-            Some(other) => panic!("isolation.level is read_uncommitted or read_committed, not {other}"),
-        };
-        let offset_reset = match properties.remove("auto.offset.reset").as_deref() {
-            None | Some("earliest") => OffsetReset::Earliest,
-            Some("latest") => OffsetReset::Latest,
-            Some("none") => OffsetReset::None,
-            Some(other) => panic!("auto.offset.reset is earliest, latest or none, not {other}"),
-        };
-        let kind = ConsumerSettings::of_consumer(&properties).map(|settings| ClientKind::Consumer {
-            isolation,
-            offset_reset,
-            assign: assign.clone(),
-            subscribe: Vec::new(),
-            group: None,
-            polls_by_itself: false,
-            work: Work::default(),
-            settings,
-        });
+        let kind = consumer_kind(properties(settings), assign.clone());
         Consumer::new(self.client("consumer", kind), assign)
+    }
+
+    /// A new member of a group: it subscribes to topics, and the group decides which partitions it reads.
+    ///
+    /// # Panics
+    /// When Kafka would refuse the group's name.
+    pub fn member(&self, group: &str) -> Member {
+        self.member_with(group, [])
+    }
+
+    /// A new member of a group with settings by Kafka's names, such as `[("group.protocol", "consumer")]`.
+    /// `auto.offset.reset` is `earliest` unless set.
+    ///
+    /// # Panics
+    /// When Kafka would refuse the settings.
+    pub fn member_with<'s>(&self, group: &str, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Member {
+        let mut properties = properties(settings);
+        properties.insert("group.id".to_owned(), group.to_owned());
+        Member(self.client("member", consumer_kind(properties, Vec::new())))
     }
 
     /// A new administrator.
@@ -256,4 +254,29 @@ fn machine(node: i32) -> MachineId {
 
 fn properties<'s>(settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Properties {
     settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>()
+}
+
+/// A consumer as its properties say.
+fn consumer_kind(mut properties: Properties, assign: Vec<TopicPartition>) -> Result<ClientKind, ConfigError> {
+    let isolation = match properties.remove("isolation.level").as_deref() {
+        None | Some("read_uncommitted") => IsolationLevel::ReadUncommitted,
+        Some("read_committed") => IsolationLevel::ReadCommitted,
+        Some(other) => panic!("isolation.level is read_uncommitted or read_committed, not {other}"),
+    };
+    let offset_reset = match properties.remove("auto.offset.reset").as_deref() {
+        None | Some("earliest") => OffsetReset::Earliest,
+        Some("latest") => OffsetReset::Latest,
+        Some("none") => OffsetReset::None,
+        Some(other) => panic!("auto.offset.reset is earliest, latest or none, not {other}"),
+    };
+    Ok(ClientKind::Consumer {
+        isolation,
+        offset_reset,
+        assign,
+        subscribe: Vec::new(),
+        group: Membership::of_consumer(&properties)?,
+        polls_by_itself: false,
+        work: Work::default(),
+        settings: ConsumerSettings::of_consumer(&properties)?,
+    })
 }

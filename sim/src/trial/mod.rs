@@ -22,7 +22,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-pub use clients::{Admin, Consumer, Producer, RecordMetadata, Sending};
+pub use clients::{Admin, Consumer, Member, Producer, RecordMetadata, Sending};
 pub use cluster::Cluster;
 pub use failure::Failed;
 pub use faults::Faults;

@@ -211,6 +211,11 @@ impl Consumer {
         }
     }
 
+    /// Whether somebody waits for it to become warm.
+    pub(crate) fn is_warming(&self) -> bool {
+        self.warming
+    }
+
     /// Learns positions and keeps fetches parked even while nobody polls, to become warm.
     pub fn set_warming(&mut self, warming: bool) {
         self.warming = warming;

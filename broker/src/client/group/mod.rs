@@ -149,6 +149,9 @@ impl Group {
     /// What a poll does for the membership; gives whether the member has its assignment, and positions may be looked
     /// after.
     pub fn poll(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) -> bool {
+        if consumer.is_warming() && self.shared.ensure_coordinator(ctx, cluster, consumer) {
+            self.shared.coordinator.ready(ctx, cluster);
+        }
         if consumer.is_subscribed() {
             match &mut self.member {
                 Member::Classic(member) => {

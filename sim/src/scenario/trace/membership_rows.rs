@@ -1,6 +1,6 @@
 //! What consumers say of their membership, as lines.
 
-use trial_broker::event::MembershipEvent;
+use trial_broker::event::{CoordinatorLoss, MembershipEvent};
 use trial_broker::ids::{GroupId, Offset, TopicPartition};
 
 use super::group_rows::short;
@@ -10,6 +10,8 @@ use crate::fault::MachineId;
 pub(super) fn membership_row(machine: MachineId, event: &MembershipEvent) -> Option<Row> {
     let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
     match event {
+        // The line of the lost connection has told it.
+        MembershipEvent::CoordinatorLost { reason: CoordinatorLoss::Disconnected, .. } => None,
         MembershipEvent::CoordinatorLost { group, node, reason } => {
             about("find", group, format!("coordinator {node} is lost: {}", word(reason)))
         }
