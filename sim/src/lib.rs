@@ -74,7 +74,9 @@ mod world;
 
 pub use explore::Profile;
 pub use people::CallFailed;
-pub use trial::{Admin, Cluster, Consumer, Ending, Failed, Faults, Member, Passed, Producer, RecordMetadata, Sending, Trial};
+pub use trial::{
+    Admin, Cluster, Consumer, Ending, Failed, Faults, Member, Passed, Producer, RecordMetadata, Sending, Trial,
+};
 
 pub use trial_broker::client::{ConsumedRecord, ProducerRecord};
 pub use trial_broker::ids::TopicPartition;

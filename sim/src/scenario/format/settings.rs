@@ -9,8 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use trial_broker::config::{
     ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
-    ReplicationSettings,
-    SettingDefinition,
+    ReplicationSettings, SettingDefinition,
 };
 
 use super::value::Spanned;

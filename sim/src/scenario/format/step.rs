@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, ElectLeader, Fail, Heal,
-    JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency,
+    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, ElectLeader, Fail, Heal, JoinGroup,
+    Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency,
     SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};

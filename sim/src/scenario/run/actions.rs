@@ -203,11 +203,9 @@ impl Run<'_> {
             | Action::Predict(_)
             | Action::PauseHere(_)
             | Action::Note => Vec::new(),
-            Action::Upgrade(_)
-            | Action::Rot(_)
-            | Action::Begin(_)
-            | Action::Commit(_)
-            | Action::Abort(_) => unreachable!("{} was refused with the scenario", step.action.name()),
+            Action::Upgrade(_) | Action::Rot(_) | Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => {
+                unreachable!("{} was refused with the scenario", step.action.name())
+            }
         };
         let now = faults.into_iter().map(|fault| Entry::new(at, fault));
         resolved.entries = now.chain(std::mem::take(&mut resolved.entries)).collect();

@@ -15,7 +15,9 @@ use trial_broker::config::{
     Behaviour, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, Hazard, LogManagerSettings, LogSettings,
     ProducerSettings, Properties, RaftSettings, ReplicationSettings, Role, Switch, Treatment, Voter,
 };
-use trial_broker::ids::{BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicName, TopicPartition};
+use trial_broker::ids::{
+    BROKER_PORT, CONTROLLER_PORT, ClusterId, DirectoryId, Endpoint, NodeId, TopicName, TopicPartition,
+};
 use trial_broker::message::{IsolationLevel, ReplicaKey};
 use trial_broker::metadata::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use trial_broker::node::NodeConfig;

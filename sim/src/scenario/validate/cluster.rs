@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use trial_broker::config::{
     ConfigError, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings,
-    MembershipTimers, ProducerSettings, Properties,
-    RaftSettings, ReplicationSettings, SettingDefinition,
+    MembershipTimers, ProducerSettings, Properties, RaftSettings, ReplicationSettings, SettingDefinition,
 };
 
 use super::super::diagnostic::{Diagnostic, nearest, suggestion};

@@ -57,8 +57,9 @@ pub(crate) fn span_of(settings: &Settings, name: &str) -> Option<Duration> {
 pub(super) fn check_consumer(section: &Spanned<ClientSettings>, scope: &mut Scope) {
     if let (Some(partition), Some(topic)) = (section.assign.first(), section.subscribe.first()) {
         let label = "Kafka refuses both: partitions are chosen, or the group chooses them";
-        let mistake = Diagnostic::new("a consumer is assigned partitions or subscribes to topics", topic.span.clone(), label)
-            .with_context(partition.span.clone(), "assigned here");
+        let mistake =
+            Diagnostic::new("a consumer is assigned partitions or subscribes to topics", topic.span.clone(), label)
+                .with_context(partition.span.clone(), "assigned here");
         scope.mistake(mistake);
     }
     match membership_of(section) {

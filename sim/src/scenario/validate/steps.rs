@@ -310,11 +310,9 @@ impl Scope {
                 }
             }
             Action::AlignTimers(_) | Action::SpreadTimers(_) | Action::PauseHere(_) | Action::Note => {}
-            Action::Upgrade(_)
-            | Action::Rot(_)
-            | Action::Begin(_)
-            | Action::Commit(_)
-            | Action::Abort(_) => self.not_yet(action),
+            Action::Upgrade(_) | Action::Rot(_) | Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => {
+                self.not_yet(action)
+            }
         }
     }
 
