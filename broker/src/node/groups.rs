@@ -42,22 +42,22 @@ enum TopicCreation {
 
 /// Whether a request is for the group coordinator, or asks for it.
 pub(super) fn is_about_groups(api: Api) -> bool {
-    match api {
+    matches!(
+        api,
         Api::OffsetCommit
-        | Api::OffsetFetch
-        | Api::FindCoordinator
-        | Api::JoinGroup
-        | Api::Heartbeat
-        | Api::LeaveGroup
-        | Api::SyncGroup
-        | Api::DescribeGroups
-        | Api::ListGroups
-        | Api::DeleteGroups
-        | Api::OffsetDelete
-        | Api::ConsumerGroupHeartbeat
-        | Api::ConsumerGroupDescribe => true,
-        _ => false,
-    }
+            | Api::OffsetFetch
+            | Api::FindCoordinator
+            | Api::JoinGroup
+            | Api::Heartbeat
+            | Api::LeaveGroup
+            | Api::SyncGroup
+            | Api::DescribeGroups
+            | Api::ListGroups
+            | Api::DeleteGroups
+            | Api::OffsetDelete
+            | Api::ConsumerGroupHeartbeat
+            | Api::ConsumerGroupDescribe
+    )
 }
 
 impl Groups {

@@ -18,8 +18,8 @@ use crate::time::{Now, WallTime};
 
 /// One partition of the offsets topic, as a broker sees it.
 #[derive(Clone, Debug)]
-struct FakePartition {
-    leads: bool,
+pub(in crate::group) struct FakePartition {
+    pub leads: bool,
     /// One read gives one of these.
     batches: Vec<Bytes>,
     log_end_offset: Offset,
@@ -30,11 +30,28 @@ struct FakePartition {
 }
 
 #[derive(Clone, Debug, Default)]
-struct FakeLog {
-    partitions: BTreeMap<i32, FakePartition>,
+pub(in crate::group) struct FakeLog {
+    pub partitions: BTreeMap<i32, FakePartition>,
 }
 
 impl FakePartition {
+    /// An empty partition that this broker leads.
+    pub fn led() -> FakePartition {
+        FakePartition {
+            leads: true,
+            batches: Vec::new(),
+            log_end_offset: 0,
+            high_watermark: 0,
+            max_batch_bytes: 1000,
+            refusal: None,
+        }
+    }
+
+    /// The followers have everything.
+    pub fn replicate(&mut self) {
+        self.high_watermark = self.log_end_offset;
+    }
+
     fn put(&mut self, batch: &Bytes) {
         let count = BatchView::parse(batch).expect("a batch").count();
         let mut stamped = batch.to_vec();
@@ -99,18 +116,10 @@ impl Stage {
     }
 
     fn with(behaviour: Behaviour) -> Stage {
-        let partition = FakePartition {
-            leads: true,
-            batches: Vec::new(),
-            log_end_offset: 0,
-            high_watermark: 0,
-            max_batch_bytes: 1000,
-            refusal: None,
-        };
         let settings = Arc::new(GroupCoordinatorSettings::default());
         Stage {
             coordinators: Coordinators::new(settings, behaviour),
-            log: FakeLog { partitions: BTreeMap::from([(0, partition)]) },
+            log: FakeLog { partitions: BTreeMap::from([(0, FakePartition::led())]) },
             now_ms: 1000,
             loads: Vec::new(),
             events: Vec::new(),
@@ -183,7 +192,7 @@ impl Stage {
 
     /// The followers have everything.
     fn replicate(&mut self) {
-        self.partition().high_watermark = self.partition().log_end_offset;
+        self.partition().replicate();
         self.step(|ctx, coordinators, log, image| coordinators.look_at_high_watermarks(ctx, log, image));
     }
 
