@@ -512,6 +512,8 @@ pub enum Switch {
     /// A coordinator that loads reads on until it reaches the log's end, even where compaction has left nothing to read
     /// (before KAFKA-9065).
     LoaderRequiresReachingLeo,
+    /// A broker that is elected to coordinate groups never begins to read their partition.
+    CoordinatorNeverLoads,
     /// The cleaner takes what is not committed for committed.
     CleanBeyondHighWatermark,
     /// The cleaner puts a new segment in the old ones' place in one go, without telling a complete one from a torn one.

@@ -96,6 +96,11 @@ impl GroupCoordinator {
         self.coordinators.shards()
     }
 
+    /// Whether the groups of a partition of the offsets topic are coordinated here: it is loaded.
+    pub fn serves(&self, partition: i32) -> bool {
+        self.shards().any(|(served, _)| served == partition)
+    }
+
     /// Answers that may leave.
     pub fn take_answers(&mut self) -> Vec<(RequestHandle, Response)> {
         for (handle, response) in self.coordinators.take_answers() {

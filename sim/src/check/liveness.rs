@@ -21,6 +21,7 @@ use serde::Serialize;
 use trial_broker::client::{Client, ClientKind, PositionView};
 use trial_broker::config::ProducerSettings;
 use trial_broker::event::QuorumStateName;
+use trial_broker::group::find::OFFSETS_TOPIC;
 use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use trial_broker::input::Lane;
 use trial_broker::message::IsolationLevel;
@@ -38,7 +39,7 @@ use crate::world::World;
 pub const PROPERTY: Property = Property {
     name: "liveness",
     rule: "after the last fault every partition of the core gets a leader, its live replicas are in sync, every record can be read \
-           and is by the consumers that run, every produce request ends, and the controllers agree",
+           and is by the consumers that run, every produce request ends, groups have a coordinator, and the controllers agree",
     source: "Kafka replication documentation; KIP-631 (fencing and unfencing); KIP-966",
 };
 
@@ -289,7 +290,12 @@ impl Look<'_> {
         let partition = self.node(*leader).and_then(|node| node.replicas()?.partition(name));
         let acts = partition
             .is_some_and(|partition| partition.leader().is_some() && partition.leader_epoch() == *leader_epoch);
-        (!acts).then(|| format!("{name}: broker {leader} does not act as leader of epoch {leader_epoch}"))
+        if !acts {
+            return Some(format!("{name}: broker {leader} does not act as leader of epoch {leader_epoch}"));
+        }
+        let serves = || self.node(*leader).and_then(Node::groups).is_some_and(|groups| groups.serves(name.partition));
+        let coordinates = name.topic.as_str() != OFFSETS_TOPIC || serves();
+        (!coordinates).then(|| format!("{name}: broker {leader} leads it and does not coordinate its groups"))
     }
 
     /// A replica that lacks records, or does not know that they are committed, although there are enough replicas.

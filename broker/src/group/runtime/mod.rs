@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Behaviour, GroupCoordinatorSettings};
+use crate::config::{Behaviour, GroupCoordinatorSettings, Switch};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::GroupEvent;
@@ -130,7 +130,9 @@ impl Coordinators {
         let Some(coordinator) = self.coordinators.get_mut(&partition) else { return };
         coordinator.state = State::Loading(Box::new(Loading::new(shard)));
         ctx.emit(GroupEvent::ShardLoading { partition, leader_epoch: coordinator.epoch });
-        load_again(ctx, partition);
+        if !self.behaviour.is(Switch::CoordinatorNeverLoads) {
+            load_again(ctx, partition);
+        }
     }
 
     /// This broker does not lead the partition any more, since this epoch; without an epoch, the partition is gone.
