@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::classic::ClassicGroup;
-use super::contract::{Decision, FailedReply, Reply, ReplyWhen, RequestContext};
+use super::contract::{AfterWrite, Decision, FailedReply, Reply, ReplyWhen, RequestContext};
 use super::shard::Shard;
 use crate::context::Context;
 use crate::event::GroupEvent;
@@ -65,6 +65,8 @@ impl Shard {
             if decision.records.is_empty() {
                 decision.records.push(record);
             }
+            // Whether or not the request waits: a group that cannot be written is forgotten.
+            decision.then.get_or_insert(AfterWrite::ClassicParked { group: id.clone(), handle: who.handle });
             return decision;
         }
         let joined = self.turn(ctx, id, |turn| turn.join(who, request));

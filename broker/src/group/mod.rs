@@ -46,3 +46,6 @@ pub mod record;
 pub mod runtime;
 pub mod shard;
 pub mod timers;
+
+#[cfg(test)]
+mod tests;
