@@ -121,7 +121,9 @@ fn kebab(name: &str) -> String {
 fn every_switch_is_proved_by_a_piece_a_planted_bug_or_a_test_of_its_machine() {
     let there_are: BTreeSet<String> = switch_names().into_iter().collect();
     let of_machines = switches_of_machines(&root().join("broker/src/group"));
-    let unproved: Vec<&String> =
-        there_are.iter().filter(|name| !of_machines.contains(*name) && !switches_that_are_proved().contains(*name)).collect();
+    let unproved: Vec<&String> = there_are
+        .iter()
+        .filter(|name| !of_machines.contains(*name) && !switches_that_are_proved().contains(*name))
+        .collect();
     assert!(unproved.is_empty(), "a switch that nothing turns on may do nothing: {unproved:?}");
 }

@@ -5,8 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/src/vectors.md";
-const ROOMS: [&str; 9] =
-    ["log", "partition", "raft", "controller", "client", "group", "group/assignor", "group/consumer", "group/migration"];
+const ROOMS: [&str; 9] = [
+    "log",
+    "partition",
+    "raft",
+    "controller",
+    "client",
+    "group",
+    "group/assignor",
+    "group/consumer",
+    "group/migration",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()

@@ -53,8 +53,13 @@ struct Reached {
 
 impl Walk {
     fn new(seed: u64) -> Walk {
-        let said = [("group.max.size", "4"), ("offsets.retention.minutes", "2"), ("offsets.retention.check.interval.ms", "30000")];
-        let properties: Properties = said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let said = [
+            ("group.max.size", "4"),
+            ("offsets.retention.minutes", "2"),
+            ("offsets.retention.check.interval.ms", "30000"),
+        ];
+        let properties: Properties =
+            said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let settings = GroupCoordinatorSettings::from_properties(&properties).expect("legal settings");
         Walk {
             bench: Bench::new(settings, Behaviour::default()),
@@ -157,7 +162,8 @@ impl Walk {
         let assignments = members.map(|it| (it.clone(), Bytes::from(format!("{generation}{it}")))).collect();
         let (protocol_type, protocol_name, instance) = (None, None, Self::instance(client));
         let group = group_id();
-        let request = SyncGroupRequest { group, generation, member, instance, protocol_type, protocol_name, assignments };
+        let request =
+            SyncGroupRequest { group, generation, member, instance, protocol_type, protocol_name, assignments };
         self.ask(client, 5, request);
     }
 

@@ -211,7 +211,8 @@ impl GroupStage {
     fn commit(&mut self, words: &[&str]) {
         let is_nobody = words[1] == "nobody";
         let length = argument(words, "metadata").unwrap_or(0) as usize;
-        let generation = if is_nobody { argument(words, "generation").unwrap_or(-1) as i32 } else { self.generation(words) };
+        let generation =
+            if is_nobody { argument(words, "generation").unwrap_or(-1) as i32 } else { self.generation(words) };
         let request = OffsetCommitRequest {
             group: group_id(),
             generation_or_member_epoch: generation,
@@ -331,9 +332,10 @@ fn response_text(response: &Response) -> String {
         }
         Response::DeleteGroups(delete) => delete.results[0].1.name().to_owned(),
         Response::ListGroups(list) => {
-            let told = list.groups.iter().map(|it| {
-                format!("{} {} {} '{}'", it.group, it.group_type, it.state, it.protocol_type)
-            });
+            let told = list
+                .groups
+                .iter()
+                .map(|it| format!("{} {} {} '{}'", it.group, it.group_type, it.state, it.protocol_type));
             let told: Vec<String> = told.collect();
             if told.is_empty() { "none".to_owned() } else { told.join(", ") }
         }
@@ -349,7 +351,12 @@ fn partition_errors(partitions: &[(TopicPartition, ErrorCode)]) -> String {
 
 fn described(group: &DescribedGroup) -> String {
     let member = |it: &DescribedGroupMember| {
-        format!("{} said {} bytes has '{}'", short(&it.member), it.metadata.len(), String::from_utf8_lossy(&it.assignment))
+        format!(
+            "{} said {} bytes has '{}'",
+            short(&it.member),
+            it.metadata.len(),
+            String::from_utf8_lossy(&it.assignment)
+        )
     };
     let members: Vec<String> = group.members.iter().map(member).collect();
     let members = if members.is_empty() { "nobody".to_owned() } else { members.join("; ") };

@@ -24,7 +24,8 @@ fn each_state_has_its_predecessors_and_no_others() {
 
 #[test]
 fn members_are_called_together_unless_they_are_already_or_the_group_is_dead() {
-    for (state, may) in [(Stable, true), (CompletingRebalance, true), (Empty, true), (PREPARING, false), (Dead, false)] {
+    for (state, may) in [(Stable, true), (CompletingRebalance, true), (Empty, true), (PREPARING, false), (Dead, false)]
+    {
         assert_eq!(state.can_rebalance(), may, "{}", state.name());
     }
 }
