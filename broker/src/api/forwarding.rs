@@ -53,6 +53,7 @@ pub fn is_forwarded(api: Api) -> bool {
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::ApiVersions
+        | Api::DeleteRecords
         | Api::InitProducerId
         | Api::OffsetForLeaderEpoch
         | Api::Vote

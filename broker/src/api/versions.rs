@@ -52,6 +52,7 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::ApiVersions => (0, 4),
         Api::CreateTopics => (2, 7),
         Api::DeleteTopics => (1, 6),
+        Api::DeleteRecords => (0, 2),
         // Version 6 (two-phase commit) is not stable in 4.1.
         Api::InitProducerId => (0, 5),
         Api::OffsetForLeaderEpoch => (2, 4),
@@ -114,6 +115,7 @@ pub fn served_by_broker(api: Api) -> bool {
         | Api::ApiVersions
         | Api::CreateTopics
         | Api::DeleteTopics
+        | Api::DeleteRecords
         | Api::InitProducerId
         | Api::OffsetForLeaderEpoch
         | Api::CreatePartitions
@@ -152,6 +154,7 @@ pub fn served_by_controller(api: Api) -> bool {
         | Api::OffsetDelete
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
+        | Api::DeleteRecords
         | Api::InitProducerId
         | Api::OffsetForLeaderEpoch => false,
         Api::Fetch

@@ -10,22 +10,23 @@
 //! Errors about the thing itself (a topic exists, a replica is unknown) are final at the
 //! first answer; brokers forward to the active controller, so NOT_CONTROLLER is rare.
 //!
-//! Simplified: one call names one topic, partition or resource; Kafka's take lists.
+//! Simplified: one call names one topic, partition or resource; Kafka's take lists. The leader of a partition is looked up
+//! in the client's metadata, and not by a request of its own (`PartitionLeaderStrategy`).
 
 use std::time::Duration;
 
 use super::cluster::Cluster;
 use super::network::{Asker, Completion, Outcome};
-use super::retry::{Backoff, is_retriable};
+use super::retry::{Backoff, is_retriable, is_stale_metadata};
 use super::{Call, CallResult, failed, resolve};
 use crate::config::ProducerSettings;
 use crate::context::Context;
 use crate::event::ConnectionLoss;
-use crate::ids::{NodeId, Ticket, TopicName};
+use crate::ids::{NodeId, Ticket, TopicName, TopicPartition};
 use crate::message::{
     AlterPartitionReassignmentsRequest, ConfigResource, CreatableTopic, CreatePartitionsRequest, CreatePartitionsTopic,
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest, ErrorCode,
-    IncrementalAlterConfigsRequest, Request, Response,
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest,
+    ErrorCode, IncrementalAlterConfigsRequest, Request, Response,
 };
 use crate::time::Time;
 
@@ -33,12 +34,14 @@ use crate::time::Time;
 const API_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who a call may be sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Provider {
     /// The node that the metadata names as controller.
     Controller,
     /// This broker.
     Node(NodeId),
+    /// The leader of this partition.
+    Leader(TopicPartition),
     /// Any broker.
     LeastLoaded,
 }
@@ -92,6 +95,7 @@ impl Admin {
             | Call::AlterConfig { .. }
             | Call::ElectLeaders { .. }
             | Call::Reassign { .. }
+            | Call::DeleteRecords { .. }
             | Call::DescribeQuorum => true,
             Call::Send(_)
             | Call::SendAll(_)
@@ -171,6 +175,10 @@ impl Admin {
             None => match provider(&call.call) {
                 Provider::Controller => cluster.metadata.controller(),
                 Provider::Node(node) => Some(node).filter(|node| cluster.metadata.endpoint(*node).is_some()),
+                Provider::Leader(partition) => {
+                    cluster.metadata.add_topic(&partition.topic, now);
+                    cluster.metadata.leader(&partition)
+                }
                 Provider::LeastLoaded => cluster.least_loaded(ctx).node,
             },
         };
@@ -217,6 +225,11 @@ impl Admin {
                     cluster.metadata.forget_controller();
                 }
                 let call = &mut self.calls[index];
+                if let Provider::Leader(partition) = provider(&call.call)
+                    && is_stale_metadata(error)
+                {
+                    cluster.metadata.request_update_for_topic(&partition.topic);
+                }
                 let backoff = Backoff {
                     initial: self.settings.retry_backoff,
                     max: self.settings.retry_backoff_max,
@@ -248,6 +261,7 @@ impl Admin {
 fn provider(call: &Call) -> Provider {
     match call {
         Call::AlterConfig { resource: ConfigResource::Broker(node), .. } => Provider::Node(*node),
+        Call::DeleteRecords { partition, .. } => Provider::Leader(partition.clone()),
         Call::AlterConfig { .. } | Call::DescribeQuorum => Provider::LeastLoaded,
         _ => Provider::Controller,
     }
@@ -279,6 +293,9 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         }
         Call::Reassign { partition, replicas } => {
             AlterPartitionReassignmentsRequest { partitions: vec![(partition, replicas)], timeout_ms }.into()
+        }
+        Call::DeleteRecords { partition, before } => {
+            DeleteRecordsRequest { partitions: vec![(partition, before.unwrap_or(-1))], timeout_ms }.into()
         }
         Call::DescribeQuorum => DescribeQuorumRequest.into(),
         Call::Send(_)
@@ -333,6 +350,11 @@ fn verdict_on(call: &Call, response: &Response) -> Verdict {
             (ErrorCode::None, Some((_, error, message))) => judge(*error, message.clone()),
             (ErrorCode::None, None) => missing(),
             (error, _) => judge(error, None),
+        },
+        Response::DeleteRecords(response) => match response.partitions.first() {
+            Some(answer) if is_retriable(answer.error) => Verdict::Retry(answer.error),
+            Some(answer) => judge(answer.error, None),
+            None => missing(),
         },
         Response::ElectLeaders(response) => {
             // That a partition needs no election is what was wanted; kafka-leader-election says so too.

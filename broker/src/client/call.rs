@@ -155,6 +155,13 @@ pub enum Call {
         /// Its new replicas; none cancels.
         replicas: Option<Vec<NodeId>>,
     },
+    /// `Admin.deleteRecords`: the partition shall start there.
+    DeleteRecords {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Its new log start; none for the high watermark.
+        before: Option<Offset>,
+    },
     /// `Admin.describeMetadataQuorum`.
     DescribeQuorum,
     /// Refresh the metadata now.

@@ -483,6 +483,7 @@ fn name_of(call: &Call) -> &'static str {
         Call::AlterConfig { .. } => "incrementalAlterConfigs",
         Call::ElectLeaders { .. } => "electLeaders",
         Call::Reassign { .. } => "alterPartitionReassignments",
+        Call::DeleteRecords { .. } => "deleteRecords",
         Call::DescribeQuorum => "describeMetadataQuorum",
         Call::RefreshMetadata => "refresh-metadata",
         Call::Warm { .. } => "warm",

@@ -1,8 +1,9 @@
 //! The groups of settings, each with Kafka 4.1's names, defaults and ranges.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CleanupPolicy, ConfigError, Properties, Ratio, SettingDefinition, read, settings};
+use super::{CleanupPolicy, ConfigError, Properties, Ratio, ReplicaSelector, SettingDefinition, read, settings};
 use crate::time::TimestampType;
 
 pub(super) const fn ms(millis: u64) -> Duration {
@@ -33,6 +34,8 @@ settings! {
         high_watermark_checkpoint_interval: Duration = "replica.high.watermark.checkpoint.interval.ms", ms(5_000), 0 => i64::MAX;
         /// How many fetch sessions a broker keeps.
         max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots", 1_000, 0 => I32_MAX;
+        /// From which replica consumers that name their rack are told to read.
+        replica_selector: ReplicaSelector = "replica.selector.class", ReplicaSelector::Leader, 0 => 1;
         /// The most bytes that a broker answers a fetch with.
         fetch_max_bytes: i32 = "fetch.max.bytes", 55 * MIB, 1024 => I32_MAX;
     }
@@ -245,6 +248,8 @@ settings! {
         reconnect_backoff_max: Duration = "reconnect.backoff.max.ms", ms(1_000), 0 => i64::MAX;
         /// Metadata older than this is refreshed.
         metadata_max_age: Duration = "metadata.max.age.ms", ms(300_000), 0 => i64::MAX;
+        /// Where it stands: a leader may tell it to read from a replica there.
+        client_rack: Option<Arc<str>> = "client.rack", None, 0 => 0;
         /// Whether each batch's checksum is verified.
         check_crcs: bool = "check.crcs", true, 0 => 1;
         /// Whether retries and reconnects are spread by ±20 %. Trial's own setting: Kafka always spreads.

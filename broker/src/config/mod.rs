@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -200,6 +201,44 @@ impl SettingValue for CleanupPolicy {
 
     fn magnitude(&self) -> i64 {
         0
+    }
+}
+
+/// A name, or none.
+impl SettingValue for Option<Arc<str>> {
+    const KIND: &'static str = "a name";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Some(Arc::from(text)).filter(|name: &Arc<str>| !name.is_empty()))
+    }
+
+    fn magnitude(&self) -> i64 {
+        0
+    }
+}
+
+/// From which replica a leader lets consumers read (`replica.selector.class`, KIP-392).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReplicaSelector {
+    /// The leader itself (`LeaderSelector`, and Kafka's default, which is none).
+    Leader,
+    /// One in the consumer's rack, if there is one in sync (`RackAwareReplicaSelector`).
+    RackAware,
+}
+
+impl SettingValue for ReplicaSelector {
+    const KIND: &'static str = "org.apache.kafka.common.replica.RackAwareReplicaSelector, or LeaderSelector there";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" | "org.apache.kafka.common.replica.LeaderSelector" => Some(ReplicaSelector::Leader),
+            "org.apache.kafka.common.replica.RackAwareReplicaSelector" => Some(ReplicaSelector::RackAware),
+            _ => None,
+        }
+    }
+
+    fn magnitude(&self) -> i64 {
+        i64::from(*self == ReplicaSelector::RackAware)
     }
 }
 

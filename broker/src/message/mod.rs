@@ -126,6 +126,8 @@ messages! {
     CreateTopics = 19: CreateTopicsRequest => CreateTopicsResponse,
     /// Delete topics.
     DeleteTopics = 20: DeleteTopicsRequest => DeleteTopicsResponse,
+    /// Give up the first records of partitions.
+    DeleteRecords = 21: DeleteRecordsRequest => DeleteRecordsResponse,
     /// Get a producer id and epoch.
     InitProducerId = 22: InitProducerIdRequest => InitProducerIdResponse,
     /// Where a leader epoch ended.

@@ -1,4 +1,4 @@
-//! ListOffsets (key 2, v1–10) and OffsetForLeaderEpoch (key 23, v2–4).
+//! ListOffsets (key 2, v1–10), DeleteRecords (key 21, v0–2) and OffsetForLeaderEpoch (key 23, v2–4).
 
 use super::{ErrorCode, IsolationLevel};
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
@@ -14,6 +14,33 @@ pub enum OffsetSpec {
     MaxTimestamp,
     /// The first record with this timestamp, in milliseconds since 1970, or later.
     AtTimestamp(i64),
+}
+
+/// Give up the first records of partitions (KIP-107).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeleteRecordsRequest {
+    /// Where each shall start; −1 for the high watermark.
+    pub partitions: Vec<(TopicPartition, Offset)>,
+    /// How long to wait until all replicas have followed, in milliseconds.
+    pub timeout_ms: i32,
+}
+
+/// What became of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeleteRecordsResponse {
+    /// One answer a partition.
+    pub partitions: Vec<DeleteRecordsPartitionResponse>,
+}
+
+/// What became of one partition's records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeleteRecordsPartitionResponse {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The smallest log start of its replicas that live; −1 with an error.
+    pub low_watermark: Offset,
+    /// Whether the records are given up.
+    pub error: ErrorCode,
 }
 
 /// Find offsets.

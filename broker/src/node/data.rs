@@ -223,6 +223,7 @@ impl DataLane {
             }
             Request::Fetch(request) => self.manager.fetch(ctx, handle, request),
             Request::ListOffsets(request) => self.manager.list_offsets(ctx, handle, request),
+            Request::DeleteRecords(request) => self.manager.delete_records(ctx, handle, &request),
             Request::OffsetForLeaderEpoch(request) => self.manager.offset_for_leader_epoch(ctx, handle, request),
             Request::Metadata(request) => {
                 let response = answer_metadata(&self.image, &request);

@@ -237,6 +237,7 @@ impl ReplicaManager {
         self.fetchers.clear();
         self.produces.clear();
         self.fetches.clear();
+        self.deletes.clear();
         self.checkpoint_high_watermarks(ctx);
         self.settle(ctx);
         for directory in self.online_directories() {

@@ -11,6 +11,7 @@
 //! replica.fetch.wait.max.ms, and that is right.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::manager::ReplicaManager;
@@ -53,7 +54,7 @@ pub struct FetchTarget {
 struct Round {
     answers: Vec<FetchPartitionResponse>,
     bytes: u64,
-    /// Some partition failed or diverges: the reader must hear of it at once.
+    /// Some partition failed, diverges or is better read elsewhere: the reader must hear of it at once.
     urgent: bool,
 }
 
@@ -79,7 +80,7 @@ impl ReplicaManager {
         }
         let delayed = DelayedFetch { handle, parameters, targets, context, unreadable };
         let round = self.read_targets(ctx, &delayed, true);
-        let min_bytes = u64::try_from(parameters.min_bytes).unwrap_or(0);
+        let min_bytes = u64::try_from(delayed.parameters.min_bytes).unwrap_or(0);
         if request.max_wait_ms <= 0 || delayed.targets.is_empty() || round.bytes >= min_bytes || round.urgent {
             self.answer_fetch(ctx, delayed, round, false);
         } else if self.fetch_is_complete(ctx, &delayed) {
@@ -109,6 +110,7 @@ impl ReplicaManager {
             min_bytes: request.min_bytes.min(max_bytes),
             max_bytes,
             bound,
+            rack: Some(request.rack_id.as_str()).filter(|rack| !rack.is_empty()).map(Arc::from),
         }
     }
 
@@ -124,7 +126,8 @@ impl ReplicaManager {
             }
             limit.bytes = limit.bytes.saturating_sub(i32::try_from(bytes).unwrap_or(i32::MAX)).max(0);
             round.bytes += bytes as u64;
-            round.urgent |= !result.error.is_none() || result.diverging.is_some();
+            round.urgent |=
+                !result.error.is_none() || result.diverging.is_some() || result.preferred_read_replica.is_some();
             round.answers.push(answer_of(&target.request, result));
         }
         round
@@ -150,6 +153,10 @@ impl ReplicaManager {
             self.note_failure(&target.partition);
         }
         self.after_move(ctx, &target.partition, moved);
+        if book && parameters.replica.is_some() {
+            // The follower has said where its log starts.
+            self.complete_deletes(&target.partition);
+        }
         result
     }
 
@@ -322,8 +329,7 @@ fn answer_of(request: &FetchPartition, result: ReadResult) -> FetchPartitionResp
         current_leader: None,
         snapshot_id: None,
         aborted_transactions: result.aborted,
-        // No replica selector is configured by default: a consumer is never sent elsewhere.
-        preferred_read_replica: NodeId::NONE,
+        preferred_read_replica: result.preferred_read_replica.unwrap_or(NodeId::NONE),
         records: result.records,
     }
 }

@@ -4,7 +4,7 @@
 //! in files of their own:
 //!
 //! ```text
-//!   producing   fetching   lookups     what clients and followers ask
+//!   producing   fetching   lookups   deleting   what clients and followers ask
 //!   applying                           what the metadata says: who leads, who follows, what is gone
 //!   replicating                        what the fetchers do for the partitions that follow
 //!   proposing                          what leaders tell the controller
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::alter_partition::AlterPartitionQueue;
 use super::cleaning::Cleaner;
+use super::deleting::DelayedDelete;
 use super::directories::DirectoryState;
 use super::fetcher::ReplicaFetcher;
 use super::fetching::DelayedFetch;
@@ -103,6 +104,7 @@ pub struct ReplicaManager {
     pub(super) partitions: BTreeMap<TopicPartition, Hosted>,
     pub(super) produces: Purgatory<DelayedProduce>,
     pub(super) fetches: Purgatory<DelayedFetch>,
+    pub(super) deletes: Purgatory<DelayedDelete>,
     pub(super) sessions: FetchSessions,
     pub(super) fetchers: BTreeMap<NodeId, ReplicaFetcher>,
     /// Partitions that follow but are not fetched, because fetching failed in a way that only new metadata mends.
@@ -134,6 +136,7 @@ impl ReplicaManager {
             partitions: BTreeMap::new(),
             produces: Purgatory::default(),
             fetches: Purgatory::default(),
+            deletes: Purgatory::default(),
             sessions: FetchSessions::new(
                 config.replication.max_incremental_fetch_session_cache_slots,
                 &config.behaviour,
@@ -199,6 +202,11 @@ impl ReplicaManager {
     /// The fetches that wait, with their deadlines, the oldest first.
     pub fn delayed_fetches(&self) -> impl Iterator<Item = (&DelayedFetch, Time)> {
         self.fetches.iter()
+    }
+
+    /// The requests to give records up that wait, with their deadlines, the oldest first.
+    pub fn delayed_deletes(&self) -> impl Iterator<Item = (&DelayedDelete, Time)> {
+        self.deletes.iter()
     }
 
     /// The fetch sessions that clients and followers hold here.

@@ -110,6 +110,7 @@ impl ReplicaManager {
             self.tasks.next_deadline(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),
+            self.deletes.next_deadline(),
             fetchers,
             self.alter_partition.next_deadline(),
             self.cleaner.next_deadline(),
@@ -125,6 +126,7 @@ impl ReplicaManager {
     pub fn on_timers(&mut self, ctx: &mut Context) {
         self.expire_produces(ctx);
         self.expire_fetches(ctx);
+        self.expire_deletes(ctx);
         self.settle(ctx);
         self.wake_fetchers(ctx);
         if self.alter_partition.take_due_retry(ctx.now.monotonic) {

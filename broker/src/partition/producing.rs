@@ -170,6 +170,8 @@ impl ReplicaManager {
         for id in self.produces.watching(name) {
             self.retest_produce(ctx, id);
         }
+        // What wakes these wakes requests to give records up as well.
+        self.complete_deletes(name);
     }
 
     fn retest_produce(&mut self, ctx: &mut Context, id: WaitId) {

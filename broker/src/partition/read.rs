@@ -5,6 +5,8 @@
 //! sampled *before* the read and before the acknowledgement moves anything, so a follower
 //! hears of its own acknowledgement only in the next answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::cluster;
@@ -32,7 +34,7 @@ pub enum FetchBound {
 }
 
 /// Who reads, and how (`FetchParams`): the same for all partitions of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchParameters {
     /// The follower; [`NodeId::NONE`] for a consumer.
     pub replica: NodeId,
@@ -46,6 +48,8 @@ pub struct FetchParameters {
     pub max_bytes: i32,
     /// Up to where the reader may see.
     pub bound: FetchBound,
+    /// The consumer's rack (KIP-392).
+    pub rack: Option<Arc<str>>,
 }
 
 impl FetchParameters {
@@ -72,6 +76,8 @@ pub(super) struct ReadResult {
     pub records: Bytes,
     /// What a read_committed consumer must skip.
     pub aborted: Vec<AbortedTransaction>,
+    /// The replica that the consumer should read from instead; no records then.
+    pub preferred_read_replica: Option<NodeId>,
     /// The disk failed: the log directory must go offline.
     pub storage_error: Option<StorageError>,
 }
@@ -87,6 +93,7 @@ impl ReadResult {
             diverging: None,
             records: Bytes::new(),
             aborted: Vec::new(),
+            preferred_read_replica: None,
             storage_error: None,
         }
     }
@@ -159,6 +166,11 @@ impl Partition {
         if from_follower && let Err(error) = self.check_is_replica(parameters.replica, request.current_leader_epoch) {
             return (ReadResult::error(error), Moved::default());
         }
+        if let Some(preferred) =
+            self.preferred_read_replica(around, parameters, request.fetch_offset, ctx.now.monotonic)
+        {
+            return (ReadResult { preferred_read_replica: Some(preferred), ..self.positions() }, Moved::default());
+        }
         let leader_log_end_offset = self.log.log_end_offset();
         let result = self.read(ctx, around, parameters, request, limit);
         if !from_follower || !book || !result.error.is_none() || result.diverging.is_some() {
@@ -189,6 +201,16 @@ impl Partition {
         }
     }
 
+    /// An answer that says where the log stands, and nothing else.
+    fn positions(&self) -> ReadResult {
+        ReadResult {
+            high_watermark: self.log.high_watermark(),
+            last_stable_offset: self.log.last_stable_offset(),
+            log_start_offset: self.log.log_start_offset(),
+            ..ReadResult::error(ErrorCode::None)
+        }
+    }
+
     fn read(
         &self,
         ctx: &mut Context,
@@ -197,13 +219,7 @@ impl Partition {
         request: &FetchPartition,
         limit: ReadLimit,
     ) -> ReadResult {
-        let mut result = ReadResult {
-            error: ErrorCode::None,
-            high_watermark: self.log.high_watermark(),
-            last_stable_offset: self.log.last_stable_offset(),
-            log_start_offset: self.log.log_start_offset(),
-            ..ReadResult::error(ErrorCode::None)
-        };
+        let mut result = self.positions();
         if request.last_fetched_epoch.is_some() && !around.behaviour.is(Switch::IgnoreDivergence) {
             let check =
                 self.check_last_fetched_epoch(around.behaviour, request.last_fetched_epoch, request.fetch_offset);

@@ -206,6 +206,7 @@ fn says_not_controller(response: &Response) -> bool {
         Response::Produce(_)
         | Response::Fetch(_)
         | Response::ListOffsets(_)
+        | Response::DeleteRecords(_)
         | Response::Metadata(_)
         | Response::OffsetCommit(_)
         | Response::OffsetFetch(_)

@@ -1,5 +1,7 @@
-//! ListOffsets (key 2) and OffsetForLeaderEpoch (key 23).
+//! ListOffsets (key 2), DeleteRecords (key 21) and OffsetForLeaderEpoch (key 23).
 
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use kafka_protocol::messages::list_offsets_request::{
     ListOffsetsPartition as WireListOffsetsPartition, ListOffsetsTopic,
 };
@@ -11,6 +13,7 @@ use kafka_protocol::messages::offset_for_leader_epoch_response::{
     EpochEndOffset as WireEpochEndOffset, OffsetForLeaderTopicResult,
 };
 use kafka_protocol::messages::{
+    DeleteRecordsRequest as WireDeleteRecordsRequest, DeleteRecordsResponse as WireDeleteRecordsResponse,
     ListOffsetsRequest as WireListOffsetsRequest, ListOffsetsResponse as WireListOffsetsResponse,
     OffsetForLeaderEpochRequest as WireOffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse as WireOffsetForLeaderEpochResponse,
@@ -21,9 +24,9 @@ use super::common::{broker, by_topic, partition_of, read_broker, topic_name};
 use super::fetch::{isolation_level, read_isolation_level};
 use crate::ids::{LeaderEpoch, NodeId};
 use crate::message::{
-    ErrorCode, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
-    OffsetForLeaderEpochPartition, OffsetForLeaderEpochPartitionResponse, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse, OffsetSpec,
+    DeleteRecordsPartitionResponse, DeleteRecordsRequest, DeleteRecordsResponse, ErrorCode, ListOffsetsPartition,
+    ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochPartition,
+    OffsetForLeaderEpochPartitionResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec,
 };
 
 /// "Any replica may answer": what a consumer writes as replica id of OffsetForLeaderEpoch.
@@ -74,6 +77,48 @@ pub(super) fn read_list_offsets_request(body: &WireListOffsetsRequest) -> Result
         isolation: read_isolation_level(body.isolation_level)?,
         partitions,
     })
+}
+
+pub(super) fn delete_records_request(request: &DeleteRecordsRequest) -> WireDeleteRecordsRequest {
+    let topics = by_topic(&request.partitions, |(partition, _)| &partition.topic).map(|(name, run)| {
+        let partitions = run.iter().map(|(partition, offset)| {
+            DeleteRecordsPartition::default().with_partition_index(partition.partition).with_offset(*offset)
+        });
+        DeleteRecordsTopic::default().with_name(topic_name(name)).with_partitions(partitions.collect())
+    });
+    WireDeleteRecordsRequest::default().with_topics(topics.collect()).with_timeout_ms(request.timeout_ms)
+}
+
+pub(super) fn read_delete_records_request(body: &WireDeleteRecordsRequest) -> DeleteRecordsRequest {
+    let partitions = body.topics.iter().flat_map(|topic| {
+        let of_topic = topic.partitions.iter();
+        of_topic.map(|partition| (partition_of(&topic.name, partition.partition_index), partition.offset))
+    });
+    DeleteRecordsRequest { partitions: partitions.collect(), timeout_ms: body.timeout_ms }
+}
+
+pub(super) fn delete_records_response(response: &DeleteRecordsResponse) -> WireDeleteRecordsResponse {
+    let topics = by_topic(&response.partitions, |answer| &answer.partition.topic).map(|(name, run)| {
+        let partitions = run.iter().map(|answer| {
+            DeleteRecordsPartitionResult::default()
+                .with_partition_index(answer.partition.partition)
+                .with_low_watermark(answer.low_watermark)
+                .with_error_code(answer.error.code())
+        });
+        DeleteRecordsTopicResult::default().with_name(topic_name(name)).with_partitions(partitions.collect())
+    });
+    WireDeleteRecordsResponse::default().with_topics(topics.collect())
+}
+
+pub(super) fn read_delete_records_response(body: &WireDeleteRecordsResponse) -> DeleteRecordsResponse {
+    let partitions = body.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|answer| DeleteRecordsPartitionResponse {
+            partition: partition_of(&topic.name, answer.partition_index),
+            low_watermark: answer.low_watermark,
+            error: ErrorCode::from_code(answer.error_code),
+        })
+    });
+    DeleteRecordsResponse { partitions: partitions.collect() }
 }
 
 pub(super) fn list_offsets_response(response: &ListOffsetsResponse, version: i16) -> WireListOffsetsResponse {

@@ -204,6 +204,10 @@ impl<'a> Source<'a> {
                 }),
             }
             .into(),
+            Api::DeleteRecords => {
+                DeleteRecordsRequest { partitions: self.list(|s| (s.partition(), s.long())), timeout_ms: self.int() }
+                    .into()
+            }
             Api::Metadata => {
                 MetadataRequest { topics: self.maybe(|s| s.list(Self::topic)), allow_auto_topic_creation: self.flag() }
                     .into()
@@ -448,6 +452,14 @@ impl<'a> Source<'a> {
                     timestamp: s.long(),
                     offset: s.long(),
                     leader_epoch: s.leader_epoch(),
+                }),
+            }
+            .into(),
+            Api::DeleteRecords => DeleteRecordsResponse {
+                partitions: self.list(|s| DeleteRecordsPartitionResponse {
+                    partition: s.partition(),
+                    low_watermark: s.long(),
+                    error: s.error(),
                 }),
             }
             .into(),

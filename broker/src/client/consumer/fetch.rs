@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::records::FetchedRecords;
 use super::session::{SessionFetch, SessionPartition};
-use super::{Collected, CompletedFetch, Consumer, OffsetReset, Position, Raised};
+use super::{Collected, CompletedFetch, Consumer, OffsetReset, PartitionState, Position, Raised};
 use crate::client::ConsumedRecord;
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::event::ClientEvent;
 use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, TopicName, TopicPartition};
 use crate::message::{ErrorCode, FetchKey, FetchPartition, FetchRequest, FetchResponse, LeaderHint, Response};
+use crate::time::Time;
 
 impl Consumer {
     /// Whether records of this partition wait for a poll.
@@ -32,15 +33,19 @@ impl Consumer {
             .partitions
             .iter()
             .filter(|(partition, _)| self.is_buffered(partition))
-            .filter_map(|(_, state)| state.valid_position()?.leader.leader)
+            .filter_map(|(_, state)| self.read_replica(cluster, state, now))
             .collect();
         for partition in &self.order {
             let state = &self.partitions[partition];
             let Some(position) = state.fetchable_position().filter(|_| !self.is_buffered(partition)) else { continue };
-            let Some(node) = position.leader.leader else {
+            let Some(node) = self.read_replica(cluster, state, now) else {
                 cluster.metadata.request_update();
                 continue;
             };
+            if state.preferred(now).is_some_and(|preferred| preferred != node) {
+                // The leader has named a broker of which the metadata does not know.
+                cluster.metadata.request_update();
+            }
             if cluster.network.is_backing_off(node, now)
                 || self.fetching.contains_key(&node)
                 || buffered_nodes.contains(&node)
@@ -66,6 +71,14 @@ impl Consumer {
             }
         }
         sent
+    }
+
+    /// Where a partition is read: at the replica that its leader has named, while that is known and its time is not over
+    /// (`selectReadReplica`).
+    fn read_replica(&self, cluster: &Cluster, state: &PartitionState, now: Time) -> Option<NodeId> {
+        let leader = state.valid_position()?.leader.leader?;
+        let preferred = state.preferred(now).filter(|node| cluster.metadata.endpoint(*node).is_some());
+        Some(preferred.unwrap_or(leader))
     }
 
     pub(super) fn send_fetch(&mut self, ctx: &mut Context, cluster: &mut Cluster, node: NodeId, fetch: &SessionFetch) {
@@ -94,7 +107,7 @@ impl Consumer {
             by_name: false,
             partitions: fetch.send.iter().map(partition).collect(),
             forgotten: fetch.forget.iter().copied().map(FetchKey::by_id).collect(),
-            rack_id: String::new(),
+            rack_id: self.settings.client_rack.as_deref().unwrap_or_default().to_owned(),
         };
         let token = self.token();
         self.fetching.insert(node, token);
@@ -118,6 +131,11 @@ impl Consumer {
             | Outcome::UnsupportedVersion => {
                 if let Some(session) = self.sessions.get_mut(&node) {
                     session.on_error();
+                    for partition in session.partitions() {
+                        if let Some(state) = self.partitions.get_mut(partition) {
+                            state.prefer_leader();
+                        }
+                    }
                 }
             }
         }
@@ -218,6 +236,10 @@ impl Consumer {
         if answer.last_stable_offset >= 0 {
             state.last_stable_offset = Some(answer.last_stable_offset);
         }
+        if answer.preferred_read_replica.is_some() {
+            let now = ctx.now.monotonic;
+            state.prefer(answer.preferred_read_replica, now + self.settings.metadata_max_age, now);
+        }
         Ok(Some(FetchedRecords::decode(
             partition,
             fetch_offset,
@@ -244,7 +266,15 @@ impl Consumer {
             | ErrorCode::OffsetNotAvailable
             | ErrorCode::UnknownTopicOrPartition
             | ErrorCode::UnknownTopicId
-            | ErrorCode::InconsistentTopicId => cluster.metadata.request_update(),
+            | ErrorCode::InconsistentTopicId => {
+                cluster.metadata.request_update();
+                if let Some(state) = self.partitions.get_mut(partition) {
+                    state.prefer_leader();
+                }
+            }
+            // Another replica than the leader has no say in that.
+            ErrorCode::OffsetOutOfRange
+                if self.partitions.get_mut(partition).is_some_and(PartitionState::prefer_leader) => {}
             ErrorCode::OffsetOutOfRange if fetch_offset != position.offset => {}
             ErrorCode::OffsetOutOfRange => {
                 if self.offset_reset == OffsetReset::None {

@@ -17,7 +17,7 @@
 //! Simplified: Kafka's classic consumer handles the network only inside `poll`. Here
 //! answers and time-outs are taken when they come, as the consumer of KIP-945 does in
 //! its own thread; but what an application's poll decides (fetch, validate, reset,
-//! return records) is done only while somebody polls. Fetching from followers is missing.
+//! return records) is done only while somebody polls.
 
 mod application;
 mod fetch;

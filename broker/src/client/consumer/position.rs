@@ -13,7 +13,7 @@
 use crate::client::OffsetReset;
 use crate::client::metadata::LeaderAndEpoch;
 use crate::client::view::FetchStateName;
-use crate::ids::{LeaderEpoch, Offset};
+use crate::ids::{LeaderEpoch, NodeId, Offset};
 use crate::message::EpochEndOffset;
 use crate::time::Time;
 
@@ -58,6 +58,8 @@ pub(super) struct PartitionState {
     pub paused: bool,
     /// A commit is under way after which it is given up: what would be returned now would not be committed.
     pub pending_revocation: bool,
+    /// The replica that the leader told it to read from, and until when (KIP-392).
+    preferred: Option<(NodeId, Time)>,
 }
 
 impl PartitionState {
@@ -69,6 +71,7 @@ impl PartitionState {
             next_retry: None,
             paused: false,
             pending_revocation: false,
+            preferred: None,
         }
     }
 
@@ -112,8 +115,26 @@ impl PartitionState {
         self.next_retry.is_none_or(|retry| retry <= now)
     }
 
+    /// The replica to read from instead of the leader; none once its time is over.
+    pub fn preferred(&self, now: Time) -> Option<NodeId> {
+        self.preferred.filter(|(_, until)| now <= *until).map(|(replica, _)| replica)
+    }
+
+    /// The leader names a replica to read from. Its time does not begin anew while it stays the same.
+    pub fn prefer(&mut self, replica: NodeId, until: Time, now: Time) {
+        if self.preferred(now) != Some(replica) {
+            self.preferred = Some((replica, until));
+        }
+    }
+
+    /// Goes back to the leader; whether it was elsewhere.
+    pub fn prefer_leader(&mut self) -> bool {
+        self.preferred.take().is_some()
+    }
+
     /// Looks the position up by this policy.
     pub fn reset(&mut self, policy: OffsetReset) {
+        self.preferred = None;
         self.state = FetchState::AwaitingReset(policy);
         self.next_retry = None;
     }
@@ -164,7 +185,6 @@ impl PartitionState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::NodeId;
 
     fn at(offset: Offset, epoch: i32, leader_epoch: i32) -> Position {
         Position {

@@ -47,6 +47,11 @@ impl FetchSession {
         self.partitions.get(partition)
     }
 
+    /// What it holds.
+    pub fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.partitions.keys()
+    }
+
     /// The partition of a topic id, as far as the session knows it.
     pub fn find(&self, topic_id: TopicId, index: i32) -> Option<&TopicPartition> {
         let matches = |(partition, held): &(&TopicPartition, &SessionPartition)| {

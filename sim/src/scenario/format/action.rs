@@ -509,6 +509,20 @@ pub struct Reassign {
     pub replicas: Option<Spanned<Vec<Spanned<i32>>>>,
 }
 
+/// The first records of a partition to give up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DeleteRecords {
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Spanned<String>>,
+    /// Of which partition.
+    pub partition: Spanned<String>,
+    /// Those below this offset; all that are committed unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Spanned<i64>>,
+}
+
 /// Equal election timeouts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, ElectLeader, Fail, Heal, JoinGroup,
+    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, ElectLeader, Fail, Heal, JoinGroup,
     Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency,
     SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
 };
@@ -191,6 +191,8 @@ vocabulary! {
     elect_leader = "elect-leader" => ElectLeader(ElectLeader);
     /// A partition moves to other brokers.
     reassign = "reassign" => Reassign(Reassign);
+    /// The first records of a partition are given up.
+    delete_records = "delete-records" => DeleteRecords(DeleteRecords);
     // Controllers.
     /// All voters' next election timeouts become equal: a split vote.
     align_timers = "align-timers" => AlignTimers(AlignTimers);

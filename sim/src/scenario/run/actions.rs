@@ -193,7 +193,8 @@ impl Run<'_> {
             | Action::CreatePartitions(_)
             | Action::AlterConfig(_)
             | Action::ElectLeader(_)
-            | Action::Reassign(_) => self.call(&step.action.value).into_iter().collect(),
+            | Action::Reassign(_)
+            | Action::DeleteRecords(_) => self.call(&step.action.value).into_iter().collect(),
             Action::AlignTimers(_) | Action::SpreadTimers(_) => self.timers(&step.action.value),
             Action::Expect(_)
             | Action::ExpectError(_)
@@ -488,6 +489,11 @@ fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
                 None => None,
             };
             (elect.client.clone(), Call::ElectLeaders { election_type, partitions })
+        }
+        Action::DeleteRecords(records) => {
+            let partition = partition_named(&records.partition.value)?;
+            let before = records.before.as_ref().map(|offset| offset.value);
+            (records.client.clone(), Call::DeleteRecords { partition, before })
         }
         Action::Reassign(reassign) => {
             let partition = partition_named(&reassign.partition.value)?;

@@ -294,7 +294,8 @@ impl Scope {
             | Action::CreatePartitions(_)
             | Action::AlterConfig(_)
             | Action::ElectLeader(_)
-            | Action::Reassign(_) => self.administration(&action.value),
+            | Action::Reassign(_)
+            | Action::DeleteRecords(_) => self.administration(&action.value),
             Action::Expect(condition) | Action::Never(condition) => self.condition(condition, span),
             Action::ExpectError(pattern) => {
                 self.client(&pattern.client, None);
@@ -430,6 +431,7 @@ impl Scope {
             Action::AlterConfig(config) => &config.client,
             Action::ElectLeader(elect) => &elect.client,
             Action::Reassign(reassign) => &reassign.client,
+            Action::DeleteRecords(records) => &records.client,
             _ => &None,
         };
         if let Some(client) = client {
@@ -461,6 +463,9 @@ impl Scope {
                 if let Some(partition) = &elect.partition {
                     self.partition(&partition.value, &partition.span);
                 }
+            }
+            Action::DeleteRecords(records) => {
+                self.partition(&records.partition.value, &records.partition.span);
             }
             Action::Reassign(reassign) => {
                 self.partition(&reassign.partition.value, &reassign.partition.span);
