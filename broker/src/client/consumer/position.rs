@@ -212,6 +212,25 @@ mod tests {
     }
 
     #[test]
+    fn replica_that_the_leader_names_is_read_for_a_while_and_being_named_again_does_not_prolong_it() {
+        // SubscriptionStateTest.testPreferredReadReplicaLease.
+        let at = Time::from_millis;
+        let mut state = PartitionState::new();
+        assert_eq!((state.preferred(at(0)), state.prefer_leader()), (None, false));
+        state.prefer(NodeId(42), at(10), at(0));
+        assert_eq!((state.preferred(at(9)), state.preferred(at(10))), (Some(NodeId(42)), Some(NodeId(42))));
+        state.prefer(NodeId(42), at(20), at(9));
+        assert_eq!(state.preferred(at(11)), None, "the leader is asked again");
+        state.prefer(NodeId(43), at(20), at(11));
+        state.prefer(NodeId(44), at(30), at(12));
+        assert_eq!(state.preferred(at(25)), Some(NodeId(44)), "another one begins anew");
+        assert!(state.prefer_leader() && state.preferred(at(25)).is_none());
+        state.prefer(NodeId(42), at(40), at(30));
+        state.reset(OffsetReset::Latest);
+        assert_eq!(state.preferred(at(31)), None);
+    }
+
+    #[test]
     fn a_position_without_an_epoch_is_not_validated() {
         let mut state = PartitionState::new();
         let position = Position { offset_epoch: None, ..at(10, 5, 10) };

@@ -4,10 +4,12 @@
 //! controller that accepts proposals (or stays silent), and machines that can be cut off
 //! from each other. It knows nothing of Kafka except where each output goes.
 
+mod deleting;
 mod fetcher_table;
 mod leader_numbers;
 mod lessons;
 mod managers;
+mod selecting;
 mod sessions;
 mod transcript;
 mod vectors;
@@ -459,13 +461,17 @@ pub(super) fn client_handle(client: u64) -> RequestHandle {
 }
 
 pub(super) fn register(node: NodeId, broker_epoch: BrokerEpoch) -> MetadataRecord {
+    register_in(node, broker_epoch, None)
+}
+
+pub(super) fn register_in(node: NodeId, broker_epoch: BrokerEpoch, rack: Option<&str>) -> MetadataRecord {
     MetadataRecord::RegisterBroker {
         broker: node,
         incarnation_id: IncarnationId(Uuid::from_u128(1000 + broker_epoch.0 as u128)),
         broker_epoch,
         endpoints: vec![Endpoint::new(&format!("b{node}"), BROKER_PORT)],
         features: Vec::new(),
-        rack: None,
+        rack: rack.map(str::to_owned),
         fenced: false,
         in_controlled_shutdown: false,
         log_directories: vec![directory_of(node)],

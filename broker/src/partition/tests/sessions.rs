@@ -74,6 +74,7 @@ fn exchange(
         min_bytes: 1,
         max_bytes: 1000,
         bound: FetchBound::HighWatermark,
+        rack: None,
     };
     let (context, asked) = sessions.accept(now.monotonic, request);
     let answers = asked
