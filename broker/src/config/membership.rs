@@ -162,7 +162,6 @@ impl Membership {
             range: "a list of range, roundrobin, sticky, cooperative-sticky",
             doc: " The assignors that it can run, best first, with group.protocol = classic.",
         },
-        SettingDefinition { name: RACK, default: "none", range: "a name", doc: " Where it stands." },
     ];
 
     /// Reads a consumer's properties; none if it names no group.

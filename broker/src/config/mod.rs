@@ -555,10 +555,12 @@ pub enum Switch {
     CoordinatorNeverLoads,
     /// The cleaner takes what is not committed for committed.
     CleanBeyondHighWatermark,
-    /// The cleaner puts a new segment in the old ones' place in one go, without telling a complete one from a torn one.
-    CleanerSwapsInPlace,
-    /// The cleaner drops the last batch of a producer that is still active, and with it the producer's sequence.
-    CleanerForgetsProducers,
+    /// Tombstones go with the first pass that finds them old enough by their own timestamps (before KIP-534).
+    ///
+    /// Simulated: what counted was when the segment's file was last modified; here it is the batch's largest timestamp.
+    LegacyTombstoneHorizon,
+    /// Records are given up on request beyond the high watermark.
+    DeleteRecordsIgnoresHighWatermark,
     /// A producer tells its application offsets as if the first record of a log had offset 1.
     ProducerCountsFromOne,
     /// A consumer that is sent to an offset goes on behind it.

@@ -128,8 +128,9 @@ impl Log {
         offset: Offset,
         reason: LogStartReason,
     ) -> StorageResult<bool> {
+        let looks_away = [Switch::RetentionIgnoresHighWatermark, Switch::DeleteRecordsIgnoresHighWatermark];
         assert!(
-            offset <= self.high_watermark || self.behaviour.is(Switch::RetentionIgnoresHighWatermark),
+            offset <= self.high_watermark || looks_away.into_iter().any(|switch| self.behaviour.is(switch)),
             "{}: the log start cannot move to {offset}, behind the high watermark {}",
             self.partition,
             self.high_watermark

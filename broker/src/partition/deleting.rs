@@ -16,6 +16,7 @@ use super::local_partition::Partition;
 use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
 use super::purgatory::WaitId;
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::LogStartReason;
 use crate::ids::{Offset, RequestHandle, TopicPartition, UNKNOWN_OFFSET};
@@ -107,7 +108,11 @@ impl ReplicaManager {
             return Err(ErrorCode::PolicyViolation);
         }
         let offset = if offset == HIGH_WATERMARK { partition.log.high_watermark() } else { offset };
-        if !(0..=partition.log.high_watermark()).contains(&offset) {
+        let end = match partition.log.behaviour.is(Switch::DeleteRecordsIgnoresHighWatermark) {
+            true => partition.log.log_end_offset(),
+            false => partition.log.high_watermark(),
+        };
+        if !(0..=end).contains(&offset) {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         match partition.log.increment_log_start_offset(ctx, offset, LogStartReason::DeleteRecords) {

@@ -10,6 +10,9 @@
 //!   a tombstone  whose delete horizon was set by an earlier pass, and has passed (KIP-534)
 //! ```
 //!
+//! And a log that is only compacted, never deleted from, does not begin later than it was told to: a swap that a crash has
+//! broken would leave neither the old segments nor the new one.
+//!
 //! Simplified: which transactions were aborted is told by the markers that are still in the log, and of a topic without
 //! transactions by nothing at all.
 
@@ -31,6 +34,27 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
+    match seen.event {
+        Event::Log(LogEvent::SegmentsCompacted { .. }) => judge_swap(seen),
+        Event::Log(LogEvent::LogLoaded { partition, .. }) => judge_start(seen, partition),
+        _ => None,
+    }
+}
+
+/// Nothing moves the start of a log that is only compacted, but what is said.
+fn judge_start(seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
+    let replica = seen.model.replica(partition, seen.machine)?;
+    let told = replica.began_late?;
+    let message = format!(
+        "{partition}: the log of {} begins at {}, and was never told to begin later than at {told}",
+        seen.who(),
+        replica.log_start_offset
+    );
+    let proof = [Kind::Bounds, Kind::Append].map(|kind| Proof::on(seen.machine, kind)).into();
+    Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof })
+}
+
+fn judge_swap(seen: &Seen) -> Option<Finding> {
     let Event::Log(LogEvent::SegmentsCompacted { partition, base_offset, segments, .. }) = seen.event else {
         return None;
     };

@@ -77,6 +77,8 @@ pub struct Replica {
     /// Whether something has taken records from it, committed or not, and it has not fetched since: its leader may still
     /// count on them.
     pub(super) has_forgotten: bool,
+    /// Where a log that is only compacted was told to begin at the latest, if it was opened with a later beginning.
+    pub(super) began_late: Option<Offset>,
     /// Whether its machine lost power since the log was last open: what was cut off may have come back.
     pub(super) lost_power: bool,
 }
@@ -357,6 +359,8 @@ impl Model {
                     replica.batches.extend(unsaid);
                 }
                 replica.truncate(*log_end_offset);
+                let told = replica.highest_log_start_offset;
+                replica.began_late = (*log_start_offset > told).then_some(told);
                 replica.set_log_start(*log_start_offset);
                 replica.leads_in = None;
                 replica.is_open = true;
@@ -457,7 +461,12 @@ impl Model {
     fn take_finished_swap(&mut self, world: &World, partition: &TopicPartition, machine: MachineId) {
         let Some(host) = world.machine(machine) else { return };
         let replicas = host.node().and_then(|node| node.replicas());
-        if !replicas.is_some_and(|replicas| replicas.log_settings(&partition.topic).cleanup_policy.compacts) {
+        let policy = replicas.map(|replicas| replicas.log_settings(&partition.topic).cleanup_policy);
+        // Retention may have moved the start, and died before it said so.
+        if policy.is_none_or(|policy| policy.deletes) {
+            self.replica_mut(partition, machine).began_late = None;
+        }
+        if !policy.is_some_and(|policy| policy.compacts) {
             return;
         }
         let found = on_disk_truth::batches_from(host.disk(), partition, 0);

@@ -35,6 +35,8 @@ pub(super) struct Filter<'a> {
     pub(super) delete_retention_ms: i64,
     /// The end of the pass's range.
     pub(super) upper_bound: Offset,
+    /// The switch [`Switch::LegacyTombstoneHorizon`](crate::config::Switch::LegacyTombstoneHorizon).
+    pub(super) goes_by_timestamps: bool,
 }
 
 /// What is written instead of a batch.
@@ -53,7 +55,10 @@ impl Filter<'_> {
     /// # Errors
     /// The batch cannot be decoded.
     pub(super) fn apply(&self, batch: &BatchView, is_spent: bool) -> Result<Filtered, RecordError> {
-        let horizon = batch.delete_horizon();
+        let horizon = match self.goes_by_timestamps {
+            true => Some(batch.max_timestamp().saturating_add(self.delete_retention_ms)),
+            false => batch.delete_horizon(),
+        };
         let horizon_passed = horizon.is_some_and(|horizon| horizon <= self.now_ms);
         let discards = is_spent && (!batch.is_control() || horizon_passed);
         let mut filtered = Filtered::default();

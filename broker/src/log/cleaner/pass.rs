@@ -320,6 +320,7 @@ impl CleaningPass {
             now_ms: self.now_ms,
             delete_retention_ms: millis(log.settings.delete_retention),
             upper_bound: self.first_uncleanable_offset,
+            goes_by_timestamps: log.behaviour.is(Switch::LegacyTombstoneHorizon),
         };
         let segment = source(log, group.sources[group.source])?;
         let mut scanner = BatchScanner::new(segment.log, group.position, segment.size);
@@ -458,8 +459,7 @@ fn map_batch(
 
 /// The last that the log knows of each producer.
 fn last_records(log: &Log) -> BTreeMap<ProducerId, LastRecord> {
-    let forgets = log.behaviour.is(Switch::CleanerForgetsProducers);
-    let known = log.producers.producers().iter().filter(|_| !forgets);
+    let known = log.producers.producers().iter();
     known
         .map(|(id, entry)| {
             let last_data_offset = entry.batches.back().map(|batch| batch.last_offset);

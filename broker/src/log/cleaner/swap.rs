@@ -17,7 +17,6 @@
 use super::super::files::{self, CLEANED, LOG, OFFSET_INDEX, SWAP, TIME_INDEX, TRANSACTION_INDEX};
 use super::super::segment::Segment;
 use super::super::truncate::{mark_deleted, rename_segments};
-use crate::config::Switch;
 use crate::context::Context;
 use crate::ids::Offset;
 use crate::log::Log;
@@ -54,9 +53,6 @@ impl Log {
             self.segments[first..].iter().take(old.len()).map(|segment| segment.base_offset).collect();
         assert_eq!(replaced, old, "{}: the segments that were read are those that are replaced", self.partition);
         assert!(first + old.len() < self.segments.len(), "{}: the active segment is never cleaned", self.partition);
-        if self.behaviour.is(Switch::CleanerSwapsInPlace) {
-            return self.replace_in_place(ctx, cleaned, first, old);
-        }
         cleaned.rename(ctx, &self.directory, CLEANED, SWAP)?;
         let mut deleted = rename_segments(ctx, &self.directory, old.iter().copied())?;
         cleaned.rename(ctx, &self.directory, SWAP, "")?;
@@ -68,21 +64,6 @@ impl Log {
                 deleted.extend(mark_deleted(ctx, &snapshot)?);
             }
         }
-        self.schedule_deletion(ctx, self.settings.file_delete_delay, deleted);
-        Ok(())
-    }
-
-    /// The switch [`Switch::CleanerSwapsInPlace`]: the old segments go before the new one is known to be complete.
-    fn replace_in_place(
-        &mut self,
-        ctx: &mut Context,
-        mut cleaned: Segment,
-        first: usize,
-        old: &[Offset],
-    ) -> StorageResult<()> {
-        let deleted = rename_segments(ctx, &self.directory, old.iter().copied())?;
-        cleaned.rename(ctx, &self.directory, CLEANED, "")?;
-        self.segments.splice(first..first + old.len(), [cleaned]);
         self.schedule_deletion(ctx, self.settings.file_delete_delay, deleted);
         Ok(())
     }

@@ -343,6 +343,9 @@ pub struct Produce {
     /// The values, one a record, used again from the first when they run out; numbered unless said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
+    /// Whether they have no value: in a compacted topic each deletes its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tombstones: Option<bool>,
     /// Whether all go into one batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<bool>,

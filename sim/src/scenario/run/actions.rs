@@ -367,7 +367,7 @@ impl Run<'_> {
             topic: produce.topic.value.clone(),
             partition: produce.partition.as_ref().map(|partition| partition.value),
             key: pick(&produce.keys).map(|key| key.into_bytes().into()),
-            value: Some(value.into_bytes().into()),
+            value: (produce.tombstones != Some(true)).then(|| value.into_bytes().into()),
         }
     }
 
