@@ -8,6 +8,9 @@
 //! endpoints of madsim, measured in the same run, is the unit: it is routed, delayed and
 //! delivered, and means nothing.
 
+mod cleaner;
+
+pub use cleaner::{CLEANED_RECORDS, DirtyLog};
 use madsim::net::Endpoint;
 use madsim::runtime::Runtime;
 

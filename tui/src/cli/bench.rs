@@ -44,6 +44,7 @@ What the figures mean:
                  that of R1
   idle           wall time of ten virtual minutes of a cluster without topics and clients
   jump           wall time to see the world as it was at a step of a recording
+  cleaner        wall time of a pass of the cleaner (log compaction) over a log of 100,000 records
 
 Figures are comparable only when the digest of the scenario is the same and the build is a release build:
   cargo run --release -p trial -- bench --seeds 50

@@ -15,9 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, ElectLeader, Fail, Heal, JoinGroup,
-    Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek, SetLatency,
-    SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
+    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, ElectLeader, Fail,
+    Heal, JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek,
+    SetLatency, SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;

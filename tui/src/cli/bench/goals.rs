@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trial_sim::internal::bench::{GROWN, IDLE, IDLE_PATH, R1, R1_PATH, digest};
+use trial_sim::internal::bench::{CLEANED_RECORDS, DirtyLog, GROWN, IDLE, IDLE_PATH, R1, R1_PATH, digest};
 use trial_sim::internal::scenario::run::{Counts, Measure, recorded, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Span, Verdict};
 
@@ -50,6 +50,15 @@ pub(super) struct Goals {
     grown: Vec<Timed>,
     idle: Timed,
     jumps: Jumps,
+    cleaning: Cleaning,
+}
+
+/// How long a pass of the cleaner took, and what became of the records.
+#[derive(Clone, Copy, Debug)]
+struct Cleaning {
+    wall: Duration,
+    records_read: u64,
+    records_kept: u64,
 }
 
 /// How long it took to see the world as it was when so many steps had run.
@@ -69,7 +78,9 @@ impl Goals {
         complain("ten idle minutes");
         let idle = timed(IDLE_PATH, IDLE)?;
         complain("jumps into a recording");
-        Some(Goals { reference, grown, idle, jumps: jumps()? })
+        let jumps = jumps()?;
+        complain("a pass of the cleaner");
+        Some(Goals { reference, grown, idle, jumps, cleaning: cleaning()? })
     }
 
     /// Whether a run did not end well.
@@ -122,6 +133,14 @@ impl Goals {
             JUMP_GOAL.as_millis(),
             jumps.steps,
         );
+        let cleaning = &self.cleaning;
+        text += &format!(
+            "cleaner        {:.1} ms for a pass over a log of {CLEANED_RECORDS} records; {:.0} ns for each of the {} that it read, {} stay\n",
+            cleaning.wall.as_secs_f64() * 1e3,
+            cleaning.wall.as_secs_f64() * 1e9 / cleaning.records_read.max(1) as f64,
+            cleaning.records_read,
+            cleaning.records_kept,
+        );
         text
     }
 
@@ -160,6 +179,12 @@ impl Goals {
                 "recorded_steps": self.jumps.steps,
                 "goal_ms": JUMP_GOAL.as_millis() as u64,
             },
+            "cleaner": {
+                "wall_ms": self.cleaning.wall.as_secs_f64() * 1e3,
+                "records": CLEANED_RECORDS,
+                "records_read": self.cleaning.records_read,
+                "records_kept": self.cleaning.records_kept,
+            },
         })
     }
 }
@@ -182,6 +207,23 @@ fn timed(path: &str, source: &str) -> Option<Timed> {
     }
     runs.sort_by_key(|run| run.wall);
     Some(runs[ROUNDS / 2])
+}
+
+/// The middle one of some passes over the same log. None after Ctrl-C.
+fn cleaning() -> Option<Cleaning> {
+    let dirty = DirtyLog::new();
+    let mut passes = Vec::new();
+    for _ in 0..ROUNDS {
+        if interrupt::asked() {
+            return None;
+        }
+        let mut log = dirty.clone();
+        let started = Instant::now();
+        let (records_read, records_kept) = log.clean();
+        passes.push(Cleaning { wall: started.elapsed(), records_read, records_kept });
+    }
+    passes.sort_by_key(|pass| pass.wall);
+    Some(passes[ROUNDS / 2])
 }
 
 fn jumps() -> Option<Jumps> {
