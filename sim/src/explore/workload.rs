@@ -147,6 +147,7 @@ fn produces(seed: Seed, index: u64, name: &str, shape: &Shape, most: u64) -> Vec
                 every: (!bursts).then(|| spanned(Span { micros: every as i64 })),
                 keys,
                 values: Vec::new(),
+                tombstones: None,
                 together: bursts.then_some(true),
             };
             (start, Step { produce: said(produce), ..Step::default() })
