@@ -49,11 +49,16 @@ pub enum Hazard {
     /// producers have sent. But the directory entry of the snapshot that the stop wrote is not synced, and a power cut
     /// can take it (`UnifiedLog.rebuildProducerState`). Mended: the log is read.
     CleanStopForgetsProducers,
+    /// A leader's high watermark waits for a follower outside the ISR that had everything lately and may join. When it has been
+    /// away for too long to be waited for, nothing looks at the high watermark again: neither the clock nor a fetch
+    /// without news does (`Partition.maybeIncrementLeaderHW` and who calls it). Mended: who looks for lagging members looks
+    /// at it too.
+    HighWatermarkWaitsInVain,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 10] = [
+    pub const ALL: [Hazard; 11] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -64,6 +69,7 @@ impl Hazard {
         Hazard::TruncationReturns,
         Hazard::EpochBumpSendsAgain,
         Hazard::CleanStopForgetsProducers,
+        Hazard::HighWatermarkWaitsInVain,
     ];
 }
 

@@ -22,7 +22,9 @@
 use std::time::Duration;
 
 use super::cleaning::is_compacted;
+use super::local_partition::Moved;
 use super::manager::{Hosted, ReplicaManager, ReplicaManagerConfig};
+use crate::config::Hazard;
 use crate::context::Context;
 use crate::ids::{NodeId, TopicPartition};
 use crate::time::Time;
@@ -198,9 +200,10 @@ impl ReplicaManager {
             .collect();
         for name in leading {
             let Ok((partition, around)) = self.online(&name) else { continue };
-            if let Some(proposal) = partition.shrink_isr(ctx, &around) {
-                self.submit_proposal(ctx, &name, proposal);
-            }
+            let proposal = partition.shrink_isr(ctx, &around);
+            let looks_again = around.behaviour.mends(Hazard::HighWatermarkWaitsInVain);
+            let high_watermark_rose = looks_again && partition.raise_high_watermark(ctx, &around);
+            self.after_move(ctx, &name, Moved { high_watermark_rose, proposal });
         }
     }
 

@@ -173,6 +173,8 @@ impl Replica {
         let held = self.batches.last().map_or(0, |last| last.last_offset + 1);
         self.verified_to.set(self.verified_to.get().min(held));
         self.log_end_offset = end;
+        // `UnifiedLog.truncateTo`: a log that is cut below its start starts there.
+        self.log_start_offset = self.log_start_offset.min(end);
         self.high_watermark = self.high_watermark.min(end);
     }
 }

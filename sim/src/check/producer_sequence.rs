@@ -25,6 +25,10 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         }
         let of_producer = |other: &&BatchFact| other.producer_id == batch.producer_id && !other.is_control;
         let Some(previous) = replica.batches[..index].iter().rev().find(of_producer) else { continue };
+        // What retention has deleted a broker may have forgotten, and who is not known may begin anywhere (KIP-360).
+        if previous.last_offset < replica.log_start_offset {
+            continue;
+        }
         let expected = match previous.producer_epoch == batch.producer_epoch {
             true => after(previous),
             false => 0,

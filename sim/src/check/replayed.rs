@@ -13,7 +13,7 @@
 //! on from that of a node.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::input::Lane;
@@ -43,6 +43,8 @@ pub(super) struct Replayed {
     visible: BTreeMap<Offset, Vec<(Offset, MetadataRecord)>>,
     /// An image every so many batches, by its offset.
     images: BTreeMap<Offset, MetadataImage>,
+    /// What was not read, for an image stood in: of these offsets no image is known.
+    gaps: Vec<Range<Offset>>,
     /// The file that the last batch was read from, and where the batch behind it begins.
     cursor: Option<(MachineId, u32, u64)>,
 }
@@ -65,7 +67,7 @@ impl Replayed {
 
     /// The image of an offset, if everything up to there is known to be committed.
     pub(super) fn at(&self, offset: Offset) -> Option<MetadataImage> {
-        if offset >= self.next {
+        if offset >= self.next || self.gaps.iter().any(|gap| gap.contains(&offset)) {
             return None;
         }
         let known = self.images.range(..=offset).next_back();
@@ -126,7 +128,8 @@ impl Replayed {
         }
     }
 
-    /// Nobody has the next record any more, for a snapshot has taken its place: a node's image stands in.
+    /// Nobody has the next record any more, for a snapshot has taken its place; or nobody who has it knows that it is
+    /// committed, while an election goes on. A node's image stands in.
     fn skip_gap(&mut self, world: &World) {
         let published = world.machines().filter(|(_, machine)| !machine.owes(Lane::Quorum));
         let images = published.filter_map(|(_, machine)| machine.node().map(Node::committed_metadata));
@@ -135,6 +138,7 @@ impl Replayed {
         else {
             return;
         };
+        self.gaps.push(self.next..image.last_offset());
         self.newest = image.clone();
         self.next = image.last_offset() + 1;
         self.transaction.clear();
