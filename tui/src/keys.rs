@@ -4,7 +4,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::app::{Action, Screen};
+use crate::app::{Action, Macro, Screen};
 
 /// A key, with its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +196,48 @@ pub const BINDINGS: &[Binding] = &[
         does: "the lines alone, as large as the window; and back",
         footer: None,
         keys: &[(letter('e'), Action::Zoom)],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: ":",
+        does: "do something: `kill leader=orders-0`, `partition 1 | 2 3`; `save FILE`; Tab completes",
+        footer: Some("do"),
+        keys: &[(letter(':'), Action::AskCommand)],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: "K r u",
+        does: "kill the leader, start a stopped broker, heal the network",
+        footer: None,
+        keys: &[
+            (letter('K'), Action::Macro(Macro::KillLeader)),
+            (letter('r'), Action::Macro(Macro::StartStopped)),
+            (letter('u'), Action::Macro(Macro::Heal)),
+        ],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: "a A",
+        does: "align the controllers' election timers (a split vote), spread them",
+        footer: None,
+        keys: &[
+            (letter('a'), Action::Macro(Macro::AlignTimers)),
+            (letter('A'), Action::Macro(Macro::SpreadTimers)),
+        ],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: "f",
+        does: "show the next run, at the same time",
+        footer: None,
+        keys: &[(letter('f'), Action::NextRun)],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: "c",
+        does: "go to where the run and the one it was forked from part, and see both",
+        footer: None,
+        keys: &[(letter('c'), Action::Compare)],
     },
     Binding {
         group: "Window",

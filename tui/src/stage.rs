@@ -17,7 +17,8 @@ pub const LESSON: &str = include_str!("../../scenarios/lessons/05-below-the-line
 
 /// A session and the model that it feeds.
 pub struct Stage {
-    session: Session,
+    sessions: Vec<Session>,
+    current: usize,
     /// What the window knows.
     pub model: Model,
     /// What the model asked for that is not the session's business.
@@ -30,16 +31,35 @@ impl Stage {
         Stage::open(LESSON, look, None)
     }
 
+    /// Opens lesson 5 with its questions.
+    pub fn with_questions() -> Stage {
+        let mut model = Model::new(Look::default(), "a lesson".to_owned(), None);
+        model.is_lesson = true;
+        Stage::with(LESSON, model)
+    }
+
     /// Plays a scenario up to where a window opens.
     pub fn open(source: &str, look: Look, begin: Option<Whereto>) -> Stage {
+        Stage::with(source, Model::new(look, "a scenario".to_owned(), begin))
+    }
+
+    fn with(source: &str, model: Model) -> Stage {
         let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
-        let model = Model::new(look, scenario.file.title.clone(), begin);
-        let mut stage = Stage { session: Session::open(scenario), model, asked: Vec::new() };
-        while stage.model.tape.is_none() {
-            let news = stage.session.wait().expect("a run comes to its end");
-            stage.happen(Message::News(news));
-        }
+        let mut stage = Stage { sessions: vec![Session::open(scenario)], current: 0, model, asked: Vec::new() };
+        stage.record();
         stage
+    }
+
+    /// Waits until the run is recorded.
+    fn record(&mut self) {
+        loop {
+            let news = self.sessions[self.current].wait().expect("a run comes to its end");
+            let is_over = matches!(news, News::Recorded(_));
+            self.happen(Message::News(news));
+            if is_over {
+                return;
+            }
+        }
     }
 
     /// Something happens, and the session's answers with it.
@@ -47,11 +67,18 @@ impl Stage {
         for effect in update(&mut self.model, message) {
             match effect {
                 Effect::Look { steps, wanted } => {
-                    self.session.look(steps, wanted);
-                    let seen = self.session.wait().expect("a question is answered");
+                    let session = &self.sessions[self.current];
+                    session.look(steps, wanted);
+                    let seen = session.wait().expect("a question is answered");
                     assert!(matches!(&seen, News::Seen(seen) if seen.snapshot.steps == steps));
                     self.happen(Message::News(seen));
                 }
+                Effect::Fork(scenario) => {
+                    self.sessions.push(Session::open(*scenario));
+                    self.current = self.sessions.len() - 1;
+                    self.record();
+                }
+                Effect::Switch(index) => self.current = index,
                 other => self.asked.push(other),
             }
         }
@@ -74,6 +101,7 @@ impl Stage {
         let message = match (&self.model.prompt, key.code) {
             (None, _) => keys::action(key).map(Message::Do),
             (Some(_), KeyCode::Char(letter)) => Some(Message::Type(Typed::Text(letter.to_string()))),
+            (Some(_), KeyCode::Tab) => Some(Message::Type(Typed::Complete)),
             (Some(_), KeyCode::Enter) => Some(Message::Type(Typed::Enter)),
             (Some(_), KeyCode::Esc) => Some(Message::Type(Typed::Escape)),
             (Some(_), KeyCode::Backspace) => Some(Message::Type(Typed::Backspace)),

@@ -196,6 +196,25 @@ fn it_ends_with_its_terminal() {
 }
 
 #[test]
+fn a_lesson_asks_and_what_is_done_in_it_is_another_run() {
+    let Some(terminal) = Terminal::open("lesson") else { return };
+    terminal.run(&format!("{} lesson 5; echo left with $?", env!("CARGO_BIN_EXE_trial")));
+    terminal.wait_for("WATCH FOR");
+    terminal.press("G");
+    terminal.wait_for("PREDICT");
+    terminal.press("2");
+    terminal.press("Enter");
+    terminal.wait_for("plays");
+    terminal.press("G");
+    terminal.wait_for("WHAT CAME");
+    terminal.press("K");
+    terminal.wait_for("run 2 of 2");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    terminal.is_given_back();
+}
+
+#[test]
 fn where_there_is_no_terminal_it_says_so_and_what_to_do_instead() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trial"));
     let output = command.args(["play", LESSON]).current_dir(root()).stdin(Stdio::null()).output().expect("it starts");

@@ -23,6 +23,7 @@ mod signature;
 pub mod trace;
 mod validate;
 pub mod vocabulary;
+pub mod words;
 
 use std::ops::Range;
 
@@ -38,7 +39,7 @@ pub use validate::{Machine, PlannedStep, Start};
 pub const WARMUP_TOPIC: &str = "warmup";
 
 /// A scenario that makes sense and can be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// The path it was read from, as it was given.
     pub path: String,
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub file: format::File,
     /// Its steps, in order.
     pub steps: Vec<PlannedStep>,
+    /// What is done besides, in order of time.
+    pub interventions: Vec<PlannedStep>,
     /// The command that runs it again, where that is not `trial run` with its path: a seed of exploration lies in no
     /// file, and a test has a line of its own.
     pub command: Option<String>,
@@ -61,8 +64,9 @@ impl Scenario {
     pub fn parse(path: &str, source: &str) -> Result<Scenario, Invalid> {
         let invalid = |mistakes| Invalid { path: path.to_owned(), source: source.to_owned(), mistakes };
         let file = parse::parse(source).map_err(invalid)?;
-        let steps = validate::validate(&file).map_err(invalid)?;
-        Ok(Scenario { path: path.to_owned(), source: source.to_owned(), file, steps, command: None })
+        let validate::Plan { steps, interventions } = validate::validate(&file).map_err(invalid)?;
+        let (path, source) = (path.to_owned(), source.to_owned());
+        Ok(Scenario { path, source, file, steps, interventions, command: None })
     }
 
     /// Turns on a switch on every broker and controller, as if it stood in `[cluster]`.
@@ -104,6 +108,20 @@ impl Scenario {
     pub(crate) fn turned_on(&self) -> impl Iterator<Item = &str> {
         let nowhere = |switch: &&format::Spanned<String>| switch.span.is_empty();
         self.file.cluster.switches.iter().filter(nowhere).map(|switch| switch.value.as_str())
+    }
+
+    /// The same scenario with one thing more that is done at a time: a fork of its run, which is the same up to then.
+    ///
+    /// `line` is the action as a file writes it: [`words::line`] makes it of what somebody types. What the file says
+    /// otherwise, its comments included, stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong with the line, or its time.
+    pub fn with_intervention(&self, at: Span, line: &str) -> Result<Scenario, Invalid> {
+        let is_as_read = Scenario::parse(&self.path, &self.source).is_ok_and(|read| read.file == self.file);
+        let source = if is_as_read { self.source.clone() } else { print::print(&self.file) };
+        let text = format!("{}\n\n[[intervention]]\nat = \"{at}\"\n{line}\n", source.trim_end());
+        Scenario::parse(&self.path, &text)
     }
 
     /// The line to paste that runs this again with this seed, up to an instant or to its end: with the switches that

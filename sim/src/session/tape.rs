@@ -12,7 +12,7 @@ use super::tally::{Tallies, Tally};
 use crate::check::Violation;
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
 use crate::scenario::run::Moment;
-use crate::scenario::trace::{Cast, Teller, Told};
+use crate::scenario::trace::{Cast, Teller, Told, Weight};
 use crate::scenario::{Report, Scenario};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
@@ -94,6 +94,9 @@ impl Tape {
                 counters.observe(step);
             }
         }
+        lines.extend(notes(&scenario, &moments));
+        // A note stands behind what had happened when it was made.
+        lines.sort_by_key(|line| line.step);
         let Post { passages, by_message } = post;
         Tape {
             scenario,
@@ -215,6 +218,24 @@ impl Tape {
             InputKind::Stop => format!("{name} is asked to stop"),
         }
     }
+}
+
+/// What the scenario says at its steps, as lines.
+fn notes(scenario: &Scenario, moments: &[Moment]) -> Vec<Told> {
+    let note = |moment: &Moment| {
+        let step = scenario.steps.get(moment.number.checked_sub(1)?)?;
+        Some(Told {
+            step: moment.steps.saturating_sub(1),
+            at: moment.at,
+            event: "note",
+            what: String::new(),
+            cause: step.note.clone()?,
+            partition: None,
+            machines: Vec::new(),
+            weight: Weight::News,
+        })
+    };
+    moments.iter().filter_map(note).collect()
 }
 
 /// Follows messages from their senders to their receivers.

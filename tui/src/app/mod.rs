@@ -10,6 +10,8 @@
 //! Nothing here knows a terminal, a thread or a clock: time passes in messages. And nothing here computes a fact of Kafka: the
 //! model holds a recording and moves along it.
 
+mod forks;
+mod lesson;
 mod place;
 mod prompt;
 #[cfg(test)]
@@ -21,11 +23,14 @@ use std::time::Duration;
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
+use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
+pub use forks::{Run, parent};
+pub use lesson::{Lesson, Question};
 pub use place::Whereto;
-pub use prompt::Prompt;
+pub use prompt::{Ask, Prompt};
 
 /// What the window shows above its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +91,14 @@ pub enum Action {
     Faster(i8),
     /// Asks where to go.
     AskPlace,
+    /// Asks what to do to the world.
+    AskCommand,
+    /// Does something to the world that lecturers often do.
+    Macro(Macro),
+    /// Shows the next run of those that are open.
+    NextRun,
+    /// Goes to where this run leaves the one that it was forked from, and shows that one beside it.
+    Compare,
     /// Sets or takes away a bookmark.
     Bookmark,
     /// To the next bookmark.
@@ -114,6 +127,21 @@ pub enum Action {
     Quit,
 }
 
+/// What lecturers often do, on single keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Macro {
+    /// The leader of the shown or selected partition dies.
+    KillLeader,
+    /// The first broker that does not run starts.
+    StartStopped,
+    /// Partitions and clogs end.
+    Heal,
+    /// All voters' next election timeouts become equal: a split vote.
+    AlignTimers,
+    /// They differ.
+    SpreadTimers,
+}
+
 /// What is typed into a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
@@ -121,6 +149,8 @@ pub enum Typed {
     Text(String),
     /// Takes the last one away.
     Backspace,
+    /// Goes on as far as there is only one way to.
+    Complete,
     /// Done.
     Enter,
     /// Never mind.
@@ -140,10 +170,12 @@ pub enum Message {
     News(News),
     /// The session's thread has ended.
     Lost,
+    /// A file was written, or not, and why not.
+    Saved(Result<String, String>),
 }
 
 /// What the window wants of the world outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Ask the session for this place.
     Look {
@@ -151,6 +183,17 @@ pub enum Effect {
         steps: u64,
         /// What to tell beside what is always told.
         wanted: Wanted,
+    },
+    /// Open a session beside those that are open, and go on with it.
+    Fork(Box<Scenario>),
+    /// Go on with another of the open sessions: its number, from 0.
+    Switch(usize),
+    /// Write a file.
+    Save {
+        /// Where.
+        path: String,
+        /// What.
+        text: String,
     },
     /// Give the terminal back for a while.
     Suspend,
@@ -177,6 +220,8 @@ pub enum Pane {
     Explain,
     /// Numbers that operators know.
     Metrics,
+    /// The lines of the run that this one was forked from.
+    Compare,
 }
 
 /// Where in the recording the window is.
@@ -205,8 +250,18 @@ pub struct Model {
     pub progress: Option<(u64, Time)>,
     /// The recording.
     pub tape: Option<Box<Tape>>,
+    /// The runs that are open, the first one first; the recording of the shown one is [`Model::tape`].
+    pub runs: Vec<Run>,
+    /// Which of them is shown.
+    pub current: usize,
+    /// Whether a fork is being recorded: the run that it leaves is shown until then.
+    pub is_forking: bool,
     /// Steps with a line that tells of a change, in order.
     pub news: Vec<u64>,
+    /// Whether this is a lesson, with questions.
+    pub is_lesson: bool,
+    /// The lesson's questions, once the run is recorded.
+    pub lesson: Option<Lesson>,
     /// Where to begin, if that was said.
     pub begin: Option<Whereto>,
     /// Where we are.
@@ -307,6 +362,8 @@ impl Model {
 
     fn look_here(&self) -> Vec<Effect> {
         match self.tape {
+            // Whoever would answer is not there yet.
+            Some(_) if self.is_forking => Vec::new(),
             Some(_) => vec![Effect::Look { steps: self.place.steps, wanted: self.wanted() }],
             None => Vec::new(),
         }
@@ -330,6 +387,14 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             // Which partition there is, only the first answer tells.
             if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
         }
+        Message::Saved(Ok(path)) => {
+            model.status = Some(Status::Said(format!("saved as {path}: `trial run {path}` does the same again")));
+            Vec::new()
+        }
+        Message::Saved(Err(reason)) => {
+            model.status = Some(Status::Refused(reason));
+            Vec::new()
+        }
         Message::Lost => {
             model.status =
                 Some(Status::Refused("the world's thread has ended: nothing more can be looked at".to_owned()));
@@ -340,12 +405,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 /// The recording is there: opens it where it was asked for, else at the violation, else at time zero.
 fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    use trial_sim::internal::scenario::trace::Weight;
-    model.news = tape.lines.iter().filter(|line| line.weight >= Weight::News).map(|line| line.step + 1).collect();
-    model.news.extend(tape.violations.iter().map(|violation| violation.step + 1));
-    model.news.sort_unstable();
-    model.news.dedup();
     model.progress = None;
+    if model.is_forking {
+        return forks::recorded(model, tape);
+    }
+    model.news = forks::news_of(&tape);
+    model.runs = vec![Run::first(&tape)];
+    model.lesson = model.is_lesson.then(|| Lesson::of(&tape));
     let violation = tape.violations.first();
     if let Some(violation) = violation {
         model.screen = Screen::Checks;
@@ -369,18 +435,15 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     let micros = passed.as_secs_f64() * SPEEDS[model.speed] * 1e6;
     let at = Time(model.place.at.0.saturating_add(micros as u64));
-    let steps = tape.steps_until(at);
     let last = tape.time_at(tape.end());
-    model.place.at = at.min(last);
+    let there = Place { steps: tape.steps_until(at), at: at.min(last) };
     if at >= last {
         model.is_playing = false;
         model.status = Some(Status::Said("this is the end of the recording".to_owned()));
     }
-    if steps == model.place.steps {
-        return Vec::new();
-    }
-    model.place.steps = steps;
-    model.look_here()
+    let before = model.place;
+    model.place = lesson::stop_between(model, before, there);
+    if model.place.steps == before.steps { Vec::new() } else { model.look_here() }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -403,10 +466,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.speed = speed.min(SPEEDS.len() - 1);
             Vec::new()
         }
-        Action::AskPlace => {
-            model.prompt = Some(Prompt::default());
-            Vec::new()
-        }
+        Action::AskPlace => ask(model, Ask::Place),
+        Action::AskCommand => ask(model, Ask::Command),
+        Action::Macro(which) => forks::perform(model, which),
+        Action::NextRun => forks::next(model),
+        Action::Compare => forks::compare(model),
         Action::Bookmark => {
             if !model.bookmarks.remove(&model.place.steps) {
                 model.bookmarks.insert(model.place.steps);
@@ -437,6 +501,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Quit => vec![Effect::Quit],
     }
+}
+
+fn ask(model: &mut Model, ask: Ask) -> Vec<Effect> {
+    model.is_playing = false;
+    model.prompt = Some(Prompt::new(ask));
+    Vec::new()
 }
 
 fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {

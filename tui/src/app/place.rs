@@ -6,7 +6,7 @@ use trial_sim::internal::scenario::Span;
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::Tape;
 
-use super::{Action, Effect, Model, Place, Status, Subject};
+use super::{Action, Effect, Model, Place, Status, Subject, lesson};
 
 /// A place as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,9 @@ pub(super) fn property_index(name: &str) -> usize {
     PROPERTIES.iter().position(|property| property.name == name).unwrap_or(0)
 }
 
-/// Goes to a place.
+/// Goes to a place; in a lesson no further than to the next question.
 pub(super) fn go(model: &mut Model, place: Place) -> Vec<Effect> {
-    model.place = place;
+    model.place = lesson::stop_between(model, model.place, place);
     model.look_here()
 }
 

@@ -1,12 +1,36 @@
-//! A line that is being typed: where to go.
+//! A line that is being typed: where to go, or what to do to the world.
 
-use super::{Effect, Model, Status, Typed, Whereto, place};
+use trial_sim::internal::scenario::words;
+
+use super::{Effect, Model, Status, Typed, Whereto, forks, lesson, place};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Where to go.
+    Place,
+    /// What to do to the world.
+    Command,
+    /// What will happen: a lesson's question, by its number. Each digit is a vote.
+    Prediction(usize),
+}
 
 /// What has been typed so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
+    /// What is asked.
+    pub ask: Ask,
     /// The text.
     pub text: String,
+    /// How it can go on, where there are several ways.
+    pub offers: Vec<String>,
+}
+
+impl Prompt {
+    /// Nothing has been typed yet.
+    pub fn new(ask: Ask) -> Prompt {
+        Prompt { ask, text: String::new(), offers: Vec::new() }
+    }
 }
 
 /// The longest text that anybody types here, in bytes.
@@ -17,25 +41,67 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     let Some(prompt) = &mut model.prompt else { return Vec::new() };
     match typed {
         Typed::Text(text) => {
-            let clean = text.chars().filter(|letter| !letter.is_control());
+            let is_vote = matches!(prompt.ask, Ask::Prediction(_));
+            let clean = text.chars().filter(|letter| !letter.is_control() && (!is_vote || letter.is_ascii_digit()));
             prompt.text.extend(clean.take(LONGEST.saturating_sub(prompt.text.len())));
+            prompt.offers.clear();
         }
         Typed::Backspace => {
             prompt.text.pop();
+            prompt.offers.clear();
         }
-        Typed::Escape => model.prompt = None,
+        Typed::Complete => complete(model),
+        Typed::Escape => {
+            let prompt = model.prompt.take();
+            // Nobody answers: the lesson goes on all the same.
+            if let Some(Prompt { ask: Ask::Prediction(index), .. }) = prompt {
+                return lesson::answered(model, index, "");
+            }
+        }
         Typed::Enter => {
-            let text = model.prompt.take().map_or_else(String::new, |prompt| prompt.text);
-            return go_to(model, &text);
+            let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
+            return match ask {
+                Ask::Prediction(index) => lesson::answered(model, index, &text),
+                _ if text.trim().is_empty() => Vec::new(),
+                Ask::Place => go_to(model, &text),
+                Ask::Command => forks::command(model, &text),
+            };
         }
     }
     Vec::new()
 }
 
-fn go_to(model: &mut Model, text: &str) -> Vec<Effect> {
-    if text.trim().is_empty() {
-        return Vec::new();
+/// Types as much as there is only one way to go on.
+fn complete(model: &mut Model) {
+    let (Some(prompt), Some(tape)) = (&mut model.prompt, &model.tape) else { return };
+    if prompt.ask != Ask::Command {
+        return;
     }
+    let mut offers = words::completions(&tape.scenario, &prompt.text);
+    let is_first_word = !prompt.text.contains(char::is_whitespace);
+    offers.extend(forks::COMMANDS.iter().filter(|name| is_first_word && name.starts_with(&prompt.text)).map(|name| (*name).to_owned()));
+    let start = prompt.text.rfind(char::is_whitespace).map_or(0, |end| end + 1);
+    let Some(common) = common_beginning(&offers) else { return };
+    prompt.text.truncate(start);
+    prompt.text.push_str(&common);
+    match offers.as_slice() {
+        [only] if !only.ends_with('=') => {
+            prompt.text.push(' ');
+            prompt.offers.clear();
+        }
+        _ => prompt.offers = offers,
+    }
+}
+
+/// What all words begin with; none where there is no word.
+fn common_beginning(words: &[String]) -> Option<String> {
+    let (first, rest) = words.split_first()?;
+    let shared = |other: &String| first.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let length = rest.iter().map(shared).min().unwrap_or(usize::MAX);
+    Some(first.chars().take(length).collect())
+}
+
+fn go_to(model: &mut Model, text: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     match Whereto::parse(text) {
         Ok(whereto) => {
@@ -44,7 +110,6 @@ fn go_to(model: &mut Model, text: &str) -> Vec<Effect> {
                 let last = tape.end().saturating_sub(1);
                 model.status = Some(Status::Refused(format!("the last step is {last}: this is it")));
             }
-            model.is_playing = false;
             place::go(model, place)
         }
         Err(reason) => {

@@ -182,3 +182,115 @@ fn a_window_opens_at_the_violation() {
     assert_eq!(stage.model.place.steps, step + 1);
     assert!(stage.shown(120, 40).contains("broken at"), "{}", stage.shown(120, 40));
 }
+
+/// In the past: the runs are the same up to the deed. Both stay open, and part where they are compared.
+#[test]
+fn what_is_done_in_the_past_makes_another_run_from_there() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>:kill l<Tab><Enter>");
+    assert_eq!((stage.model.current, stage.model.runs.len()), (1, 2), "{}", said(&stage));
+    let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line").clone();
+    assert_eq!((last.event, last.what.as_str()), ("kill", "b1"));
+    assert_eq!(tape(&stage).cast.micros(last.at), 2_500_000);
+    let first = stage.model.runs[0].shelved.as_deref().expect("the first run is still there");
+    let steps = first.steps_before(last.at) as usize;
+    assert!(first.steps[..steps].iter().zip(&tape(&stage).steps).all(|(one, other)| one.fingerprint == other.fingerprint));
+    stage.press("Gc");
+    assert_eq!((stage.model.place.at, stage.model.pane), (last.at, Pane::Compare));
+    assert!(stage.shown(120, 40).contains("THE RUN THAT IT LEFT"), "{}", stage.shown(120, 40));
+    stage.press("f");
+    assert_eq!(stage.model.current, 0);
+    assert!(stage.model.is_current() && tape(&stage).lines.iter().all(|line| line.at != last.at || line.event != "kill"));
+    stage.press("f");
+    assert_eq!(stage.model.current, 1);
+}
+
+/// In the present: what is done at the end of a recording goes on from there.
+#[test]
+fn what_is_done_at_the_end_goes_on_from_there() {
+    let mut stage = stage();
+    let end = tape(&stage).time_at(tape(&stage).end());
+    stage.press("GK");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    assert!(stage.model.place.at > end);
+    stage.press("G");
+    assert!(stage.model.place.at > end + Duration::from_secs(20), "one sees what comes of it");
+}
+
+#[test]
+fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>u:save fork.toml<Enter>");
+    let [Effect::Save { path, text }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
+    assert_eq!(path, "fork.toml");
+    assert!(text.starts_with("#:schema"), "what people wrote stays as it was");
+    let saved = Scenario::parse(path, text).expect("a valid scenario");
+    let report = trial_sim::internal::scenario::run::run(&saved, Default::default(), &mut |_| true);
+    assert_eq!(report.fingerprint, tape(&stage).report.fingerprint);
+}
+
+#[test]
+fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
+    let mut stage = stage();
+    for (typed, reason) in [
+        (":kil b1<Enter>", "did you mean `kill`?"),
+        (":kill b9<Enter>", "there is no broker 9"),
+        (":kill leader=order-0<Enter>", "there is no topic `order`"),
+        (":run 7<Enter>", "there are runs 1 to 1"),
+        (":save<Enter>", "needs a word behind it"),
+    ] {
+        stage.press(typed);
+        assert!(said(&stage).contains(reason), "{typed}: {}", said(&stage));
+        assert_eq!((stage.model.runs.len(), stage.model.is_forking), (1, false));
+    }
+    stage.press("t-1s<Enter>K");
+    assert!(said(&stage).contains("before time zero"), "{}", said(&stage));
+    stage.press("fc");
+    assert!(said(&stage).contains("not forked"), "{}", said(&stage));
+}
+
+#[test]
+fn what_is_typed_is_completed_as_far_as_there_is_one_way() {
+    let mut stage = stage();
+    let typed = |stage: &Stage| stage.model.prompt.clone().map(|prompt| (prompt.text, prompt.offers.len()));
+    stage.press(":par<Tab>");
+    assert_eq!(typed(&stage), Some(("partition ".to_owned(), 0)));
+    stage.press("<Esc>:kill le<Tab>");
+    assert_eq!(typed(&stage), Some(("kill leader=orders-0 ".to_owned(), 0)));
+    stage.press("<Esc>:re<Tab>");
+    let (text, offers) = typed(&stage).expect("a prompt");
+    assert!(text == "re" && offers > 2, "{text}: {offers}");
+}
+
+/// Predict first, then see: the run stops at the question, takes the votes of a class, and stops again where the answer shows.
+#[test]
+fn a_lesson_stops_at_its_question_takes_votes_and_shows_what_came() {
+    let mut stage = Stage::with_questions();
+    let question = stage.model.lesson.as_ref().expect("a lesson").questions[0].clone();
+    assert!(stage.shown(100, 30).contains("WATCH FOR  LEO grows, HW does not."), "{}", stage.shown(100, 30));
+    stage.press("G");
+    assert_eq!((stage.model.place, &stage.model.prompt), (question.asked, &Some(Prompt::new(Ask::Prediction(0)))));
+    assert!(!stage.shown(100, 30).contains(question.why.as_deref().unwrap_or("?")), "{}", stage.shown(100, 30));
+    stage.press("1a1<Backspace>223<Enter>");
+    assert!(stage.model.is_playing);
+    stage.happen(Message::Tick(Duration::from_secs(60)));
+    assert_eq!((stage.model.place, stage.model.is_playing), (question.revealed, false));
+    let lesson = stage.model.lesson.as_ref().expect("a lesson");
+    assert_eq!((lesson.revealing, lesson.questions[0].votes.clone()), (Some(0), Some(vec![1, 2, 1])));
+    let shown = stage.shown(100, 30);
+    assert!(shown.contains("✓ nothing  ●● 2") && shown.contains("the high watermark is not even computed"), "{shown}");
+    stage.press("G");
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+    assert!(stage.shown(100, 30).contains("NOW CHANGE ONE THING"), "{}", stage.shown(100, 30));
+    stage.press("g");
+    assert_eq!(stage.model.prompt, None, "what was answered is not asked again");
+}
+
+#[test]
+fn whoever_does_not_want_to_predict_sees_the_rest_all_the_same() {
+    let mut stage = Stage::with_questions();
+    stage.press("G<Esc>");
+    stage.happen(Message::Tick(Duration::from_secs(60)));
+    stage.press("G");
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+}

@@ -6,6 +6,7 @@
 mod bench;
 mod explore;
 mod interrupt;
+mod lesson;
 mod museum;
 mod output;
 mod play;
@@ -39,6 +40,7 @@ Examples:
   trial run scenarios/lessons/07-leader-loss.toml
   trial run scenarios/lessons/07-leader-loss.toml --seed 0x2a --trace none
   trial play scenarios/lessons/05-below-the-line.toml
+  trial lesson 5
   trial museum rep
   trial shrink 0x2a --profile disk
   trial explore --budget 60s
@@ -52,6 +54,8 @@ enum Command {
     Run(Run),
     /// Open a run in a window and move along it, forwards and backwards.
     Play(play::Play),
+    /// List the lessons of the course, or open one with its questions.
+    Lesson(lesson::LessonOf),
     /// Run a file or a seed again and compare with what was found.
     Replay(replay::ReplayOf),
     /// Make a failing scenario or seed as small as it can be while it fails in the same way.
@@ -161,6 +165,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Play(arguments) => play::play(&arguments),
+        Command::Lesson(arguments) => lesson::lesson(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

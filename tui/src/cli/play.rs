@@ -4,7 +4,7 @@ use std::env;
 use std::io::{IsTerminal, stdin, stdout};
 
 use clap::Args;
-use trial_sim::internal::scenario::Seed;
+use trial_sim::internal::scenario::{Scenario, Seed};
 
 use super::WRONG_USE;
 use super::output::complain;
@@ -56,12 +56,18 @@ pub fn play(arguments: &Play) -> u8 {
         }
         scenario.file.seed = Some(seed);
     }
+    let opening =
+        Opening { look: arguments.looks.look(), begin: arguments.at, is_lesson: false, crashes: arguments.crash };
+    show(scenario, opening)
+}
+
+/// Opens a window on a run. Returns the exit code.
+pub(super) fn show(scenario: Scenario, opening: Opening) -> u8 {
     if !stdin().is_terminal() || !stdout().is_terminal() {
         complain("error: a window needs a terminal, and this is none");
         complain("hint: `trial run FILE` tells the run of a file as text, `trial replay SEED` what became of a seed");
         return WRONG_USE;
     }
-    let opening = Opening { look: arguments.looks.look(), begin: arguments.at, crashes: arguments.crash };
     match open(scenario, opening) {
         Ok(Closed::Quit) => 0,
         // What a shell says of a process that a signal has ended.
@@ -74,7 +80,8 @@ pub fn play(arguments: &Play) -> u8 {
 }
 
 impl Looks {
-    fn look(&self) -> Look {
+    /// What that comes to here.
+    pub(super) fn look(&self) -> Look {
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         let theme = chosen(self.theme, self.color, no_color, is_dumb);

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Subject};
+use crate::app::{Model, Subject, parent};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::{heading, word};
 
@@ -16,10 +16,24 @@ pub fn lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     if height == 0 {
         return Vec::new();
     }
+    under(model, tape, "LINES UP TO NOW", tape.lines_until(model.place.steps), width, height)
+}
+
+/// The lines of the run from which this one was forked, up to the same time.
+pub fn other_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
+    match parent(model) {
+        Some(tape) if height > 0 => {
+            let told = tape.lines_until(tape.steps_until(model.place.at));
+            under(model, tape, "THE RUN THAT IT LEFT", told, width, height)
+        }
+        _ => vec![crate::widget::line(model.look, Role::Plain, "this run was not forked from another")],
+    }
+}
+
+fn under(model: &Model, tape: &Tape, title: &str, told: &[Told], width: u16, height: u16) -> Vec<Line<'static>> {
     let subject = model.subject();
-    let told = tape.lines_until(model.place.steps);
     let first = told.len().saturating_sub(usize::from(height) - 1);
-    let mut lines = vec![heading(model.look, "LINES UP TO NOW", width)];
+    let mut lines = vec![heading(model.look, title, width)];
     let last = told.len().checked_sub(1);
     for (index, line) in told.iter().enumerate().skip(first) {
         lines.push(row(model.look, tape, line, Some(index) == last, subject.as_ref()));

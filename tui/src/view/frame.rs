@@ -6,7 +6,7 @@ use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, SPEEDS, Screen, Status};
+use crate::app::{Ask, Model, SPEEDS, Screen, Status};
 use crate::keys::{BINDINGS, in_ascii};
 use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::slider::{Mark, slider as slider_line};
@@ -54,6 +54,10 @@ pub fn screens(model: &Model, width: u16) -> Line<'static> {
         let text = format!("  {words}{} {}", look.sign(glyph), tape.report.verdict);
         spans.push(word(look, role, text));
     }
+    if let Some(run) = model.runs.get(model.current).filter(|_| model.runs.len() > 1) {
+        let text = format!("  run {} of {}: {}", model.current + 1, model.runs.len(), run.name);
+        spans.push(word(look, Role::Done, text));
+    }
     Line::from(spans)
 }
 
@@ -82,10 +86,16 @@ pub fn slider(model: &Model, width: u16) -> Line<'static> {
 pub fn status(model: &Model) -> Line<'static> {
     let look = model.look;
     if let Some(prompt) = &model.prompt {
+        let asks = match prompt.ask {
+            Ask::Place => "go to (41.5s, or a step's number): ",
+            Ask::Command => "do: ",
+            Ask::Prediction(_) => "votes: ",
+        };
         return Line::from(vec![
-            word(look, Role::Key, "go to (41.5s, or a step's number): "),
+            word(look, Role::Key, asks),
             word(look, Role::Plain, prompt.text.clone()),
             word(look, Role::Selected, " "),
+            word(look, Role::Plain, format!("  {}", prompt.offers.join("  "))),
         ]);
     }
     match (&model.status, &model.tape) {

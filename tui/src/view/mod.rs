@@ -17,6 +17,7 @@ mod explain;
 mod frame;
 mod help;
 mod lanes;
+mod lesson;
 mod metrics;
 mod partition;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-use crate::app::{Model, Pane, Screen};
+use crate::app::{Ask, Model, Pane, Screen};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::line;
 
@@ -78,26 +79,41 @@ fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
         put(frame, model.look, area, events::lines(model, area.width, area.height));
         return;
     }
+    let area = match lesson::banner(model) {
+        Some(banner) => {
+            let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+            put(frame, model.look, top, vec![banner]);
+            rest
+        }
+        None => area,
+    };
     let screen = screen_lines(model, area.width, area.height);
     let wanted = u16::try_from(screen.len()).unwrap_or(u16::MAX);
     let [above, below] =
         Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
     put(frame, model.look, above, screen);
+    if let Some(question) = lesson::lines(model, below.width) {
+        put(frame, model.look, below, question);
+        return;
+    }
     match model.pane {
         Pane::None => put(frame, model.look, below, events::lines(model, below.width, below.height)),
-        pane if below.width < ROOM_FOR_TWO => put(frame, model.look, below, pane_lines(model, pane, below.width)),
+        pane if below.width < ROOM_FOR_TWO => put(frame, model.look, below, pane_lines(model, pane, below.width, below.height)),
         pane => {
             let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
             put(frame, model.look, left, events::lines(model, left.width, left.height));
-            put(frame, model.look, right, pane_lines(model, pane, right.width));
+            put(frame, model.look, right, pane_lines(model, pane, right.width, right.height));
         }
     }
 }
 
 /// The most rows that a screen gets: some are left for the lines.
 fn most(model: &Model, height: u16) -> u16 {
+    let is_asking = model.lesson.as_ref().is_some_and(|lesson| lesson.revealing.is_some())
+        || model.prompt.as_ref().is_some_and(|prompt| matches!(prompt.ask, Ask::Prediction(_)));
     let below = match (model.pane, model.screen) {
-        (Pane::Explain | Pane::Metrics, _) => (height / 2).min(15),
+        _ if is_asking => (height / 2).min(12),
+        (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
         (Pane::None, Screen::Lanes) => height / 5,
         (Pane::None, _) => (height / 4).max(2),
     };
@@ -115,11 +131,12 @@ fn screen_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     }
 }
 
-fn pane_lines(model: &Model, pane: Pane, width: u16) -> Vec<Line<'static>> {
+fn pane_lines(model: &Model, pane: Pane, width: u16, height: u16) -> Vec<Line<'static>> {
     match pane {
         Pane::None => Vec::new(),
         Pane::Explain => explain::lines(model, width),
         Pane::Metrics => metrics::lines(model, width),
+        Pane::Compare => events::other_lines(model, width, height),
     }
 }
 

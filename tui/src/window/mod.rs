@@ -6,14 +6,16 @@
 mod signals;
 mod terminal;
 
-use std::io;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Lost, Session};
 
-use crate::app::{Effect, Message, Model, Typed, Whereto, update};
+use crate::app::{Action, Effect, Message, Model, Typed, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -30,6 +32,8 @@ pub struct Opening {
     pub look: Look,
     /// Where in the recording it begins, if that is said.
     pub begin: Option<Whereto>,
+    /// Whether it is a lesson, with questions.
+    pub is_lesson: bool,
     /// Whether it panics after its first frame: a test of what happens to the terminal then.
     pub crashes: bool,
 }
@@ -50,22 +54,27 @@ pub enum Closed {
 pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let title = scenario.file.title.clone();
     let signals = Signals::watch()?;
-    let session = Session::open(scenario);
+    let mut sessions = Sessions { open: vec![Session::open(scenario)], current: 0 };
     let mut screen = Screen::take()?;
     let mut model = Model::new(opening.look, title, opening.begin);
+    model.is_lesson = opening.is_lesson;
     let mut before = Instant::now();
     loop {
         screen.draw(|frame| view::draw(frame, &model))?;
         assert!(!opening.crashes, "this window was asked to crash");
-        let mut messages = news(&session);
+        let mut messages = sessions.news();
         messages.extend(keys_within(FRAME, &model)?);
         let now = Instant::now();
         messages.push(Message::Tick(now - before));
         before = now;
-        for message in messages {
+        let mut messages = VecDeque::from(messages);
+        while let Some(message) = messages.pop_front() {
             for effect in update(&mut model, message) {
                 match effect {
-                    Effect::Look { steps, wanted } => session.look(steps, wanted),
+                    Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
+                    Effect::Fork(scenario) => sessions.fork(*scenario),
+                    Effect::Switch(index) => sessions.current = index,
+                    Effect::Save { path, text } => messages.push_back(Message::Saved(saved(path, &text))),
                     Effect::Suspend => screen.suspend()?,
                     Effect::Quit => return Ok(Closed::Quit),
                 }
@@ -79,19 +88,39 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     }
 }
 
-/// Everything that the session has to tell.
-fn news(session: &Session) -> Vec<Message> {
-    let mut messages = Vec::new();
-    loop {
-        match session.news() {
-            Ok(Some(news)) => messages.push(Message::News(news)),
-            Ok(None) => return messages,
-            Err(Lost) => {
-                messages.push(Message::Lost);
-                return messages;
+/// The sessions of all runs that are open, and which one is listened to.
+struct Sessions {
+    open: Vec<Session>,
+    current: usize,
+}
+
+impl Sessions {
+    /// Opens one more, and listens to it.
+    fn fork(&mut self, scenario: Scenario) {
+        self.open.push(Session::open(scenario));
+        self.current = self.open.len() - 1;
+    }
+
+    /// Everything that the present one has to tell.
+    fn news(&self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        loop {
+            match self.open[self.current].news() {
+                Ok(Some(news)) => messages.push(Message::News(news)),
+                Ok(None) => return messages,
+                Err(Lost) => {
+                    messages.push(Message::Lost);
+                    return messages;
+                }
             }
         }
     }
+}
+
+/// Writes a file that is not there yet.
+fn saved(path: String, text: &str) -> Result<String, String> {
+    let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map(|()| path.clone()).map_err(|error| format!("{path} is not written: {error}"))
 }
 
 /// The keys that come within a while, as messages. A window of another size is drawn anew by itself.
@@ -103,7 +132,7 @@ fn keys_within(while_: Duration, model: &Model) -> io::Result<Vec<Message>> {
         match event::read()? {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 let message = if model.prompt.is_some() { typed(key) } else { keys::action(key).map(Message::Do) };
-                let opens_prompt = matches!(message, Some(Message::Do(crate::app::Action::AskPlace)));
+                let opens_prompt = matches!(message, Some(Message::Do(Action::AskPlace | Action::AskCommand)));
                 messages.extend(message);
                 if opens_prompt {
                     // What follows is typed into it.
@@ -126,6 +155,7 @@ fn typed(key: KeyEvent) -> Option<Message> {
         KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => Typed::Escape,
         KeyCode::Char(letter) if !is_control => Typed::Text(letter.to_string()),
         KeyCode::Backspace => Typed::Backspace,
+        KeyCode::Tab => Typed::Complete,
         KeyCode::Enter => Typed::Enter,
         KeyCode::Esc => Typed::Escape,
         _ => return None,

@@ -10,6 +10,7 @@
 //!   [cluster] [[node]] [[topic]]        the cluster before time zero
 //!   [[client]]                          who uses it
 //!   [[step]]                            what happens, and what must be true
+//!   [[intervention]]                    what else is done, whatever the steps wait for
 //!   [[always]] [allow]                  which promises are at stake, and which may break
 //!   [swarm]                             random faults within the script
 //! ```
@@ -80,6 +81,10 @@ pub struct File {
     /// What happens, in order.
     #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Spanned<Step>>,
+    /// What else is done, each at its time, whatever the steps wait for: what somebody did at a screen. The run goes on
+    /// for at least 30 s after the last of them.
+    #[serde(default, rename = "intervention", skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Spanned<Step>>,
     /// The checks that are the point of the scenario. All checks are on anyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub always: Vec<Always>,

@@ -72,6 +72,7 @@ pub fn print_with(file: &File, story: &Story) -> String {
         comment(&mut text, story.before_step.get(&index).map_or("", String::as_str));
         table(&mut text, "[[step]]", step);
     }
+    sections(&mut text, "intervention", &file.interventions);
     sections(&mut text, "always", &file.always);
     section(&mut text, "allow", (!file.allow.is_empty()).then_some(&file.allow));
     section(&mut text, "swarm", (!file.swarm.is_empty()).then_some(&file.swarm));
@@ -91,6 +92,7 @@ fn is_section(name: &str) -> bool {
             | "topic"
             | "client"
             | "step"
+            | "intervention"
             | "always"
             | "allow"
             | "swarm"

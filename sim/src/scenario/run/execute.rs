@@ -20,7 +20,7 @@ use crate::people::{Crowd, Turn};
 use crate::scenario::report::Verdict;
 use crate::scenario::trace::{Cast, Lanes, Picture, json_lines};
 use crate::scenario::validate::PlannedStep;
-use crate::scenario::{Scenario, Seed};
+use crate::scenario::{Scenario, Seed, Span};
 use crate::step::Step;
 use crate::world::World;
 
@@ -96,6 +96,8 @@ pub(super) struct Run<'a> {
     pub(super) current: Option<usize>,
     pub(super) met: usize,
     pub(super) failures: Vec<String>,
+    /// How many of the scenario's interventions have run.
+    pub(super) interventions: usize,
     /// When the start of each step came.
     pub(super) moments: Vec<Moment>,
     /// Every broken promise, in order.
@@ -154,6 +156,7 @@ impl<'a> Run<'a> {
             current: None,
             met: 0,
             failures: Vec::new(),
+            interventions: 0,
             moments: Vec::new(),
             violations: Vec::new(),
             property: None,
@@ -219,6 +222,7 @@ impl<'a> Run<'a> {
         let zero = self.cast.zero();
         let last = self.previous.max(self.last_entry);
         let own_end = self.scenario.file.until.as_ref().map_or(last, |until| zero + until.value.duration());
+        let own_end = own_end.max(self.end_of_interventions().unwrap_or(own_end));
         let scenario = self.scenario;
         match (&scenario.file.liveness, self.end()) {
             (Some(liveness), _) if self.crowd.is_some() => {
@@ -235,8 +239,10 @@ impl<'a> Run<'a> {
 
     /// When the run ends, if that is said.
     pub(super) fn end(&self) -> Option<Time> {
-        let said = self.scenario.file.until.as_ref().map(|until| until.value);
-        self.options.until.or(said).map(|span| self.cast.zero() + span.duration())
+        let at = |span: Span| self.cast.zero() + span.duration();
+        let said = self.scenario.file.until.as_ref().map(|until| at(until.value));
+        let said = said.map(|end| end.max(self.end_of_interventions().unwrap_or(end)));
+        self.options.until.map(at).or(said)
     }
 
     /// Time zero has come.
@@ -279,6 +285,14 @@ impl<'a> Run<'a> {
     /// Does one thing that is due at or before an instant, by the world or by the program beside the steps. Answers
     /// whether there was anything.
     fn turn(&mut self, limit: Time) -> Result<bool, Stop> {
+        match self.next_intervention().filter(|at| *at <= limit) {
+            Some(at) => Ok(self.turn_of_world(Time(at.0 - 1))? || self.intervene(at)?),
+            None => self.turn_of_world(limit),
+        }
+    }
+
+    /// The same, but for what somebody does besides the steps.
+    fn turn_of_world(&mut self, limit: Time) -> Result<bool, Stop> {
         let turn = match &mut self.crowd {
             Some(crowd) => crowd.turn(&mut self.world, limit),
             None => self.world.step_until(limit).map_or(Turn::Reached, Turn::Stepped),

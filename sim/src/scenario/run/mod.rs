@@ -16,6 +16,7 @@ mod events;
 mod execute;
 mod expectations;
 mod findings;
+mod interventions;
 mod judge;
 mod ledger;
 mod measure;

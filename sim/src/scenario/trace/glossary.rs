@@ -241,6 +241,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
     meaning("group!", "A request about a group was refused.", "GroupMetadataManager"),
     // What was done, and what the world did.
+    meaning("note", "What the author of the scenario says here.", "the scenario"),
     meaning(
         "start",
         "A process starts with what its disk still holds; or a log begins at a later offset.",

@@ -18,6 +18,7 @@ pub(crate) use conditions::error_code;
 pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
 pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
+pub(super) use steps::Plan;
 pub use steps::{PlannedStep, Start};
 
 use super::diagnostic::{Diagnostic, suggestion};
@@ -28,7 +29,7 @@ use super::vocabulary;
 ///
 /// # Errors
 /// Every mistake found, in the order of the file.
-pub(super) fn validate(file: &File) -> Result<Vec<PlannedStep>, Vec<Diagnostic>> {
+pub(super) fn validate(file: &File) -> Result<Plan, Vec<Diagnostic>> {
     let mut scope = Scope::new(file);
     cluster::check_head(file, &mut scope);
     cluster::check_nodes(file, &mut scope);
@@ -37,10 +38,11 @@ pub(super) fn validate(file: &File) -> Result<Vec<PlannedStep>, Vec<Diagnostic>>
     cluster::check_clients(file, &mut scope);
     cluster::check_liveness(file, &mut scope);
     let steps = steps::plan(file, &mut scope);
+    let interventions = steps::plan_interventions(file, &mut scope);
     check_names(file, &mut scope);
     museum::check(file, &mut scope);
     if scope.mistakes.is_empty() {
-        return Ok(steps);
+        return Ok(Plan { steps, interventions });
     }
     scope.mistakes.sort_by_key(|mistake| mistake.primary.0.start);
     Err(scope.mistakes)

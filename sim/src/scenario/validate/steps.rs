@@ -29,6 +29,17 @@ pub struct PlannedStep {
     pub action: Spanned<Action>,
 }
 
+/// All that a scenario does.
+pub(in crate::scenario) struct Plan {
+    /// One after the other.
+    pub steps: Vec<PlannedStep>,
+    /// Each at its time, in order of time.
+    pub interventions: Vec<PlannedStep>,
+}
+
+/// Interventions are numbered from here on, so that what they draw is not what a step draws.
+const FIRST_INTERVENTION: usize = 500_000;
+
 /// When a step starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Start {
@@ -77,6 +88,45 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
         scope.mistake(mistake);
     }
     steps
+}
+
+/// Checks what is done besides the steps: at a time, and to the world.
+pub(super) fn plan_interventions(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
+    let mut planned = Vec::new();
+    for (index, step) in file.interventions.iter().enumerate() {
+        check_starts(step, scope);
+        let Some(action) = action_of(step, scope) else { continue };
+        let Some(at) = &step.at else {
+            let label = "an intervention stands in no order: it must say `at` which time";
+            scope.mistake(Diagnostic::new("an intervention without a time", step.span.clone(), label));
+            continue;
+        };
+        if at.value.micros < 0 {
+            let label = "time zero is the first instant that an intervention can have";
+            scope.mistake(Diagnostic::new("this lies in the past", at.span.clone(), label));
+        }
+        if !super::super::words::names().any(|name| name == action.name()) {
+            let title = format!("`{}` does nothing to the world", action.name());
+            let label = "what is asked or expected is a `[[step]]`";
+            scope.mistake(Diagnostic::new(title, action.span.clone(), label));
+        }
+        check_within(step, &action, scope);
+        scope.action(&action);
+        planned.push(PlannedStep {
+            number: FIRST_INTERVENTION + index,
+            span: step.span.clone(),
+            start: Start::At(at.value),
+            within: None,
+            note: step.note.clone(),
+            optional: step.optional,
+            action,
+        });
+    }
+    planned.sort_by_key(|step| match step.start {
+        Start::At(at) => at.micros,
+        _ => 0,
+    });
+    planned
 }
 
 /// The earliest time at which the next step can run.

@@ -1,0 +1,201 @@
+//! Doing something to the world: each deed is a fork, a run of its own that is the same up to then.
+//!
+//! ```text
+//!   run 1   ──────────────┬───────────────▶ end
+//!   run 2                 └ kill leader ──────────┬──────▶ end
+//!   run 3                                         └ heal ──────▶ end
+//! ```
+//!
+//! A fork at the end of a recording is how one goes on in the present. Runs stay open and can be switched, compared from
+//! where they part, and saved as scenario files that do the same again without a window.
+
+use trial_broker::time::Time;
+use trial_sim::internal::scenario::trace::Weight;
+use trial_sim::internal::scenario::{Span, words};
+use trial_sim::internal::session::Tape;
+
+use super::{Effect, Macro, Model, Pane, Place, Screen, Status, Subject, place};
+
+/// What can be typed beside the actions of scenario files.
+pub(super) const COMMANDS: &[&str] = &["save", "run"];
+
+/// A run that is open.
+#[derive(Debug)]
+pub struct Run {
+    /// What was done to make it.
+    pub name: String,
+    /// Which run it was forked from, and when; none for the first.
+    pub parent: Option<(usize, Time)>,
+    /// Its recording, unless it is the one that is shown.
+    pub shelved: Option<Box<Tape>>,
+}
+
+impl Run {
+    /// The run that the window was opened on.
+    pub(super) fn first(tape: &Tape) -> Run {
+        Run { name: format!("as {} says", tape.scenario.path), parent: None, shelved: None }
+    }
+}
+
+/// Places behind steps that tell of a change, in order.
+pub(super) fn news_of(tape: &Tape) -> Vec<u64> {
+    let mut news: Vec<u64> =
+        tape.lines.iter().filter(|line| line.weight >= Weight::News).map(|line| line.step + 1).collect();
+    news.extend(tape.violations.iter().map(|violation| violation.step + 1));
+    news.sort_unstable();
+    news.dedup();
+    news
+}
+
+fn refuse(model: &mut Model, reason: impl Into<String>) -> Vec<Effect> {
+    model.status = Some(Status::Refused(reason.into()));
+    Vec::new()
+}
+
+/// Does what was typed.
+pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some(("save", path)) => save(model, path.trim()),
+        Some(("run", number)) => match number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
+            Some(index) if index < model.runs.len() => switch(model, index),
+            _ => refuse(model, format!("there are runs 1 to {}", model.runs.len())),
+        },
+        _ if COMMANDS.contains(&text) => {
+            refuse(model, format!("`{text}` needs a word behind it: `save FILE`, `run NUMBER`"))
+        }
+        _ => fork(model, text),
+    }
+}
+
+/// A run with one thing more, from here.
+fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
+    let Some(tape) = model.tape.as_deref().filter(|_| !model.is_forking) else {
+        return refuse(model, "a fork is being recorded: one after the other");
+    };
+    if model.place.at < tape.cast.zero() {
+        return refuse(model, "before time zero the cluster is only being set up: g goes to time zero");
+    }
+    let line = match words::line(typed) {
+        Ok(line) => line,
+        Err(reason) => return refuse(model, reason),
+    };
+    let at = next_instant(tape, model.place);
+    let span = Span { micros: tape.cast.micros(at) };
+    match tape.scenario.with_intervention(span, &line) {
+        Ok(scenario) => {
+            let name = format!("{typed} at {span}");
+            model.status = Some(Status::Said(format!("recording a run with {name}")));
+            model.runs.push(Run { name, parent: Some((model.current, at)), shelved: None });
+            (model.is_forking, model.is_playing) = (true, false);
+            vec![Effect::Fork(Box::new(scenario))]
+        }
+        Err(invalid) => {
+            let first = invalid.mistakes.first();
+            let reason = first.map(|mistake| format!("{}: {}", mistake.title, mistake.primary.1));
+            refuse(model, reason.unwrap_or_else(|| "this cannot be done".to_owned()))
+        }
+    }
+}
+
+/// The first instant of which nothing has been seen: what was seen stays as it was.
+fn next_instant(tape: &Tape, place: Place) -> Time {
+    let is_seen = tape.steps_before(place.at) < place.steps;
+    if is_seen { Time(place.at.0 + 1) } else { place.at }
+}
+
+/// The fork that was asked for is there: it is shown from its deed on.
+pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
+    model.is_forking = false;
+    let before = model.current;
+    model.current = model.runs.len() - 1;
+    if let Some(run) = model.runs.get_mut(before) {
+        run.shelved = model.tape.take();
+    }
+    let at = model.runs[model.current].parent.map_or(Time::ZERO, |(_, at)| at);
+    let steps = (tape.steps_before(at) + 1).min(tape.end());
+    let broken = tape.violations.first().map(|violation| violation.property.name);
+    model.status = Some(match broken {
+        Some(name) => Status::Refused(format!("this run breaks {name}: 6 shows where")),
+        None => Status::Said(format!("run {}: {}", model.current + 1, model.runs[model.current].name)),
+    });
+    model.news = news_of(&tape);
+    model.tape = Some(tape);
+    place::go(model, Place { steps, at })
+}
+
+/// Shows the run that comes next.
+pub(super) fn next(model: &mut Model) -> Vec<Effect> {
+    match model.runs.len() {
+        0 | 1 => {
+            model.status = Some(Status::Said("there is one run: `:` does something and makes another".to_owned()));
+            Vec::new()
+        }
+        count => switch(model, (model.current + 1) % count),
+    }
+}
+
+/// Shows another run, at the same time.
+fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
+    if model.is_forking {
+        return refuse(model, "a fork is being recorded");
+    }
+    let Some(tape) = model.runs[index].shelved.take() else { return Vec::new() };
+    let before = model.current;
+    model.runs[before].shelved = model.tape.take();
+    model.current = index;
+    model.news = news_of(&tape);
+    model.status = Some(Status::Said(format!("run {}: {}", index + 1, model.runs[index].name)));
+    let last = tape.time_at(tape.end());
+    let place = Place { steps: tape.steps_until(model.place.at), at: model.place.at.min(last) };
+    model.tape = Some(tape);
+    let mut effects = vec![Effect::Switch(index)];
+    effects.extend(place::go(model, place));
+    effects
+}
+
+/// The run that the shown one was forked from.
+pub fn parent(model: &Model) -> Option<&Tape> {
+    let (parent, _) = model.runs.get(model.current)?.parent?;
+    model.runs.get(parent)?.shelved.as_deref()
+}
+
+/// Goes to the first step that the run and its parent do not share.
+pub(super) fn compare(model: &mut Model) -> Vec<Effect> {
+    let (Some(tape), Some(parent)) = (model.tape.as_deref(), parent(model)) else {
+        model.status = Some(Status::Said("this run was not forked from another: `:` does something to it".to_owned()));
+        return Vec::new();
+    };
+    let shared = tape.steps.iter().zip(&parent.steps);
+    let shared = shared.take_while(|(one, other)| one.fingerprint == other.fingerprint).count() as u64;
+    let place = place::behind(tape, shared + 1);
+    (model.pane, model.is_playing) = (Pane::Compare, false);
+    model.status = Some(Status::Said(format!("the runs are the same for {shared} steps, and part here")));
+    place::go(model, place)
+}
+
+fn save(model: &mut Model, path: &str) -> Vec<Effect> {
+    let Some(tape) = &model.tape else { return Vec::new() };
+    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.source.clone() }]
+}
+
+/// Does what lecturers often do.
+pub(super) fn perform(model: &mut Model, which: Macro) -> Vec<Effect> {
+    let text = match which {
+        Macro::KillLeader => {
+            let selected = match model.subject() {
+                Some(Subject::Partition(partition)) if model.screen != Screen::Partition => Some(partition),
+                _ => model.shown_partition().map(|partition| partition.name.clone()),
+            };
+            match selected {
+                Some(partition) => format!("kill leader={partition}"),
+                None => return refuse(model, "there is no partition whose leader could die"),
+            }
+        }
+        Macro::StartStopped => "start broker=stopped".to_owned(),
+        Macro::Heal => "heal".to_owned(),
+        Macro::AlignTimers => "align-timers".to_owned(),
+        Macro::SpreadTimers => "spread-timers by=300ms".to_owned(),
+    };
+    fork(model, &text)
+}

@@ -1,0 +1,128 @@
+//! `trial lesson`: the course, one lesson in a window, or what its teacher should know.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use trial_sim::internal::scenario::{Action, Scenario};
+
+use super::WRONG_USE;
+use super::output::{complain, print};
+use super::play::{Looks, show};
+use super::run::read;
+use crate::window::Opening;
+
+/// What `trial lesson` is asked.
+#[derive(Debug, Args)]
+pub struct LessonOf {
+    /// Its number in the course, or the id of one of its scenarios; unless said, all are listed.
+    lesson: Option<String>,
+    /// Print what its teacher should know, with the questions and answers, instead of opening a window.
+    #[arg(long, requires = "lesson")]
+    notes: bool,
+    /// Where the lessons are.
+    #[arg(long, default_value = "scenarios/lessons")]
+    folder: PathBuf,
+    #[command(flatten)]
+    looks: Looks,
+}
+
+/// Lists the lessons, or opens one. Returns the exit code.
+pub fn lesson(arguments: &LessonOf) -> u8 {
+    let Some(lessons) = lessons(&arguments.folder) else { return WRONG_USE };
+    let Some(wanted) = &arguments.lesson else {
+        let _ = print(&listed(&lessons));
+        return 0;
+    };
+    let Some(scenario) = lessons.into_iter().find(|scenario| is_wanted(scenario, wanted)) else {
+        complain(&format!("error: there is no lesson {wanted}"));
+        complain("hint: `trial lesson` lists them");
+        return WRONG_USE;
+    };
+    if arguments.notes {
+        let _ = print(&notes(&scenario));
+        return 0;
+    }
+    let opening = Opening { look: arguments.looks.look(), begin: None, is_lesson: true, crashes: false };
+    show(scenario, opening)
+}
+
+/// The scenarios of a folder that are lessons, in the order of the course: of several with one number the plainest first.
+fn lessons(folder: &Path) -> Option<Vec<Scenario>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            complain(&format!("error: cannot read {}: {error}", folder.display()));
+            complain("hint: --folder says where the lessons are");
+            return None;
+        }
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    let mut lessons = Vec::new();
+    for file in files {
+        let scenario = read(&file)?;
+        if number(&scenario).is_some() {
+            lessons.push(scenario);
+        }
+    }
+    lessons.sort_by_key(|scenario| (number(scenario), scenario.path.len(), scenario.path.clone()));
+    Some(lessons)
+}
+
+fn number(scenario: &Scenario) -> Option<u32> {
+    scenario.file.lesson.as_ref()?.number
+}
+
+fn is_wanted(scenario: &Scenario, wanted: &str) -> bool {
+    scenario.file.id.value == wanted || wanted.parse().is_ok_and(|wanted| number(scenario) == Some(wanted))
+}
+
+/// A line a lesson, with what it teaches; its other scenarios below it.
+fn listed(lessons: &[Scenario]) -> String {
+    let mut text = String::new();
+    let mut before = None;
+    for scenario in lessons {
+        let Some(number) = number(scenario) else { continue };
+        if before == Some(number) {
+            text.push_str(&format!("      also {}: {}\n", scenario.file.id.value, scenario.file.title));
+            continue;
+        }
+        before = Some(number);
+        text.push_str(&format!("{number:>4}  {}\n", scenario.file.title));
+        if let Some(learn) = scenario.file.lesson.as_ref().and_then(|lesson| lesson.learn.as_ref()) {
+            text.push_str(&format!("      {learn}\n"));
+        }
+    }
+    text
+}
+
+/// What a teacher should know before the class comes.
+fn notes(scenario: &Scenario) -> String {
+    let mut text = format!("{}\n", scenario.file.title);
+    let mut say = |title: &str, words: &str| text.push_str(&format!("\n{title}\n  {words}\n"));
+    if let Some(lesson) = &scenario.file.lesson {
+        let parts = [
+            ("What many people believe", &lesson.misconception),
+            ("What to watch for", &lesson.watch_for),
+            ("What it teaches", &lesson.learn),
+            ("Notes", &lesson.notes),
+            ("What to change next", &lesson.now_change),
+        ];
+        for (title, words) in parts {
+            if let Some(words) = words {
+                say(title, words);
+            }
+        }
+        if !lesson.sources.is_empty() {
+            say("Sources", &lesson.sources.join(", "));
+        }
+    }
+    for step in &scenario.steps {
+        if let Action::Predict(predict) = &step.action.value {
+            let why = predict.why.as_deref().unwrap_or("");
+            say(&predict.ask, &format!("{}: {}. {why}", predict.choices.join(" / "), predict.answer.value));
+        }
+    }
+    text
+}
