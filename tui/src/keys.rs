@@ -220,10 +220,7 @@ pub const BINDINGS: &[Binding] = &[
         shown: "a A",
         does: "align the controllers' election timers (a split vote), spread them",
         footer: None,
-        keys: &[
-            (letter('a'), Action::Macro(Macro::AlignTimers)),
-            (letter('A'), Action::Macro(Macro::SpreadTimers)),
-        ],
+        keys: &[(letter('a'), Action::Macro(Macro::AlignTimers)), (letter('A'), Action::Macro(Macro::SpreadTimers))],
     },
     Binding {
         group: "Doing things (each makes another run)",

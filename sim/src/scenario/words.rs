@@ -73,8 +73,11 @@ fn groups(text: &str) -> String {
         Err(_) => quoted(word),
     };
     let groups = text.split('|').map(|group| {
-        let names: Vec<String> =
-            group.split(|sign: char| sign.is_whitespace() || sign == ',').filter(|word| !word.is_empty()).map(name).collect();
+        let names: Vec<String> = group
+            .split(|sign: char| sign.is_whitespace() || sign == ',')
+            .filter(|word| !word.is_empty())
+            .map(name)
+            .collect();
         format!("[{}]", names.join(", "))
     });
     format!("[{}]", groups.collect::<Vec<_>>().join(", "))
@@ -114,7 +117,10 @@ fn subjects(scenario: &Scenario) -> Vec<String> {
     }
     words.extend(scenario.file.clients.iter().map(|client| format!("client={}", client.name.value)));
     words.extend(brokers.iter().flat_map(|id| [format!("from=b{id}"), format!("to=b{id}")]));
-    words.extend(["api=", "kind=request", "kind=response", "nth=", "count=", "length=", "lose=all", "lose=none", "sync="].map(str::to_owned));
+    words.extend(
+        ["api=", "kind=request", "kind=response", "nth=", "count=", "length=", "lose=all", "lose=none", "sync="]
+            .map(str::to_owned),
+    );
     words
 }
 

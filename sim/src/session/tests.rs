@@ -151,7 +151,9 @@ fn the_lines_of_a_tape_are_those_of_a_transcript() {
 #[test]
 fn a_fork_changes_nothing_before_its_time_and_is_a_file_that_does_it_again() {
     let (_, tape) = recorded(scenario());
-    for (at, typed) in [("1.005s", "kill leader=orders-0"), ("4.1s", "partition 1 | 2"), ("29.999999s", "pause b2 length=5s")] {
+    for (at, typed) in
+        [("1.005s", "kill leader=orders-0"), ("4.1s", "partition 1 | 2"), ("29.999999s", "pause b2 length=5s")]
+    {
         let line = crate::scenario::words::line(typed).expect("an action");
         let at = crate::scenario::Span::parse(at).expect("a time");
         let fork = scenario().with_intervention(at, &line).expect("a valid fork");
@@ -159,7 +161,8 @@ fn a_fork_changes_nothing_before_its_time_and_is_a_file_that_does_it_again() {
         let time = tape.cast.zero() + at.duration();
         let before = tape.steps_before(time) as usize;
         assert_eq!(other.steps_before(time) as usize, before, "{typed}");
-        let same = tape.steps[..before].iter().zip(&other.steps).all(|(one, other)| one.fingerprint == other.fingerprint);
+        let same =
+            tape.steps[..before].iter().zip(&other.steps).all(|(one, other)| one.fingerprint == other.fingerprint);
         assert!(same, "{typed} changed something before its time");
         assert!(matches!(&other.steps[before].kind, StepKind::Entry(_)), "{typed}: {:?}", other.steps[before]);
         assert_ne!(other.report.fingerprint, tape.report.fingerprint);
@@ -173,7 +176,8 @@ fn a_fork_changes_nothing_before_its_time_and_is_a_file_that_does_it_again() {
 #[test]
 fn a_fork_can_be_stepped_back_over_its_own_intervention() {
     let at = crate::scenario::Span::parse("1.005s").expect("a time");
-    let (session, tape) = recorded(scenario().with_intervention(at, "kill = { leader = \"orders-0\" }").expect("valid"));
+    let (session, tape) =
+        recorded(scenario().with_intervention(at, "kill = { leader = \"orders-0\" }").expect("valid"));
     let steps = tape.steps_before(tape.cast.zero() + at.duration());
     let b1 = |steps: u64| seen(&session, steps, Wanted::default()).snapshot.machines[0].state;
     use crate::machine::ProcessState::{Running, Stopped};

@@ -79,7 +79,12 @@ fn complete(model: &mut Model) {
     }
     let mut offers = words::completions(&tape.scenario, &prompt.text);
     let is_first_word = !prompt.text.contains(char::is_whitespace);
-    offers.extend(forks::COMMANDS.iter().filter(|name| is_first_word && name.starts_with(&prompt.text)).map(|name| (*name).to_owned()));
+    offers.extend(
+        forks::COMMANDS
+            .iter()
+            .filter(|name| is_first_word && name.starts_with(&prompt.text))
+            .map(|name| (*name).to_owned()),
+    );
     let start = prompt.text.rfind(char::is_whitespace).map_or(0, |end| end + 1);
     let Some(common) = common_beginning(&offers) else { return };
     prompt.text.truncate(start);

@@ -194,13 +194,17 @@ fn what_is_done_in_the_past_makes_another_run_from_there() {
     assert_eq!(tape(&stage).cast.micros(last.at), 2_500_000);
     let first = stage.model.runs[0].shelved.as_deref().expect("the first run is still there");
     let steps = first.steps_before(last.at) as usize;
-    assert!(first.steps[..steps].iter().zip(&tape(&stage).steps).all(|(one, other)| one.fingerprint == other.fingerprint));
+    assert!(
+        first.steps[..steps].iter().zip(&tape(&stage).steps).all(|(one, other)| one.fingerprint == other.fingerprint)
+    );
     stage.press("Gc");
     assert_eq!((stage.model.place.at, stage.model.pane), (last.at, Pane::Compare));
     assert!(stage.shown(120, 40).contains("THE RUN THAT IT LEFT"), "{}", stage.shown(120, 40));
     stage.press("f");
     assert_eq!(stage.model.current, 0);
-    assert!(stage.model.is_current() && tape(&stage).lines.iter().all(|line| line.at != last.at || line.event != "kill"));
+    assert!(
+        stage.model.is_current() && tape(&stage).lines.iter().all(|line| line.at != last.at || line.event != "kill")
+    );
     stage.press("f");
     assert_eq!(stage.model.current, 1);
 }

@@ -98,7 +98,9 @@ fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
     }
     match model.pane {
         Pane::None => put(frame, model.look, below, events::lines(model, below.width, below.height)),
-        pane if below.width < ROOM_FOR_TWO => put(frame, model.look, below, pane_lines(model, pane, below.width, below.height)),
+        pane if below.width < ROOM_FOR_TWO => {
+            put(frame, model.look, below, pane_lines(model, pane, below.width, below.height))
+        }
         pane => {
             let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
             put(frame, model.look, left, events::lines(model, left.width, left.height));
