@@ -310,6 +310,6 @@ mod tests {
             assert_eq!(action(KeyEvent::new(KeyCode::Char('G'), modifiers)), Some(Action::ToEnd));
         }
         assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Quit));
-        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE)), None);
+        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE)), Some(Action::Compare));
     }
 }

@@ -69,13 +69,17 @@ impl Terminal {
     }
 
     fn wait_for(&self, words: &str) -> String {
+        self.wait_until(|shown| shown.contains(words), words)
+    }
+
+    fn wait_until(&self, holds: impl Fn(&str) -> bool, what: &str) -> String {
         let started = Instant::now();
         loop {
             let shown = self.shown();
-            if shown.contains(words) {
+            if holds(&shown) {
                 return shown;
             }
-            assert!(started.elapsed() < PATIENCE, "waited for `{words}`; there is:\n{shown}");
+            assert!(started.elapsed() < PATIENCE, "waited for `{what}`; there is:\n{shown}");
             sleep(Duration::from_millis(50));
         }
     }
@@ -133,7 +137,7 @@ fn it_opens_answers_keys_and_a_new_size_and_gives_the_terminal_back() {
     terminal.wait_for("number): q");
     // Escape and a letter right behind it would be another key.
     terminal.press("Escape");
-    terminal.wait_for("step ");
+    terminal.wait_until(|shown| !shown.contains("number):"), "the prompt is closed");
     terminal.press("q");
     terminal.wait_for("left with 0");
     terminal.is_given_back();
@@ -200,6 +204,7 @@ fn a_lesson_asks_and_what_is_done_in_it_is_another_run() {
     let Some(terminal) = Terminal::open("lesson") else { return };
     terminal.run(&format!("{} lesson 5; echo left with $?", env!("CARGO_BIN_EXE_trial")));
     terminal.wait_for("WATCH FOR");
+    terminal.wait_for("orders-0");
     terminal.press("G");
     terminal.wait_for("PREDICT");
     terminal.press("2");

@@ -124,6 +124,14 @@ impl Tape {
         self.steps.partition_point(|step| step.at < at) as u64
     }
 
+    /// How many steps had run when the entries of an instant had: they stand before all else of it.
+    pub fn entries_until(&self, at: Time) -> u64 {
+        let before = self.steps_before(at);
+        let here = self.steps.iter().skip(before as usize);
+        let entries = here.take_while(|step| step.at == at && matches!(step.kind, StepKind::Entry(_)));
+        before + entries.count() as u64
+    }
+
     /// How many steps had run when an instant was over.
     pub fn steps_until(&self, at: Time) -> u64 {
         self.steps.partition_point(|step| step.at <= at) as u64

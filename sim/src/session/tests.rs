@@ -175,7 +175,7 @@ fn a_fork_changes_nothing_before_its_time_and_is_a_file_that_does_it_again() {
 /// What was done at a screen is looked back at like everything else.
 #[test]
 fn a_fork_can_be_stepped_back_over_its_own_intervention() {
-    let at = crate::scenario::Span::parse("1.005s").expect("a time");
+    let at = crate::scenario::Span::parse("1.0055s").expect("a time");
     let (session, tape) =
         recorded(scenario().with_intervention(at, "kill = { leader = \"orders-0\" }").expect("valid"));
     let steps = tape.steps_before(tape.cast.zero() + at.duration());

@@ -113,7 +113,7 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
         run.shelved = model.tape.take();
     }
     let at = model.runs[model.current].parent.map_or(Time::ZERO, |(_, at)| at);
-    let steps = (tape.steps_before(at) + 1).min(tape.end());
+    let steps = tape.entries_until(at);
     let broken = tape.violations.first().map(|violation| violation.property.name);
     model.status = Some(match broken {
         Some(name) => Status::Refused(format!("this run breaks {name}: 6 shows where")),

@@ -187,7 +187,7 @@ fn a_window_opens_at_the_violation() {
 #[test]
 fn what_is_done_in_the_past_makes_another_run_from_there() {
     let mut stage = stage();
-    stage.press("t2.5s<Enter>:kill l<Tab><Enter>");
+    stage.press("t2.5s<Enter>:kill lea<Tab><Enter>");
     assert_eq!((stage.model.current, stage.model.runs.len()), (1, 2), "{}", said(&stage));
     let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line").clone();
     assert_eq!((last.event, last.what.as_str()), ("kill", "b1"));
@@ -259,7 +259,7 @@ fn what_is_typed_is_completed_as_far_as_there_is_one_way() {
     let typed = |stage: &Stage| stage.model.prompt.clone().map(|prompt| (prompt.text, prompt.offers.len()));
     stage.press(":par<Tab>");
     assert_eq!(typed(&stage), Some(("partition ".to_owned(), 0)));
-    stage.press("<Esc>:kill le<Tab>");
+    stage.press("<Esc>:kill lea<Tab>");
     assert_eq!(typed(&stage), Some(("kill leader=orders-0 ".to_owned(), 0)));
     stage.press("<Esc>:re<Tab>");
     let (text, offers) = typed(&stage).expect("a prompt");
