@@ -2,6 +2,7 @@
 
 mod app;
 mod cli;
+mod export;
 mod keys;
 #[cfg(test)]
 mod stage;

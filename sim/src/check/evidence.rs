@@ -47,8 +47,7 @@ pub struct Evidence {
 impl Evidence {
     /// The event on one line, its machine called by this name.
     pub fn on(&self, machine: &str) -> String {
-        let said = serde_json::to_value(&self.event).unwrap_or(Value::Null);
-        format!("step {} {machine} {}", self.step, event_text(&said))
+        format!("step {} {machine} {}", self.step, event_words(&self.event))
     }
 }
 
@@ -56,6 +55,11 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.on(&format!("machine {}", self.machine)))
     }
+}
+
+/// An event with its fields on one line.
+pub fn event_words(event: &Event) -> String {
+    event_text(&serde_json::to_value(event).unwrap_or(Value::Null))
 }
 
 /// An event says what it is in `event`; its `part` of the machine is plain from that.

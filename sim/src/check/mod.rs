@@ -52,7 +52,7 @@ use trial_broker::time::Time;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, event_words};
 use model::Model;
 pub(crate) use proof::Proof;
 

@@ -164,6 +164,8 @@ pub enum Message {
     Do(Action),
     /// Something was typed while a prompt is open.
     Type(Typed),
+    /// Somebody wants to be at a place.
+    Go(Whereto),
     /// Time has passed outside.
     Tick(Duration),
     /// The session has something to tell.
@@ -375,6 +377,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Do(action) => act(model, action),
         Message::Type(typed) => prompt::typed(model, typed),
+        Message::Go(whereto) => place::go_to(model, whereto),
         Message::Tick(passed) => tick(model, passed),
         Message::News(News::Progress { steps, at }) => {
             model.progress = Some((steps, at));

@@ -70,6 +70,11 @@ pub(super) fn go(model: &mut Model, place: Place) -> Vec<Effect> {
     model.look_here()
 }
 
+/// Goes where somebody means.
+pub(super) fn go_to(model: &mut Model, whereto: Whereto) -> Vec<Effect> {
+    go_and_stop(model, |tape, _| find(tape, whereto))
+}
+
 /// Lets time run or stand; from the end it runs anew.
 pub(super) fn play_or_pause(model: &mut Model) {
     let Some(tape) = &model.tape else { return };

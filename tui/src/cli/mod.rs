@@ -5,6 +5,7 @@
 
 mod bench;
 mod explore;
+mod export;
 mod interrupt;
 mod lesson;
 mod museum;
@@ -56,6 +57,8 @@ enum Command {
     Play(play::Play),
     /// List the lessons of the course, or open one with its questions.
     Lesson(lesson::LessonOf),
+    /// Write a run as a page with a slider, or as a film, for people without a terminal.
+    Export(export::Export),
     /// Run a file or a seed again and compare with what was found.
     Replay(replay::ReplayOf),
     /// Make a failing scenario or seed as small as it can be while it fails in the same way.
@@ -166,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Play(arguments) => play::play(&arguments),
         Command::Lesson(arguments) => lesson::lesson(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::run_shrink(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

@@ -1,11 +1,10 @@
 //! The last event explained: what was said, the rule behind it, its source, and the raw fields.
 
 use ratatui::text::Line;
-use serde_json::Value;
-
 use crate::app::Model;
 use crate::theme::Role;
 use crate::widget::{heading, line, wrapped};
+use trial_sim::internal::check::event_words;
 use trial_sim::internal::scenario::trace::meaning_of;
 
 /// The last line of the transcript, and the events of the last step.
@@ -29,8 +28,7 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     lines.extend(paragraph(Role::Plain, &tape.sentence(index)));
     let step = tape.steps.get(index as usize);
     for event in step.iter().flat_map(|step| &step.events) {
-        let value = serde_json::to_value(event).unwrap_or(Value::Null);
-        lines.extend(paragraph(Role::Plain, &fields(&value)));
+        lines.extend(paragraph(Role::Plain, &event_words(event)));
     }
     if let Some(detail) = model.seen.as_ref().filter(|_| model.is_current()).and_then(|seen| seen.detail.as_ref()) {
         for (choice, answer) in &detail.choices {
@@ -43,18 +41,4 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         }
     }
     lines
-}
-
-/// `isr-changed partition=orders-0 to=[1,3]`: an event's fields on one line.
-fn fields(event: &Value) -> String {
-    let Value::Object(fields) = event else { return event.to_string() };
-    let name = fields.get("event").and_then(Value::as_str).unwrap_or("event");
-    let others = fields.iter().filter(|(key, _)| !matches!(key.as_str(), "event" | "part"));
-    let words: Vec<String> = others
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            value => format!("{key}={value}"),
-        })
-        .collect();
-    format!("{name} {}", words.join(" "))
 }

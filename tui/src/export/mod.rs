@@ -1,0 +1,110 @@
+//! A run out of the window: the same screens as pictures, for people without a terminal.
+//!
+//! ```text
+//!   session ──▶ model ──▶ view ──▶ pictures ──┬──▶ html: one page with a slider, which needs no network
+//!                                             └──▶ cast: a film that asciinema plays
+//! ```
+//!
+//! Nothing here draws anything of its own, and nothing reads a clock: the same run makes the same files, to the byte.
+
+pub mod cast;
+pub mod html;
+mod picture;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use trial_sim::internal::scenario::Scenario;
+use trial_sim::internal::scenario::trace::Weight;
+use trial_sim::internal::session::{News, Session, Tape};
+
+use crate::app::{Action, Effect, Message, Model, Screen, Whereto, update};
+use crate::theme::Look;
+use crate::view;
+pub use picture::Picture;
+
+/// The screens that are shown.
+pub const SCREENS: [Screen; 5] =
+    [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Checks];
+
+/// So many moments are shown at most: a page stays small enough to be sent by mail.
+const MOST: usize = 300;
+
+/// One moment of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Microseconds since time zero.
+    pub micros: i64,
+    /// The window at this moment: a picture for each of [`SCREENS`].
+    pub pictures: Vec<Picture>,
+}
+
+/// A run as pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Film {
+    /// What was run.
+    pub title: String,
+    /// Columns and rows of each picture.
+    pub size: (u16, u16),
+    /// The moments, in order.
+    pub frames: Vec<Frame>,
+}
+
+/// Runs a scenario and takes its pictures. None if the run's thread ends without a recording.
+pub fn film(scenario: Scenario, look: Look, size: (u16, u16)) -> Option<Film> {
+    let title = scenario.file.title.clone();
+    let session = Session::open(scenario);
+    let mut model = Model::new(look, title.clone(), None);
+    while model.tape.is_none() {
+        let news = session.wait()?;
+        happen(&session, &mut model, Message::News(news));
+    }
+    let steps = model.tape.as_deref().map(moments)?;
+    let frames = steps.into_iter().map(|step| frame(&session, &mut model, step, size)).collect();
+    Some(Film { title, size, frames })
+}
+
+/// The steps that are worth a picture: time zero, and every line; where these are too many, every change.
+fn moments(tape: &Tape) -> Vec<u64> {
+    let zero = tape.zero();
+    let of = |least: Weight| {
+        let lines = tape.lines_after(zero).iter().filter(|line| line.weight >= least);
+        let mut steps: Vec<u64> = zero.checked_sub(1).into_iter().chain(lines.map(|line| line.step)).collect();
+        steps.dedup();
+        steps
+    };
+    let all = of(Weight::Flow);
+    let mut steps = if all.len() > MOST { of(Weight::News) } else { all };
+    steps.truncate(MOST);
+    steps
+}
+
+fn frame(session: &Session, model: &mut Model, step: u64, size: (u16, u16)) -> Frame {
+    happen(session, model, Message::Go(Whereto::Step(step)));
+    let pictures = SCREENS.map(|screen| {
+        happen(session, model, Message::Do(Action::Show(screen)));
+        picture_of(model, size)
+    });
+    let micros = model.tape.as_ref().map_or(0, |tape| tape.cast.micros(model.place.at));
+    Frame { micros, pictures: pictures.to_vec() }
+}
+
+fn picture_of(model: &Model, (width, height): (u16, u16)) -> Picture {
+    let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
+    let Ok(_) = terminal.draw(|frame| view::draw(frame, model));
+    Picture::of(terminal.backend().buffer())
+}
+
+/// Something happens, and the session's answers with it.
+fn happen(session: &Session, model: &mut Model, message: Message) {
+    for effect in update(model, message) {
+        if let Effect::Look { steps, wanted } = effect {
+            session.look(steps, wanted);
+            if let Some(seen @ News::Seen(_)) = session.wait() {
+                happen(session, model, Message::News(seen));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What is exported is what the window shows, the same every time, and needs nothing from anywhere.
+
+use serde_json::Value;
+
+use super::*;
+
+const LESSON: &str = include_str!("../../../scenarios/lessons/02-log-end-and-high-watermark.toml");
+
+fn lesson() -> Film {
+    let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
+    film(scenario, Look::default(), (100, 30)).expect("a run comes to its end")
+}
+
+#[test]
+fn the_same_run_makes_the_same_page_and_the_same_film() {
+    let (one, other) = (lesson(), lesson());
+    assert_eq!(html::page(&one), html::page(&other));
+    assert_eq!(cast::cast(&one, 0), cast::cast(&other, 0));
+}
+
+#[test]
+fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
+    let film = lesson();
+    assert!(film.frames.len() > 10 && film.frames.len() <= MOST, "{} moments", film.frames.len());
+    assert_eq!(film.frames[0].micros, 0, "it begins at time zero");
+    assert!(film.frames.windows(2).all(|pair| pair[0].micros <= pair[1].micros));
+    let page = html::page(&film);
+    for outside in ["http:", "https:", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let data = page.split_once("const frames=").and_then(|(_, rest)| rest.split_once(";\n")).expect("the moments").0;
+    let frames: Vec<Value> = serde_json::from_str(data).expect("the moments are JSON");
+    assert_eq!(frames.len(), film.frames.len());
+    assert!(frames.iter().all(|frame| frame["p"].as_array().is_some_and(|pictures| pictures.len() == SCREENS.len())));
+    assert!(page.contains("PARTITIONS") && page.contains("METADATA QUORUM"));
+    assert_eq!(page.matches("</script>").count(), 1);
+}
+
+#[test]
+fn the_film_has_a_head_and_a_picture_a_moment_in_order_of_time() {
+    let film = lesson();
+    let text = cast::cast(&film, 0);
+    let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
+    let head = lines.next().expect("a head");
+    assert_eq!((head["version"].as_i64(), head["width"].as_i64()), (Some(2), Some(100)));
+    let times: Vec<f64> = lines.map(|line| line[0].as_f64().expect("a time")).collect();
+    assert_eq!(times.len(), film.frames.len());
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]));
+}
