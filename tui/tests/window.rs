@@ -204,7 +204,6 @@ fn a_lesson_asks_and_what_is_done_in_it_is_another_run() {
     let Some(terminal) = Terminal::open("lesson") else { return };
     terminal.run(&format!("{} lesson 5; echo left with $?", env!("CARGO_BIN_EXE_trial")));
     terminal.wait_for("WATCH FOR");
-    terminal.wait_for("orders-0");
     terminal.press("G");
     terminal.wait_for("PREDICT");
     terminal.press("2");
@@ -212,6 +211,7 @@ fn a_lesson_asks_and_what_is_done_in_it_is_another_run() {
     terminal.wait_for("plays");
     terminal.press("G");
     terminal.wait_for("WHAT CAME");
+    terminal.wait_for("under min ISR");
     terminal.press("K");
     terminal.wait_for("run 2 of 2");
     terminal.press("q");

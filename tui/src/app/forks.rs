@@ -184,10 +184,12 @@ pub(super) fn perform(model: &mut Model, which: Macro) -> Vec<Effect> {
     let text = match which {
         Macro::KillLeader => {
             let selected = match model.subject() {
-                Some(Subject::Partition(partition)) if model.screen != Screen::Partition => Some(partition),
-                _ => model.shown_partition().map(|partition| partition.name.clone()),
+                Some(Subject::Partition(partition)) if model.screen != Screen::Partition => Some(partition.to_string()),
+                _ => model.shown_partition().map(|partition| partition.name.to_string()),
             };
-            match selected {
+            // Who is faster than the first look at the world means the first partition.
+            let topics = model.tape.iter().flat_map(|tape| &tape.scenario.file.topics);
+            match selected.or_else(|| topics.map(|topic| format!("{}-0", topic.name.value)).next()) {
                 Some(partition) => format!("kill leader={partition}"),
                 None => return refuse(model, "there is no partition whose leader could die"),
             }

@@ -1,9 +1,9 @@
 //! The last event explained: what was said, the rule behind it, its source, and the raw fields.
 
-use ratatui::text::Line;
 use crate::app::Model;
 use crate::theme::Role;
 use crate::widget::{heading, line, wrapped};
+use ratatui::text::Line;
 use trial_sim::internal::check::event_words;
 use trial_sim::internal::scenario::trace::meaning_of;
 
