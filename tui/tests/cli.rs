@@ -105,7 +105,10 @@ fn a_failed_expectation_is_exit_code_1_and_an_invalid_scenario_2() {
     std::fs::write(&failing, lesson.replace("leo = 3, hw = 0", "leo = 4, hw = 0")).expect("written");
     let output = trial(&["run", failing.to_str().expect("a plain path"), "--trace", "none"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("expected leo 4, found 3"), "{}", text(&output.stdout));
+    let said = text(&output.stdout);
+    assert!(said.contains("expected leo 4, found 3"), "{said}");
+    let look = format!("\nlook: trial play {} --seed 0x", failing.display());
+    assert!(said.contains(&look), "how to open it in a window: {said}");
     let invalid = folder.join("invalid.toml");
     std::fs::write(&invalid, lesson.replace("brokers = 3", "brokers = \"three\"")).expect("written");
     let output = trial(&["run", invalid.to_str().expect("a plain path")]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trial_sim::internal::scenario::Span;
+use trial_sim::internal::scenario::{Scenario, Span};
 
 use super::*;
 use crate::stage::Stage;

@@ -73,7 +73,7 @@ pub fn run(arguments: &Run) -> u8 {
     }
     let verdict = report.verdict_line(started.elapsed());
     let text = match arguments.format {
-        Format::Text => said(&report, &verdict),
+        Format::Text => format!("{}{}{verdict}\n", findings(&report), window_line(arguments, &report)),
         Format::Json => format!("{}\n", report.to_json(&scenario)),
     };
     // A reader that has gone is no failure of the run.
@@ -156,9 +156,14 @@ pub(super) fn silently(scenario: &Scenario) -> Report {
     trial_sim::internal::scenario::run::run(scenario, options, &mut |_| true)
 }
 
-/// The findings, and the verdict alone on the last line.
-fn said(report: &Report, verdict: &str) -> String {
-    format!("{}{verdict}\n", findings(report))
+/// The line to paste that opens a failed run in a window.
+fn window_line(arguments: &Run, report: &Report) -> String {
+    if report.failures.is_empty() {
+        return String::new();
+    }
+    let switches: String = arguments.switches.iter().map(|name| format!(" --switch {name}")).collect();
+    let mended: String = arguments.mended.iter().map(|name| format!(" --mended {name}")).collect();
+    format!("look: trial play {} --seed {}{switches}{mended}\n\n", arguments.file.display(), report.seed)
 }
 
 /// The findings, with empty lines around each, what was forgiven, and what Kafka allows by design.

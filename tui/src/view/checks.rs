@@ -20,10 +20,23 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
         selected: Some(model.property),
     };
     let rows = table.lines(model.look, width);
-    let room = usize::from(most).saturating_sub(lines.len() + story.len() + 1).max(3);
+    let findings = findings(model, tape, width);
+    let room = usize::from(most).saturating_sub(lines.len() + story.len() + findings.len() + 1).max(3);
     lines.extend(scrolled(rows, model.property + 1, room));
     lines.push(heading(model.look, "THE SELECTED ONE", width));
     lines.extend(story);
+    lines.extend(findings);
+    lines
+}
+
+/// What else the run came to: expectations that did not come true, a cluster that did not recover, a crash.
+fn findings(model: &Model, tape: &Tape, width: u16) -> Vec<Line<'static>> {
+    if tape.report.failures.is_empty() || tape.report.property.is_some() {
+        return Vec::new();
+    }
+    let mut lines = vec![heading(model.look, "WHAT THE RUN CAME TO", width)];
+    let said = tape.report.failures.iter().flat_map(|failure| failure.lines());
+    lines.extend(said.map(|text| line(model.look, Role::Bad, text.to_owned())));
     lines
 }
 

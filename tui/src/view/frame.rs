@@ -68,7 +68,9 @@ pub fn slider(model: &Model, width: u16) -> Line<'static> {
     let last = tape.time_at(tape.end());
     let length = last.0.saturating_sub(first.0).max(1) as f64;
     let part = |at: Time| at.0.saturating_sub(first.0) as f64 / length;
-    let lines = tape.lines.iter().filter(|line| line.at >= first);
+    // In a lesson nothing tells what lies ahead.
+    let until = if model.is_lesson { model.place.at } else { last };
+    let lines = tape.lines.iter().filter(|line| line.at >= first && line.at <= until);
     let of = |weight: Weight, glyph: Glyph, role: Role| {
         let lines = lines.clone().filter(move |line| line.weight == weight);
         lines.map(move |line| Mark { at: part(line.at), glyph, role })
@@ -77,7 +79,7 @@ pub fn slider(model: &Model, width: u16) -> Line<'static> {
     marks.extend(of(Weight::Done, Glyph::Fault, Role::Done));
     let bookmarks = model.bookmarks.iter().map(|steps| tape.time_at(*steps));
     marks.extend(bookmarks.map(|at| Mark { at: part(at), glyph: Glyph::Bookmark, role: Role::Leader }));
-    let violations = tape.violations.iter().map(|violation| violation.at);
+    let violations = tape.violations.iter().map(|violation| violation.at).filter(|at| *at <= until);
     marks.extend(violations.map(|at| Mark { at: part(at), glyph: Glyph::No, role: Role::Bad }));
     slider_line(model.look, part(model.place.at), &marks, width)
 }

@@ -1,0 +1,202 @@
+//! The words between the window and the world outside: what can be asked, what can happen, what is wanted.
+
+use std::time::Duration;
+
+use trial_sim::internal::scenario::Scenario;
+use trial_sim::internal::session::{News, Wanted};
+
+use super::Whereto;
+
+/// What the window shows above its lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Screen {
+    /// Machines, partitions, clients.
+    #[default]
+    Cluster,
+    /// One partition's logs side by side.
+    Partition,
+    /// Messages between machines in time.
+    Lanes,
+    /// The metadata quorum.
+    Controller,
+    /// Files and what of them is durable.
+    Disk,
+    /// What must never happen, and whether it did.
+    Checks,
+}
+
+impl Screen {
+    /// All of them, in the order of their digits.
+    pub const ALL: [Screen; 6] =
+        [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Disk, Screen::Checks];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Screen::Cluster => "Cluster",
+            Screen::Partition => "Partition",
+            Screen::Lanes => "Lanes",
+            Screen::Controller => "Controller",
+            Screen::Disk => "Disk",
+            Screen::Checks => "Checks",
+        }
+    }
+}
+
+/// What a key can ask for. Numbers are directions: −1 back, 1 forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Lets time run, or stand.
+    PlayOrPause,
+    /// One step.
+    Step(i8),
+    /// To the next line of the transcript.
+    Line(i8),
+    /// To the next line about what is selected.
+    LineOfSelected(i8),
+    /// To the next line that tells of a change.
+    News(i8),
+    /// A twentieth of the run.
+    Scrub(i8),
+    /// To time zero.
+    ToZero,
+    /// To the last step.
+    ToEnd,
+    /// Slower or faster.
+    Faster(i8),
+    /// Asks where to go.
+    AskPlace,
+    /// Asks what to do to the world.
+    AskCommand,
+    /// Does something to the world that lecturers often do.
+    Macro(Macro),
+    /// Shows the next run of those that are open.
+    NextRun,
+    /// Goes to where this run leaves the one that it was forked from, and shows that one beside it.
+    Compare,
+    /// Sets or takes away a bookmark.
+    Bookmark,
+    /// To the next bookmark.
+    ToBookmark(i8),
+    /// Another screen.
+    Show(Screen),
+    /// Selects the next machine, partition or property.
+    Select(i8),
+    /// Opens what is selected.
+    Open,
+    /// The pane that explains.
+    Explain,
+    /// The pane of metrics.
+    Metrics,
+    /// The lines alone.
+    Zoom,
+    /// An empty screen.
+    Blank,
+    /// The help.
+    Help,
+    /// Back from whatever is open.
+    Back,
+    /// To the shell for a while.
+    Suspend,
+    /// The end.
+    Quit,
+}
+
+/// What lecturers often do, on single keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Macro {
+    /// The leader of the shown or selected partition dies.
+    KillLeader,
+    /// The first broker that does not run starts.
+    StartStopped,
+    /// Partitions and clogs end.
+    Heal,
+    /// All voters' next election timeouts become equal: a split vote.
+    AlignTimers,
+    /// They differ.
+    SpreadTimers,
+}
+
+/// What is typed into a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A character, or several that were pasted.
+    Text(String),
+    /// Takes the last one away.
+    Backspace,
+    /// Goes on as far as there is only one way to.
+    Complete,
+    /// Done.
+    Enter,
+    /// Never mind.
+    Escape,
+}
+
+/// What can happen to the window.
+#[derive(Debug)]
+pub enum Message {
+    /// A key was pressed that does something.
+    Do(Action),
+    /// Something was typed while a prompt is open.
+    Type(Typed),
+    /// Somebody wants to be at a place.
+    Go(Whereto),
+    /// Time has passed outside.
+    Tick(Duration),
+    /// The session has something to tell.
+    News(News),
+    /// The session's thread has ended.
+    Lost,
+    /// A file was written, or not, and why not.
+    Saved(Result<String, String>),
+}
+
+/// What the window wants of the world outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the session for this place.
+    Look {
+        /// How many steps had run.
+        steps: u64,
+        /// What to tell beside what is always told.
+        wanted: Wanted,
+    },
+    /// Open a session beside those that are open, and go on with it.
+    Fork(Box<Scenario>),
+    /// Go on with another of the open sessions: its number, from 0.
+    Switch(usize),
+    /// Write a file.
+    Save {
+        /// Where.
+        path: String,
+        /// What.
+        text: String,
+    },
+    /// Give the terminal back for a while.
+    Suspend,
+    /// Give the terminal back.
+    Quit,
+}
+
+/// A word at the bottom of the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// As it should be.
+    Said(String),
+    /// What was asked for cannot be.
+    Refused(String),
+}
+
+/// The pane beside the lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// Nothing but the lines.
+    #[default]
+    None,
+    /// The last event explained.
+    Explain,
+    /// Numbers that operators know.
+    Metrics,
+    /// The lines of the run that this one was forked from.
+    Compare,
+}
