@@ -45,6 +45,11 @@ pub fn screens(model: &Model, width: u16) -> Line<'static> {
         };
         spans.push(word(look, if is_here { Role::Selected } else { Role::Plain }, text));
     }
+    let run = model.runs.get(model.current).filter(|_| model.runs.len() > 1);
+    if run.is_some() {
+        let text = format!("  run {} of {}", model.current + 1, model.runs.len());
+        spans.push(word(look, Role::Done, text));
+    }
     if let Some(tape) = &model.tape {
         let (role, glyph) = match tape.report.verdict {
             Verdict::Pass => (Role::Good, Glyph::Yes),
@@ -54,9 +59,8 @@ pub fn screens(model: &Model, width: u16) -> Line<'static> {
         let text = format!("  {words}{} {}", look.sign(glyph), tape.report.verdict);
         spans.push(word(look, role, text));
     }
-    if let Some(run) = model.runs.get(model.current).filter(|_| model.runs.len() > 1) {
-        let text = format!("  run {} of {}: {}", model.current + 1, model.runs.len(), run.name);
-        spans.push(word(look, Role::Done, text));
+    if let Some(run) = run {
+        spans.push(word(look, Role::Done, format!("  {}", run.name)));
     }
     Line::from(spans)
 }
