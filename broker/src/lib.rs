@@ -31,12 +31,13 @@
 //!         │                   controller ── metadata
 //!         ├─ lifecycle lane ─ lifecycle
 //!         └─ data lane ────── partition ── log ── record
+//!                             group: coordinators, which see a log as records out and replay in
 //!                             api: connections, channels, forwarding, wire
 //! ```
 //!
 //! Read in this order: [`ids`], [`message`], [`event`] for the words; [`context`], [`input`] and [`effects`] for
 //! the contract; then one part at a time, from the bytes upwards: [`record`], [`log`], [`partition`];
-//! [`metadata`], [`raft`], [`controller`], [`lifecycle`]; [`client`] for the other end; [`api`] for the
+//! [`metadata`], [`raft`], [`controller`], [`lifecycle`], [`group`]; [`client`] for the other end; [`api`] for the
 //! edge; and [`node`], which carries what one part says to another and decides nothing itself.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -6,8 +6,9 @@
 //!
 //! ```text
 //!   find.rs      which broker coordinates a group, and in which partition
-//!   coordinator.rs  a broker's coordinator: checks requests, finds their partition, puts answers together
-//!   leadership.rs   what the cluster's metadata says to it
+//!   coordinator.rs
+//!                a broker's coordinator: it checks requests (check.rs), finds their partition, and puts answers
+//!                together (gathering.rs, answers.rs); leadership.rs: what the cluster's metadata says to it
 //!   runtime/     the coordinator of one partition: loaded, written, committed, given up
 //!   record/      the records of __consumer_offsets, and their bytes
 //!   contract.rs  what a shard is asked and what it answers
