@@ -254,7 +254,7 @@ planted! {
     a_broker_that_does_not_ask_twice: "more/refused-broker-gives-up" => Stuck(&["b3 of the core does not run"]);
     a_consumer_that_waits_for_ever: "more/consumer-forgets-failed-fetch" =>
         Stuck(&["alone-0: r1 stands at 3, and could read to 6"]);
-    groups_whose_coordinator_never_begins: "more/coordinator-never-loads" =>
+    groups_that_nobody_takes_over: "more/coordinator-never-takes-over" =>
         Stuck(&[" leads it and does not coordinate its groups"]);
     a_producer_that_never_says_what_became_of_a_record: "more/producer-keeps-failure-to-itself" =>
         Stuck(&["p1 does not know what became of 3 records"]);

@@ -551,8 +551,8 @@ pub enum Switch {
     /// A coordinator that loads reads on until it reaches the log's end, even where compaction has left nothing to read
     /// (before KAFKA-9065).
     LoaderRequiresReachingLeo,
-    /// A broker that is elected to coordinate groups never begins to read their partition.
-    CoordinatorNeverLoads,
+    /// A broker that takes groups over from another coordinator never begins to read what that one wrote.
+    CoordinatorNeverTakesOver,
     /// The cleaner takes what is not committed for committed.
     CleanBeyondHighWatermark,
     /// Tombstones go with the first pass that finds them old enough by their own timestamps (before KIP-534).

@@ -130,7 +130,8 @@ impl Coordinators {
         let Some(coordinator) = self.coordinators.get_mut(&partition) else { return };
         coordinator.state = State::Loading(Box::new(Loading::new(shard)));
         ctx.emit(GroupEvent::ShardLoading { partition, leader_epoch: coordinator.epoch });
-        if !self.behaviour.is(Switch::CoordinatorNeverLoads) {
+        let is_first = coordinator.epoch == LeaderEpoch(0);
+        if is_first || !self.behaviour.is(Switch::CoordinatorNeverTakesOver) {
             load_again(ctx, partition);
         }
     }
