@@ -33,6 +33,12 @@ producer = {}
 [[client]]
 name = "r1"
 consumer = { assign = ["orders-0"], poll = "asked" }
+[[client]]
+name = "g1"
+consumer = { subscribe = ["orders"], "group.id" = "billing" }
+[[client]]
+name = "g3"
+consumer = { "group.id" = "billing" }
 [[step]]
 "#;
 
