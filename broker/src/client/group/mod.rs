@@ -209,11 +209,13 @@ impl Group {
 
     /// Heartbeats, commits under way, the end.
     pub fn background(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
-        if consumer.is_subscribed() && self.end == End::No {
-            match &mut self.member {
-                Member::Classic(member) => member.background(ctx, cluster, consumer, &mut self.shared),
-                Member::Consumer(member) => member.background(ctx, cluster, consumer, &mut self.shared),
+        let belongs = consumer.is_subscribed() && self.end == End::No;
+        match &mut self.member {
+            Member::Classic(member) if belongs => member.background(ctx, cluster, consumer, &mut self.shared),
+            Member::Consumer(member) if belongs || member.is_waiting() => {
+                member.background(ctx, cluster, consumer, &mut self.shared);
             }
+            Member::Classic(_) | Member::Consumer(_) => {}
         }
         self.run_commits(ctx, cluster, consumer);
         self.run_end(ctx, cluster, consumer);

@@ -495,6 +495,16 @@ fn describe(request: &Request) -> String {
             let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
             format!("OffsetFetch [{}]", names.join(" "))
         }
+        Request::ConsumerGroupHeartbeat(request) => {
+            let mut said = vec![format!("epoch {}", request.member_epoch)];
+            said.extend(request.subscribed_topic_names.as_ref().map(|topics| format!("topics [{}]", topics.join(" "))));
+            said.extend(request.owned.as_ref().map(|owned| {
+                let partitions: Vec<String> = owned.values().flatten().map(i32::to_string).collect();
+                format!("owned [{}]", partitions.join(" "))
+            }));
+            said.extend((request.rebalance_timeout_ms >= 0).then(|| format!("timeout {}", request.rebalance_timeout_ms)));
+            format!("ConsumerGroupHeartbeat {}", said.join(", "))
+        }
         other => other.api().name().to_owned(),
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Assignor;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::TopicPartition;
-use crate::message::{ConsumerAssignment, ConsumerSubscription, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest};
+use crate::message::{ConsumerAssignment, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest};
 use crate::time::Time;
 
 /// `ConsumerProtocol.PROTOCOL_TYPE`.
@@ -296,7 +296,7 @@ impl ClassicMember {
             self.join = Join::Synced;
             shared.moved = true;
         } else if !shared.coordinator.is_known(ctx, cluster) {
-            self.join = Join::Done(Err(JoinFailure::Later(crate::message::ErrorCode::CoordinatorNotAvailable)));
+            self.join = Join::Done(Err(JoinFailure::Later(ErrorCode::CoordinatorNotAvailable)));
             shared.moved = true;
         }
     }
@@ -334,7 +334,7 @@ impl ClassicMember {
         let Some(ConsumerAssignment { partitions, .. }) = consumer_protocol::decode_assignment(bytes) else {
             // Kafka's consumer throws an IllegalStateException; the application's loop ends with it.
             let message = "there are insufficient bytes available to read the assignment".to_owned();
-            consumer.raise_from_group((crate::message::ErrorCode::UnknownServerError, message));
+            consumer.raise_from_group((ErrorCode::UnknownServerError, message));
             return;
         };
         let topics = consumer.topics();
