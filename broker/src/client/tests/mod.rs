@@ -502,7 +502,9 @@ fn describe(request: &Request) -> String {
                 let partitions: Vec<String> = owned.values().flatten().map(i32::to_string).collect();
                 format!("owned [{}]", partitions.join(" "))
             }));
-            said.extend((request.rebalance_timeout_ms >= 0).then(|| format!("timeout {}", request.rebalance_timeout_ms)));
+            said.extend(
+                (request.rebalance_timeout_ms >= 0).then(|| format!("timeout {}", request.rebalance_timeout_ms)),
+            );
             format!("ConsumerGroupHeartbeat {}", said.join(", "))
         }
         other => other.api().name().to_owned(),

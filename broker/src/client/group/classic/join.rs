@@ -17,7 +17,9 @@ use crate::config::Assignor;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::TopicPartition;
-use crate::message::{ConsumerAssignment, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest};
+use crate::message::{
+    ConsumerAssignment, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest,
+};
 use crate::time::Time;
 
 /// `ConsumerProtocol.PROTOCOL_TYPE`.
