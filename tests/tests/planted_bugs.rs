@@ -92,6 +92,11 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("nonmonotonic-send", &["batch-acked", "batch-acked"]),
     ("internal-nonmonotonic-send", &["batch-acked", "batch-acked"]),
     ("unseen", &["batch-acked", "became-leader"]),
+    ("one-owner-in-a-group", &["partitions-assigned", "partitions-assigned"]),
+    ("group-epochs-only-grow", &["group-joined", "generation-completed"]),
+    ("commit-of-current-member", &["generation-completed", "offset-committed"]),
+    ("committed-offset-not-lost", &["position-set", "commit-done", "partitions-assigned"]),
+    ("commits-only-grow", &["commit-sent", "commit-sent"]),
 ];
 
 /// The violation is told with the events that its message speaks of, and not with many more.
@@ -196,6 +201,11 @@ planted! {
     calls_that_are_overtaken: "nonmonotonic-send" => Check("nonmonotonic-send");
     a_call_whose_records_change_places: "internal-nonmonotonic-send" => Check("internal-nonmonotonic-send");
     a_record_that_nobody_will_ever_read: "unseen" => Check("unseen");
+    a_member_that_keeps_what_it_has: "one-owner-in-a-group" => Check("one-owner-in-a-group");
+    generations_that_fall: "group-epochs-only-grow" => Check("group-epochs-only-grow");
+    a_commit_of_somebody_who_is_no_member_any_more: "commit-of-current-member" => Check("commit-of-current-member");
+    a_coordinator_that_forgets_offsets: "committed-offset-not-lost" => Check("committed-offset-not-lost");
+    a_member_that_commits_less_than_before: "commits-only-grow" => Check("commits-only-grow");
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
     a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");

@@ -571,4 +571,12 @@ pub enum Switch {
     ConsumerDropsRecord,
     /// Of two records or more that a consumer returns of a partition at once, it returns the first twice.
     ConsumerRepeatsRecord,
+    /// A member of an eager classic group joins again without giving anything up.
+    MemberKeepsPartitionsWhenJoining,
+    /// What a consumer commits before a rebalance is one less than what it has read.
+    CommitLagsBeforeRebalance,
+    /// A classic coordinator's generations fall after the second one.
+    GenerationsFall,
+    /// A coordinator that reads its log leaves out committed offsets.
+    LoaderForgetsOffsets,
 }

@@ -128,6 +128,8 @@ pub enum GroupEvent {
         partition: TopicPartition,
         /// The offset.
         offset: Offset,
+        /// Whose it is; empty from somebody who is no member.
+        member: MemberId,
         /// The generation or member epoch that the request named; −1 for none.
         epoch: i32,
     },

@@ -12,7 +12,7 @@ use super::timers::GroupTimer;
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ForgetReason, GroupEvent};
-use crate::ids::{GroupId, Offset, TopicName, TopicPartition};
+use crate::ids::{GroupId, MemberId, Offset, TopicName, TopicPartition};
 use crate::message::{
     ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
     OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest,
@@ -42,9 +42,9 @@ impl Shard {
                 turn.restart_session(&request.member);
             }
         });
-        let epoch = request.generation_or_member_epoch;
+        let by = (&request.member, request.generation_or_member_epoch);
         let (records, partitions) =
-            self.commit_records(ctx, &request.group, &request.partitions, epoch, request.retention_time_ms);
+            self.commit_records(ctx, &request.group, &request.partitions, by, request.retention_time_ms);
         let decision = Decision { records, ..Decision::default() };
         decision.then_answer(who, request.clone(), OffsetCommitResponse { partitions })
     }
@@ -63,8 +63,8 @@ impl Shard {
             let partitions = request.partitions.iter().map(|it| (it.partition.clone(), error)).collect();
             return (Vec::new(), TxnOffsetCommitResponse { partitions });
         }
-        let epoch = request.generation_or_member_epoch;
-        let (records, partitions) = self.commit_records(ctx, &request.group, &request.partitions, epoch, -1);
+        let by = (&request.member, request.generation_or_member_epoch);
+        let (records, partitions) = self.commit_records(ctx, &request.group, &request.partitions, by, -1);
         (records, TxnOffsetCommitResponse { partitions })
     }
 
@@ -88,7 +88,7 @@ impl Shard {
         ctx: &mut Context<'_>,
         group: &GroupId,
         partitions: &[OffsetCommitPartition],
-        epoch: i32,
+        (member, epoch): (&MemberId, i32),
         retention_ms: i64,
     ) -> (Vec<GroupRecord>, Vec<(TopicPartition, ErrorCode)>) {
         let (now_ms, max) = (ctx.now.wall.millis(), self.config.offset_metadata_max_bytes);
@@ -101,7 +101,8 @@ impl Shard {
             }
             answers.push((partition.clone(), ErrorCode::None));
             let offset = committed.offset;
-            ctx.emit(GroupEvent::OffsetCommitted { group: group.clone(), partition: partition.clone(), offset, epoch });
+            let (group_id, of, member) = (group.clone(), partition.clone(), member.clone());
+            ctx.emit(GroupEvent::OffsetCommitted { group: group_id, partition: of, offset, member, epoch });
             let value = Some(value_of(committed, now_ms, retention_ms));
             records.push(GroupRecord::OffsetCommit { group: group.clone(), partition, value });
         }

@@ -18,6 +18,7 @@ mod deposed_leader_resigns;
 mod end_offset_monotonic;
 mod epochs_only_grow;
 mod evidence;
+mod group;
 mod healthy_leader_undisturbed;
 mod high_watermark_monotonic;
 mod history;
@@ -101,6 +102,11 @@ pub const PROPERTIES: &[Property] = &[
     history::NONMONOTONIC_SEND,
     history::INTERNAL_NONMONOTONIC_SEND,
     history::UNSEEN,
+    group::ONE_OWNER_IN_A_GROUP,
+    group::GROUP_EPOCHS_ONLY_GROW,
+    group::COMMIT_OF_CURRENT_MEMBER,
+    group::COMMITTED_OFFSET_NOT_LOST,
+    group::COMMITS_ONLY_GROW,
 ];
 
 /// A property that did not hold.
@@ -221,6 +227,7 @@ pub struct Suite {
     broker_image_is_replay: broker_image_is_replay::Check,
     on_disk_truth: on_disk_truth::Check,
     history: history::Check,
+    group: group::Check,
     recent: proof::Recent,
     allowed: BTreeSet<String>,
     excused: BTreeMap<&'static str, u64>,
@@ -270,6 +277,7 @@ impl Suite {
         self.model.observe_facts(world, step);
         self.healthy_leader_undisturbed.observe_facts(step);
         self.history.observe_step(world, step);
+        self.group.observe_facts(step);
         for fact in &step.facts {
             if let Fact::Replaced { machine } = fact {
                 self.epochs_only_grow.replaced(*machine);
@@ -336,7 +344,7 @@ impl Suite {
         found.extend(self.healthy_leader_undisturbed.observe(&seen));
         found.extend(snapshot_at_log_start::observe(&seen));
         found.extend(compaction_keeps_last::observe(&seen));
-        for loss in self.history.observe(&seen, step.index) {
+        for loss in self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen)) {
             found.extend(loss.unless_excused(&mut self.forgiven));
         }
         found

@@ -12,7 +12,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use trial_broker::event::{ClientEvent, ControllerEvent, Event, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent};
+use trial_broker::event::{
+    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, MembershipEvent, PartitionEvent,
+    RaftEvent,
+};
 use trial_broker::ids::{NodeId, Offset, TopicPartition};
 
 use super::Finding;
@@ -75,6 +78,14 @@ pub(crate) enum Kind {
     Life,
     /// A producer got its id, or raised its epoch.
     ProducerId,
+    /// A consumer joined its group, or partitions came to it or left it.
+    Membership,
+    /// A consumer sent offsets to commit, or was told that they are.
+    Commit,
+    /// A coordinator spoke of a generation, or of a member.
+    Coordination,
+    /// A coordinator accepted an offset.
+    Accepted,
 }
 
 impl Kind {
@@ -229,7 +240,30 @@ fn subject_of(event: &Event, on: MachineId) -> Option<(Kind, Option<&TopicPartit
         Event::Raft(event) => quorum_subject(event).map(|kind| (kind, None, on)),
         Event::Lifecycle(event) => life_subject(event).map(|kind| (kind, None, on)),
         Event::Client(event) => client_subject(event).map(|(kind, partition)| (kind, partition, on)),
-        Event::Group(_) | Event::Membership(_) => None,
+        Event::Group(event) => group_subject(event).map(|kind| (kind, None, on)),
+        Event::Membership(event) => membership_subject(event).map(|kind| (kind, None, on)),
+    }
+}
+
+fn group_subject(event: &GroupEvent) -> Option<Kind> {
+    match event {
+        GroupEvent::GenerationCompleted { .. }
+        | GroupEvent::MemberMoved { .. }
+        | GroupEvent::MemberRemoved { .. }
+        | GroupEvent::MemberReplaced { .. } => Some(Kind::Coordination),
+        GroupEvent::OffsetCommitted { .. } => Some(Kind::Accepted),
+        _ => None,
+    }
+}
+
+fn membership_subject(event: &MembershipEvent) -> Option<Kind> {
+    match event {
+        MembershipEvent::GroupJoined { .. }
+        | MembershipEvent::PartitionsAssigned { .. }
+        | MembershipEvent::PartitionsRevoked { .. }
+        | MembershipEvent::PartitionsLost { .. } => Some(Kind::Membership),
+        MembershipEvent::CommitSent { .. } | MembershipEvent::CommitDone { .. } => Some(Kind::Commit),
+        _ => None,
     }
 }
 

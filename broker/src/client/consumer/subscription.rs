@@ -14,6 +14,7 @@ use super::position::Position;
 use super::{Consumer, Raised};
 use crate::client::cluster::Cluster;
 use crate::client::failed;
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ClientEvent, CommitCause, PositionReason};
 use crate::ids::{LeaderEpoch, Offset, Ticket, TopicName, TopicPartition};
@@ -35,6 +36,11 @@ pub(crate) enum Subscription {
 pub(crate) type Consumed = (TopicPartition, Offset, Option<LeaderEpoch>);
 
 impl Consumer {
+    /// Whether a deliberate bug is on.
+    pub(crate) fn is(&self, switch: Switch) -> bool {
+        self.behaviour.is(switch)
+    }
+
     /// Whether the group decides what it reads.
     pub(crate) fn is_subscribed(&self) -> bool {
         matches!(self.subscription, Subscription::Topics(_))

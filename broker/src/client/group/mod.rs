@@ -38,7 +38,7 @@ use super::consumer::Consumer;
 use super::network::{Asker, Completion};
 use super::retry::Backoff;
 use super::{CallResult, MembershipView, failed, resolve};
-use crate::config::{ConsumerSettings, GroupProtocol, Membership};
+use crate::config::{ConsumerSettings, GroupProtocol, Membership, Switch};
 use crate::context::Context;
 use crate::event::{CommitCause, CoordinatorLoss, MembershipEvent};
 use crate::ids::Ticket;
@@ -249,6 +249,9 @@ impl Group {
                 Standing::Member(identity) => identity,
                 Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => MemberIdentity::nobody(),
             };
+            if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
+                commit.offsets.iter_mut().for_each(|(_, offset, _)| *offset = (*offset - 1).max(0));
+            }
             let settings = &self.shared.settings;
             let request = commit::request(&settings.group, settings.instance.as_ref(), &sent_as, &commit.offsets);
             let token = consumer.next_token();

@@ -2,6 +2,7 @@
 
 use super::state::{ClassicState, InitialWindow};
 use super::turn::Turn;
+use crate::config::Switch;
 use crate::event::{GroupEvent, RebalanceReason, RemovalReason};
 use crate::ids::MemberId;
 use crate::message::ErrorCode;
@@ -100,6 +101,9 @@ impl Turn<'_, '_> {
         }
         let (from, now_ms) = (self.group.state.name(), self.now_ms());
         self.group.begin_generation(now_ms);
+        if self.at.behaviour.is(Switch::GenerationsFall) && self.group.generation > 2 {
+            self.group.generation -= 2;
+        }
         self.tell_state(from);
         self.tell_new_generation();
         if self.group.state == ClassicState::Empty {

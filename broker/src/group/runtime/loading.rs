@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::Around;
-use crate::config::Switch;
+use crate::config::{Behaviour, Switch};
 use crate::context::Context;
 use crate::event::GroupEvent;
 use crate::group::record::{GroupRecord, GroupRecordError};
@@ -57,7 +57,7 @@ impl Loading {
         let mut next_offset = read.from;
         for batch in batches(&read.records) {
             let batch = batch.map_err(|_| ErrorCode::CorruptMessage)?;
-            self.replay(ctx, partition, &batch)?;
+            self.replay(ctx, partition, &batch, around.behaviour)?;
             next_offset = batch.next_offset();
             // The high watermark always lies between two batches; what is above it may yet be read as committed.
             if next_offset >= read.high_watermark {
@@ -73,7 +73,13 @@ impl Loading {
         Ok(Progress::Done { end_offset: next_offset })
     }
 
-    fn replay(&mut self, ctx: &mut Context, partition: i32, batch: &BatchView) -> Result<(), ErrorCode> {
+    fn replay(
+        &mut self,
+        ctx: &mut Context,
+        partition: i32,
+        batch: &BatchView,
+        behaviour: &Behaviour,
+    ) -> Result<(), ErrorCode> {
         if batch.is_control() {
             let outcome = batch.control_type();
             if matches!(outcome, Some(ControlType::Commit | ControlType::Abort)) {
@@ -85,6 +91,7 @@ impl Loading {
         let producer = batch.producer_id().is_some().then(|| (batch.producer_id(), batch.producer_epoch()));
         for record in batch.records().map_err(|_| ErrorCode::CorruptMessage)? {
             match GroupRecord::read(record.key.as_deref().unwrap_or_default(), record.value.as_deref()) {
+                Ok(GroupRecord::OffsetCommit { .. }) if behaviour.is(Switch::LoaderForgetsOffsets) => {}
                 Ok(replayed) => self.shard.replay(record.offset, producer, replayed),
                 Err(GroupRecordError::UnknownType(record_type)) => {
                     ctx.emit(GroupEvent::GroupRecordSkipped { partition, offset: record.offset, record_type });

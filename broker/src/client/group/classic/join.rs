@@ -13,7 +13,7 @@ use crate::api::consumer_protocol;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::Asker;
-use crate::config::Assignor;
+use crate::config::{Assignor, Switch};
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::TopicPartition;
@@ -129,6 +129,8 @@ impl ClassicMember {
                 ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
                 consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
             }
+        } else if self.protocol == RebalanceProtocol::Eager && consumer.is(Switch::MemberKeepsPartitionsWhenJoining) {
+            // The switch: it goes on reading.
         } else if self.protocol == RebalanceProtocol::Eager {
             if !owned.is_empty() {
                 ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: owned.into_iter().collect() });

@@ -1,0 +1,119 @@
+//! A commit that was acknowledged is what the next owner begins with, whoever coordinates the group by then.
+//!
+//! ```text
+//!   owner a: commit 7 acknowledged      a coordinator dies, the next one has read the log
+//!                 owner b: assigned ─▶ asks for the committed offset ─▶ 7, or what was committed since
+//! ```
+//!
+//! What was acknowledged before a member was given the partition is expected; of a commit that was under way then nobody can
+//! say whether it comes first. A seek, a reset, and offsets that the coordinator forgets on purpose end the promise.
+
+use std::collections::BTreeMap;
+
+use trial_broker::event::{GroupEvent, MembershipEvent, PositionReason};
+use trial_broker::ids::{GroupId, Offset, TopicPartition};
+
+use crate::check::proof::{Kind, Proof};
+use crate::check::{Finding, Property, Seen};
+use crate::fault::MachineId;
+
+pub(in crate::check) const PROPERTY: Property = Property {
+    name: "committed-offset-not-lost",
+    rule: "a member that is given a partition goes on at the offset that was acknowledged as committed, or at a later one",
+    source: "KafkaConsumer (offsets and consumer position); OffsetCommit is answered when its records are committed",
+};
+
+/// What was committed, and who ought to begin there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    /// The last acknowledged offset of each partition in each group.
+    acked: BTreeMap<(GroupId, TopicPartition), Offset>,
+    /// Where consumers ought to begin that do not know it yet.
+    expected: BTreeMap<(MachineId, TopicPartition), (GroupId, Offset)>,
+}
+
+impl Check {
+    pub(super) fn gone(&mut self, machine: MachineId) {
+        self.expected.retain(|(of, _), _| *of != machine);
+    }
+
+    pub(super) fn observe_coordinator(&mut self, event: &GroupEvent) {
+        match event {
+            GroupEvent::OffsetForgotten { group, partition, .. } => {
+                self.forget(|of, which| of == group && which == partition);
+            }
+            GroupEvent::GroupForgotten { group, .. } => self.forget(|of, _| of == group),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, is_gone: impl Fn(&GroupId, &TopicPartition) -> bool) {
+        self.acked.retain(|(group, partition), _| !is_gone(group, partition));
+        self.expected.retain(|(_, partition), (group, _)| !is_gone(group, partition));
+    }
+
+    pub(super) fn observe_member(&mut self, seen: &Seen, event: &MembershipEvent) -> Option<Finding> {
+        match event {
+            MembershipEvent::CommitSent { group, offsets, .. } => {
+                // A lower one may count, or may not.
+                for (partition, offset) in offsets {
+                    let known = (group.clone(), partition.clone());
+                    if self.acked.get(&known).is_some_and(|acked| offset < acked) {
+                        self.acked.remove(&known);
+                    }
+                }
+            }
+            MembershipEvent::CommitDone { group, offsets, .. } => {
+                for (partition, offset) in offsets {
+                    let acked = self.acked.entry((group.clone(), partition.clone())).or_insert(*offset);
+                    *acked = (*acked).max(*offset);
+                }
+            }
+            MembershipEvent::PartitionsAssigned { group, partitions, .. } => {
+                for partition in partitions {
+                    if let Some(acked) = self.acked.get(&(group.clone(), partition.clone())) {
+                        self.expected.insert((seen.machine, partition.clone()), (group.clone(), *acked));
+                    }
+                }
+            }
+            MembershipEvent::PartitionsRevoked { partitions, .. }
+            | MembershipEvent::PartitionsLost { partitions, .. } => {
+                for partition in partitions {
+                    self.expected.remove(&(seen.machine, partition.clone()));
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// A consumer knows where to begin, or goes elsewhere.
+    pub(super) fn moved(
+        &mut self,
+        seen: &Seen,
+        partition: &TopicPartition,
+        to: Offset,
+        reason: PositionReason,
+    ) -> Option<Finding> {
+        let expected = self.expected.remove(&(seen.machine, partition.clone()));
+        if reason != PositionReason::Committed {
+            self.acked.retain(|(_, of), _| of != partition);
+        }
+        let (group, acked) = expected.filter(|_| !seen.model.had_another(&partition.topic))?;
+        let begins = match reason {
+            PositionReason::Committed if to < acked => format!("begins at {to}"),
+            PositionReason::Reset => format!("finds nothing committed, and begins at {to}"),
+            PositionReason::Committed | PositionReason::Seek | PositionReason::Truncation => return None,
+        };
+        Some(Finding {
+            property: PROPERTY,
+            partition: Some(partition.clone()),
+            message: format!("group {group}: {acked} was committed for {partition}, and {} {begins}", seen.who()),
+            proof: vec![
+                Proof::on(seen.machine, Kind::Position),
+                Proof::of(Kind::Commit),
+                Proof::on(seen.machine, Kind::Membership),
+            ],
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Groups: who owns what, and what becomes of committed offsets.
+//!
+//! ```text
+//!   members: joined in epoch e ─▶ assigned p ─▶ commit p at o ─▶ revoked p      what clients live by
+//!   coordinator: generations, members' epochs, accepted commits                 what it lets them do
+//! ```
+//!
+//! One file a property. What a coordinator holds inside (states that fit their members, targets that cover what is wanted,
+//! owners of partitions) is asserted there after every step; here it is seen whether its members would notice.
+//!
+//! Nothing is asked any more once something of `__consumer_offsets` was lost beyond the loss budget: then coordinators know
+//! less than they have told.
+
+mod commit_of_current_member;
+mod commits_only_grow;
+mod committed_offset_not_lost;
+mod group_epochs_only_grow;
+mod one_owner_in_a_group;
+
+use trial_broker::event::{ClientEvent, Event};
+
+use super::model::Model;
+use super::{Finding, PossibleLoss, Seen};
+use crate::fault::MachineId;
+use crate::step::{Fact, Step};
+use crate::world::World;
+pub(super) use commit_of_current_member::PROPERTY as COMMIT_OF_CURRENT_MEMBER;
+pub(super) use commits_only_grow::PROPERTY as COMMITS_ONLY_GROW;
+pub(super) use committed_offset_not_lost::PROPERTY as COMMITTED_OFFSET_NOT_LOST;
+pub(super) use group_epochs_only_grow::PROPERTY as GROUP_EPOCHS_ONLY_GROW;
+pub(super) use one_owner_in_a_group::PROPERTY as ONE_OWNER_IN_A_GROUP;
+
+/// The topic in which coordinators keep what they know.
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+const COORDINATORS_LOST: &str = "more of __consumer_offsets was lost than the loss budget covers";
+
+/// All that is known of groups.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Check {
+    owners: one_owner_in_a_group::Check,
+    epochs: group_epochs_only_grow::Check,
+    sent: commits_only_grow::Check,
+    committed: committed_offset_not_lost::Check,
+    current: commit_of_current_member::Check,
+}
+
+impl Check {
+    /// Processes that are gone own nothing.
+    pub(super) fn observe_facts(&mut self, step: &Step) {
+        for fact in &step.facts {
+            if let Fact::Killed { machine } | Fact::Exited { machine, .. } | Fact::PowerCut { machine, .. } = fact {
+                self.gone(*machine);
+            }
+        }
+    }
+
+    fn gone(&mut self, machine: MachineId) {
+        self.owners.gone(machine);
+        self.sent.gone(machine);
+        self.committed.gone(machine);
+        self.current.forget(machine);
+    }
+
+    /// Takes in an event.
+    pub(super) fn observe(&mut self, seen: &Seen) -> Vec<PossibleLoss> {
+        let found = match seen.event {
+            Event::Membership(event) => {
+                let lost = self.committed.observe_member(seen, event);
+                let owned = self.owners.observe_member(seen, event);
+                let fallen = self.epochs.observe(seen, event);
+                let back = self.sent.observe(seen, event);
+                [lost, owned, fallen, back].into_iter().flatten().collect()
+            }
+            Event::Group(event) => {
+                self.owners.observe_coordinator(event);
+                self.epochs.observe_coordinator(event);
+                self.committed.observe_coordinator(event);
+                self.current.observe(seen, event).into_iter().collect()
+            }
+            Event::Client(ClientEvent::PositionSet { partition, offset, reason }) => {
+                self.sent.moved(seen.machine, partition);
+                self.committed.moved(seen, partition, *offset, *reason).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        found.into_iter().map(|finding| judged(seen.world, seen.model, finding)).collect()
+    }
+}
+
+/// A finding with what excuses it.
+fn judged(world: &World, model: &Model, finding: Finding) -> PossibleLoss {
+    let mut offsets = model.partitions.iter().filter(|(partition, _)| partition.topic.as_str() == OFFSETS_TOPIC);
+    let was_lost =
+        offsets.any(|(partition, known)| known.rebased_in.is_some() || model.excuse(world, partition).is_some());
+    PossibleLoss { finding, excuse: was_lost.then_some(COORDINATORS_LOST) }
+}
