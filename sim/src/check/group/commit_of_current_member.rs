@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use trial_broker::event::GroupEvent;
+use trial_broker::event::{GroupEvent, RebalanceReason};
 use trial_broker::ids::{GroupId, MemberId};
 
 use crate::check::proof::{Kind, Proof};
@@ -75,7 +75,12 @@ impl Check {
                 known.members.insert(old.clone(), Standing::Removed);
                 known.members.remove(new);
             }
-            GroupEvent::GroupForgotten { group, .. } => {
+            GroupEvent::GroupEpochBumped { group, .. } | GroupEvent::TargetAssigned { group, .. } => {
+                self.group(seen, group).generation = None;
+            }
+            // It came from the protocol of KIP-848: until the next generation each member has an epoch of its own.
+            GroupEvent::RebalanceBegun { group, reason: RebalanceReason::Downgraded, .. }
+            | GroupEvent::GroupForgotten { group, .. } => {
                 self.groups.remove(&(seen.machine, group.clone()));
             }
             GroupEvent::ShardLoading { .. }
