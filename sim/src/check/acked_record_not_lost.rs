@@ -34,10 +34,8 @@ fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<PossibleLoss> {
     for node in registration.isr.iter().chain(&registration.elr) {
         let machine = machine_of(*node);
         let Some(replica) = model.replica(partition, machine) else { continue };
-        // A machine that does not run is judged when it leads; so is one that lost un-synced bytes, until it is registered
-        // anew: who enters the ISR after that must hold everything.
-        let enters = known.entered_isr.contains(node) && model.registered.contains(node);
-        if !model.running.contains(&machine) || (replica.loss != Loss::None && !enters) {
+        // A machine that does not run, or that lost un-synced bytes, is judged when it leads.
+        if !model.running.contains(&machine) || replica.loss != Loss::None {
             continue;
         }
         if let Some(missing) = replica.first_missing(&known.committed[..acked]) {

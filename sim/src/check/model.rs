@@ -32,8 +32,6 @@ pub struct Model {
     pub fenced: BTreeSet<NodeId>,
     /// Machines whose process runs.
     pub running: BTreeSet<MachineId>,
-    /// Brokers that have been registered since their process started: the controllers speak of this process.
-    pub registered: BTreeSet<NodeId>,
     /// Which topic each name means.
     topics: Topics,
     /// Losses that were excused when a new leader made them the truth.
@@ -272,7 +270,6 @@ impl Model {
             match fact {
                 Fact::Started { machine } => {
                     self.running.insert(*machine);
-                    self.registered.retain(|node| machine_of(*node) != *machine);
                 }
                 Fact::Killed { machine } | Fact::Exited { machine, .. } => self.stopped(*machine),
                 Fact::PowerCut { machine, .. } => {

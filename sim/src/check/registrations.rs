@@ -89,7 +89,6 @@ impl Model {
             ControllerEvent::BrokerRegistered { broker, broker_epoch, .. } => {
                 self.registrations.insert(*broker, *broker_epoch);
                 self.fenced.insert(*broker);
-                self.registered.insert(*broker);
             }
             ControllerEvent::BrokerFenced { broker, .. } => {
                 self.fenced.insert(*broker);
