@@ -6,7 +6,7 @@ use trial_broker::context::Context;
 use trial_broker::ids::{LeaderEpoch, TopicPartition};
 use trial_broker::log::{AppendOrigin, CleaningPass, CleaningProgress, LoadOptions, Log};
 use trial_broker::record::BatchBuilder;
-use trial_broker::storage::{MemoryStorage, Storage};
+use trial_broker::storage::MemoryStorage;
 use trial_broker::time::{Now, Time, WallTime};
 
 /// How many records the log has.
