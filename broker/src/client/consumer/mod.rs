@@ -456,7 +456,7 @@ impl Consumer {
     }
 
     /// Whether each partition is either read to its end, with a fetch under way to its
-    /// leader, or has records that nobody polls for.
+    /// leader or to the replica that this has named, or has records that nobody polls for.
     pub fn is_parked(&self, cluster: &Cluster) -> bool {
         let parked = |(partition, state): (&TopicPartition, &PartitionState)| {
             if !self.polls_by_itself && self.is_buffered(partition) {
@@ -464,8 +464,8 @@ impl Consumer {
             }
             let Some(position) = state.valid_position() else { return false };
             let at_end = self.end_of(state).is_some_and(|end| position.offset >= end);
-            let node = position.leader.leader;
-            at_end && node.is_some_and(|node| cluster.network.has_in_flight(node, Asker::Fetch))
+            let mut nodes = position.leader.leader.into_iter().chain(state.told_to_read_at());
+            at_end && nodes.any(|node| cluster.network.has_in_flight(node, Asker::Fetch))
         };
         let settled = self.group.as_ref().is_none_or(|group| group.is_settled(self));
         let begun = self.to_assign.is_none() && self.to_subscribe.is_none();

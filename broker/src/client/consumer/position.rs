@@ -120,6 +120,11 @@ impl PartitionState {
         self.preferred.filter(|(_, until)| now <= *until).map(|(replica, _)| replica)
     }
 
+    /// The replica that the leader has named last, whether or not its time is over.
+    pub fn told_to_read_at(&self) -> Option<NodeId> {
+        self.preferred.map(|(replica, _)| replica)
+    }
+
     /// The leader names a replica to read from. Its time does not begin anew while it stays the same.
     pub fn prefer(&mut self, replica: NodeId, until: Time, now: Time) {
         if self.preferred(now) != Some(replica) {

@@ -267,12 +267,13 @@ impl Run<'_> {
             let Some(machine) = self.client(&client.name) else { continue };
             let fetching = self.fetching_from(machine);
             for name in section.assign.iter().filter(|_| self.polls_always(section)) {
-                let leader = partition_named(name)
+                let replicas = partition_named(name)
                     .and_then(|partition| {
                         image.partition(&TopicName::new(partition.topic.as_str()), partition.partition)
                     })
-                    .map(|known| known.leader);
-                if leader.is_some_and(|leader| !fetching.contains(&leader)) {
+                    .map(|known| &known.replicas);
+                // At the leader, or where the leader has sent it (KIP-392).
+                if replicas.is_some_and(|replicas| !replicas.iter().any(|replica| fetching.contains(replica))) {
                     restless.push(format!("{} of {}", client.name.value, name.value));
                 }
             }
