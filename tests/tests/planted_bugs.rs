@@ -78,6 +78,7 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("snapshot-at-log-start", &["log-start-offset-moved", "snapshot-created"]),
     ("broker-image-is-replay", &["metadata-applied", "records-appended"]),
     ("producer-sequence", &["records-appended", "records-appended"]),
+    ("no-double-assignment", &["member-moved", "member-moved"]),
     ("idempotent-record-once", &["records-appended", "batch-sent", "producer-id-assigned", "producer-id-assigned"]),
     ("on-disk-truth", &["records-appended", "log-loaded"]),
     ("recovery-point-durable", &["records-appended", "segment-rolled"]),
@@ -185,6 +186,7 @@ planted! {
     retention_of_what_is_not_committed: "order-of-positions" => Check("order-of-positions");
     a_recovery_point_that_nobody_synced: "recovery-point-durable" => Check("recovery-point-durable");
     what_is_committed_outdated_by_what_is_not: "compaction-keeps-last" => Check("compaction-keeps-last");
+    a_partition_that_two_members_may_own: "no-double-assignment" => Check("no-double-assignment");
     a_retry_that_is_written_again: "producer-sequence" => Check("producer-sequence");
     a_replica_that_is_dropped_before_the_controllers_agree: "replication-quorum-superset" =>
         Check("replication-quorum-superset");

@@ -30,6 +30,7 @@ mod log_matching;
 mod loss_budget;
 mod metadata_not_lost;
 pub mod model;
+mod no_double_assignment;
 mod on_disk_truth;
 mod one_leader_per_epoch;
 mod order_of_positions;
@@ -89,6 +90,7 @@ pub const PROPERTIES: &[Property] = &[
     broker_image_is_replay::PROPERTY,
     producer_sequence::PROPERTY,
     idempotent_record_once::PROPERTY,
+    no_double_assignment::PROPERTY,
     on_disk_truth::PROPERTY,
     recovery_point_durable::PROPERTY,
     compaction_keeps_last::PROPERTY,
@@ -225,6 +227,7 @@ pub struct Suite {
     metadata_not_lost: metadata_not_lost::Check,
     healthy_leader_undisturbed: healthy_leader_undisturbed::Check,
     broker_image_is_replay: broker_image_is_replay::Check,
+    no_double_assignment: no_double_assignment::Check,
     on_disk_truth: on_disk_truth::Check,
     history: history::Check,
     group: group::Check,
@@ -336,6 +339,7 @@ impl Suite {
         found.extend(replication_quorum_superset::observe(&seen));
         found.extend(producer_sequence::observe(&seen));
         found.extend(self.idempotent_record_once.observe(&seen));
+        found.extend(self.no_double_assignment.observe(&seen));
         found.extend(leader_completeness::observe(&seen));
         for loss in [acked_record_not_lost::observe(&seen), committed_below_high_watermark::observe(&seen)] {
             found.extend(loss.and_then(|loss| loss.unless_excused(&mut self.forgiven)));

@@ -199,6 +199,11 @@ impl Model {
         self.topics.id(name).unwrap_or(TopicId::ZERO)
     }
 
+    /// The name of a topic that there is.
+    pub fn topic_name(&self, id: TopicId) -> Option<&TopicName> {
+        self.topics.iter().find(|(_, known)| *known == id).map(|(name, _)| name)
+    }
+
     /// Whether a name means this topic, as far as anybody has said.
     pub fn is_current(&self, name: &TopicName, id: TopicId) -> bool {
         self.topics.is_current(name, id)
