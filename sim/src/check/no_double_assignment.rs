@@ -73,11 +73,7 @@ impl Check {
 }
 
 /// Whoever else owns one of these partitions.
-fn owned_by_another(
-    owners: &Owners,
-    member: &MemberId,
-    owns: &PartitionsByTopic,
-) -> Option<(MemberId, TopicId, i32)> {
+fn owned_by_another(owners: &Owners, member: &MemberId, owns: &PartitionsByTopic) -> Option<(MemberId, TopicId, i32)> {
     for (other, theirs) in owners.iter().filter(|(other, _)| *other != member) {
         for (topic, numbers) in owns {
             let both = theirs.get(topic).and_then(|theirs| theirs.intersection(numbers).next());

@@ -37,7 +37,7 @@ struct Client {
     instance: Option<GroupInstanceId>,
 }
 
-struct MigrationStage {
+pub(super) struct MigrationStage {
     bench: Bench,
     clients: BTreeMap<String, Client>,
     senders: BTreeMap<RequestHandle, String>,
