@@ -46,7 +46,7 @@ impl Shard {
         let id = &request.group;
         match self.hard.consumer_group(id) {
             Some(group) if group.is_empty() => {
-                return self.join_empty_consumer_group(ctx, image, who, request, &group);
+                return self.join_empty_consumer_group(ctx, who, request, &group);
             }
             Some(group) => return self.join_consumer_group(ctx, image, who, request, &group),
             None => {}
@@ -56,21 +56,32 @@ impl Shard {
             return Decision::now(who, JoinGroupResponse::refused(request.member.clone(), ErrorCode::UnknownMemberId));
         }
         if is_new {
-            let group = ClassicGroup::new(id.clone(), ctx.now.wall.millis());
-            let record = group.new_group_record();
-            self.classic.insert(id.clone(), Arc::new(group));
-            let joined = self.turn_of(ctx, id, |turn| turn.join(who, request));
-            let mut decision = joined.map(|(decision, ())| decision).unwrap_or_default();
-            // Even if the member was refused: a coordinator that answers for a group has written it.
-            if decision.records.is_empty() {
-                decision.records.push(record);
-            }
-            // Whether or not the request waits: a group that cannot be written is forgotten.
-            decision.then.get_or_insert(AfterWrite::ClassicParked { group: id.clone(), handle: who.handle });
-            return decision;
+            return self.join_new_group(ctx, who, request);
         }
         let joined = self.turn(ctx, id, |turn| turn.join(who, request));
         joined.map(|(decision, ())| decision).unwrap_or_default()
+    }
+
+    /// A member without an id joins a group that did not exist, or was of the other protocol and empty.
+    pub(super) fn join_new_group(
+        &mut self,
+        ctx: &mut Context<'_>,
+        who: &RequestContext,
+        request: &JoinGroupRequest,
+    ) -> Decision {
+        let id = &request.group;
+        let group = ClassicGroup::new(id.clone(), ctx.now.wall.millis());
+        let record = group.new_group_record();
+        self.classic.insert(id.clone(), Arc::new(group));
+        let joined = self.turn_of(ctx, id, |turn| turn.join(who, request));
+        let mut decision = joined.map(|(decision, ())| decision).unwrap_or_default();
+        // Even if the member was refused: a coordinator that answers for a group has written it.
+        if decision.records.is_empty() {
+            decision.records.push(record);
+        }
+        // Whether or not the request waits: a group that cannot be written is forgotten.
+        decision.then.get_or_insert(AfterWrite::ClassicParked { group: id.clone(), handle: who.handle });
+        decision
     }
 
     pub(super) fn sync(

@@ -243,7 +243,6 @@ impl Shard {
     pub(super) fn join_empty_consumer_group(
         &mut self,
         ctx: &mut Context<'_>,
-        image: &MetadataImage,
         who: &RequestContext,
         request: &JoinGroupRequest,
         group: &ConsumerGroup,
@@ -252,8 +251,7 @@ impl Shard {
             return Decision::now(who, JoinGroupResponse::refused(request.member.clone(), ErrorCode::UnknownMemberId));
         }
         ctx.emit(GroupEvent::GroupForgotten { group: group.id.clone(), reason: ForgetReason::Migrated });
-        Arc::make_mut(&mut self.hard.groups).remove(&group.id);
-        let mut decision = self.join(ctx, image, who, request);
+        let mut decision = self.join_new_group(ctx, who, request);
         decision.records.splice(0..0, group.tombstones());
         decision
     }
