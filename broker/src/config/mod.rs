@@ -151,13 +151,21 @@ impl SettingValue for TimestampType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ratio(pub i32);
 
-/// Simplified: Kafka's doubles, to six digits behind the point.
+/// Simplified: Kafka's doubles as plain decimals, to six digits behind the point.
 impl SettingValue for Ratio {
     const KIND: &'static str = "a number from 0 to 1";
 
     fn parse(text: &str) -> Option<Self> {
-        let millionths = text.parse::<f64>().ok().filter(|number| number.is_finite())? * 1_000_000.0;
-        Some(Ratio(millionths.round().clamp(-1_000_000.0, 2_000_000.0) as i32))
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !are_digits(whole) || !are_digits(fraction) {
+            return None;
+        }
+        // Whatever is larger than 1 is out of range.
+        let whole = if whole.is_empty() { 0 } else { whole.parse::<i32>().unwrap_or(2).min(2) };
+        let millionths: i32 = format!("{fraction:0<6}")[..6].parse().ok()?;
+        Some(Ratio(sign * (whole * 1_000_000 + millionths)))
     }
 
     /// Rounded away from 0, so that the range 0 to 1 is that of the ratio itself.

@@ -285,6 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn ratio_is_a_decimal_from_0_to_1() {
+        let ratio = |text: &str| {
+            LogSettings::from_properties(&said(&[("min.cleanable.dirty.ratio", text)]))
+                .map(|log| log.min_cleanable_dirty_ratio.0)
+                .map_err(|error| error.reason)
+        };
+        let accepted = [("0", 0), ("1", 1_000_000), ("0.5", 500_000), (".01", 10_000), ("1.0", 1_000_000)];
+        for (text, millionths) in accepted {
+            assert_eq!(ratio(text), Ok(millionths), "{text}");
+        }
+        for text in ["1.1", "2", "-0.1", "99999999999"] {
+            assert_eq!(ratio(text), Err("must lie between 0 and 1".to_owned()), "{text}");
+        }
+        for text in ["", ".", "a", "1,5", "--1"] {
+            assert_eq!(ratio(text), Err("expected a number from 0 to 1".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn compaction_may_not_have_to_begin_before_it_may() {
+        let agree = |min, max| {
+            let said = said(&[("min.compaction.lag.ms", min), ("max.compaction.lag.ms", max)]);
+            LogSettings::from_properties(&said).expect("each value is legal").agree()
+        };
+        assert_eq!(agree("5", "5"), Ok(()));
+        assert_eq!(agree("6", "5").expect_err("Kafka refuses it").others, ["max.compaction.lag.ms"]);
+    }
+
+    #[test]
     fn retention_of_nothing_is_a_topics_own() {
         let log = LogSettings::from_properties(&said(&[("retention.ms", "0")])).expect("a topic may say it");
         assert!(log.agree_as_defaults().is_err());
