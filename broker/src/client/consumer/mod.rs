@@ -488,7 +488,8 @@ impl Consumer {
             let leader = state.position().map(|position| position.leader.leader);
             leader.unwrap_or_else(|| cluster.metadata.leader(partition))
         });
-        let reconnects = leaders.filter_map(|leader| cluster.network.connectable_at(leader));
+        let elsewhere = self.partitions.values().filter_map(PartitionState::told_to_read_at);
+        let reconnects = leaders.chain(elsewhere).filter_map(|node| cluster.network.connectable_at(node));
         // What is due already waits for something else.
         polls.chain(retries).chain(reconnects).chain(beside).filter(|at| *at > now).min()
     }
