@@ -61,17 +61,22 @@ impl History {
                 self.readers.entry(machine).or_default().polling = Some((process, Some(ticket)));
             }
             Call::Assign(partitions) => {
+                self.pause_loop(at, machine);
                 let process = self.processes.take(machine);
                 self.add(at, machine, process, Kind::Invoke, What::Assign(partitions.clone()));
                 self.readers.entry(machine).or_default().assigning = Some((process, ticket, partitions.clone()));
             }
             Call::Subscribe { topics } => {
                 let topics = topics.iter().map(|topic| TopicName::new(topic)).collect();
+                self.pause_loop(at, machine);
                 self.subscribe_at_once(at, machine, topics);
+                self.resume_loop(at, machine);
             }
             Call::Unsubscribe => {
                 self.readers.entry(machine).or_default().assign(&[]);
+                self.pause_loop(at, machine);
                 self.subscribe_at_once(at, machine, Vec::new());
+                self.resume_loop(at, machine);
             }
             _ => {}
         }
@@ -149,6 +154,7 @@ impl History {
             }
             self.add(at, machine, process, kind, What::Assign(partitions));
             self.processes.give_back(machine, process);
+            self.resume_loop(at, machine);
         }
     }
 
@@ -267,6 +273,20 @@ impl History {
         self.operations.push(Operation { at, process, machine, kind, what, error });
         if kind != Kind::Info {
             self.processes.give_back(machine, process);
+        }
+    }
+
+    /// The poll of an application that polls for ever is over for the moment: something else comes first, on the same
+    /// process.
+    fn pause_loop(&mut self, at: Time, machine: MachineId) {
+        if self.readers.get(&machine).is_some_and(|reader| reader.is_loop) {
+            self.end_poll(at, machine, Kind::Ok, None);
+        }
+    }
+
+    fn resume_loop(&mut self, at: Time, machine: MachineId) {
+        if self.readers.get(&machine).is_some_and(|reader| reader.is_loop && reader.polling.is_none()) {
+            self.begin_poll(at, machine, None);
         }
     }
 

@@ -50,9 +50,9 @@ fn a_loop_polls_again_when_a_poll_has_returned_something() {
             r#":index 1, :type :ok, :process 0, :f :assign, :value ["orders-0"], :client "r1"}"#,
             r#":index 2, :type :invoke, :process 0, :f :poll, :value [[:poll]], :client "r1"}"#,
             r#":index 3, :type :invoke, :process 1, :f :send, :value [[:send "orders-0" 1]], :client "p1", :texts ["A"]}"#,
-            r#":index 4, :type :ok, :process 1, :f :send, :value [[:send "orders-0" [0 1]]], :client "p1", :texts ["A"]}"#,
-            r#":index 5, :type :ok, :process 0, :f :poll, :value [[:poll {"orders-0" [[0 1]]}]], :client "r1"}"#,
-            r#":index 6, :type :invoke, :process 0, :f :poll, :value [[:poll]], :client "r1"}"#,
+            r#":index 4, :type :ok, :process 0, :f :poll, :value [[:poll {"orders-0" [[0 1]]}]], :client "r1"}"#,
+            r#":index 5, :type :invoke, :process 0, :f :poll, :value [[:poll]], :client "r1"}"#,
+            r#":index 6, :type :ok, :process 1, :f :send, :value [[:send "orders-0" [0 1]]], :client "p1", :texts ["A"]}"#,
         ]
     );
 }
