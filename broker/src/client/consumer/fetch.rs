@@ -28,6 +28,13 @@ impl Consumer {
     /// session (KAFKA-17182). Gives whether any left.
     pub(super) fn send_fetches(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
         let now = ctx.now.monotonic;
+        for state in self.partitions.values_mut() {
+            // The leader has named a broker of which the metadata does not know, or no longer.
+            if state.preferred(now).is_some_and(|preferred| cluster.metadata.endpoint(preferred).is_none()) {
+                state.prefer_leader();
+                cluster.metadata.request_update();
+            }
+        }
         let mut wanted: Vec<(NodeId, Vec<(TopicPartition, SessionPartition)>)> = Vec::new();
         let buffered_nodes: BTreeSet<NodeId> = self
             .partitions
@@ -42,10 +49,6 @@ impl Consumer {
                 cluster.metadata.request_update();
                 continue;
             };
-            if state.preferred(now).is_some_and(|preferred| preferred != node) {
-                // The leader has named a broker of which the metadata does not know.
-                cluster.metadata.request_update();
-            }
             if cluster.network.is_backing_off(node, now)
                 || self.fetching.contains_key(&node)
                 || buffered_nodes.contains(&node)
