@@ -41,7 +41,7 @@ pub enum ClientKind {
         /// Topics to subscribe to from the start, with the group; none if it reads the partitions of `assign`.
         subscribe: Vec<TopicName>,
         /// Its group, if it has one.
-        group: Option<Membership>,
+        group: Option<Box<Membership>>,
         /// Whether its application polls for ever by itself, as a consumer loop does.
         polls_by_itself: bool,
         /// How the application of a consumer that polls by itself works.

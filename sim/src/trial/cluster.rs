@@ -274,7 +274,7 @@ fn consumer_kind(mut properties: Properties, assign: Vec<TopicPartition>) -> Res
         offset_reset,
         assign,
         subscribe: Vec::new(),
-        group: Membership::of_consumer(&properties)?,
+        group: Membership::of_consumer(&properties)?.map(Box::new),
         polls_by_itself: false,
         work: Work::default(),
         settings: ConsumerSettings::of_consumer(&properties)?,

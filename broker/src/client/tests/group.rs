@@ -6,7 +6,7 @@ use crate::api::consumer_protocol::{encode_assignment, encode_subscription};
 use crate::config::Membership;
 
 /// A member of group g that subscribes to the topic `orders` and polls by itself.
-fn member(properties: &[(&str, &str)]) -> ClientKind {
+pub(super) fn member(properties: &[(&str, &str)]) -> ClientKind {
     let said: Vec<(&str, &str)> = [("group.id", "g")].iter().chain(properties).copied().collect();
     let ClientKind::Consumer { isolation, offset_reset, settings: fetching, .. } =
         consumer(OffsetReset::Earliest, IsolationLevel::ReadUncommitted, properties)
@@ -18,7 +18,7 @@ fn member(properties: &[(&str, &str)]) -> ClientKind {
         offset_reset,
         assign: Vec::new(),
         subscribe: vec![TopicName::new("orders")],
-        group: Membership::of_consumer(&settings(&said)).expect("legal settings"),
+        group: Membership::of_consumer(&settings(&said)).expect("legal settings").map(Box::new),
         polls_by_itself: true,
         work: Work::default(),
         settings: fetching,
@@ -82,7 +82,7 @@ fn beat(error: ErrorCode) -> HeartbeatResponse {
     HeartbeatResponse { error }
 }
 
-fn committed(offsets: &[(i32, Offset)]) -> OffsetFetchResponse {
+pub(super) fn committed(offsets: &[(i32, Offset)]) -> OffsetFetchResponse {
     let answer = |(partition, offset): &(i32, Offset)| OffsetFetchPartitionResponse {
         partition: TopicPartition::new("orders", *partition),
         error: ErrorCode::None,
@@ -95,7 +95,7 @@ fn committed(offsets: &[(i32, Offset)]) -> OffsetFetchResponse {
     OffsetFetchResponse { groups: vec![group] }
 }
 
-fn commit_answer(error: ErrorCode) -> OffsetCommitResponse {
+pub(super) fn commit_answer(error: ErrorCode) -> OffsetCommitResponse {
     OffsetCommitResponse { partitions: vec![(TopicPartition::new("orders", 0), error)] }
 }
 
@@ -115,7 +115,7 @@ fn settled(properties: &[(&str, &str)]) -> Script {
 
 impl Script {
     /// Whoever is asked says that b3 coordinates.
-    fn answer_coordinator(&mut self) {
+    pub(super) fn answer_coordinator(&mut self) {
         let asked = ["b1", "b2", "b3", "bootstrap"].into_iter().find(|host| self.asks(host, Api::FindCoordinator));
         let host = asked.expect("somebody is asked for the coordinator");
         self.answer(host, coordinator_is(3));
@@ -129,7 +129,7 @@ impl Script {
     }
 
     /// What was said, without connections, metadata and fetches.
-    fn story(&mut self) -> String {
+    pub(super) fn story(&mut self) -> String {
         let said = self.said();
         let noise = [" connect ", "Metadata", "Fetch session", "learned", "FindCoordinator"];
         said.lines()

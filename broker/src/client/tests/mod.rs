@@ -27,6 +27,7 @@ use crate::time::{Now, Time, WallTime};
 
 mod admin;
 mod consumer;
+mod consumer_group;
 mod group;
 mod producer;
 mod vectors;

@@ -264,7 +264,7 @@ fn consumer(section: &ClientSettings) -> ClientKind {
         },
         assign: section.assign.iter().filter_map(|name| partition_named(name)).collect(),
         subscribe: section.subscribe.iter().map(|topic| TopicName::new(&topic.value)).collect(),
-        group: validate::membership_of(section).expect("the settings were checked with the scenario"),
+        group: validate::membership_of(section).expect("the settings were checked with the scenario").map(Box::new),
         polls_by_itself: text("poll").as_deref() != Some("asked"),
         work: Work {
             per_record: validate::span_of(&section.settings, "work").unwrap_or_default(),
