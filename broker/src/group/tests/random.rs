@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::super::classic::{ClassicGroup, ClassicState};
 use super::super::kind::Group;
+use super::super::offsets::value_of;
 use super::stage::{group_id, partition, subscription};
 use super::*;
 use crate::config::Properties;
@@ -285,4 +286,15 @@ fn whatever_happens_the_log_tells_what_a_shard_promised() {
     }
     let Reached { stable, failed, fail_overs, replaced, commits, forgotten } = seen;
     assert!(stable > 0 && failed > 0 && fail_overs > 0 && replaced > 0 && commits > 0 && forgotten > 0, "{seen:?}");
+}
+
+/// A walk that cannot fail proves nothing.
+#[test]
+#[should_panic(expected = "what is live is what is in the log")]
+fn what_is_changed_beside_the_log_is_seen() {
+    let mut walk = Walk::new(1);
+    let value = Some(value_of(&walk.offset(), 0, -1));
+    let record = GroupRecord::OffsetCommit { group: group_id(), partition: partition("t-0"), value };
+    walk.bench.shard.replay(0, None, record);
+    walk.bench.step(|_, _| Vec::new());
 }
