@@ -102,7 +102,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["ids", "message", "time"]),
     ("event", &["ids", "message", "storage"]),
     ("record", &["ids", "time", "message"]),
-    ("metadata", &["ids", "message", "config", "record"]),
+    ("flexible", &["ids"]),
+    ("metadata", &["ids", "message", "config", "flexible", "record"]),
     // The contract of a step names what travels between the parts, and nothing of their insides.
     ("context", &["choice", "effects", "event", "storage", "time"]),
     ("effects", &["api", "client", "event", "ids", "input", "storage"]),
@@ -115,7 +116,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("controller", &["choice", "config", "context", "event", "ids", "message", "metadata", "time"]),
     // A group that changes its protocol reads what its classic members told each other.
-    ("group", &["api", "choice", "config", "context", "event", "ids", "message", "metadata", "record", "time"]),
+    (
+        "group",
+        &["api", "choice", "config", "context", "event", "flexible", "ids", "message", "metadata", "record", "time"],
+    ),
     ("lifecycle", &["choice", "config", "context", "effects", "event", "ids", "message", "time"]),
     (
         "client",

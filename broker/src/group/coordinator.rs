@@ -121,6 +121,11 @@ impl GroupCoordinator {
         }
     }
 
+    /// Partitions of the offsets topic in which to read on with [`GroupCoordinator::go_on_loading`], each in another step.
+    pub fn take_reads(&mut self) -> Vec<i32> {
+        self.coordinators.take_reads()
+    }
+
     /// A request of a client or administrator; answered by [`GroupCoordinator::take_answers`], perhaps later.
     ///
     /// # Panics

@@ -33,8 +33,6 @@ mod committing;
 pub mod consumer;
 pub mod contract;
 pub mod coordinator;
-#[cfg(test)]
-mod coordinator_tests;
 pub mod find;
 mod gathering;
 mod groups;

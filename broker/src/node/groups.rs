@@ -7,11 +7,13 @@ use bytes::Bytes;
 use super::config::NodeConfig;
 use crate::api::connections::Incoming;
 use crate::context::Context;
+use crate::effects::Output;
 use crate::group::contract::RequestContext;
 use crate::group::coordinator::{Broker, GroupCoordinator};
 use crate::group::find::{OFFSETS_TOPIC, create_offsets_topic, find_coordinators};
 use crate::group::runtime::{LogRead, OffsetsLog};
 use crate::ids::{Offset, RequestHandle, TopicName, TopicPartition};
+use crate::input::{Internal, Lane};
 use crate::message::{Api, CreateTopicsRequest, ErrorCode, Request, Response};
 use crate::metadata::{MetadataImage, MetadataUpdate};
 use crate::partition::ReplicaManager;
@@ -172,6 +174,9 @@ impl Groups {
         image: &MetadataImage,
     ) -> Vec<(RequestHandle, Response)> {
         self.act(manager, image, |coordinator, broker| coordinator.look_at_high_watermarks(ctx, broker));
+        for partition in self.coordinator.take_reads() {
+            ctx.output(Output::Internal { to: Lane::Data, input: Internal::LoadCoordinator { partition } });
+        }
         self.coordinator.take_answers()
     }
 }

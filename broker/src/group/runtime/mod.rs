@@ -21,10 +21,8 @@ use std::sync::Arc;
 
 use crate::config::{Behaviour, GroupCoordinatorSettings, Switch};
 use crate::context::Context;
-use crate::effects::Output;
 use crate::event::GroupEvent;
 use crate::ids::{LeaderEpoch, RequestHandle};
-use crate::input::{Internal, Lane};
 use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::MetadataImage;
 use crate::time::Time;
@@ -63,6 +61,8 @@ pub struct Coordinators {
     behaviour: Behaviour,
     coordinators: BTreeMap<i32, Coordinator>,
     outbox: Vec<(RequestHandle, Response)>,
+    /// Partitions to read on in, each in a step of its own.
+    reads: Vec<i32>,
 }
 
 /// One partition's coordinator.
@@ -86,18 +86,25 @@ enum State {
 impl Coordinators {
     /// No coordinators yet.
     pub fn new(settings: Arc<GroupCoordinatorSettings>, behaviour: Behaviour) -> Coordinators {
-        Coordinators { settings, behaviour, coordinators: BTreeMap::new(), outbox: Vec::new() }
+        Coordinators { settings, behaviour, coordinators: BTreeMap::new(), outbox: Vec::new(), reads: Vec::new() }
     }
 
     /// The broker stops: nobody is told, because nobody can be answered any more.
     pub fn clear(&mut self) {
         self.coordinators.clear();
         self.outbox.clear();
+        self.reads.clear();
     }
 
     /// Answers that may leave.
     pub fn take_answers(&mut self) -> Vec<(RequestHandle, Response)> {
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Partitions in which to read on with [`Coordinators::go_on_loading`], each in another step, so that a crash or
+    /// another leader can fall between two reads.
+    pub fn take_reads(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.reads)
     }
 
     /// The shards that serve, by partition.
@@ -132,7 +139,7 @@ impl Coordinators {
         ctx.emit(GroupEvent::ShardLoading { partition, leader_epoch: coordinator.epoch });
         let is_first = coordinator.epoch == LeaderEpoch(0);
         if is_first || !self.behaviour.is(Switch::CoordinatorNeverTakesOver) {
-            load_again(ctx, partition);
+            self.reads.push(partition);
         }
     }
 
@@ -157,7 +164,7 @@ impl Coordinators {
         }
     }
 
-    /// One more read of a partition that is loading: what [`Internal::LoadCoordinator`] asks for.
+    /// One more read of a partition that is loading.
     pub fn go_on_loading(
         &mut self,
         ctx: &mut Context,
@@ -165,12 +172,12 @@ impl Coordinators {
         image: &MetadataImage,
         partition: i32,
     ) {
-        let Coordinators { settings, behaviour, coordinators, .. } = self;
+        let Coordinators { settings, behaviour, coordinators, reads, .. } = self;
         let Some(coordinator) = coordinators.get_mut(&partition) else { return };
         let State::Loading(loading) = &mut coordinator.state else { return };
         let mut around = Around { log, image, settings, behaviour };
         match loading.read(ctx, &mut around, partition) {
-            Ok(Progress::More) => load_again(ctx, partition),
+            Ok(Progress::More) => reads.push(partition),
             Ok(Progress::Done { end_offset }) => {
                 let State::Loading(loading) = std::mem::replace(&mut coordinator.state, State::Failed) else { return };
                 let high_watermark = around.log.high_watermark(partition).unwrap_or(0);
@@ -327,15 +334,11 @@ impl Coordinators {
     /// What must hold between steps.
     pub fn assert_invariants(&self) {
         assert!(self.outbox.is_empty(), "answers of coordinators were left behind: {:?}", self.outbox);
+        assert!(self.reads.is_empty(), "partitions to read were left behind: {:?}", self.reads);
         for coordinator in self.coordinators.values() {
             if let State::Active(active) = &coordinator.state {
                 active.assert_invariants();
             }
         }
     }
-}
-
-/// Asks for another step of the data lane, so that a crash or another leader can fall between two reads.
-fn load_again(ctx: &mut Context, partition: i32) {
-    ctx.output(Output::Internal { to: Lane::Data, input: Internal::LoadCoordinator { partition } });
 }

@@ -146,12 +146,8 @@ impl Stage {
         let image = MetadataImage::default();
         let result = act(&mut ctx, &mut self.coordinators, &mut self.log, &image);
         let effects = ctx.take_effects();
-        for output in effects.outputs {
-            let Output::Internal { input: Internal::LoadCoordinator { partition }, .. } = output else {
-                panic!("a coordinator only asks to go on loading: {output:?}")
-            };
-            self.loads.push(partition);
-        }
+        assert!(effects.outputs.is_empty(), "{:?}", effects.outputs);
+        self.loads.extend(self.coordinators.take_reads());
         let groups = effects.events.into_iter().filter_map(|event| match event {
             Event::Group(event) => Some(event),
             _ => None,

@@ -4,6 +4,7 @@
 //! commits it at once unless a test holds it back. After every step the shard's invariants
 //! hold, and its hard state is the replay of the log: that is checked here, for all tests.
 
+mod coordinator;
 mod random;
 mod stage;
 mod states;

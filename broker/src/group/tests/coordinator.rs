@@ -7,15 +7,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::contract::RequestContext;
-use super::coordinator::{Broker, GroupCoordinator};
-use super::runtime::tests::{FakeLog, FakePartition};
 use crate::choice::LowestChoice;
 use crate::config::{Behaviour, GroupCoordinatorSettings};
 use crate::context::Context;
-use crate::effects::Output;
+use crate::group::contract::RequestContext;
+use crate::group::coordinator::{Broker, GroupCoordinator};
+use crate::group::runtime::tests::{FakeLog, FakePartition};
 use crate::ids::*;
-use crate::input::Internal;
 use crate::message::*;
 use crate::metadata::{GROUP_VERSION, MetadataImage, MetadataRecord, MetadataUpdate, PartitionRegistration};
 use crate::storage::MemoryStorage;
@@ -77,12 +75,7 @@ impl Stage {
         let now = Now { monotonic: Time::from_millis(self.now_ms), wall: WallTime(self.now_ms * 1000) };
         let mut ctx = Context::new(now, &mut storage, &mut choices);
         let result = act(&mut ctx, &mut self.coordinator, &mut Broker { log: &mut self.log, image: &self.image });
-        for output in ctx.take_effects().outputs {
-            let Output::Internal { input: Internal::LoadCoordinator { partition }, .. } = output else {
-                panic!("a coordinator only asks to go on loading: {output:?}")
-            };
-            self.loads.push(partition);
-        }
+        self.loads.extend(self.coordinator.take_reads());
         result
     }
 
