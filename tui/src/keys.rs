@@ -146,8 +146,8 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         group: "Screens",
-        shown: "1 2 3 4 5 6",
-        does: "cluster, partition, lanes, controller, disk, checks",
+        shown: "1 2 3 4 5 6 7",
+        does: "cluster, partition, lanes, controller, disk, checks, groups",
         footer: Some("screens"),
         keys: &[
             (letter('1'), Action::Show(Screen::Cluster)),
@@ -156,6 +156,7 @@ pub const BINDINGS: &[Binding] = &[
             (letter('4'), Action::Show(Screen::Controller)),
             (letter('5'), Action::Show(Screen::Disk)),
             (letter('6'), Action::Show(Screen::Checks)),
+            (letter('7'), Action::Show(Screen::Groups)),
         ],
     },
     Binding {

@@ -25,7 +25,7 @@ use trial_broker::time::Time;
 
 pub use metrics::Metric;
 pub use snapshot::{
-    BrokerPart, ClientPart, FilePart, IsrPhase, LogBatch, LogPart, MachinePart, ParkedPart, PartitionPart, QuorumPart,
+    BrokerPart, ClientPart, FilePart, GroupPart, IsrPhase, LogBatch, LogPart, MachinePart, MemberPart, ParkedPart, PartitionPart, QuorumPart, ReadPart,
     ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
 };
 pub use tally::Tally;

@@ -23,12 +23,21 @@ pub enum Screen {
     Disk,
     /// What must never happen, and whether it did.
     Checks,
+    /// Groups of consumers.
+    Groups,
 }
 
 impl Screen {
     /// All of them, in the order of their digits.
-    pub const ALL: [Screen; 6] =
-        [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Disk, Screen::Checks];
+    pub const ALL: [Screen; 7] = [
+        Screen::Cluster,
+        Screen::Partition,
+        Screen::Lanes,
+        Screen::Controller,
+        Screen::Disk,
+        Screen::Checks,
+        Screen::Groups,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -39,6 +48,7 @@ impl Screen {
             Screen::Controller => "Controller",
             Screen::Disk => "Disk",
             Screen::Checks => "Checks",
+            Screen::Groups => "Groups",
         }
     }
 }

@@ -369,7 +369,7 @@ fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
             model.partition = names.get(turned(index, names.len())).cloned();
             model.look_here()
         }
-        Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk => {
+        Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk | Screen::Groups => {
             let count = model.subjects().len();
             model.selected = match model.selected {
                 Some(index) => Some(turned(index, count)),

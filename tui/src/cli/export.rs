@@ -23,7 +23,7 @@ pub struct Export {
     /// Write a film for asciinema of one screen.
     #[arg(long, value_name = "FILE")]
     cast: Option<PathBuf>,
-    /// Which screen the film shows: cluster, partition, lanes, controller or checks.
+    /// Which screen the film shows: cluster, partition, lanes, controller, checks or groups.
     #[arg(long, default_value = "cluster", value_parser = parse_screen)]
     screen: usize,
     /// Columns and rows of the pictures.

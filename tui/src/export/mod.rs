@@ -23,8 +23,8 @@ use crate::view;
 pub use picture::Picture;
 
 /// The screens that are shown.
-pub const SCREENS: [Screen; 5] =
-    [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Checks];
+pub const SCREENS: [Screen; 6] =
+    [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Checks, Screen::Groups];
 
 /// So many moments are shown at most: a page stays small enough to be sent by mail.
 const MOST: usize = 300;

@@ -12,22 +12,29 @@ use crate::theme::{Glyph, Role};
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, heading, word};
 
-/// The three tables; where there is no room for them, the machines in one line and the tables without headings.
+/// The tables; where there is no room for them, the machines in one line and the tables without headings.
 pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
-    let tables = [nodes(model), partitions(model), clients(model)].map(|table| table.lines(model.look, width));
-    let [nodes, partitions, clients] = tables;
-    let full = nodes.len() + partitions.len() + clients.len() + 3;
+    let tables = [nodes(model), partitions(model), groups(model), clients(model)];
+    let [nodes, partitions, groups, clients] = tables.map(|table| table.lines(model.look, width));
+    // Without a group there is nothing but names of columns.
+    let groups = if groups.len() > 1 { groups } else { Vec::new() };
+    let full = nodes.len() + partitions.len() + groups.len() + clients.len() + 4;
     if full <= usize::from(most) {
         let mut lines = vec![heading(model.look, "MACHINES", width)];
         lines.extend(nodes);
         lines.push(heading(model.look, "PARTITIONS", width));
         lines.extend(partitions);
+        if !groups.is_empty() {
+            lines.push(heading(model.look, "GROUPS", width));
+            lines.extend(groups);
+        }
         lines.push(heading(model.look, "CLIENTS", width));
         lines.extend(clients);
         return lines;
     }
     let mut lines = vec![in_one_line(model)];
     lines.extend(partitions);
+    lines.extend(groups);
     lines.extend(clients);
     lines
 }
@@ -167,6 +174,33 @@ fn marks(partition: &PartitionPart) -> Cell {
         (true, true, _) => styled(Role::Bad, format!("under min ISR ({})", partition.min_isr)),
         (true, false, true) => styled(Role::Warning, "under-replicated"),
         (true, false, false) => styled(Role::Good, "healthy"),
+    }
+}
+
+fn groups(model: &Model) -> Table {
+    let groups = model.snapshot().map_or(&[][..], |snapshot| &snapshot.groups);
+    let rows = groups.iter().map(|group| {
+        let settled = group.members.iter().filter(|member| member.is_settled).count();
+        let role = if settled == group.members.len() { Role::Good } else { Role::Warning };
+        let epoch = group.members.iter().map(|member| member.epoch).max().unwrap_or(0);
+        vec![
+            cell(group.group.as_str()),
+            cell(words::nodes(model, &group.coordinators)),
+            cell(epoch.to_string()),
+            styled(role, format!("{settled} of {} settled", group.members.len())),
+            cell(format!("{} records", group.lag)),
+        ]
+    });
+    Table {
+        columns: vec![
+            column("group", 0),
+            column("coordinator", 1),
+            column("generation or epoch", 2),
+            column("members", 0),
+            column("behind", 1),
+        ],
+        rows: rows.collect(),
+        selected: None,
     }
 }
 

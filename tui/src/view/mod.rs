@@ -15,6 +15,7 @@ mod disk;
 mod events;
 mod explain;
 mod frame;
+mod groups;
 mod help;
 mod lanes;
 mod lesson;
@@ -129,6 +130,7 @@ fn screen_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
         Screen::Lanes => lanes::lines(model, width, most(model, height)),
         Screen::Controller => controller::lines(model, width),
         Screen::Disk => disk::lines(model, width),
+        Screen::Groups => groups::lines(model, width),
         Screen::Checks => checks::lines(model, width, most(model, height)),
     }
 }

@@ -40,6 +40,55 @@ picture!(checks_that_held, "6");
 picture!(help_in_columns_where_it_is_small, "?");
 picture!(a_line_explained, "x");
 
+const GROUP: &str = r#"
+format = 1
+id = "group"
+title = "Two members of a group, one of whom dies"
+seed = 0x1
+[cluster]
+brokers = 3
+controllers = 1
+latency = "10ms"
+config = { "offsets.topic.num.partitions" = 1 }
+[[topic]]
+name = "orders"
+replicas = [[1, 2, 3], [2, 3, 1]]
+[[client]]
+name = "p1"
+producer = { acks = "all" }
+[[client]]
+name = "g1"
+consumer = { subscribe = ["orders"], "group.id" = "billing" }
+[[client]]
+name = "g2"
+consumer = { subscribe = ["orders"], "group.id" = "billing" }
+[[step]]
+at = "1s"
+produce = { client = "p1", topic = "orders", count = 10, keys = ["alice", "dave"] }
+[[step]]
+at = "3s"
+crash = { client = "g2" }
+[[step]]
+at = "4s"
+note = "The group does not know yet."
+"#;
+
+#[test]
+fn a_group_shows_who_reads_what_and_how_far_behind() {
+    let mut stage = Stage::open(GROUP, Look::default(), None);
+    stage.press("t2s<Enter>7");
+    let both = stage.shown(120, 30);
+    assert!(both.contains("GROUP billing: coordinator b") && both.contains("0 records behind"), "{both}");
+    let members = |shown: &str| shown.lines().filter(|line| line.contains("settled")).count();
+    assert_eq!(members(&both), 2, "{both}");
+    stage.press("t3.5s<Enter>");
+    let one = stage.shown(120, 30);
+    assert_eq!(members(&one), 1, "{one}");
+    stage.press("1");
+    let cluster = stage.shown(120, 40);
+    assert!(cluster.contains("GROUPS") && cluster.contains("1 of 1 settled"), "{cluster}");
+}
+
 /// Colours and weights: the same picture in two themes.
 #[test]
 fn styles_of_the_cluster_in_default_and_in_mono() {

@@ -1,7 +1,7 @@
 //! Machines as a screen sees them: their process, their part in the quorum, their registration, their disk.
 
 use serde::Serialize;
-use trial_broker::client::{BatchView, ClientKind, PositionView};
+use trial_broker::client::{BatchView, ClientKind, MembershipView, PositionView};
 use trial_broker::event::{BrokerState, QuorumStateName};
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset};
 use trial_broker::input::Lane;
@@ -117,6 +117,8 @@ pub struct BrokerPart {
 pub struct ClientPart {
     /// Batches that are not acknowledged, in order.
     pub batches: Vec<BatchView>,
+    /// A consumer's place in its group, as it sees it; none if it is in none.
+    pub membership: Option<MembershipView>,
     /// Where a consumer stands.
     pub positions: Vec<PositionView>,
     /// How many of its requests are unanswered.
@@ -161,6 +163,7 @@ fn part(world: &World, cast: &Cast, id: MachineId, machine: &Machine, with_files
         broker: broker(world, id, machine.node()),
         client: machine.client().map(|client| ClientPart {
             batches: client.batches(),
+            membership: client.membership(),
             positions: client.positions(),
             requests: client.in_flight().len(),
         }),

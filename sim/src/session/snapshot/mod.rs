@@ -2,6 +2,7 @@
 //!
 //! A screen computes no protocol fact. What it needs and does not find here is to be added here.
 
+mod groups;
 mod machines;
 mod partitions;
 mod replica_log;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
+pub use groups::{GroupPart, MemberPart, ReadPart};
 pub use machines::{BrokerPart, ClientPart, FilePart, MachinePart, QuorumPart, Work};
 pub use partitions::{IsrPhase, ParkedPart, PartitionPart, ReplicaPart, ReplicaRole};
 pub use replica_log::{LogBatch, LogPart};
@@ -38,6 +40,8 @@ pub struct Snapshot {
     pub machines: Vec<MachinePart>,
     /// The partitions of the scenario's topics, in order of their names.
     pub partitions: Vec<PartitionPart>,
+    /// The groups that clients take themselves for members of, in order of their names.
+    pub groups: Vec<GroupPart>,
     /// The logs that were asked for.
     pub logs: Vec<LogPart>,
     /// Messages between two sockets.
@@ -51,11 +55,14 @@ impl Snapshot {
     pub fn of(world: &World, cast: &Cast, wanted: &Wanted) -> Snapshot {
         let is_seen = |machine| cast.is_seen(machine);
         let logs = wanted.logs_of.iter().flat_map(|partition| replica_log::logs(world, cast, partition)).collect();
+        let machines = machines::machines(world, cast, wanted.files);
+        let partitions = partitions::partitions(world, cast);
         Snapshot {
             steps: world.steps(),
             at: world.now(),
-            machines: machines::machines(world, cast, wanted.files),
-            partitions: partitions::partitions(world, cast),
+            groups: groups::groups(&machines, &partitions),
+            machines,
+            partitions,
             logs,
             in_flight: world.in_flight().into_iter().filter(|m| is_seen(m.from) && is_seen(m.to)).collect(),
             interference: world.network_interference(),
