@@ -18,7 +18,8 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
     let [nodes, partitions, groups, clients] = tables.map(|table| table.lines(model.look, width));
     // Without a group there is nothing but names of columns.
     let groups = if groups.len() > 1 { groups } else { Vec::new() };
-    let full = nodes.len() + partitions.len() + groups.len() + clients.len() + 4;
+    let headings = if groups.is_empty() { 3 } else { 4 };
+    let full = nodes.len() + partitions.len() + groups.len() + clients.len() + headings;
     if full <= usize::from(most) {
         let mut lines = vec![heading(model.look, "MACHINES", width)];
         lines.extend(nodes);
