@@ -58,28 +58,28 @@ pub fn film(scenario: Scenario, look: Look, size: (u16, u16)) -> Option<Film> {
         let news = session.wait()?;
         happen(&session, &mut model, Message::News(news));
     }
-    let steps = model.tape.as_deref().map(moments)?;
-    let frames = steps.into_iter().map(|step| frame(&session, &mut model, step, size)).collect();
+    let moments = model.tape.as_deref().map(moments)?;
+    let frames = moments.into_iter().map(|to| frame(&session, &mut model, to, size)).collect();
     Some(Film { title, size, frames })
 }
 
-/// The steps that are worth a picture: time zero, and every line; where these are too many, every change.
-fn moments(tape: &Tape) -> Vec<u64> {
-    let zero = tape.zero();
+/// What is worth a picture: time zero, and the step of every line; where these are too many, of every change.
+fn moments(tape: &Tape) -> Vec<Message> {
     let of = |least: Weight| {
-        let lines = tape.lines_after(zero).iter().filter(|line| line.weight >= least);
-        let mut steps: Vec<u64> = zero.checked_sub(1).into_iter().chain(lines.map(|line| line.step)).collect();
+        let lines = tape.lines_after(tape.zero()).iter().filter(|line| line.weight >= least);
+        let mut steps: Vec<u64> = lines.map(|line| line.step).collect();
         steps.dedup();
         steps
     };
     let all = of(Weight::Flow);
     let mut steps = if all.len() > MOST { of(Weight::News) } else { all };
-    steps.truncate(MOST);
-    steps
+    steps.truncate(MOST - 1);
+    let steps = steps.into_iter().map(|step| Message::Go(Whereto::Step(step)));
+    [Message::Do(Action::ToZero)].into_iter().chain(steps).collect()
 }
 
-fn frame(session: &Session, model: &mut Model, step: u64, size: (u16, u16)) -> Frame {
-    happen(session, model, Message::Go(Whereto::Step(step)));
+fn frame(session: &Session, model: &mut Model, to: Message, size: (u16, u16)) -> Frame {
+    happen(session, model, to);
     let pictures = SCREENS.map(|screen| {
         happen(session, model, Message::Do(Action::Show(screen)));
         picture_of(model, size)
