@@ -36,7 +36,6 @@ picture!(partition_below_min_isr, "2");
 picture!(lanes_below_min_isr, "3");
 picture!(controller_below_min_isr, "4");
 picture!(disk_of_the_leader, "<Tab>5");
-picture!(checks_that_held, "6");
 picture!(help_in_columns_where_it_is_small, "?");
 picture!(a_line_explained, "x");
 
@@ -87,6 +86,16 @@ fn a_group_shows_who_reads_what_and_how_far_behind() {
     stage.press("1");
     let cluster = stage.shown(120, 40);
     assert!(cluster.contains("GROUPS") && cluster.contains("1 of 1 settled"), "{cluster}");
+}
+
+/// No picture: a check more is no change of the window.
+#[test]
+fn checks_that_held_are_listed_with_the_rule_of_the_selected_one() {
+    let mut stage = stage(Look::default());
+    stage.press("6");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("✓  order-of-positions") && shown.contains("log start offset ≤ last stable"), "{shown}");
+    assert!(!shown.contains('✗'), "{shown}");
 }
 
 /// Colours and weights: the same picture in two themes.
