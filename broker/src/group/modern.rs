@@ -162,7 +162,7 @@ impl Shard {
         let (goodbye, response) = self.coordinate(ctx, image, |of| consumer::leave(of, &group, request))?;
         let decision = match goodbye {
             Goodbye::Keeps(records) => Decision { records, ..Decision::default() },
-            Goodbye::Removes(member) => self.fence(ctx, image, &group, &[member], RemovalReason::Left)?,
+            Goodbye::Removes(member) => self.fence(ctx, image, &group, &[*member], RemovalReason::Left)?,
         };
         Ok((decision, response))
     }
@@ -345,7 +345,7 @@ impl Shard {
         let fate = self.coordinate(ctx, image, |of| Ok(of.timer_fired(&group, member, &timer)));
         let Ok(TimerFate::Remove(member, reason)) = fate else { return Decision::default() };
         // A group that cannot be converted stays as it is; the timer is over, as in Kafka.
-        let mut decision = self.fence(ctx, image, &group, &[member], reason).unwrap_or_default();
+        let mut decision = self.fence(ctx, image, &group, &[*member], reason).unwrap_or_default();
         decision.then = Some(AfterWrite::ConsumerTimer { timer });
         decision
     }

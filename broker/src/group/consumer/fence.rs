@@ -11,7 +11,7 @@ use crate::message::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatRespon
 /// What becomes of a member that says goodbye.
 pub enum Goodbye {
     /// It is removed, and with it the group may go back to the classic protocol.
-    Removes(Member),
+    Removes(Box<Member>),
     /// It is a static member that keeps its place for as long as its session lasts.
     Keeps(Vec<GroupRecord>),
 }
@@ -39,7 +39,7 @@ pub fn leave(
         assignment: None,
     };
     if request.instance.is_none() || request.member_epoch != LEAVE_STATIC_EPOCH {
-        return Ok((Goodbye::Removes(member.clone()), response));
+        return Ok((Goodbye::Removes(Box::new(member.clone())), response));
     }
     // What it had to give up it has given up by leaving.
     let kept = Member { epoch: LEAVE_STATIC_EPOCH, pending_revocation: PartitionsByTopic::new(), ..member.clone() };

@@ -77,7 +77,7 @@ impl ConsumerSoftState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimerFate {
     /// The member is removed.
-    Remove(Member, RemovalReason),
+    Remove(Box<Member>, RemovalReason),
     /// It came too late: the member or its rebalance is over.
     Ignored,
 }
@@ -144,7 +144,7 @@ impl Coordination<'_, '_> {
     /// What a timer of a member means now that it fires.
     pub fn timer_fired(&mut self, group: &ConsumerGroup, member: &MemberId, timer: &GroupTimer) -> TimerFate {
         let Some(member) = group.member(member) else { return TimerFate::Ignored };
-        let remove = |reason| TimerFate::Remove(member.clone(), reason);
+        let remove = |reason| TimerFate::Remove(Box::new(member.clone()), reason);
         match timer {
             GroupTimer::ConsumerSession { .. } => remove(RemovalReason::SessionExpired),
             GroupTimer::ConsumerJoin { .. } => remove(RemovalReason::NotRejoined),

@@ -138,7 +138,7 @@ impl Bench {
                 leave(of, group, request).map(|(goodbye, response)| match goodbye {
                     Goodbye::Keeps(records) => (records, response),
                     Goodbye::Removes(member) => {
-                        (fence_members(of, group, &[member], crate::event::RemovalReason::Left), response)
+                        (fence_members(of, group, &[*member], crate::event::RemovalReason::Left), response)
                     }
                 })
             })
@@ -169,7 +169,7 @@ impl Bench {
             }
             GroupTimer::ConsumerSession { member, .. } | GroupTimer::ConsumerRebalance { member, .. } => {
                 self.with(|of, group| match of.timer_fired(group, member, timer) {
-                    TimerFate::Remove(member, reason) => fence_members(of, group, &[member], reason),
+                    TimerFate::Remove(member, reason) => fence_members(of, group, &[*member], reason),
                     TimerFate::Ignored => Vec::new(),
                 })
             }
