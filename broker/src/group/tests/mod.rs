@@ -44,13 +44,12 @@ impl Choices for CountingChoices {
 /// Something in the log: a record, with its producer in a transaction, or a transaction's end.
 #[derive(Clone, Debug)]
 enum Entry {
-    Record(Option<(ProducerId, ProducerEpoch)>, GroupRecord),
+    Record(Option<(ProducerId, ProducerEpoch)>, Box<GroupRecord>),
     End(ProducerId, bool),
 }
 
-/// What waits for the log to be committed up to `end`.
+/// What waits for all that is written to be committed.
 struct Pending {
-    end: usize,
     replies: Vec<(RequestHandle, Response, FailedReply)>,
     then: Option<AfterWrite>,
 }
@@ -142,13 +141,13 @@ impl Bench {
             }
         }
         if !waiting.is_empty() || decision.then.is_some() {
-            self.pending.push_back(Pending { end: self.log.len(), replies: waiting, then: decision.then });
+            self.pending.push_back(Pending { replies: waiting, then: decision.then });
         }
     }
 
     fn write(&mut self, producer: Option<(ProducerId, ProducerEpoch)>, record: GroupRecord) {
         self.shard.replay(self.log.len() as Offset, producer, record.clone());
-        self.log.push(Entry::Record(producer, record));
+        self.log.push(Entry::Record(producer, Box::new(record)));
     }
 
     fn end_transaction(&mut self, producer: ProducerId, committed: bool) {
@@ -281,7 +280,7 @@ impl Bench {
         let mut shard = Shard::new(Arc::clone(&self.config), self.behaviour.clone());
         for (offset, entry) in self.log.iter().enumerate() {
             match entry.clone() {
-                Entry::Record(producer, record) => shard.replay(offset as Offset, producer, record),
+                Entry::Record(producer, record) => shard.replay(offset as Offset, producer, *record),
                 Entry::End(producer, committed) => shard.replay_end_transaction(producer, ProducerEpoch(0), committed),
             }
         }
