@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/src/vectors.md";
-const ROOMS: [&str; 9] = [
+const ROOMS: [&str; 10] = [
     "log",
     "partition",
     "raft",
     "controller",
     "client",
+    "client/group/assignor",
     "group",
     "group/assignor",
     "group/consumer",
