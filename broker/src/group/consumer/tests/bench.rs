@@ -86,7 +86,7 @@ impl Bench {
     ) -> Result<T, Refusal> {
         let group = self.group.clone().unwrap_or_else(|| ConsumerGroup::new(group_id()));
         let wall = WallTime(1_700_000_000_000_000 + self.now.0);
-        let now = Now { monotonic: self.now, wall, ..Now::default() };
+        let now = Now { monotonic: self.now, wall };
         let mut ctx = Context::new(now, &mut self.storage, &mut self.choices);
         let (image, settings, timers, soft) = (&self.image, &self.settings, &mut self.timers, &mut self.soft);
         let mut of = Coordination::new(&mut ctx, image, settings, timers, soft);

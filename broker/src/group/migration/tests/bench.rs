@@ -70,7 +70,7 @@ impl Bench {
     }
 
     fn with<T>(&mut self, work: impl FnOnce(&mut Shard, &mut Context<'_>, &MetadataImage) -> T) -> T {
-        let now = Now { monotonic: self.now, wall: WallTime(1_700_000_000_000_000 + self.now.0), ..Now::default() };
+        let now = Now { monotonic: self.now, wall: WallTime(1_700_000_000_000_000 + self.now.0) };
         let mut ctx = Context::new(now, &mut self.storage, &mut self.choices);
         let done = work(&mut self.shard, &mut ctx, &self.image);
         let events = ctx.take_effects().events.into_iter();

@@ -141,7 +141,7 @@ impl MigrationStage {
         }
     }
 
-    fn new(&mut self, words: &[&str]) {
+    fn arrives(&mut self, words: &[&str]) {
         let name = words[1];
         let client = self.clients.entry(name.to_owned()).or_default();
         if let Some(instance) = after(words, "as") {
@@ -293,7 +293,7 @@ impl Stage for MigrationStage {
                     .for_each(|pair| self.bench.create_topic(pair[0], pair[1].parse().expect("a count")));
             }
             "old" => self.old(words),
-            "new" => self.new(words),
+            "new" => self.arrives(words),
             "wait" => self.bench.wait(Duration::from_millis(words[1].parse().expect("milliseconds"))),
             "reload" => self.bench.reload(),
             "lose-write" => self.bench.lose_next_write = true,
