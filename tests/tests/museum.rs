@@ -95,7 +95,7 @@ fn switches_of_machines(folder: &Path) -> BTreeSet<String> {
         let path = entry.expect("a file").path();
         if path.is_dir() {
             switches.extend(switches_of_machines(&path));
-        } else if path.components().any(|part| part.as_os_str() == "tests") {
+        } else if path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs"))) {
             let text = fs::read_to_string(&path).expect("a text");
             let rests = text.split("switch ").chain(text.split("Switch::")).skip(1);
             let name = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '-').next().map(kebab);
