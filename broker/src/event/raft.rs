@@ -100,6 +100,20 @@ pub enum QuorumStateName {
     Resigned,
 }
 
+impl QuorumStateName {
+    /// The word that scenario files and screens use.
+    pub fn word(self) -> &'static str {
+        match self {
+            QuorumStateName::Unattached => "unattached",
+            QuorumStateName::Follower => "follower",
+            QuorumStateName::Prospective => "prospective",
+            QuorumStateName::Candidate => "candidate",
+            QuorumStateName::Leader => "leader",
+            QuorumStateName::Resigned => "resigned",
+        }
+    }
+}
+
 /// Why a member changed its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -32,18 +32,6 @@ pub fn work(work: Work) -> &'static str {
     }
 }
 
-/// A state of a member of the quorum.
-pub fn quorum_state(state: QuorumStateName) -> &'static str {
-    match state {
-        QuorumStateName::Unattached => "unattached",
-        QuorumStateName::Follower => "follower",
-        QuorumStateName::Prospective => "prospective",
-        QuorumStateName::Candidate => "candidate",
-        QuorumStateName::Leader => "leader",
-        QuorumStateName::Resigned => "resigned",
-    }
-}
-
 /// A machine's part in the quorum.
 pub fn quorum(look: Look, quorum: Option<&QuorumPart>) -> Cell {
     let Some(quorum) = quorum else { return styled(Role::Plain, "-") };
@@ -62,7 +50,7 @@ pub fn quorum(look: Look, quorum: Option<&QuorumPart>) -> Cell {
         | QuorumStateName::Candidate
         | QuorumStateName::Resigned => Role::Warning,
     };
-    styled(role, format!("{}, epoch {epoch}", quorum_state(quorum.state)))
+    styled(role, format!("{}, epoch {epoch}", quorum.state.word()))
 }
 
 /// A broker as the controllers know it, and as it knows itself.

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use trial_broker::event::QuorumStateName;
 use trial_broker::ids::NodeId;
 
 use super::execute::Run;
@@ -197,7 +196,7 @@ impl Judge<'_, '_> {
         let member = machine.and_then(|machine| view::quorum_member(&self.run.world, machine));
         self.number("epoch", &condition.epoch, member.map(|(_, epoch)| i64::from(epoch.0)));
         if let Some(wanted) = &condition.state {
-            let found = member.map_or("none", |(state, _)| state_name(state));
+            let found = member.map_or("none", |(state, _)| state.word());
             if found != wanted.value {
                 self.differs(&wanted.span, format!("expected state {}, found {found}", wanted.value));
             }
@@ -219,16 +218,5 @@ impl Judge<'_, '_> {
             }
             self.number("bytes", &condition.bytes, length.map(|length| length as i64));
         }
-    }
-}
-
-fn state_name(state: QuorumStateName) -> &'static str {
-    match state {
-        QuorumStateName::Unattached => "unattached",
-        QuorumStateName::Follower => "follower",
-        QuorumStateName::Prospective => "prospective",
-        QuorumStateName::Candidate => "candidate",
-        QuorumStateName::Leader => "leader",
-        QuorumStateName::Resigned => "resigned",
     }
 }
