@@ -35,7 +35,8 @@ settings! {
 }
 
 /// `group.protocol`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum GroupProtocol {
     /// JoinGroup, SyncGroup, Heartbeat: the members' leader assigns.
     #[default]

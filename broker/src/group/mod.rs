@@ -21,6 +21,7 @@
 //!   migration/   from the one protocol to the other, and classic members among new ones
 //!   offsets/     how far groups have read
 //!   assignor/    who shall own which partition, computed on the server
+//!   view.rs      what screens and checks may see of a group
 //! ```
 
 mod admin;
@@ -45,6 +46,9 @@ pub mod record;
 pub mod runtime;
 pub mod shard;
 pub mod timers;
+mod view;
+
+pub use view::{GroupMemberView, GroupStateName, GroupView};
 
 #[cfg(test)]
 mod tests;

@@ -43,8 +43,9 @@ use crate::api::outgoing::ChannelsConfig;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::event::{BrokerState, LifecycleEvent};
+use crate::group::GroupView;
 use crate::group::coordinator::GroupCoordinator;
-use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId};
+use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId, GroupId};
 use crate::input::{Input, Lane};
 use crate::metadata::MetadataImage;
 use crate::partition::ReplicaManager;
@@ -231,6 +232,17 @@ impl Node {
     /// The group coordinator, where the process has the broker role.
     pub fn groups(&self) -> Option<&GroupCoordinator> {
         self.broker.as_ref().map(|broker| broker.data.groups())
+    }
+
+    /// A group that this broker coordinates; none if it coordinates no such group.
+    pub fn group(&self, group: &GroupId) -> Option<GroupView> {
+        self.groups()?.group_view(group, self.broker_metadata()?)
+    }
+
+    /// The groups that this broker coordinates.
+    pub fn group_views(&self) -> Vec<GroupView> {
+        let views = |groups: &GroupCoordinator| Some(groups.group_views(self.broker_metadata()?));
+        self.groups().and_then(views).unwrap_or_default()
     }
 
     /// The metadata that the broker has applied: what it answers clients from.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use trial_broker::choice::Purpose;
 use trial_broker::client::{Call, ProducerRecord};
-use trial_broker::group::find::{OFFSETS_TOPIC, partition_for};
-use trial_broker::ids::{NodeId, Ticket, TopicName, TopicPartition};
+use trial_broker::ids::{GroupId, NodeId, Ticket, TopicName, TopicPartition};
 use trial_broker::message::{Api, ConfigResource, ElectionType};
 use trial_broker::time::Time;
 
@@ -69,10 +68,7 @@ impl Run<'_> {
 
     /// The broker that leads the group's partition of `__consumer_offsets`.
     fn coordinator_of(&self, group: &str) -> Result<MachineId, Unresolved> {
-        let nobody = || format!("nobody coordinates {group} now");
-        let count = view::partition_count(&self.world, OFFSETS_TOPIC).ok_or_else(nobody)?;
-        let partition = partition_for(group, count);
-        self.resolve(&Machine::Leader(TopicPartition::new(OFFSETS_TOPIC, partition))).map_err(|_| nobody())
+        view::coordinator(&self.world, &GroupId::new(group)).ok_or_else(|| format!("nobody coordinates {group} now"))
     }
 
     /// The machines of the controllers: the brokers', where processes are combined.

@@ -7,17 +7,18 @@
 //!
 //! Time zero is the first instant at which a controller is active, every broker is
 //! unfenced, every partition has its preferred leader and a full in-sync set, every
-//! follower's and consumer's fetch is parked, and nothing else is in flight. A parked fetch
+//! follower's and consumer's fetch is parked, every group is stable at its coordinator, and nothing else is in flight. A parked fetch
 //! expires after half a second and is then on its way for two trips: a record sent meanwhile
 //! would find it gone. So time zero is an instant at which none expires within the first
 //! three trips, wherever there is one. Kafka's periodic tasks count from the start of their process: starts, and the while before
 //! time zero, are drawn, so that seeds see every phase of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
-use trial_broker::ids::{NodeId, Ticket, TopicName};
+use trial_broker::group::GroupStateName;
+use trial_broker::ids::{GroupId, NodeId, Ticket, TopicName};
 use trial_broker::message::Api;
 use trial_broker::time::Time;
 
@@ -208,11 +209,12 @@ impl Run<'_> {
             .collect();
         format!(
             "\n  active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not \
-             parked: [{}]; clients that are not warm or not quiet: [{}]",
+             parked: [{}]; groups that are not stable: [{}]; clients that are not warm or not quiet: [{}]",
             active.join(" "),
             fenced.join(" "),
             busy.join(", "),
             self.restless_fetches().join(", "),
+            self.restless_groups().join(", "),
             cold.join(" "),
         )
     }
@@ -240,6 +242,7 @@ impl Run<'_> {
             && self.is_serving()
             && self.is_replicated()
             && self.restless_fetches().is_empty()
+            && self.restless_groups().is_empty()
             && self.clients.iter().all(|(_, machine)| self.client_is_quiet(*machine))
     }
 
@@ -279,6 +282,19 @@ impl Run<'_> {
             }
         }
         restless
+    }
+
+    /// The groups of which some member has not what it shall have, as their coordinators know them: `billing`.
+    fn restless_groups(&self) -> Vec<String> {
+        let consumers = self.scenario.file.clients.iter().filter_map(|client| client.consumer.as_ref());
+        let members = consumers.filter(|section| !section.subscribe.is_empty() && self.polls_always(section));
+        let groups: BTreeSet<String> =
+            members.filter_map(|section| section.settings.get("group.id")).map(|value| value.0.clone()).collect();
+        let is_stable = |group: &String| {
+            view::group(&self.world, &GroupId::new(group.as_str()))
+                .is_some_and(|group| group.state == GroupStateName::Stable)
+        };
+        groups.into_iter().filter(|group| !is_stable(group)).collect()
     }
 
     fn polls_always(&self, section: &crate::scenario::format::ClientSettings) -> bool {

@@ -1,7 +1,9 @@
 //! What is true now: the state of machines, read where it lives.
 
 use trial_broker::event::QuorumStateName;
-use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicName, TopicPartition};
+use trial_broker::group::GroupView;
+use trial_broker::group::find::{OFFSETS_TOPIC, partition_for};
+use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, Offset, TopicName, TopicPartition};
 use trial_broker::metadata::{MetadataImage, PartitionRegistration};
 use trial_broker::node::Node;
 
@@ -47,6 +49,18 @@ pub(crate) fn registration<'w>(world: &'w World, partition: &TopicPartition) -> 
 /// How many partitions a topic has; none if there is no such topic.
 pub(crate) fn partition_count(world: &World, topic: &str) -> Option<i32> {
     Some(metadata(world)?.topic(&TopicName::new(topic))?.partitions.len() as i32)
+}
+
+/// The broker that leads a group's partition of `__consumer_offsets`; none while nobody does.
+pub(crate) fn coordinator(world: &World, group: &GroupId) -> Option<MachineId> {
+    let count = partition_count(world, OFFSETS_TOPIC)?;
+    let partition = TopicPartition::new(OFFSETS_TOPIC, partition_for(group.as_str(), count));
+    Some(MachineId(u32::try_from(registration(world, &partition)?.leader.0).ok()?))
+}
+
+/// A group as its coordinator knows it; none while nobody coordinates it, or if it does not exist.
+pub(crate) fn group(world: &World, group: &GroupId) -> Option<GroupView> {
+    node(world, coordinator(world, group)?)?.group(group)
 }
 
 /// Whether the controllers have fenced a broker; none if it never registered.
