@@ -179,6 +179,20 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         group: "Screens",
+        shown: "/",
+        does: "show only lines and messages with these words (-word: without it)",
+        footer: Some("filter"),
+        keys: &[(letter('/'), Action::AskFilter)],
+    },
+    Binding {
+        group: "Screens",
+        shown: "F",
+        does: "follow the selected message, or a record, on its way; or no longer",
+        footer: None,
+        keys: &[(letter('F'), Action::Follow)],
+    },
+    Binding {
+        group: "Screens",
         shown: "x",
         does: "explain the last event, or not",
         footer: Some("explain"),
@@ -204,6 +218,13 @@ pub const BINDINGS: &[Binding] = &[
         does: "do something: `kill leader=orders-0`, `partition 1 | 2 3`; `save FILE`; Tab completes",
         footer: Some("do"),
         keys: &[(letter(':'), Action::AskCommand)],
+    },
+    Binding {
+        group: "Doing things (each makes another run)",
+        shown: "d",
+        does: "what can be done to the selected machine, partition or message",
+        footer: Some("menu"),
+        keys: &[(letter('d'), Action::Menu)],
     },
     Binding {
         group: "Doing things (each makes another run)",

@@ -4,10 +4,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{News, Session};
 
-use crate::app::{Effect, Message, Model, Typed, Whereto, update};
+use crate::app::{Effect, Message, Model, Pointing, Typed, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -109,6 +110,22 @@ impl Stage {
         };
         let message = message.unwrap_or_else(|| panic!("no key {key:?}"));
         self.happen(message);
+    }
+
+    /// Clicks on the first place of a window of this size that shows some words.
+    pub fn click(&mut self, words: &str, how: Pointing) {
+        let (width, height) = (120, 40);
+        let shown = self.shown(width, height);
+        let rows = shown.lines().zip(0u16..);
+        // Each row of the picture stands between quotation marks.
+        let place = rows.clone().find_map(|(row, y)| {
+            let before = row.strip_prefix('"')?.split(words).next()?;
+            row.contains(words).then_some((before.chars().count() as u16, y))
+        });
+        let (column, row) = place.unwrap_or_else(|| panic!("there is no {words:?} in\n{shown}"));
+        let spot = view::spot_at(&self.model, Rect::new(0, 0, width, height), column, row);
+        let spot = spot.unwrap_or_else(|| panic!("{words:?} at {column}, {row} means nothing"));
+        self.happen(Message::Point(spot, how));
     }
 
     /// The window at a size, as text.

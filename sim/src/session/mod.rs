@@ -11,6 +11,7 @@
 mod film;
 mod metrics;
 mod snapshot;
+mod story;
 mod tally;
 mod tape;
 #[cfg(test)]

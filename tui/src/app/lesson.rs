@@ -21,6 +21,8 @@ pub struct Question {
     pub answer: usize,
     /// The rule behind it.
     pub why: Option<String>,
+    /// Columns that would give the answer away.
+    pub hide: Vec<String>,
     /// Where it is asked.
     pub asked: Place,
     /// Where it can be seen: at the next step of the scenario that comes later.
@@ -52,6 +54,7 @@ impl Lesson {
                 choices: predict.choices.clone(),
                 answer: predict.choices.iter().position(|choice| *choice == predict.answer.value).unwrap_or(0),
                 why: predict.why.clone(),
+                hide: predict.hide.clone(),
                 asked: Place { steps: moment.steps, at: moment.at },
                 revealed: later.map_or(end, |later| Place { steps: later.steps, at: later.at }),
                 votes: None,
@@ -60,8 +63,12 @@ impl Lesson {
         Lesson { questions, revealing: None }
     }
 
-    /// How many votes each choice has in what was typed: a digit a vote.
-    pub fn votes(question: &Question, typed: &str) -> Vec<usize> {
+    /// How many votes each choice has in what was typed: a digit a vote; in a poll the counts themselves, one a choice.
+    pub fn votes(question: &Question, typed: &str, is_poll: bool) -> Vec<usize> {
+        if is_poll {
+            let counts = typed.split_whitespace().map(|count| count.parse().unwrap_or(0));
+            return counts.chain(std::iter::repeat(0)).take(question.choices.len()).collect();
+        }
         let count = |choice: usize| typed.chars().filter(|digit| digit.to_digit(10) == Some(choice as u32)).count();
         (1..=question.choices.len()).map(count).collect()
     }
@@ -86,9 +93,27 @@ pub(super) fn stop_between(model: &mut Model, from: Place, to: Place) -> Place {
 
 /// Takes the answer, or nobody's, and goes on.
 pub(super) fn answered(model: &mut Model, index: usize, typed: &str) -> Vec<Effect> {
+    let is_poll = model.is_poll;
     if let Some(question) = model.lesson.as_mut().and_then(|lesson| lesson.questions.get_mut(index)) {
-        question.votes = Some(Lesson::votes(question, typed));
+        question.votes = Some(Lesson::votes(question, typed, is_poll));
     }
     place::play_or_pause(model);
     Vec::new()
+}
+
+/// What a click on a choice types: its digit; in a poll one vote more in its count.
+pub(super) fn vote_for(model: &mut Model, number: usize) -> String {
+    let Some(Prompt { ask: Ask::Prediction(index), text, .. }) = &mut model.prompt else { return String::new() };
+    if !model.is_poll {
+        return number.to_string();
+    }
+    let Some(question) = model.lesson.as_ref().and_then(|lesson| lesson.questions.get(*index)) else {
+        return String::new();
+    };
+    let mut counts = Lesson::votes(question, text, true);
+    if let Some(count) = number.checked_sub(1).and_then(|index| counts.get_mut(index)) {
+        *count += 1;
+    }
+    text.clear();
+    counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{News, Wanted};
 
-use super::Whereto;
+use super::{Subject, Whereto};
 
 /// What the window shows above its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +78,12 @@ pub enum Action {
     AskPlace,
     /// Asks what to do to the world.
     AskCommand,
+    /// Asks which lines and messages to show.
+    AskFilter,
+    /// What can be done to what is selected.
+    Menu,
+    /// Follows the selected message, or a record of the selected partition, on its way; or no longer.
+    Follow,
     /// Does something to the world that lecturers often do.
     Macro(Macro),
     /// Shows the next run of those that are open.
@@ -110,6 +116,43 @@ pub enum Action {
     Suspend,
     /// The end.
     Quit,
+}
+
+/// Something on the window that somebody can point at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// The name of a screen.
+    Screen(Screen),
+    /// A column of the slider, and how many it has.
+    Slider {
+        /// From 0.
+        column: u16,
+        /// At least 1.
+        width: u16,
+    },
+    /// A machine, a partition, a message.
+    Subject(Subject),
+    /// The line of this step.
+    Step(u64),
+    /// A property, by its place among all.
+    Property(usize),
+    /// The name of a key.
+    Key(Action),
+    /// An item of the menu that is open.
+    Item(usize),
+    /// A choice of the question that is open, from 1.
+    Choice(usize),
+}
+
+/// How somebody points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointing {
+    /// The first button: selects, and what is selected opens its menu.
+    Click,
+    /// The second button: opens the menu.
+    Second,
+    /// With the first button held.
+    Drag,
 }
 
 /// What lecturers often do, on single keys.
@@ -149,6 +192,8 @@ pub enum Message {
     Do(Action),
     /// Something was typed while a prompt is open.
     Type(Typed),
+    /// Somebody points at something.
+    Point(Spot, Pointing),
     /// Somebody wants to be at a place.
     Go(Whereto),
     /// Time has passed outside.

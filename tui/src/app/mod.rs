@@ -10,10 +10,14 @@
 //! Nothing here knows a terminal, a thread or a clock: time passes in messages. And nothing here computes a fact of Kafka: the
 //! model holds a recording and moves along it.
 
+mod filter;
+mod follow;
 mod forks;
 mod lesson;
+mod menu;
 mod message;
 mod place;
+mod point;
 mod prompt;
 #[cfg(test)]
 mod tests;
@@ -24,12 +28,16 @@ use std::time::Duration;
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
+use trial_sim::internal::fault::MessageId;
 use trial_sim::internal::session::{MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
+pub use filter::Filter;
+pub use follow::{Followed, Way};
 pub use forks::{Run, parent};
 pub use lesson::{Lesson, Question};
-pub use message::{Action, Effect, Macro, Message, Pane, Screen, Status, Typed};
+pub use menu::Menu;
+pub use message::{Action, Effect, Macro, Message, Pane, Pointing, Screen, Spot, Status, Typed};
 pub use place::Whereto;
 pub use prompt::{Ask, Prompt};
 
@@ -69,6 +77,10 @@ pub struct Model {
     pub news: Vec<u64>,
     /// Whether this is a lesson, with questions.
     pub is_lesson: bool,
+    /// Whether answers are the counts of a class's votes.
+    pub is_poll: bool,
+    /// Whether it is shown to a class: less at once, and large.
+    pub is_presented: bool,
     /// The lesson's questions, once the run is recorded.
     pub lesson: Option<Lesson>,
     /// Where to begin, if that was said.
@@ -91,8 +103,14 @@ pub struct Model {
     pub is_help: bool,
     /// Whether nothing is shown.
     pub is_blank: bool,
-    /// Which of the things that can be selected is, if one is.
-    pub selected: Option<usize>,
+    /// What is selected, if anything is.
+    pub selected: Option<Subject>,
+    /// What can be done to it, while somebody chooses.
+    pub menu: Option<Menu>,
+    /// Which lines and messages are shown; all without one.
+    pub filter: Option<Filter>,
+    /// The record or message whose way alone is shown.
+    pub way: Option<Way>,
     /// The partition that screens of one partition show.
     pub partition: Option<TopicPartition>,
     /// Which property the screen of checks has selected.
@@ -114,6 +132,8 @@ pub enum Subject {
     Machine(MachineId),
     /// A partition.
     Partition(TopicPartition),
+    /// A message that was sent.
+    Message(MessageId),
 }
 
 impl Model {
@@ -137,17 +157,38 @@ impl Model {
         self.snapshot().map_or(&[], |snapshot| &snapshot.partitions)
     }
 
-    /// What can be selected, in the order of the cluster's screen: the nodes, the partitions, the clients.
+    /// What can be selected, in the order of the cluster's screen: the nodes, the partitions, the clients; on the lanes the
+    /// messages on their way as well.
     pub fn subjects(&self) -> Vec<Subject> {
         let machine = |machine: &MachinePart| Subject::Machine(machine.id);
         let (nodes, clients): (Vec<_>, Vec<_>) = self.machines().iter().partition(|machine| machine.work.is_node());
         let partitions = self.partitions().iter().map(|partition| Subject::Partition(partition.name.clone()));
-        nodes.into_iter().map(machine).chain(partitions).chain(clients.into_iter().map(machine)).collect()
+        let in_flight = self.snapshot().filter(|_| self.screen == Screen::Lanes).into_iter();
+        let in_flight = in_flight.flat_map(|snapshot| &snapshot.in_flight).map(|message| Subject::Message(message.id));
+        let things = nodes.into_iter().map(machine).chain(partitions).chain(clients.into_iter().map(machine));
+        things.chain(in_flight).collect()
     }
 
     /// What is selected.
     pub fn subject(&self) -> Option<Subject> {
-        self.subjects().into_iter().nth(self.selected?)
+        self.selected.clone()
+    }
+
+    /// Whether what a run came to may be read: in a lesson not before one has seen it.
+    pub fn may_tell_end(&self) -> bool {
+        !self.is_lesson || self.tape.as_ref().is_some_and(|tape| self.place.steps >= tape.end())
+    }
+
+    /// Whether a broken promise may be read that was seen at a step: in a lesson not before one has come there.
+    pub fn may_tell(&self, step: u64) -> bool {
+        !self.is_lesson || step < self.place.steps
+    }
+
+    /// Columns that would give away the answer to the question that is asked.
+    pub fn hidden_columns(&self) -> &[String] {
+        let Some(Prompt { ask: Ask::Prediction(index), .. }) = self.prompt else { return &[] };
+        let question = self.lesson.as_ref().and_then(|lesson| lesson.questions.get(index));
+        question.map_or(&[], |question| &question.hide)
     }
 
     /// The partition that screens of one partition show: the chosen one, else the first.
@@ -184,6 +225,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Do(action) => act(model, action),
         Message::Type(typed) => prompt::typed(model, typed),
+        Message::Point(spot, how) => point::point(model, spot, how),
         Message::Go(whereto) => place::go_to(model, whereto),
         Message::Tick(passed) => tick(model, passed),
         Message::News(News::Progress { steps, at }) => {
@@ -258,6 +300,21 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.status = None;
+    if model.menu.is_some() {
+        match action {
+            Action::Line(direction) | Action::Select(direction) => {
+                menu::turn(model, direction);
+                return Vec::new();
+            }
+            Action::Open => return menu::choose(model, None),
+            Action::Back | Action::Menu => {
+                model.menu = None;
+                return Vec::new();
+            }
+            // Whoever does something else no longer wants the menu.
+            _ => model.menu = None,
+        }
+    }
     match action {
         Action::PlayOrPause => {
             place::play_or_pause(model);
@@ -278,6 +335,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::AskPlace => ask(model, Ask::Place),
         Action::AskCommand => ask(model, Ask::Command),
+        Action::AskFilter => ask(model, Ask::Filter),
+        Action::Menu => menu::open(model),
+        Action::Follow => follow::toggle(model),
         Action::Macro(which) => forks::perform(model, which),
         Action::NextRun => forks::next(model),
         Action::Compare => forks::compare(model),
@@ -344,6 +404,10 @@ fn back(model: &mut Model) {
         model.is_zoomed = false;
     } else if model.pane != Pane::None {
         model.pane = Pane::None;
+    } else if model.way.is_some() {
+        model.way = None;
+    } else if model.filter.is_some() {
+        model.filter = None;
     } else if model.selected.is_some() {
         model.selected = None;
     } else {
@@ -370,13 +434,15 @@ fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
             model.look_here()
         }
         Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk | Screen::Groups => {
-            let count = model.subjects().len();
-            model.selected = match model.selected {
-                Some(index) => Some(turned(index, count)),
+            let subjects = model.subjects();
+            let index = subjects.iter().position(|subject| Some(subject) == model.selected.as_ref());
+            let index = match index {
+                Some(index) => turned(index, subjects.len()),
                 // The first from above, or from below.
-                None if direction > 0 => Some(0),
-                None => count.checked_sub(1),
+                None if direction > 0 => 0,
+                None => subjects.len().saturating_sub(1),
             };
+            model.selected = subjects.into_iter().nth(index);
             Vec::new()
         }
     }
@@ -388,6 +454,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => match model.subject() {
             Some(Subject::Partition(_)) => show(model, Screen::Partition),
             Some(Subject::Machine(_)) => show(model, Screen::Disk),
+            Some(Subject::Message(_)) => menu::open(model),
             None => {
                 model.status = Some(Status::Said("nothing is selected: Tab selects".to_owned()));
                 Vec::new()

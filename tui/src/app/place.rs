@@ -75,6 +75,16 @@ pub(super) fn go_to(model: &mut Model, whereto: Whereto) -> Vec<Effect> {
     go_and_stop(model, |tape, _| find(tape, whereto))
 }
 
+/// Goes behind so many steps.
+pub(super) fn go_to_step(model: &mut Model, steps: u64) -> Vec<Effect> {
+    go_and_stop(model, |tape, _| behind(tape, steps))
+}
+
+/// Goes to the end of an instant.
+pub(super) fn go_to_time(model: &mut Model, time: Time) -> Vec<Effect> {
+    go_and_stop(model, |tape, _| at(tape, time))
+}
+
 /// Lets time run or stand; from the end it runs anew.
 pub(super) fn play_or_pause(model: &mut Model) {
     let Some(tape) = &model.tape else { return };
@@ -95,9 +105,14 @@ pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
     let subject = model.subject();
     let target = match action {
         Action::Step(direction) => here.checked_add_signed(i64::from(direction)).filter(|steps| *steps <= tape.end()),
-        Action::Line(direction) => line(tape, here, direction, |_| true),
+        Action::Line(direction) => match &model.way {
+            Some(way) => beside_step(&way.steps, here, direction),
+            None => line(tape, here, direction, |line| {
+                model.filter.as_ref().is_none_or(|filter| filter.lets_line(tape, line))
+            }),
+        },
         Action::LineOfSelected(direction) => {
-            line(tape, here, direction, |line| subject.as_ref().is_some_and(|subject| is_about(line, subject)))
+            line(tape, here, direction, |line| subject.as_ref().is_some_and(|subject| is_about(tape, line, subject)))
         }
         Action::News(direction) => beside(&model.news, here, direction),
         Action::ToBookmark(direction) => {
@@ -145,6 +160,12 @@ fn beside(places: &[u64], here: u64, direction: i8) -> Option<u64> {
     places[before..].iter().copied().find(|place| *place > here)
 }
 
+/// Behind the nearest of some steps before or after here.
+fn beside_step(steps: &[u64], here: u64, direction: i8) -> Option<u64> {
+    let places: Vec<u64> = steps.iter().map(|step| step + 1).collect();
+    beside(&places, here, direction)
+}
+
 /// Behind the step of the nearest line before or behind here that is wanted.
 fn line(tape: &Tape, here: u64, direction: i8, is_wanted: impl Fn(&Told) -> bool) -> Option<u64> {
     if direction < 0 {
@@ -154,11 +175,12 @@ fn line(tape: &Tape, here: u64, direction: i8, is_wanted: impl Fn(&Told) -> bool
     tape.lines_after(here).iter().find(|line| is_wanted(line)).map(|line| line.step + 1)
 }
 
-/// Whether a line tells of a machine or a partition.
-fn is_about(line: &Told, subject: &Subject) -> bool {
+/// Whether a line tells of a machine, a partition, or of what a message did.
+pub(super) fn is_about(tape: &Tape, line: &Told, subject: &Subject) -> bool {
     match subject {
         Subject::Machine(machine) => line.machines.contains(machine),
         Subject::Partition(partition) => line.partition.as_ref() == Some(partition),
+        Subject::Message(message) => tape.way_of_message(*message).contains(&line.step),
     }
 }
 

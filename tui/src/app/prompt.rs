@@ -2,7 +2,7 @@
 
 use trial_sim::internal::scenario::words;
 
-use super::{Effect, Model, Status, Typed, Whereto, forks, lesson, place};
+use super::{Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,10 @@ pub enum Ask {
     Place,
     /// What to do to the world.
     Command,
+    /// Which lines and messages to show.
+    Filter,
+    /// Which record to follow.
+    Record,
     /// What will happen: a lesson's question, by its number. Each digit is a vote.
     Prediction(usize),
 }
@@ -42,7 +46,8 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     match typed {
         Typed::Text(text) => {
             let is_vote = matches!(prompt.ask, Ask::Prediction(_));
-            let clean = text.chars().filter(|letter| !letter.is_control() && (!is_vote || letter.is_ascii_digit()));
+            let can_be = |letter: char| letter.is_ascii_digit() || (model.is_poll && letter == ' ');
+            let clean = text.chars().filter(|letter| !letter.is_control() && (!is_vote || can_be(*letter)));
             prompt.text.extend(clean.take(LONGEST.saturating_sub(prompt.text.len())));
             prompt.offers.clear();
         }
@@ -62,9 +67,14 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
             return match ask {
                 Ask::Prediction(index) => lesson::answered(model, index, &text),
+                Ask::Filter => {
+                    model.filter = Filter::parse(&text);
+                    Vec::new()
+                }
                 _ if text.trim().is_empty() => Vec::new(),
                 Ask::Place => go_to(model, &text),
                 Ask::Command => forks::command(model, &text),
+                Ask::Record => follow::record(model, &text),
             };
         }
     }

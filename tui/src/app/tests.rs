@@ -298,3 +298,143 @@ fn whoever_does_not_want_to_predict_sees_the_rest_all_the_same() {
     stage.press("G");
     assert_eq!(stage.model.place.steps, tape(&stage).end());
 }
+
+/// A mouse does what keys do, on what it points at.
+#[test]
+fn a_click_selects_another_one_asks_what_can_be_done_and_an_item_does_it() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>");
+    stage.click("b2 ", Pointing::Click);
+    let Some(Subject::Machine(b2)) = stage.model.subject() else { panic!("{:?}", stage.model.selected) };
+    assert_eq!(tape(&stage).cast.name(b2), "b2");
+    stage.click("b2 ", Pointing::Click);
+    assert!(stage.shown(120, 40).contains("WHAT CAN BE DONE: b2"), "{}", stage.shown(120, 40));
+    stage.click("kill its process", Pointing::Click);
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line").clone();
+    assert_eq!((last.event, last.what.as_str()), ("kill", "b2"));
+    stage.click("3 Lanes", Pointing::Click);
+    assert_eq!(stage.model.screen, Screen::Lanes);
+    stage.click("? help", Pointing::Click);
+    assert!(stage.model.is_help);
+}
+
+#[test]
+fn the_slider_is_taken_to_another_time_and_a_line_to_its_step() {
+    let mut stage = stage();
+    let end = tape(&stage).time_at(tape(&stage).end());
+    stage.happen(Message::Point(Spot::Slider { column: 99, width: 100 }, Pointing::Drag));
+    assert_eq!(stage.model.place.at, end);
+    stage.happen(Message::Point(Spot::Slider { column: 0, width: 100 }, Pointing::Click));
+    assert_eq!(stage.model.place.at, tape(&stage).cast.zero());
+    stage.press("G");
+    stage.click("NOT_ENOUGH_REPLICAS", Pointing::Click);
+    let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line");
+    assert!(last.cause.contains("NOT_ENOUGH_REPLICAS"), "{last:?}");
+}
+
+#[test]
+fn a_menu_is_walked_with_keys_and_left_without_a_deed() {
+    let mut stage = stage();
+    stage.press("d");
+    assert!(said(&stage).contains("nothing is selected"), "{}", said(&stage));
+    stage.press("<Tab>d<Down><Down><Up>");
+    assert_eq!(stage.model.menu.as_ref().map(|menu| menu.chosen), Some(1));
+    stage.press("<Esc>");
+    assert_eq!((stage.model.menu.clone(), stage.model.runs.len()), (None, 1));
+    assert!(stage.model.selected.is_some());
+}
+
+/// A message on its way is held: in the other run it is still there a second later.
+#[test]
+fn a_message_on_its_way_is_selected_and_held() {
+    let mut stage = stage();
+    stage.press("t1.005s<Enter>3/produce request p1<Enter>");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("is on its way"), "{shown}");
+    stage.click("is on its way", Pointing::Click);
+    let Some(Subject::Message(message)) = stage.model.subject() else { panic!("{:?}", stage.model.selected) };
+    stage.press("d");
+    stage.click("hold it", Pointing::Click);
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    stage.press("t2s<Enter>");
+    let held = stage.model.snapshot().expect("seen").in_flight.iter().find(|one| one.id == message).map(|one| one.held);
+    assert!(matches!(held, Some(Some(_))), "{held:?}");
+    assert!(stage.shown(120, 40).contains("is held"), "{}", stage.shown(120, 40));
+    stage.press("d");
+    stage.click("release it", Pointing::Click);
+    stage.press("t2.5s<Enter>");
+    assert!(stage.model.snapshot().expect("seen").in_flight.iter().all(|one| one.id != message));
+}
+
+#[test]
+fn a_filter_leaves_out_what_has_not_its_words() {
+    let mut stage = stage();
+    stage.press("t12.6s<Enter>/isr -b3<Enter>");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("LINES UP TO NOW WITH isr -b3"), "{shown}");
+    let filter = stage.model.filter.clone().expect("it was typed");
+    let before = stage.model.place.steps;
+    stage.press("<Up>");
+    let here = stage.model.place.steps;
+    assert!(here < before);
+    let last = tape(&stage).lines_until(here).last().expect("a line");
+    assert!(filter.lets_line(tape(&stage), last), "{last:?}");
+    stage.press("/<Enter>");
+    assert_eq!(stage.model.filter, None);
+}
+
+/// From the producer's request to the consumer's poll, and nothing else.
+#[test]
+fn a_record_is_followed_from_its_producer_to_its_consumer() {
+    let mut stage = stage();
+    stage.press("3F");
+    assert_eq!(stage.model.prompt.as_ref().map(|prompt| prompt.text.as_str()), Some("orders-0@"));
+    stage.press("3<Enter>");
+    let way = stage.model.way.clone().expect("it is followed");
+    assert_eq!(stage.model.place.steps, way.steps[0] + 1);
+    for _ in 1..way.steps.len() {
+        stage.press("<Down>");
+    }
+    assert_eq!(stage.model.place.steps, way.steps[way.steps.len() - 1] + 1);
+    let events: Vec<&str> = tape(&stage).lines.iter().filter(|line| way.has(line.step)).map(|line| line.event).collect();
+    for event in ["prod", "fetch", "hw", "ack", "read"] {
+        assert!(events.contains(&event), "{event} is not on the way: {events:?}");
+    }
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("the way of record 3 of orders-0") && shown.contains("Produce"), "{shown}");
+    stage.press("F");
+    assert_eq!(stage.model.way, None);
+    stage.press("Forders-0<Enter>");
+    assert!(said(&stage).contains("expected a partition and an offset"), "{}", said(&stage));
+    stage.press("F99<Enter>");
+    assert!(said(&stage).contains("there is no record 99"), "{}", said(&stage));
+}
+
+/// What a lesson comes to is told when one is there, and not before.
+#[test]
+fn a_lesson_keeps_its_end_to_itself() {
+    let mut stage = Stage::with_questions();
+    assert!(!stage.shown(120, 40).contains("ends in"), "{}", stage.shown(120, 40));
+    stage.press("6");
+    assert!(stage.shown(120, 40).contains("held so far"), "{}", stage.shown(120, 40));
+    stage.press("G<Esc>");
+    stage.happen(Message::Tick(Duration::from_secs(60)));
+    stage.press("G");
+    assert!(stage.shown(120, 40).contains("ends in"), "{}", stage.shown(120, 40));
+}
+
+#[test]
+fn in_a_poll_the_counts_themselves_are_typed_and_a_click_counts_one() {
+    let mut stage = Stage::with_questions();
+    (stage.model.is_poll, stage.model.is_presented) = (true, true);
+    stage.press("G12 3");
+    stage.click("an error", Pointing::Click);
+    assert!(stage.shown(120, 40).contains("█ 12"), "{}", stage.shown(120, 40));
+    stage.press("<Enter>");
+    let lesson = stage.model.lesson.as_ref().expect("a lesson");
+    assert_eq!(lesson.questions[0].votes, Some(vec![12, 3, 1]));
+    stage.happen(Message::Tick(Duration::from_secs(60)));
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("WHAT CAME") && shown.contains("█ 12") && !shown.contains("LINES UP TO NOW"), "{shown}");
+}

@@ -20,6 +20,13 @@ pub struct LessonOf {
     /// Print what its teacher should know, with the questions and answers, instead of opening a window.
     #[arg(long, requires = "lesson")]
     notes: bool,
+    /// For a projector: less at once, questions alone and large with bars for the votes. (For large text, enlarge the
+    /// terminal's own.)
+    #[arg(long, requires = "lesson", conflicts_with = "notes")]
+    present: bool,
+    /// Take the counts of a class's votes, one a choice, instead of a digit for each hand.
+    #[arg(long, requires = "lesson", conflicts_with = "notes")]
+    poll: bool,
     /// Where the lessons are.
     #[arg(long, default_value = "scenarios/lessons")]
     folder: PathBuf,
@@ -43,7 +50,12 @@ pub fn lesson(arguments: &LessonOf) -> u8 {
         let _ = print(&notes(&scenario));
         return 0;
     }
-    let opening = Opening { look: arguments.looks.look(), begin: None, is_lesson: true, crashes: false };
+    let opening = Opening {
+        is_lesson: true,
+        is_poll: arguments.poll,
+        is_presented: arguments.present,
+        ..arguments.looks.opening()
+    };
     show(scenario, opening)
 }
 

@@ -25,6 +25,9 @@ pub struct Looks {
     /// Only signs that every font has.
     #[arg(long)]
     ascii: bool,
+    /// Leave the mouse to the terminal, which selects text with it.
+    #[arg(long)]
+    no_mouse: bool,
 }
 
 /// What `trial play` is asked.
@@ -56,8 +59,7 @@ pub fn play(arguments: &Play) -> u8 {
         }
         scenario.file.seed = Some(seed);
     }
-    let opening =
-        Opening { look: arguments.looks.look(), begin: arguments.at, is_lesson: false, crashes: arguments.crash };
+    let opening = Opening { begin: arguments.at, crashes: arguments.crash, ..arguments.looks.opening() };
     show(scenario, opening)
 }
 
@@ -80,6 +82,19 @@ pub(super) fn show(scenario: Scenario, opening: Opening) -> u8 {
 }
 
 impl Looks {
+    /// A window that looks so, and begins where it likes.
+    pub(super) fn opening(&self) -> Opening {
+        Opening {
+            look: self.look(),
+            begin: None,
+            is_lesson: false,
+            is_poll: false,
+            is_presented: false,
+            has_mouse: !self.no_mouse,
+            crashes: false,
+        }
+    }
+
     /// What that comes to here.
     pub(super) fn look(&self) -> Look {
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -7,37 +7,51 @@ use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
 
 use super::words;
-use crate::app::{Model, Subject};
+use crate::app::{Model, Spot, Subject};
 use crate::theme::{Glyph, Role};
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{bytes, heading, word};
+use crate::widget::row::Row;
+use crate::widget::{bytes, counted, heading, word};
 
 /// The tables; where there is no room for them, the machines in one line and the tables without headings.
-pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
-    let tables = [nodes(model), partitions(model), groups(model), clients(model)];
-    let [nodes, partitions, groups, clients] = tables.map(|table| table.lines(model.look, width));
+pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
+    let of = |table: Table, subjects: Vec<Subject>| {
+        let lines = table.without(model.hidden_columns()).lines(model.look, width);
+        // The first line has the names of the columns.
+        let spots = std::iter::once(None).chain(subjects.into_iter().map(Some)).chain(std::iter::repeat(None));
+        let at = |(line, subject): (Line<'static>, Option<Subject>)| match subject {
+            Some(subject) => Row::at(line, Spot::Subject(subject)),
+            None => Row::from(line),
+        };
+        lines.into_iter().zip(spots).map(at).collect::<Vec<Row>>()
+    };
+    let (is_node, is_client) = (|machine: &MachinePart| machine.work.is_node(), |machine: &MachinePart| {
+        !machine.work.is_node()
+    });
+    let nodes = of(nodes(model), machines_that(model, is_node));
+    let partitions = of(partitions(model), partitions_shown(model));
+    let clients = of(clients(model), machines_that(model, is_client));
     // Without a group there is nothing but names of columns.
+    let groups = of(groups(model), Vec::new());
     let groups = if groups.len() > 1 { groups } else { Vec::new() };
     let headings = if groups.is_empty() { 3 } else { 4 };
     let full = nodes.len() + partitions.len() + groups.len() + clients.len() + headings;
-    if full <= usize::from(most) {
-        let mut lines = vec![heading(model.look, "MACHINES", width)];
-        lines.extend(nodes);
-        lines.push(heading(model.look, "PARTITIONS", width));
-        lines.extend(partitions);
-        if !groups.is_empty() {
-            lines.push(heading(model.look, "GROUPS", width));
-            lines.extend(groups);
-        }
-        lines.push(heading(model.look, "CLIENTS", width));
-        lines.extend(clients);
-        return lines;
+    if full > usize::from(most) {
+        let machines = Row::from(in_one_line(model));
+        return [vec![machines], partitions, groups, clients].into_iter().flatten().collect();
     }
-    let mut lines = vec![in_one_line(model)];
-    lines.extend(partitions);
-    lines.extend(groups);
-    lines.extend(clients);
-    lines
+    let parts = [("MACHINES", nodes), ("PARTITIONS", partitions), ("GROUPS", groups), ("CLIENTS", clients)];
+    let parts = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
+    parts.flat_map(|(title, rows)| [vec![heading(model.look, title, width).into()], rows].concat()).collect()
+}
+
+fn machines_that(model: &Model, is_wanted: fn(&MachinePart) -> bool) -> Vec<Subject> {
+    let machines = model.machines().iter().filter(|machine| is_wanted(machine));
+    machines.map(|machine| Subject::Machine(machine.id)).collect()
+}
+
+fn partitions_shown(model: &Model) -> Vec<Subject> {
+    model.partitions().iter().map(|partition| Subject::Partition(partition.name.clone())).collect()
 }
 
 /// Where the cursor is, if it is in one of these.
@@ -65,7 +79,7 @@ fn in_one_line(model: &Model) -> Line<'static> {
 
 fn nodes(model: &Model) -> Table {
     let machines: Vec<&MachinePart> = model.machines().iter().filter(|machine| machine.work.is_node()).collect();
-    let subjects: Vec<Subject> = machines.iter().map(|machine| Subject::Machine(machine.id)).collect();
+    let subjects = machines_that(model, |machine| machine.work.is_node());
     Table {
         columns: vec![
             column("name", 0),
@@ -120,8 +134,7 @@ fn partitions(model: &Model) -> Table {
     let name = |node: NodeId| words::node(model, node);
     columns.extend(brokers.iter().map(|(node, _)| column(&format!("{} end/high", name(*node)), 3)));
     columns.push(column("marks", 1));
-    let subjects: Vec<Subject> =
-        model.partitions().iter().map(|partition| Subject::Partition(partition.name.clone())).collect();
+    let subjects = partitions_shown(model);
     Table {
         columns,
         rows: model.partitions().iter().map(|partition| partition_row(model, &brokers, partition)).collect(),
@@ -189,7 +202,7 @@ fn groups(model: &Model) -> Table {
             cell(words::nodes(model, &group.coordinators)),
             cell(epoch.to_string()),
             styled(role, format!("{settled} of {} settled", group.members.len())),
-            cell(format!("{} records", group.lag)),
+            cell(counted(group.lag, "record")),
         ]
     });
     Table {
@@ -207,7 +220,7 @@ fn groups(model: &Model) -> Table {
 
 fn clients(model: &Model) -> Table {
     let machines: Vec<&MachinePart> = model.machines().iter().filter(|machine| !machine.work.is_node()).collect();
-    let subjects: Vec<Subject> = machines.iter().map(|machine| Subject::Machine(machine.id)).collect();
+    let subjects = machines_that(model, |machine| !machine.work.is_node());
     Table {
         columns: vec![
             column("client", 0),
@@ -254,7 +267,8 @@ fn client_now(machine: &MachinePart) -> String {
     let mut words = Vec::new();
     if !client.batches.is_empty() {
         let records: i32 = client.batches.iter().map(|batch| batch.records).sum();
-        words.push(format!("{records} records wait"));
+        let wait = if records == 1 { "waits" } else { "wait" };
+        words.push(format!("{} {wait}", counted(i64::from(records), "record")));
     }
     for position in &client.positions {
         let offset = position.offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string());

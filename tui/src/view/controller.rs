@@ -6,8 +6,8 @@ use trial_sim::internal::session::{MachinePart, QuorumPart};
 use super::words;
 use crate::app::Model;
 use crate::theme::Role;
-use crate::widget::heading;
 use crate::widget::table::{Cell, Table, cell, column, styled};
+use crate::widget::{counted, heading};
 
 /// Voters, then those that only watch.
 pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
@@ -17,10 +17,10 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let end = model.machines().iter().filter_map(|machine| machine.quorum.as_ref());
     let end = end.map(|quorum| quorum.log_end_offset).max().unwrap_or(0);
     let mut lines = vec![heading(model.look, "METADATA QUORUM: THOSE THAT VOTE", width)];
-    lines.extend(table(model, &voters, end).lines(model.look, width));
+    lines.extend(table(model, &voters, end).without(model.hidden_columns()).lines(model.look, width));
     if !observers.is_empty() {
         lines.push(heading(model.look, "THOSE THAT WATCH, OR DO NOT RUN", width));
-        lines.extend(table(model, &observers, end).lines(model.look, width));
+        lines.extend(table(model, &observers, end).without(model.hidden_columns()).lines(model.look, width));
     }
     lines
 }
@@ -49,7 +49,7 @@ fn row(model: &Model, machine: &MachinePart, end: i64) -> Vec<Cell> {
     let behind = match machine.quorum.as_ref().map(|quorum| end - quorum.log_end_offset) {
         None => cell("-"),
         Some(0) => styled(Role::Good, "nothing"),
-        Some(records) => styled(Role::Warning, format!("{records} records")),
+        Some(records) => styled(Role::Warning, counted(records, "record")),
     };
     vec![
         cell(machine.name.clone()),

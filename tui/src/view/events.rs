@@ -6,42 +6,60 @@ use ratatui::text::Line;
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Subject, parent};
+use crate::app::{Model, Spot, Subject, parent};
 use crate::theme::{Glyph, Look, Role};
+use crate::widget::row::Row;
 use crate::widget::{heading, word};
 
 /// So many lines as there is room for, under a heading.
-pub fn lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
     if height == 0 {
         return Vec::new();
     }
-    under(model, tape, "LINES UP TO NOW", tape.lines_until(model.place.steps), width, height)
+    let title = match (&model.way, &model.filter) {
+        (Some(way), _) => format!("THE WAY OF {} UP TO NOW", way.words(tape)),
+        (None, Some(filter)) => format!("LINES UP TO NOW WITH {}", filter.words()),
+        (None, None) => "LINES UP TO NOW".to_owned(),
+    };
+    under(model, tape, &title, tape.lines_until(model.place.steps), width, height)
 }
 
 /// The lines of the run from which this one was forked, up to the same time.
-pub fn other_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
+pub fn other_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     match parent(model) {
         Some(tape) if height > 0 => {
             let told = tape.lines_until(tape.steps_until(model.place.at));
             under(model, tape, "THE RUN THAT IT LEFT", told, width, height)
         }
-        _ => vec![crate::widget::line(model.look, Role::Plain, "this run was not forked from another")],
+        _ => vec![crate::widget::line(model.look, Role::Plain, "this run was not forked from another").into()],
     }
 }
 
-fn under(model: &Model, tape: &Tape, title: &str, told: &[Told], width: u16, height: u16) -> Vec<Line<'static>> {
+/// Whether a line is wanted among those that are shown.
+pub fn is_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
+    match &model.way {
+        Some(way) => way.has(line.step),
+        None => model.filter.as_ref().is_none_or(|filter| filter.lets_line(tape, line)),
+    }
+}
+
+fn under(model: &Model, tape: &Tape, title: &str, told: &[Told], width: u16, height: u16) -> Vec<Row> {
     let subject = model.subject();
-    let first = told.len().saturating_sub(usize::from(height) - 1);
-    let mut lines = vec![heading(model.look, title, width)];
-    let last = told.len().checked_sub(1);
-    for (index, line) in told.iter().enumerate().skip(first) {
-        lines.push(row(model.look, tape, line, Some(index) == last, subject.as_ref()));
+    let wanted = told.iter().rev().filter(|line| is_shown(model, tape, line));
+    let mut shown: Vec<&Told> = wanted.take(usize::from(height) - 1).collect();
+    shown.reverse();
+    let mut rows = vec![Row::from(heading(model.look, title, width))];
+    let last = shown.len().checked_sub(1);
+    for (index, line) in shown.iter().enumerate() {
+        let drawn = row(model.look, tape, line, Some(index) == last, subject.as_ref());
+        rows.push(Row::at(drawn, Spot::Step(line.step)));
     }
-    if told.is_empty() {
-        lines.push(crate::widget::line(model.look, Role::Plain, "nothing has happened yet"));
+    if shown.is_empty() {
+        let text = if told.is_empty() { "nothing has happened yet" } else { "no such line so far" };
+        rows.push(crate::widget::line(model.look, Role::Plain, text).into());
     }
-    lines
+    rows
 }
 
 fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Subject>) -> Line<'static> {
@@ -52,7 +70,7 @@ fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Sub
     let is_subject = match subject {
         Some(Subject::Machine(machine)) => line.machines.contains(machine),
         Some(Subject::Partition(partition)) => line.partition.as_ref() == Some(partition),
-        None => false,
+        Some(Subject::Message(_)) | None => false,
     };
     let role = match line.weight {
         Weight::Done => Role::Done,

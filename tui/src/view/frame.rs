@@ -6,9 +6,10 @@ use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Ask, Model, SPEEDS, Screen, Status};
-use crate::keys::{BINDINGS, in_ascii};
+use crate::app::{Action, Ask, Model, SPEEDS, Screen, Spot, Status};
+use crate::keys::{BINDINGS, Binding, in_ascii};
 use crate::theme::{Alphabet, Glyph, Role};
+use crate::widget::row::Row;
 use crate::widget::slider::{Mark, slider as slider_line};
 use crate::widget::{grouped, line, seconds, word};
 
@@ -33,9 +34,9 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
 }
 
 /// The screens by their digits, and what the run came to.
-pub fn screens(model: &Model, width: u16) -> Line<'static> {
+pub fn screens(model: &Model, width: u16) -> Row {
     let look = model.look;
-    let mut spans: Vec<Span> = Vec::new();
+    let mut pieces: Vec<(Span<'static>, Option<Spot>)> = Vec::new();
     let is_narrow = width < 90;
     for (number, screen) in (1..).zip(Screen::ALL) {
         let is_here = screen == model.screen;
@@ -43,31 +44,32 @@ pub fn screens(model: &Model, width: u16) -> Line<'static> {
             (true, false) => format!(" {number} "),
             _ => format!(" {number} {} ", screen.name()),
         };
-        spans.push(word(look, if is_here { Role::Selected } else { Role::Plain }, text));
+        let role = if is_here { Role::Selected } else { Role::Plain };
+        pieces.push((word(look, role, text), Some(Spot::Screen(screen))));
     }
     let run = model.runs.get(model.current).filter(|_| model.runs.len() > 1);
     if run.is_some() {
         let text = format!("  run {} of {}", model.current + 1, model.runs.len());
-        spans.push(word(look, Role::Done, text));
+        pieces.push((word(look, Role::Done, text), None));
     }
-    if let Some(tape) = &model.tape {
+    if let Some(tape) = model.tape.as_ref().filter(|_| model.may_tell_end()) {
         let (role, glyph) = match tape.report.verdict {
             Verdict::Pass => (Role::Good, Glyph::Yes),
             _ => (Role::Bad, Glyph::No),
         };
         let words = if is_narrow { "" } else { "ends in: " };
         let text = format!("  {words}{} {}", look.sign(glyph), tape.report.verdict);
-        spans.push(word(look, role, text));
+        pieces.push((word(look, role, text), None));
     }
     if let Some(run) = run {
-        spans.push(word(look, Role::Done, format!("  {}", run.name)));
+        pieces.push((word(look, Role::Done, format!("  {}", run.name)), None));
     }
-    Line::from(spans)
+    Row::of(pieces)
 }
 
 /// The slider from time zero to the end; from power on while we are before time zero.
-pub fn slider(model: &Model, width: u16) -> Line<'static> {
-    let Some(tape) = &model.tape else { return Line::default() };
+pub fn slider(model: &Model, width: u16) -> Row {
+    let Some(tape) = &model.tape else { return Row::default() };
     let first = if model.place.at < tape.cast.zero() { Time::ZERO } else { tape.cast.zero() };
     let last = tape.time_at(tape.end());
     let length = last.0.saturating_sub(first.0).max(1) as f64;
@@ -85,7 +87,9 @@ pub fn slider(model: &Model, width: u16) -> Line<'static> {
     marks.extend(bookmarks.map(|at| Mark { at: part(at), glyph: Glyph::Bookmark, role: Role::Leader }));
     let violations = tape.violations.iter().map(|violation| violation.at).filter(|at| *at <= until);
     marks.extend(violations.map(|at| Mark { at: part(at), glyph: Glyph::No, role: Role::Bad }));
-    slider_line(model.look, part(model.place.at), &marks, width)
+    let line = slider_line(model.look, part(model.place.at), &marks, width);
+    let cells = line.spans.into_iter().zip(0..);
+    Row::of(cells.map(|(cell, column)| (cell, Some(Spot::Slider { column, width }))).collect())
 }
 
 /// The answer to the last key, or else what the last step was.
@@ -95,6 +99,8 @@ pub fn status(model: &Model) -> Line<'static> {
         let asks = match prompt.ask {
             Ask::Place => "go to (41.5s, or a step's number): ",
             Ask::Command => "do: ",
+            Ask::Filter => "show only what has these words: ",
+            Ask::Record => "follow the record at: ",
             Ask::Prediction(_) => "votes: ",
         };
         return Line::from(vec![
@@ -120,37 +126,41 @@ fn step_words(model: &Model, tape: &Tape) -> String {
     }
 }
 
-/// The keys, from the one table: as many as there is room for, help and quit always.
-pub fn footer(model: &Model, width: u16) -> Line<'static> {
-    let look = model.look;
-    let mut left = usize::from(width);
-    let mut spans = Vec::new();
-    let named = BINDINGS.iter().filter_map(|binding| Some((binding.shown, binding.footer?)));
+/// The keys, from the one table: as many as there is room for, help and quit always. A click on one presses it.
+pub fn footer(model: &Model, width: u16) -> Row {
+    let named = BINDINGS.iter().filter_map(|binding| Some((binding, binding.footer?)));
     let (last, first): (Vec<_>, Vec<_>) = named.partition(|(_, does)| matches!(*does, "help" | "quit"));
-    // The first of several ways to press it.
-    let short = |shown: &str, does: &str| {
-        let keys: Vec<&str> = shown.split("  ").next().unwrap_or(shown).split(' ').collect();
-        let short = match does {
-            "screens" => format!("{}-{}", keys[0], keys[keys.len() - 1]),
-            "step" | "line" | "news" | "speed" => keys.join("/"),
-            _ => keys[0].to_owned(),
-        };
-        if look.alphabet == Alphabet::Ascii { in_ascii(&short) } else { short }
-    };
-    let length = |shown: &str, does: &str| short(shown, does).chars().count() + does.len() + 3;
-    left = left.saturating_sub(last.iter().map(|(shown, does)| length(shown, does)).sum());
-    for (shown, does) in first.into_iter().chain(last.iter().copied()) {
-        let is_last = last.contains(&(shown, does));
-        if !is_last {
-            if length(shown, does) > left {
-                continue;
-            }
-            left -= length(shown, does);
+    let length = |(binding, does): &(&Binding, &str)| short(model, binding, does).chars().count() + does.len() + 3;
+    let mut left = usize::from(width).saturating_sub(last.iter().map(length).sum());
+    let mut shown = Vec::new();
+    for entry in first {
+        if length(&entry) <= left {
+            left -= length(&entry);
+            shown.push(entry);
         }
-        spans.push(word(look, Role::Key, short(shown, does)));
-        spans.push(word(look, Role::Plain, format!(" {does}  ")));
     }
-    Line::from(spans)
+    let pieces = shown.into_iter().chain(last).flat_map(|(binding, does)| {
+        // Of two directions the second is forward.
+        let action = binding.keys.iter().take(2).next_back().map(|(_, action)| *action);
+        let action = action.filter(|action| !matches!(action, Action::Show(_)));
+        [
+            (word(model.look, Role::Key, short(model, binding, does)), action.map(Spot::Key)),
+            (word(model.look, Role::Plain, format!(" {does}  ")), action.map(Spot::Key)),
+        ]
+    });
+    Row::of(pieces.collect())
+}
+
+/// The first of several ways to press it.
+fn short(model: &Model, binding: &Binding, does: &str) -> String {
+    let shown = binding.shown;
+    let keys: Vec<&str> = shown.split("  ").next().unwrap_or(shown).split(' ').collect();
+    let short = match does {
+        "screens" => format!("{}-{}", keys[0], keys[keys.len() - 1]),
+        "step" | "line" | "news" | "speed" => keys.join("/"),
+        _ => keys[0].to_owned(),
+    };
+    if model.look.alphabet == Alphabet::Ascii { in_ascii(&short) } else { short }
 }
 
 /// What is shown while the run is recorded.

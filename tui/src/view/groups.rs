@@ -7,7 +7,7 @@ use super::words;
 use crate::app::Model;
 use crate::theme::Role;
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{heading, line};
+use crate::widget::{counted, heading, line};
 
 /// Each group with a row a member and partition.
 pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
@@ -18,9 +18,10 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for group in groups {
         let coordinator = words::nodes(model, &group.coordinators);
-        let title = format!("GROUP {}: coordinator {coordinator}, {} records behind", group.group.as_str(), group.lag);
+        let behind = counted(group.lag, "record");
+        let title = format!("GROUP {}: coordinator {coordinator}, {behind} behind", group.group.as_str());
         lines.push(heading(model.look, &title, width));
-        lines.extend(table(model, group).lines(model.look, width));
+        lines.extend(table(model, group).without(model.hidden_columns()).lines(model.look, width));
     }
     lines
 }
@@ -59,7 +60,7 @@ fn row(model: &Model, member: &MemberPart, read: Option<&ReadPart>) -> Vec<Cell>
     let lag = read.and_then(ReadPart::lag);
     let behind = match lag {
         Some(0) => styled(Role::Good, "nothing"),
-        Some(records) => styled(Role::Warning, format!("{records} records")),
+        Some(records) => styled(Role::Warning, counted(records, "record")),
         None => cell("-"),
     };
     vec![

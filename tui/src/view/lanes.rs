@@ -14,10 +14,13 @@ use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::fault::MessageKind;
 use trial_sim::internal::scenario::trace::Told;
+use trial_sim::internal::network::{HeldBy, InFlightView};
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
-use crate::app::{Model, Subject};
+use super::{events, words};
+use crate::app::{Followed, Model, Spot, Subject, Way};
 use crate::theme::{Glyph, Look, Role};
+use crate::widget::row::Row;
 use crate::widget::{heading, line, seconds, word};
 
 /// How wide the column of times is.
@@ -30,70 +33,111 @@ const FATE: usize = 24;
 const FAR: usize = 4000;
 
 /// The last rows of the diagram up to now.
-pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
     let lanes = Lanes::of(model, width);
-    let mut lines = vec![heading(model.look, &title(model), width), lanes.names(model.look)];
-    let rows = rows(model, tape, usize::from(most).saturating_sub(lines.len()));
-    if rows.is_empty() {
-        lines.push(line(model.look, Role::Plain, "no message of this kind so far"));
+    let mut shown = vec![Row::from(heading(model.look, &title(model, tape), width)), lanes.names(model.look)];
+    shown.extend(lanes.kinds(model.look).map(Row::from));
+    let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));
+    if happened.is_empty() {
+        shown.push(line(model.look, Role::Plain, "no message of this kind so far").into());
     }
-    lines.extend(rows.iter().map(|row| lanes.row(model.look, tape, row, model.place.steps)));
-    lines
+    shown.extend(happened.iter().map(|one| lanes.row(model, tape, one)));
+    shown
 }
 
-fn title(model: &Model) -> String {
-    match model.subject() {
+fn title(model: &Model, tape: &Tape) -> String {
+    if let Some(way) = &model.way {
+        return format!("LANES: the way of {}", way.words(tape));
+    }
+    let filter = model.filter.as_ref().map_or_else(String::new, |filter| format!(", only with {}", filter.words()));
+    let what = match model.subject() {
         Some(Subject::Machine(machine)) => {
-            let name = model.tape.as_ref().map_or("?", |tape| tape.cast.name(machine));
+            let name = tape.cast.name(machine);
             format!("LANES: what {name} sends and gets")
         }
         Some(Subject::Partition(partition)) => format!("LANES: data, and lines about {partition}"),
-        None => "LANES".to_owned(),
-    }
+        Some(Subject::Message(_)) | None if model.filter.is_some() => "LANES: all machines".to_owned(),
+        Some(Subject::Message(_)) | None => "LANES: data".to_owned(),
+    };
+    what + &filter
 }
 
-/// One row: a message that was sent, or a line of the transcript.
-enum Row<'a> {
+/// What a row tells: a message that was sent, or a line of the transcript.
+enum Happened<'a> {
     Message(&'a Passage),
     Line(&'a Told),
 }
 
-impl Row<'_> {
+impl Happened<'_> {
     fn step(&self) -> u64 {
         match self {
-            Row::Message(passage) => passage.sent.0,
-            Row::Line(line) => line.step,
+            Happened::Message(passage) => passage.sent.0,
+            Happened::Line(line) => line.step,
         }
     }
 }
 
-/// The last so many rows up to now.
-fn rows<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Row<'a>> {
-    let subject = model.subject();
+/// The last so many things up to now.
+fn happened<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>> {
+    let behind = tape.passages.partition_point(|passage| passage.sent.0 < model.place.steps);
+    let messages = tape.passages[..behind].iter().rev().take(FAR).filter(|passage| {
+        tape.cast.is_seen(passage.from) && tape.cast.is_seen(passage.to) && is_shown(model, tape, passage)
+    });
+    let told = tape.lines_until(model.place.steps).iter().rev().filter(|line| is_line_shown(model, tape, line));
+    let mut all: Vec<Happened> = messages.take(count).map(Happened::Message).collect();
+    all.extend(told.take(count).map(Happened::Line));
+    // A step's line comes before what the step sent.
+    all.sort_by_key(|one| (one.step(), matches!(one, Happened::Message(_))));
+    all.split_off(all.len().saturating_sub(count))
+}
+
+/// Whether a message is drawn: what is followed, or else what the filter lets through of what is selected. Without either that
+/// is data, and what passes between brokers and clients.
+fn is_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
+    if let Some(way) = &model.way {
+        return match &way.of {
+            Followed::Message(_) => way.has(passage.sent.0) && is_of_message(tape, way, passage),
+            // A message that left on the way and got further on it.
+            Followed::Record(..) => way.has(passage.sent.0) && matches!(passage.fate, Fate::Arrived(step, _) if way.has(step)),
+        };
+    }
+    if model.selected == Some(Subject::Message(passage.message)) {
+        return true;
+    }
+    if let Some(Subject::Machine(machine)) = model.subject()
+        && ![passage.from, passage.to].contains(&machine)
+    {
+        return false;
+    }
+    if let Some(filter) = &model.filter {
+        return filter.lets_passage(tape, passage);
+    }
     let is_controller = |machine: MachineId| {
         let part = model.machines().iter().find(|part| part.id == machine);
         part.is_some_and(|part| part.work == Work::Controller)
     };
-    let behind = tape.passages.partition_point(|passage| passage.sent.0 < model.place.steps);
-    let messages = tape.passages[..behind].iter().rev().take(FAR).filter(|passage| {
-        let is_seen = tape.cast.is_seen(passage.from) && tape.cast.is_seen(passage.to);
-        is_seen
-            && match &subject {
-                Some(Subject::Machine(machine)) => [passage.from, passage.to].contains(machine),
-                _ => is_data(passage.api) && !is_controller(passage.from) && !is_controller(passage.to),
-            }
-    });
-    let told = tape.lines_until(model.place.steps).iter().rev().filter(|line| match &subject {
-        Some(Subject::Machine(machine)) => line.machines.contains(machine),
-        Some(Subject::Partition(partition)) => line.partition.as_ref() == Some(partition),
-        None => true,
-    });
-    let mut rows: Vec<Row> = messages.take(count).map(Row::Message).collect();
-    rows.extend(told.take(count).map(Row::Line));
-    // A step's line comes before what the step sent.
-    rows.sort_by_key(|row| (row.step(), matches!(row, Row::Message(_))));
-    rows.split_off(rows.len().saturating_sub(count))
+    matches!(model.subject(), Some(Subject::Machine(_)))
+        || (is_data(passage.api) && !is_controller(passage.from) && !is_controller(passage.to))
+}
+
+/// Whether a message is the one that is followed, or its answer.
+fn is_of_message(tape: &Tape, way: &Way, passage: &Passage) -> bool {
+    let Followed::Message(message) = way.of else { return false };
+    tape.passage(message).is_some_and(|first| {
+        (first.correlation_id, first.message.connection) == (passage.correlation_id, passage.message.connection)
+    })
+}
+
+fn is_line_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
+    if model.way.is_some() || model.filter.is_some() {
+        return events::is_shown(model, tape, line);
+    }
+    match model.subject() {
+        Some(Subject::Machine(machine)) => line.machines.contains(&machine),
+        Some(Subject::Partition(partition)) => line.partition.as_ref() == Some(&partition),
+        Some(Subject::Message(_)) | None => true,
+    }
 }
 
 /// Whether records and their readers travel with it, and not the cluster's own affairs.
@@ -104,6 +148,7 @@ fn is_data(api: Api) -> bool {
 /// Where the lanes stand.
 struct Lanes {
     machines: Vec<(MachineId, String)>,
+    works: Vec<Work>,
     /// Columns from one lane to the next.
     step: usize,
 }
@@ -114,17 +159,32 @@ impl Lanes {
         let machines: Vec<(MachineId, String)> = model.machines().iter().map(name).collect();
         let room = usize::from(width).saturating_sub(TIME + FATE);
         let step = (room / machines.len().max(1)).clamp(3, 14);
-        Lanes { machines, step }
+        let works = model.machines().iter().map(|part| part.work).collect();
+        Lanes { machines, works, step }
     }
 
     fn column(&self, machine: MachineId) -> Option<usize> {
         self.machines.iter().position(|(id, _)| *id == machine).map(|index| index * self.step)
     }
 
-    fn names(&self, look: Look) -> Line<'static> {
+    fn names(&self, look: Look) -> Row {
         let step = self.step;
-        let names: String = self.machines.iter().map(|(_, name)| format!("{name:<step$}")).collect();
-        Line::from(vec![word(look, Role::Plain, " ".repeat(TIME)), word(look, Role::Heading, names)])
+        let name = |(id, name): &(MachineId, String)| {
+            (word(look, Role::Heading, format!("{name:<step$}")), Some(Spot::Subject(Subject::Machine(*id))))
+        };
+        let margin = (word(look, Role::Plain, " ".repeat(TIME)), None);
+        Row::of(std::iter::once(margin).chain(self.machines.iter().map(name)).collect())
+    }
+
+    /// What the machines are for, where two of them have one name: a controller c1 and a consumer c1.
+    fn kinds(&self, look: Look) -> Option<Line<'static>> {
+        let has_double = self.machines.iter().enumerate().any(|(index, (_, name))| {
+            self.machines[..index].iter().any(|(_, before)| before == name)
+        });
+        let room = self.step - 1;
+        let kind = |work: &Work| format!("{:<1$}", words::work(*work).chars().take(room).collect::<String>(), self.step);
+        let kinds: String = self.works.iter().map(kind).collect();
+        has_double.then(|| Line::from(vec![word(look, Role::Plain, " ".repeat(TIME)), word(look, Role::Plain, kinds)]))
     }
 
     /// The lanes where nothing happens.
@@ -136,15 +196,19 @@ impl Lanes {
         signs
     }
 
-    fn row(&self, look: Look, tape: &Tape, row: &Row, now: u64) -> Line<'static> {
+    fn row(&self, model: &Model, tape: &Tape, one: &Happened) -> Row {
+        let look = model.look;
         let time = |at: Time| Span::raw(format!("{:>13}  ", seconds(tape.cast.micros(at))));
-        match row {
-            Row::Message(passage) => {
-                let (signs, role, fate) = self.message(look, tape, passage, now);
+        match one {
+            Happened::Message(passage) => {
+                let (signs, role, fate) = self.message(model, tape, passage);
                 let signs: String = signs.into_iter().collect();
-                Line::from(vec![time(passage.sent.1), word(look, role, signs), word(look, role, fate)])
+                let subject = Subject::Message(passage.message);
+                let role = if model.selected.as_ref() == Some(&subject) { Role::Selected } else { role };
+                let line = Line::from(vec![time(passage.sent.1), word(look, role, signs), word(look, role, fate)]);
+                Row::at(line, Spot::Subject(subject))
             }
-            Row::Line(told) => {
+            Happened::Line(told) => {
                 let mut signs = self.empty(look);
                 for machine in &told.machines {
                     if let Some(column) = self.column(*machine) {
@@ -153,20 +217,23 @@ impl Lanes {
                 }
                 let signs: String = signs.into_iter().collect();
                 let text = format!("{} {} {}", told.event, told.what, told.cause);
-                Line::from(vec![time(told.at), word(look, Role::Plain, signs), word(look, Role::Heading, text)])
+                let line =
+                    Line::from(vec![time(told.at), word(look, Role::Plain, signs), word(look, Role::Heading, text)]);
+                Row::at(line, Spot::Step(told.step))
             }
         }
     }
 
     /// The lanes with an arrow, how they look, and what became of the message as far as it is known now.
-    fn message(&self, look: Look, tape: &Tape, passage: &Passage, now: u64) -> (Vec<char>, Role, String) {
+    fn message(&self, model: &Model, tape: &Tape, passage: &Passage) -> (Vec<char>, Role, String) {
+        let (look, now) = (model.look, model.place.steps);
         let mut signs = self.empty(look);
         let (role, fate) = match passage.fate {
             Fate::Arrived(step, at) if step < now => {
                 (Role::Plain, format!("arrives {}", seconds(tape.cast.micros(at))))
             }
             Fate::Dropped(step, _) if step < now => (Role::Bad, "is lost".to_owned()),
-            Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => (Role::Warning, "is on its way".to_owned()),
+            Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => (Role::Warning, on_its_way(model, passage).to_owned()),
         };
         if let (Some(from), Some(to)) = (self.column(passage.from), self.column(passage.to)) {
             draw_arrow(look, &mut signs, from, to, role == Role::Warning);
@@ -175,6 +242,25 @@ impl Lanes {
             }
         }
         (signs, role, format!("{} {fate}", label(passage)))
+    }
+}
+
+/// What keeps a message that has not arrived.
+fn on_its_way(model: &Model, passage: &Passage) -> &'static str {
+    let in_flight = model.snapshot().filter(|_| model.is_current()).map_or(&[][..], |snapshot| &snapshot.in_flight);
+    match in_flight.iter().find(|message| message.id == passage.message) {
+        Some(InFlightView { held: Some(held), .. }) => match held {
+            HeldBy::Hold => "is held",
+            HeldBy::Clog => "is clogged",
+            HeldBy::Partition => "is cut off",
+            HeldBy::PowerOff => "waits for power",
+            HeldBy::SendBuffer => "has not left",
+            HeldBy::InFront => "waits behind one",
+        },
+        Some(InFlightView { held: None, .. }) => "is on its way",
+        // Of connections that are gone.
+        None if model.is_current() => "never arrives",
+        None => "is on its way",
     }
 }
 

@@ -19,6 +19,7 @@ mod groups;
 mod help;
 mod lanes;
 mod lesson;
+mod menu;
 mod metrics;
 mod partition;
 #[cfg(test)]
@@ -26,13 +27,14 @@ mod tests;
 mod words;
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph};
+use ratatui::widgets::Paragraph;
 
-use crate::app::{Ask, Model, Pane, Screen};
+use crate::app::{Ask, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::line;
+use crate::widget::row::{Row, rows};
 
 /// The smallest window in which there is something to see: columns and rows.
 const SMALLEST: (u16, u16) = (40, 10);
@@ -40,72 +42,115 @@ const SMALLEST: (u16, u16) = (40, 10);
 /// From this width on a pane stands beside the lines instead of in their place.
 const ROOM_FOR_TWO: u16 = 100;
 
+/// Lines, and where they stand.
+struct Block {
+    area: Rect,
+    rows: Vec<Row>,
+}
+
 /// Draws the window.
 pub fn draw(frame: &mut Frame, model: &Model) {
     let area = frame.area();
-    frame.render_widget(Block::new().style(model.look.style(Role::Plain)), area);
-    if model.is_blank {
-        return;
-    }
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        put(frame, model.look, area, too_small(model, area));
-        return;
-    }
-    let [title, screens, body, slider, status, footer] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(1),
-        Constraint::Min(0),
-        Constraint::Length(1),
-        Constraint::Length(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
-    put(frame, model.look, title, vec![frame::title(model, title.width)]);
-    put(frame, model.look, screens, vec![frame::screens(model, screens.width)]);
-    put(frame, model.look, slider, vec![frame::slider(model, slider.width)]);
-    put(frame, model.look, status, vec![frame::status(model)]);
-    put(frame, model.look, footer, vec![frame::footer(model, footer.width)]);
-    if model.is_help {
-        put(frame, model.look, body, help::lines(model.look, body.height, body.width));
-    } else if model.tape.is_none() {
-        put(frame, model.look, body, frame::opening(model));
-    } else {
-        draw_body(frame, body, model);
+    frame.render_widget(ratatui::widgets::Block::new().style(model.look.style(Role::Plain)), area);
+    for block in blocks(model, area) {
+        let lines = block.rows.into_iter().map(|row| row.line).collect();
+        put(frame, model.look, block.area, lines);
     }
 }
 
-/// The screen above, the lines and a pane below.
-fn draw_body(frame: &mut Frame, area: Rect, model: &Model) {
-    if model.is_zoomed {
-        put(frame, model.look, area, events::lines(model, area.width, area.height));
-        return;
+/// What somebody means who points at a cell of a window of this size.
+pub fn spot_at(model: &Model, area: Rect, column: u16, row: u16) -> Option<Spot> {
+    let place = Position::new(column, row);
+    let block = blocks(model, area).into_iter().find(|block| block.area.contains(place))?;
+    let pointed = block.rows.get(usize::from(row - block.area.y))?;
+    pointed.spot(column - block.area.x).cloned()
+}
+
+/// All that is shown, and where.
+fn blocks(model: &Model, area: Rect) -> Vec<Block> {
+    if model.is_blank {
+        return Vec::new();
     }
-    let area = match lesson::banner(model) {
-        Some(banner) => {
-            let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-            put(frame, model.look, top, vec![banner]);
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return vec![Block { area, rows: rows(too_small(model, area)) }];
+    }
+    // A class needs no list of screens and keys.
+    let frame_row = u16::from(!model.is_presented);
+    let [title, screens, body, slider, status, footer] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(frame_row),
+        Constraint::Min(0),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(frame_row),
+    ])
+    .areas(area);
+    let mut blocks = vec![
+        Block { area: title, rows: vec![frame::title(model, title.width).into()] },
+        Block { area: slider, rows: vec![frame::slider(model, slider.width)] },
+        Block { area: status, rows: vec![frame::status(model).into()] },
+    ];
+    if !model.is_presented {
+        blocks.push(Block { area: screens, rows: vec![frame::screens(model, screens.width)] });
+        blocks.push(Block { area: footer, rows: vec![frame::footer(model, footer.width)] });
+    }
+    if model.is_help {
+        blocks.push(Block { area: body, rows: rows(help::lines(model.look, body.height, body.width)) });
+    } else if model.tape.is_none() {
+        blocks.push(Block { area: body, rows: rows(frame::opening(model)) });
+    } else {
+        blocks.extend(of_body(model, body));
+    }
+    blocks
+}
+
+/// The screen above, the lines and a pane below.
+fn of_body(model: &Model, area: Rect) -> Vec<Block> {
+    if model.is_zoomed {
+        return vec![Block { area, rows: events::rows(model, area.width, area.height) }];
+    }
+    let mut blocks = Vec::new();
+    let area = match lesson::banner(model, area.width) {
+        banner if banner.is_empty() => area,
+        banner => {
+            let height = u16::try_from(banner.len()).unwrap_or(u16::MAX);
+            let [top, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+            blocks.push(Block { area: top, rows: rows(banner) });
             rest
         }
-        None => area,
     };
-    let screen = screen_lines(model, area.width, area.height);
+    // For a class a question stands alone.
+    if let Some(question) = lesson::rows(model, area.width).filter(|_| model.is_presented) {
+        blocks.push(Block { area, rows: question });
+        return blocks;
+    }
+    let screen = screen_rows(model, area.width, area.height);
     let wanted = u16::try_from(screen.len()).unwrap_or(u16::MAX);
     let [above, below] =
         Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
-    put(frame, model.look, above, screen);
-    if let Some(question) = lesson::lines(model, below.width) {
-        put(frame, model.look, below, question);
-        return;
+    blocks.push(Block { area: above, rows: screen });
+    if let Some(question) = lesson::rows(model, below.width) {
+        blocks.push(Block { area: below, rows: question });
+    } else if let Some(menu) = &model.menu {
+        blocks.push(Block { area: below, rows: menu::rows(model.look, menu, below.width, below.height) });
+    } else {
+        blocks.extend(of_lines(model, below));
     }
+    blocks
+}
+
+/// The lines, and a pane beside them or in their place.
+fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
+    let pane_rows = |pane: Pane, area: Rect| pane_rows(model, pane, area.width, area.height);
     match model.pane {
-        Pane::None => put(frame, model.look, below, events::lines(model, below.width, below.height)),
-        pane if below.width < ROOM_FOR_TWO => {
-            put(frame, model.look, below, pane_lines(model, pane, below.width, below.height))
-        }
+        Pane::None => vec![Block { area, rows: events::rows(model, area.width, area.height) }],
+        pane if area.width < ROOM_FOR_TWO || model.is_presented => vec![Block { area, rows: pane_rows(pane, area) }],
         pane => {
-            let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
-            put(frame, model.look, left, events::lines(model, left.width, left.height));
-            put(frame, model.look, right, pane_lines(model, pane, right.width, right.height));
+            let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);
+            vec![
+                Block { area: left, rows: events::rows(model, left.width, left.height) },
+                Block { area: right, rows: pane_rows(pane, right) },
+            ]
         }
     }
 }
@@ -116,6 +161,7 @@ fn most(model: &Model, height: u16) -> u16 {
         || model.prompt.as_ref().is_some_and(|prompt| matches!(prompt.ask, Ask::Prediction(_)));
     let below = match (model.pane, model.screen) {
         _ if is_asking => (height / 2).min(12),
+        _ if model.menu.is_some() => (height / 2).min(14),
         (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
         (Pane::None, Screen::Lanes) => height / 5,
         (Pane::None, _) => (height / 4).max(2),
@@ -123,24 +169,24 @@ fn most(model: &Model, height: u16) -> u16 {
     height.saturating_sub(below)
 }
 
-fn screen_lines(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
+fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     match model.screen {
-        Screen::Cluster => cluster::lines(model, width, most(model, height)),
-        Screen::Partition => partition::lines(model, width),
-        Screen::Lanes => lanes::lines(model, width, most(model, height)),
-        Screen::Controller => controller::lines(model, width),
-        Screen::Disk => disk::lines(model, width),
-        Screen::Groups => groups::lines(model, width),
-        Screen::Checks => checks::lines(model, width, most(model, height)),
+        Screen::Cluster => cluster::rows(model, width, most(model, height)),
+        Screen::Partition => rows(partition::lines(model, width)),
+        Screen::Lanes => lanes::rows(model, width, most(model, height)),
+        Screen::Controller => rows(controller::lines(model, width)),
+        Screen::Disk => rows(disk::lines(model, width)),
+        Screen::Groups => rows(groups::lines(model, width)),
+        Screen::Checks => checks::rows(model, width, most(model, height)),
     }
 }
 
-fn pane_lines(model: &Model, pane: Pane, width: u16, height: u16) -> Vec<Line<'static>> {
+fn pane_rows(model: &Model, pane: Pane, width: u16, height: u16) -> Vec<Row> {
     match pane {
         Pane::None => Vec::new(),
-        Pane::Explain => explain::lines(model, width),
-        Pane::Metrics => metrics::lines(model, width),
-        Pane::Compare => events::other_lines(model, width, height),
+        Pane::Explain => rows(explain::lines(model, width)),
+        Pane::Metrics => rows(metrics::lines(model, width)),
+        Pane::Compare => events::other_rows(model, width, height),
     }
 }
 

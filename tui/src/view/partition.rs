@@ -24,6 +24,9 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let Some(partition) = model.shown_partition() else {
         return vec![line(model.look, Role::Plain, "no partition exists yet")];
     };
+    if !model.hidden_columns().is_empty() {
+        return vec![line(model.look, Role::Plain, "hidden until the question is answered")];
+    }
     let mut lines = vec![heading(model.look, &title(model, partition), width)];
     let logs = model.snapshot().map_or(&[][..], |snapshot| &snapshot.logs);
     let window = Window::around(partition, usize::from(width).saturating_sub(MARGIN + 1));

@@ -2,6 +2,7 @@
 //!
 //! A view is a list of lines. So it can be cut off anywhere, at any size, and written to other places than a terminal.
 
+pub mod row;
 pub mod slider;
 pub mod table;
 
@@ -45,6 +46,12 @@ pub fn wrapped(text: &str, width: u16) -> Vec<String> {
     lines
 }
 
+/// So many of something: `1 record`, `2 records`.
+pub fn counted(count: i64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}
+
 /// A number with its digits in groups: `12,345`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -85,6 +92,7 @@ mod tests {
         assert_eq!((grouped(7), grouped(1234), grouped(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
         assert_eq!(seconds(41_500_000), "41.500 s");
         assert_eq!(seconds(-1_000_123), "-1.000123 s");
+        assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
         assert_eq!((bytes(12), bytes(4096), bytes(3 << 20)), ("12 B".into(), "4 KiB".into(), "3 MiB".into()));
     }
 

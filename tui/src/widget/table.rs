@@ -53,6 +53,25 @@ pub struct Table {
 const GAP: usize = 2;
 
 impl Table {
+    /// The same with `?` in every cell of these columns: by their names, or by one word of them.
+    pub fn without(mut self, hidden: &[String]) -> Table {
+        let is_hidden = |column: &Column| {
+            let has = |name: &String| {
+                column.title == *name || column.title.split([' ', '/']).any(|word| word == name)
+            };
+            hidden.iter().any(has)
+        };
+        let places: Vec<usize> = (0..self.columns.len()).filter(|index| is_hidden(&self.columns[*index])).collect();
+        for row in &mut self.rows {
+            for place in &places {
+                if let Some(hidden) = row.get_mut(*place) {
+                    *hidden = cell("?");
+                }
+            }
+        }
+        self
+    }
+
     /// Its lines, the names of the columns first.
     pub fn lines(&self, look: Look, width: u16) -> Vec<Line<'static>> {
         let widths = self.widths();
@@ -120,6 +139,13 @@ mod tests {
 
     fn text(width: u16) -> Vec<String> {
         table().lines(Look::default(), width).iter().map(|line| line.to_string().trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_would_give_an_answer_away_is_a_question_mark() {
+        let hidden = table().without(&["process".to_owned()]);
+        let lines: Vec<String> = hidden.lines(Look::default(), 40).iter().map(|line| line.to_string()).collect();
+        assert!(lines[1].starts_with("b1    ?        +0 ms"), "{lines:?}");
     }
 
     #[test]

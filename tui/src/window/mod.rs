@@ -11,11 +11,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Lost, Session};
 
-use crate::app::{Action, Effect, Message, Model, Typed, Whereto, update};
+use crate::app::{Action, Effect, Message, Model, Pointing, Typed, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -34,6 +35,12 @@ pub struct Opening {
     pub begin: Option<Whereto>,
     /// Whether it is a lesson, with questions.
     pub is_lesson: bool,
+    /// Whether the counts of a class's votes are typed.
+    pub is_poll: bool,
+    /// Whether it is shown to a class: less at once, and large.
+    pub is_presented: bool,
+    /// Whether it listens to the mouse; without, the terminal's own selection of text works.
+    pub has_mouse: bool,
     /// Whether it panics after its first frame: a test of what happens to the terminal then.
     pub crashes: bool,
 }
@@ -55,15 +62,16 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let title = scenario.file.title.clone();
     let signals = Signals::watch()?;
     let mut sessions = Sessions { open: vec![Session::open(scenario)], current: 0 };
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(opening.has_mouse)?;
     let mut model = Model::new(opening.look, title, opening.begin);
     model.is_lesson = opening.is_lesson;
+    (model.is_poll, model.is_presented) = (opening.is_poll, opening.is_presented);
     let mut before = Instant::now();
     loop {
         screen.draw(|frame| view::draw(frame, &model))?;
         assert!(!opening.crashes, "this window was asked to crash");
         let mut messages = sessions.news();
-        messages.extend(keys_within(FRAME, &model)?);
+        messages.extend(keys_within(FRAME, &model, screen.area()?)?);
         let now = Instant::now();
         messages.push(Message::Tick(now - before));
         before = now;
@@ -123,8 +131,8 @@ fn saved(path: String, text: &str) -> Result<String, String> {
     written.map(|()| path.clone()).map_err(|error| format!("{path} is not written: {error}"))
 }
 
-/// The keys that come within a while, as messages. A window of another size is drawn anew by itself.
-fn keys_within(while_: Duration, model: &Model) -> io::Result<Vec<Message>> {
+/// The keys and clicks that come within a while, as messages. A window of another size is drawn anew by itself.
+fn keys_within(while_: Duration, model: &Model, area: Rect) -> io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     let mut patience = while_;
     while event::poll(patience)? {
@@ -132,10 +140,20 @@ fn keys_within(while_: Duration, model: &Model) -> io::Result<Vec<Message>> {
         match event::read()? {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 let message = if model.prompt.is_some() { typed(key) } else { keys::action(key).map(Message::Do) };
-                let opens_prompt = matches!(message, Some(Message::Do(Action::AskPlace | Action::AskCommand)));
+                let opens_prompt = matches!(
+                    message,
+                    Some(Message::Do(Action::AskPlace | Action::AskCommand | Action::AskFilter | Action::Follow))
+                );
                 messages.extend(message);
                 if opens_prompt {
                     // What follows is typed into it.
+                    break;
+                }
+            }
+            Event::Mouse(mouse) => {
+                messages.extend(pointed(model, area, mouse));
+                if matches!(mouse.kind, MouseEventKind::Down(_)) {
+                    // What the next one means depends on what this one opens.
                     break;
                 }
             }
@@ -144,6 +162,24 @@ fn keys_within(while_: Duration, model: &Model) -> io::Result<Vec<Message>> {
         }
     }
     Ok(messages)
+}
+
+/// What somebody means who uses a mouse: the wheel goes from line to line.
+fn pointed(model: &Model, area: Rect, mouse: MouseEvent) -> Option<Message> {
+    let how = match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Pointing::Click,
+        MouseEventKind::Down(MouseButton::Right) => Pointing::Second,
+        MouseEventKind::Drag(MouseButton::Left) => Pointing::Drag,
+        MouseEventKind::ScrollUp => return Some(Message::Do(Action::Line(-1))),
+        MouseEventKind::ScrollDown => return Some(Message::Do(Action::Line(1))),
+        MouseEventKind::Down(MouseButton::Middle)
+        | MouseEventKind::Drag(MouseButton::Right | MouseButton::Middle)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => return None,
+    };
+    view::spot_at(model, area, mouse.column, mouse.row).map(|spot| Message::Point(spot, how))
 }
 
 /// What a key means while a prompt is open.

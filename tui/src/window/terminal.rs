@@ -8,17 +8,19 @@ use std::panic;
 use std::thread;
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::style::force_color_output;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 use signal_hook::consts::SIGTSTP;
 
 /// A terminal that is ours until this is dropped.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    has_mouse: bool,
 }
 
 impl Screen {
@@ -26,13 +28,13 @@ impl Screen {
     ///
     /// # Errors
     /// What the terminal answers.
-    pub fn take() -> io::Result<Screen> {
+    pub fn take(has_mouse: bool) -> io::Result<Screen> {
         give_back_in_a_panic();
         // A theme decides about colours; what the environment says has been heard by then.
         force_color_output(true);
-        lend()?;
+        lend(has_mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
-        Ok(Screen { terminal })
+        Ok(Screen { terminal, has_mouse })
     }
 
     /// Draws a frame.
@@ -43,6 +45,14 @@ impl Screen {
         self.terminal.draw(draw).map(|_| ())
     }
 
+    /// How large it is.
+    ///
+    /// # Errors
+    /// What the terminal answers.
+    pub fn area(&self) -> io::Result<Rect> {
+        self.terminal.size().map(|size| Rect::new(0, 0, size.width, size.height))
+    }
+
     /// Gives the terminal back and stops this process, as a shell expects; takes it again when the process goes on.
     ///
     /// # Errors
@@ -50,7 +60,7 @@ impl Screen {
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
-        lend()?;
+        lend(self.has_mouse)?;
         self.terminal.clear()
     }
 }
@@ -61,14 +71,15 @@ impl Drop for Screen {
     }
 }
 
-fn lend() -> io::Result<()> {
+fn lend(has_mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())?;
+    if has_mouse { execute!(stdout(), EnableMouseCapture).inspect_err(|_| give_back()) } else { Ok(()) }
 }
 
 /// Makes the terminal what it was. It has no use for errors: there is nobody left who could do more.
 fn give_back() {
-    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
 }
 

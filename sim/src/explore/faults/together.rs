@@ -256,7 +256,7 @@ fn kept(at: i64, length: i64, victim: &Victim, messages: Messages) -> Incident {
 }
 
 fn of_api(api: &str, kind: Option<MessageKind>) -> Messages {
-    Messages { from: None, to: None, api: said(api.to_owned()), kind: kind.map(spanned), nth: None }
+    Messages { from: None, to: None, api: said(api.to_owned()), kind: kind.map(spanned), nth: None, in_flight: None }
 }
 
 /// What a broker reads of the metadata log.

@@ -271,6 +271,9 @@ pub struct Messages {
     /// Only the n-th such message from now on, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<Spanned<u32>>,
+    /// Only the n-th such message that is on its way already, counted from 1, by the age of their connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<Spanned<u32>>,
 }
 
 /// A request or a response.
@@ -304,6 +307,9 @@ pub struct Delay {
     /// Only the n-th such message from now on, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<Spanned<u32>>,
+    /// Only the n-th such message that is on its way already, counted from 1, by the age of their connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<Spanned<u32>>,
 }
 
 /// Another latency for messages in one direction.

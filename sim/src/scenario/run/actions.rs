@@ -12,7 +12,7 @@ use trial_broker::time::Time;
 use super::build::{ADMIN, latency_model, runner_stream};
 use super::execute::Run;
 use super::view;
-use crate::fault::{DiskFailure, Entry, Fault, Lose, MachineId, MessageFilter, MessageKind, MessageTarget};
+use crate::fault::{DiskFailure, Entry, Fault, Lose, MachineId, MessageFilter, MessageId, MessageKind, MessageTarget};
 use crate::scenario::format::action::{self, Produce};
 use crate::scenario::format::file::ReplicaLists;
 use crate::scenario::format::{Action, Names, Spanned, Target};
@@ -232,6 +232,7 @@ impl Run<'_> {
                     api: delay.api.clone(),
                     kind: delay.kind.clone(),
                     nth: delay.nth.clone(),
+                    in_flight: delay.in_flight.clone(),
                 };
                 Fault::Delay { target: self.next(&messages, resolved)?, by: delay.by.value.duration() }
             }
@@ -286,8 +287,29 @@ impl Run<'_> {
     }
 
     fn next(&self, messages: &action::Messages, resolved: &mut Resolved) -> Result<MessageTarget, Unresolved> {
+        let filter = self.filter(messages, resolved)?;
+        if let Some(place) = &messages.in_flight {
+            return self.on_its_way(&filter, place.value);
+        }
         let nth = messages.nth.as_ref().map_or(1, |nth| nth.value);
-        Ok(MessageTarget::Next { filter: self.filter(messages, resolved)?, nth })
+        Ok(MessageTarget::Next { filter, nth })
+    }
+
+    /// The n-th message that matches and has not arrived.
+    fn on_its_way(&self, filter: &MessageFilter, nth: u32) -> Result<MessageTarget, Unresolved> {
+        let is_meant = |machines: &BTreeSet<MachineId>, machine| machines.is_empty() || machines.contains(&machine);
+        let matching = self.world.in_flight().into_iter().filter(|message| {
+            is_meant(&filter.from, message.from)
+                && is_meant(&filter.to, message.to)
+                && filter.api.is_none_or(|api| api == message.api)
+                && filter.kind.is_none_or(|kind| kind == message.kind)
+        });
+        let matching: Vec<MessageId> = matching.map(|message| message.id).collect();
+        let found = (nth as usize).checked_sub(1).and_then(|index| matching.get(index));
+        let count = matching.len();
+        found
+            .map(|id| MessageTarget::InFlight(*id))
+            .ok_or_else(|| format!("{count} such messages are on their way, and this is about number {nth}"))
     }
 
     fn disk(&self, action: &Action, resolved: &mut Resolved) -> Result<Vec<Fault>, Unresolved> {

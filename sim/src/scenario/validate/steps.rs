@@ -294,7 +294,7 @@ impl Scope {
             Action::Drop(messages) | Action::Hold(messages) => self.messages(messages),
             Action::Clog(messages) | Action::Unclog(messages) | Action::Release(messages) => {
                 self.messages(messages);
-                if let Some(nth) = &messages.nth {
+                if let Some(nth) = messages.nth.as_ref().or(messages.in_flight.as_ref()) {
                     let title = format!("`{}` is about all messages of a kind", action.name());
                     let label = "only `drop`, `delay` and `hold` take a single one";
                     self.mistake(Diagnostic::new(title, nth.span.clone(), label));
@@ -304,6 +304,7 @@ impl Scope {
                 self.names([&delay.from, &delay.to]);
                 self.length(Some(&delay.by));
                 self.api(&delay.api);
+                self.one_message(&delay.nth, &delay.in_flight);
             }
             Action::SetLatency(latency) => {
                 self.names([&latency.from, &latency.to]);
@@ -395,10 +396,17 @@ impl Scope {
     fn messages(&mut self, messages: &Messages) {
         self.names([&messages.from, &messages.to]);
         self.api(&messages.api);
-        if let Some(nth) = &messages.nth
-            && nth.value == 0
-        {
-            self.mistake(Diagnostic::new("messages are counted from 1", nth.span.clone(), "expected at least 1"));
+        self.one_message(&messages.nth, &messages.in_flight);
+    }
+
+    /// A single message is one that is yet to be sent, or one that is on its way.
+    fn one_message(&mut self, nth: &Option<Spanned<u32>>, in_flight: &Option<Spanned<u32>>) {
+        for number in [nth, in_flight].into_iter().flatten().filter(|number| number.value == 0) {
+            self.mistake(Diagnostic::new("messages are counted from 1", number.span.clone(), "expected at least 1"));
+        }
+        if let (Some(_), Some(in_flight)) = (nth, in_flight) {
+            let label = "`nth` counts messages that are yet to be sent, this one those that are on their way";
+            self.mistake(Diagnostic::new("this names two messages", in_flight.span.clone(), label));
         }
     }
 
