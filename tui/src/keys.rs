@@ -181,7 +181,7 @@ pub const BINDINGS: &[Binding] = &[
         group: "Screens",
         shown: "/",
         does: "show only lines and messages with these words (-word: without it)",
-        footer: Some("filter"),
+        footer: None,
         keys: &[(letter('/'), Action::AskFilter)],
     },
     Binding {

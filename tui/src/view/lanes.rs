@@ -17,7 +17,7 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::network::{HeldBy, InFlightView};
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
-use super::{events, words};
+use super::events;
 use crate::app::{Followed, Model, Spot, Subject, Way};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
@@ -182,7 +182,18 @@ impl Lanes {
             self.machines[..index].iter().any(|(_, before)| before == name)
         });
         let room = self.step - 1;
-        let kind = |work: &Work| format!("{:<1$}", words::work(*work).chars().take(room).collect::<String>(), self.step);
+        let kind = |work: &Work| {
+            // Two letters tell them apart.
+            let word = match work {
+                Work::Broker => "broker",
+                Work::Controller => "ctrl",
+                Work::Combined => "both",
+                Work::Producer => "sends",
+                Work::Consumer => "reads",
+                Work::Admin => "admin",
+            };
+            format!("{:<1$}", word.chars().take(room).collect::<String>(), self.step)
+        };
         let kinds: String = self.works.iter().map(kind).collect();
         has_double.then(|| Line::from(vec![word(look, Role::Plain, " ".repeat(TIME)), word(look, Role::Plain, kinds)]))
     }
