@@ -118,8 +118,19 @@ fn subjects(scenario: &Scenario) -> Vec<String> {
     words.extend(scenario.file.clients.iter().map(|client| format!("client={}", client.name.value)));
     words.extend(brokers.iter().flat_map(|id| [format!("from=b{id}"), format!("to=b{id}")]));
     words.extend(
-        ["api=", "kind=request", "kind=response", "nth=", "in-flight=", "count=", "length=", "lose=all", "lose=none", "sync="]
-            .map(str::to_owned),
+        [
+            "api=",
+            "kind=request",
+            "kind=response",
+            "nth=",
+            "in-flight=",
+            "count=",
+            "length=",
+            "lose=all",
+            "lose=none",
+            "sync=",
+        ]
+        .map(str::to_owned),
     );
     words
 }

@@ -397,7 +397,8 @@ fn a_record_is_followed_from_its_producer_to_its_consumer() {
         stage.press("<Down>");
     }
     assert_eq!(stage.model.place.steps, way.steps[way.steps.len() - 1] + 1);
-    let events: Vec<&str> = tape(&stage).lines.iter().filter(|line| way.has(line.step)).map(|line| line.event).collect();
+    let events: Vec<&str> =
+        tape(&stage).lines.iter().filter(|line| way.has(line.step)).map(|line| line.event).collect();
     for event in ["prod", "fetch", "hw", "ack", "read"] {
         assert!(events.contains(&event), "{event} is not on the way: {events:?}");
     }

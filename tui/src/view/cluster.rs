@@ -9,8 +9,8 @@ use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, Repl
 use super::words;
 use crate::app::{Model, Spot, Subject};
 use crate::theme::{Glyph, Role};
-use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::row::Row;
+use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, counted, heading, word};
 
 /// The tables; where there is no room for them, the machines in one line and the tables without headings.
@@ -25,9 +25,8 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
         };
         lines.into_iter().zip(spots).map(at).collect::<Vec<Row>>()
     };
-    let (is_node, is_client) = (|machine: &MachinePart| machine.work.is_node(), |machine: &MachinePart| {
-        !machine.work.is_node()
-    });
+    let (is_node, is_client) =
+        (|machine: &MachinePart| machine.work.is_node(), |machine: &MachinePart| !machine.work.is_node());
     let nodes = of(nodes(model), machines_that(model, is_node));
     let partitions = of(partitions(model), partitions_shown(model));
     let clients = of(clients(model), machines_that(model, is_client));

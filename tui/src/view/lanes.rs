@@ -13,8 +13,8 @@ use trial_broker::message::Api;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::fault::MessageKind;
-use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::network::{HeldBy, InFlightView};
+use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
 use super::events;
@@ -99,7 +99,9 @@ fn is_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
         return match &way.of {
             Followed::Message(_) => way.has(passage.sent.0) && is_of_message(tape, way, passage),
             // A message that left on the way and got further on it.
-            Followed::Record(..) => way.has(passage.sent.0) && matches!(passage.fate, Fate::Arrived(step, _) if way.has(step)),
+            Followed::Record(..) => {
+                way.has(passage.sent.0) && matches!(passage.fate, Fate::Arrived(step, _) if way.has(step))
+            }
         };
     }
     if model.selected == Some(Subject::Message(passage.message)) {
@@ -178,9 +180,11 @@ impl Lanes {
 
     /// What the machines are for, where two of them have one name: a controller c1 and a consumer c1.
     fn kinds(&self, look: Look) -> Option<Line<'static>> {
-        let has_double = self.machines.iter().enumerate().any(|(index, (_, name))| {
-            self.machines[..index].iter().any(|(_, before)| before == name)
-        });
+        let has_double = self
+            .machines
+            .iter()
+            .enumerate()
+            .any(|(index, (_, name))| self.machines[..index].iter().any(|(_, before)| before == name));
         let room = self.step - 1;
         let kind = |work: &Work| {
             // Two letters tell them apart.
@@ -244,7 +248,9 @@ impl Lanes {
                 (Role::Plain, format!("arrives {}", seconds(tape.cast.micros(at))))
             }
             Fate::Dropped(step, _) if step < now => (Role::Bad, "is lost".to_owned()),
-            Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => (Role::Warning, on_its_way(model, passage).to_owned()),
+            Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => {
+                (Role::Warning, on_its_way(model, passage).to_owned())
+            }
         };
         if let (Some(from), Some(to)) = (self.column(passage.from), self.column(passage.to)) {
             draw_arrow(look, &mut signs, from, to, role == Role::Warning);

@@ -26,7 +26,8 @@ pub fn banner(model: &Model, width: u16) -> Vec<Line<'static>> {
     if indent == 0 {
         return std::iter::once(title_word).chain(text).map(Line::from).collect();
     }
-    let before = std::iter::once(title_word).chain(std::iter::repeat(word(model.look, Role::Plain, " ".repeat(indent))));
+    let before =
+        std::iter::once(title_word).chain(std::iter::repeat(word(model.look, Role::Plain, " ".repeat(indent))));
     before.zip(text).map(|(before, text)| Line::from(vec![before, text])).collect()
 }
 

@@ -56,9 +56,7 @@ impl Table {
     /// The same with `?` in every cell of these columns: by their names, or by one word of them.
     pub fn without(mut self, hidden: &[String]) -> Table {
         let is_hidden = |column: &Column| {
-            let has = |name: &String| {
-                column.title == *name || column.title.split([' ', '/']).any(|word| word == name)
-            };
+            let has = |name: &String| column.title == *name || column.title.split([' ', '/']).any(|word| word == name);
             hidden.iter().any(has)
         };
         let places: Vec<usize> = (0..self.columns.len()).filter(|index| is_hidden(&self.columns[*index])).collect();

@@ -228,7 +228,14 @@ fn messages(name: &str, draw: &mut Draw) -> Messages {
     let kind = draw.pick(&[None, Some(MessageKind::Request), Some(MessageKind::Response)]);
     let machine = said(names(&[name]));
     let (from, to) = if outward { (machine, None) } else { (None, machine) };
-    Messages { from, to, api: (!any_api).then(|| spanned(api.to_owned())), kind: kind.map(spanned), nth: None, in_flight: None }
+    Messages {
+        from,
+        to,
+        api: (!any_api).then(|| spanned(api.to_owned())),
+        kind: kind.map(spanned),
+        nth: None,
+        in_flight: None,
+    }
 }
 
 fn disk(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw) -> Incident {
