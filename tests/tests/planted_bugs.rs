@@ -82,6 +82,7 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("idempotent-record-once", &["records-appended", "batch-sent", "producer-id-assigned", "producer-id-assigned"]),
     ("on-disk-truth", &["records-appended", "log-loaded"]),
     ("recovery-point-durable", &["records-appended", "segment-rolled"]),
+    ("retention-keeps-young", &["records-appended", "log-start-offset-moved"]),
     ("compaction-keeps-last", &["segments-compacted", "records-appended"]),
     ("inconsistent-offsets", &["records-consumed", "batch-acked"]),
     ("duplicate", &["records-consumed", "records-consumed"]),
@@ -185,6 +186,7 @@ planted! {
     voters_that_vote_twice: "one-leader-per-epoch" => Check("one-leader-per-epoch");
     retention_of_what_is_not_committed: "order-of-positions" => Check("order-of-positions");
     a_recovery_point_that_nobody_synced: "recovery-point-durable" => Check("recovery-point-durable");
+    retention_that_counts_from_the_oldest_record: "retention-keeps-young" => Check("retention-keeps-young");
     what_is_committed_outdated_by_what_is_not: "compaction-keeps-last" => Check("compaction-keeps-last");
     a_partition_that_two_members_may_own: "no-double-assignment" => Check("no-double-assignment");
     a_retry_that_is_written_again: "producer-sequence" => Check("producer-sequence");

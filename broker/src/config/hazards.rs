@@ -54,11 +54,15 @@ pub enum Hazard {
     /// without news does (`Partition.maybeIncrementLeaderHW` and who calls it). Mended: who looks for lagging members looks
     /// at it too.
     HighWatermarkWaitsInVain,
+    /// The last entry of a time index, which says how young the newest record is, is written when the log is closed, after the
+    /// sync. A power cut can take it from a log whose stop was clean, and retention by age goes by what is left
+    /// (`LogSegment.close`, `LogSegment.largestTimestamp`). Mended: it is synced.
+    CleanStopForgetsTime,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 11] = [
+    pub const ALL: [Hazard; 12] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -70,6 +74,7 @@ impl Hazard {
         Hazard::EpochBumpSendsAgain,
         Hazard::CleanStopForgetsProducers,
         Hazard::HighWatermarkWaitsInVain,
+        Hazard::CleanStopForgetsTime,
     ];
 }
 

@@ -488,6 +488,8 @@ pub enum Switch {
     RecoveryKeepsTornTail,
     /// Retention deletes beyond the high watermark.
     RetentionIgnoresHighWatermark,
+    /// Retention counts a segment's age from its first batch.
+    RetentionCountsFromFirstBatch,
     /// The high watermark checkpoint is ignored and the log end offset used instead.
     HighWatermarkStartsAtLogEnd,
     /// A fenced broker is never unfenced again.

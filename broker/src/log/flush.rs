@@ -12,7 +12,7 @@
 use super::files::{self, LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX};
 use super::segment::Segment;
 use super::{FlushPlan, Log};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::LogEvent;
 use crate::ids::Offset;
@@ -117,7 +117,8 @@ impl Log {
     /// A clean stop: everything is synced, the producer state written. The log must not be used afterwards.
     ///
     /// As in Kafka the producer snapshot's file is synced but not its directory, and the last
-    /// time index entry is written after the sync: a power cut right after a clean stop can lose both.
+    /// time index entry is written after the sync: a power cut right after a clean stop can lose both
+    /// ([`Hazard::CleanStopForgetsProducers`], [`Hazard::CleanStopForgetsTime`]).
     ///
     /// # Errors
     /// The disk failed.
@@ -133,6 +134,7 @@ impl Log {
             self.epochs.write(ctx)?;
             self.epoch_write_due = None;
         }
-        self.active().close_time_index(ctx)
+        self.active().close_time_index(ctx)?;
+        if self.behaviour.mends(Hazard::CleanStopForgetsTime) { self.active().sync(ctx) } else { Ok(()) }
     }
 }

@@ -63,8 +63,11 @@ impl Log {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         let now = ctx.now.wall.millis();
         let mut ages = Vec::with_capacity(self.segments.len());
-        for segment in &self.segments {
-            ages.push(now.saturating_sub(segment.retention_timestamp(ctx)?));
+        let counts_from_first = self.behaviour.is(Switch::RetentionCountsFromFirstBatch);
+        for segment in &mut self.segments {
+            let first = if counts_from_first { segment.first_batch_timestamp(ctx)? } else { None };
+            let youngest = first.map_or_else(|| segment.retention_timestamp(ctx), Ok)?;
+            ages.push(now.saturating_sub(youngest));
         }
         let count = self.deletable(ctx, |_, segment, _| Ok(ages[segment] > retention))?;
         self.delete_first(ctx, count, LogStartReason::RetentionTime)

@@ -40,6 +40,7 @@ mod recovery_point_durable;
 mod registrations;
 mod replayed;
 mod replication_quorum_superset;
+mod retention_keeps_young;
 mod snapshot_at_log_start;
 mod topics;
 
@@ -93,6 +94,7 @@ pub const PROPERTIES: &[Property] = &[
     no_double_assignment::PROPERTY,
     on_disk_truth::PROPERTY,
     recovery_point_durable::PROPERTY,
+    retention_keeps_young::PROPERTY,
     compaction_keeps_last::PROPERTY,
     history::INCONSISTENT_OFFSETS,
     history::DUPLICATE,
@@ -348,6 +350,7 @@ impl Suite {
         found.extend(self.healthy_leader_undisturbed.observe(&seen));
         found.extend(snapshot_at_log_start::observe(&seen));
         found.extend(compaction_keeps_last::observe(&seen));
+        found.extend(retention_keeps_young::observe(&seen));
         for loss in self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen)) {
             found.extend(loss.unless_excused(&mut self.forgiven));
         }

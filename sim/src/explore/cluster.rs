@@ -241,6 +241,11 @@ fn log_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
     if draw.percent(20) {
         set(config, "trial.log.dirs", 2);
     }
+    // Age alone takes whole logs, the active segment too, as far as they are committed.
+    if draw.percent(15) {
+        set(config, "log.retention.check.interval.ms", draw.scale(500, 5_000));
+        set(config, "retention.ms", draw.scale(300, 10_000));
+    }
 }
 
 /// Elections, snapshots. A member's fetch may be parked for half a second, so the fetch timeout is well above that.
