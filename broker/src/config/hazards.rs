@@ -58,11 +58,18 @@ pub enum Hazard {
     /// sync. A power cut can take it from a log whose stop was clean, and retention by age goes by what is left
     /// (`LogSegment.close`, `LogSegment.largestTimestamp`). Mended: it is synced.
     CleanStopForgetsTime,
+    /// Of an epoch that its log no longer reaches back to, a leader says that it ends where the log starts. What a follower
+    /// has below stays, whatever it is, and the follower enters the ISR before it has heard of the log start
+    /// (`LeaderEpochFileCache.endOffsetFor`, `Partition.isFollowerInSync`). Mended: it must have heard of it to enter.
+    DivergenceBelowLogStart,
+    /// When a log start moves, the recovery point moves along, although nothing was synced. A power cut can bring the old
+    /// start back, with segments that nobody recovers (`UnifiedLog.updateLogStartOffset`). Mended: it stays.
+    RecoveryPointFollowsLogStart,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 12] = [
+    pub const ALL: [Hazard; 14] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -75,6 +82,8 @@ impl Hazard {
         Hazard::CleanStopForgetsProducers,
         Hazard::HighWatermarkWaitsInVain,
         Hazard::CleanStopForgetsTime,
+        Hazard::DivergenceBelowLogStart,
+        Hazard::RecoveryPointFollowsLogStart,
     ];
 }
 

@@ -87,6 +87,10 @@ pub(crate) fn load(
     let trusts_absence = options.clean && !options.behaviour.mends(Hazard::CleanStopForgetsProducers);
     rebuild_producer_state(ctx, &mut producers, &loader.segments, log_start_offset, log_end_offset, trusts_absence)?;
 
+    let recovery_point = match options.behaviour.mends(Hazard::RecoveryPointFollowsLogStart) {
+        true => recovery_point,
+        false => recovery_point.max(log_start_offset),
+    };
     let Loader { segments, epochs, deleted, dropped_bytes, .. } = loader;
     let mut log = Log {
         partition,
@@ -97,7 +101,7 @@ pub(crate) fn load(
         log_start_offset,
         log_end_offset,
         high_watermark: log_start_offset,
-        recovery_point: recovery_point.max(log_start_offset),
+        recovery_point,
         epochs,
         producers,
         deletions: VecDeque::new(),

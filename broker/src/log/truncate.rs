@@ -7,7 +7,7 @@ use super::files::{self, DELETED, LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_IND
 use super::loader::rebuild_producer_state;
 use super::segment::{KeptIndexes, Segment};
 use super::{Log, ReadError};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{LogEvent, LogStartReason};
 use crate::ids::Offset;
@@ -140,7 +140,9 @@ impl Log {
         }
         let from = std::mem::replace(&mut self.log_start_offset, offset);
         self.high_watermark = self.high_watermark.max(offset);
-        self.recovery_point = self.recovery_point.max(offset);
+        if !self.behaviour.mends(Hazard::RecoveryPointFollowsLogStart) {
+            self.recovery_point = self.recovery_point.max(offset);
+        }
         self.epochs.truncate_from_start(offset);
         self.schedule_epoch_write(ctx);
         self.producers.on_log_start(offset);

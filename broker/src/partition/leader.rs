@@ -131,6 +131,14 @@ impl Leader {
             && self.followers.get(&follower).is_some_and(lags)
     }
 
+    /// Whether a follower would be let in with records that lie before this log's start: they cannot be compared with what
+    /// was there. Kafka does not ask: [`Hazard::DivergenceBelowLogStart`].
+    pub(super) fn is_beyond_comparison(&self, around: &Surroundings, follower: NodeId, log: &Log) -> bool {
+        let starts_before = |follower: &FollowerState| follower.log_start_offset < log.log_start_offset();
+        around.behaviour.mends(Hazard::DivergenceBelowLogStart)
+            && self.followers.get(&follower).is_some_and(starts_before)
+    }
+
     /// The members of the ISR that lag; empty while a change is pending.
     pub fn out_of_sync(&self, node: NodeId, log_end_offset: Offset, now: Time, lag_max: Duration) -> BTreeSet<NodeId> {
         if self.isr.pending().is_some() {

@@ -293,6 +293,7 @@ impl Partition {
         let leader = self.leader()?;
         if !leader.should_expand(around, follower, self.log.high_watermark())
             || leader.would_flap(around, follower, &self.log, ctx.now.monotonic)
+            || leader.is_beyond_comparison(around, follower, &self.log)
         {
             return None;
         }
