@@ -1,6 +1,10 @@
 //! What a replica has below its own high watermark is what is committed there.
+//!
+//! **Simplified:** a follower takes over its leader's high watermark and then its log start, in one step here. In Kafka they are
+//! two calls (`ReplicaFetcherThread.processPartitionData`), and a reader that comes between them may see what the second gives up.
 
 use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::ids::{Offset, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, PossibleLoss, Property, Seen};
@@ -34,8 +38,10 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
         );
         (message, end)
     } else {
+        let start = log_start(seen, partition).filter(|_| replica.leads_in.is_none()).unwrap_or(0);
+        let given_up = known.committed.partition_point(|batch| batch.last_offset < start);
         let below = known.committed.partition_point(|batch| batch.last_offset < shown);
-        let missing = replica.first_missing(&known.committed[..below])?;
+        let missing = replica.first_missing(&known.committed[given_up.min(below)..below])?;
         let message = format!(
             "{partition}: {machine} has the high watermark {shown}, but lacks the committed batch {}..={} of epoch {}",
             missing.base_offset, missing.last_offset, missing.leader_epoch
@@ -50,4 +56,11 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     ];
     let finding = Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof };
     Some(PossibleLoss { finding, excuse: seen.model.excuse(seen.world, partition) })
+}
+
+/// Where a replica's log starts. A follower hears of its leader's log start in the answer that tells it the high watermark,
+/// and says so a little later: what it gives up by that is shown to nobody.
+fn log_start(seen: &Seen, partition: &TopicPartition) -> Option<Offset> {
+    let replicas = seen.world.machine(seen.machine)?.node()?.replicas()?;
+    Some(replicas.partition(partition)?.log().log_start_offset())
 }

@@ -246,6 +246,9 @@ fn log_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
         set(config, "log.retention.check.interval.ms", draw.scale(500, 5_000));
         set(config, "retention.ms", draw.scale(300, 10_000));
     }
+    if draw.percent(15) {
+        set(config, "segment.ms", draw.scale(300, 10_000));
+    }
 }
 
 /// Elections, snapshots. A member's fetch may be parked for half a second, so the fetch timeout is well above that.
