@@ -87,7 +87,8 @@ pub trait Storage {
 
 /// A disk that never fails, never loses and costs nothing.
 ///
-/// `fail_next` is the one fault it knows: the next operation answers that error.
+/// Two faults it knows: the next operation answers the error `fail_next`, and after `operations_left` more of them nothing is
+/// done any longer, as if the process had died there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MemoryStorage {
     files: BTreeMap<FileHandle, Vec<u8>>,
@@ -96,19 +97,22 @@ pub struct MemoryStorage {
     next_handle: u32,
     /// The answer to the next operation, instead of its result.
     pub fail_next: Option<StorageError>,
+    /// How many more operations are done; all those behind answer [`StorageError::InputOutput`]. No limit unless set.
+    pub operations_left: Option<u32>,
     /// What [`Storage::modified`] answers for every file.
     pub wall: WallTime,
 }
 
 impl MemoryStorage {
     fn content(&mut self, file: FileHandle) -> StorageResult<&mut Vec<u8>> {
-        if let Some(error) = self.fail_next.take() {
-            return Err(error);
-        }
+        self.check()?;
         self.files.get_mut(&file).ok_or(StorageError::NotFound)
     }
 
     fn check(&mut self) -> StorageResult<()> {
+        if let Some(left) = &mut self.operations_left {
+            *left = left.checked_sub(1).ok_or(StorageError::InputOutput)?;
+        }
         self.fail_next.take().map_or(Ok(()), Err)
     }
 }

@@ -94,6 +94,8 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("nonmonotonic-send", &["batch-acked", "batch-acked"]),
     ("internal-nonmonotonic-send", &["batch-acked", "batch-acked"]),
     ("unseen", &["batch-acked", "became-leader"]),
+    ("truncation-noticed", &["records-consumed", "records-consumed", "records-appended"]),
+    ("reset-only-when-gone", &["position-set", "records-consumed", "high-watermark-advanced"]),
     ("one-owner-in-a-group", &["partitions-assigned", "partitions-assigned"]),
     ("group-epochs-only-grow", &["group-joined", "generation-completed"]),
     ("commit-of-current-member", &["generation-completed", "offset-committed"]),
@@ -205,6 +207,8 @@ planted! {
     calls_that_are_overtaken: "nonmonotonic-send" => Check("nonmonotonic-send");
     a_call_whose_records_change_places: "internal-nonmonotonic-send" => Check("internal-nonmonotonic-send");
     a_record_that_nobody_will_ever_read: "unseen" => Check("unseen");
+    a_cut_that_a_reader_does_not_notice: "truncation-noticed" => Check("truncation-noticed");
+    a_reset_of_an_offset_that_is_there: "reset-only-when-gone" => Check("reset-only-when-gone");
     a_member_that_keeps_what_it_has: "one-owner-in-a-group" => Check("one-owner-in-a-group");
     generations_that_fall: "group-epochs-only-grow" => Check("group-epochs-only-grow");
     a_commit_of_somebody_who_is_no_member_any_more: "commit-of-current-member" => Check("commit-of-current-member");

@@ -429,6 +429,8 @@ pub enum Switch {
     HighWatermarkBeforeTruncation,
     /// A truncation to the log's end or beyond leaves epochs without records in the epoch cache (before KAFKA-10706).
     TruncationToEndKeepsEpochs,
+    /// What a truncation leaves of the leader epochs is written without a sync (KAFKA-15046, until KAFKA-16541).
+    EpochTruncationNotSynced,
     /// The leader ignores divergence of a follower's log.
     IgnoreDivergence,
     /// acks=all is answered as soon as the leader has appended.
@@ -569,10 +571,19 @@ pub enum Switch {
     ///
     /// Simulated: what counted was when the segment's file was last modified; here it is the batch's largest timestamp.
     LegacyTombstoneHorizon,
+    /// Recovery that finishes an interrupted swap of segments counts the segment before the new one among those that it
+    /// replaces, if the one that began where it begins has stepped aside already (before the follow-up of KAFKA-6264).
+    SwapTakesSegmentBefore,
     /// Records are given up on request beyond the high watermark.
     DeleteRecordsIgnoresHighWatermark,
     /// A producer tells its application offsets as if the first record of a log had offset 1.
     ProducerCountsFromOne,
+    /// A consumer goes on at its offset under a new leader, and does not ask whether its log was cut below that (before
+    /// KIP-320).
+    ClientSkipsPositionValidation,
+    /// A follower answers OFFSET_OUT_OF_RANGE to a consumer whose offset lies above its high watermark, and the consumer
+    /// believes it, where only the leader knows (as if KIP-392 had changed nothing but who is asked).
+    FollowerOutOfRangeAboveHighWatermark,
     /// A consumer that is sent to an offset goes on behind it.
     ConsumerSeeksBehind,
     /// A consumer that has compared its position with a new leader's epochs steps back by one record.

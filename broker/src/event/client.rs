@@ -123,6 +123,8 @@ pub enum ClientEvent {
         records: i32,
         /// Which, in the order in which the application got them.
         read: Vec<RecordFact>,
+        /// The leader epochs of the first and the last one (`ConsumerRecord.leaderEpoch`).
+        epochs: (LeaderEpoch, LeaderEpoch),
     },
     /// A fetch was answered with an error.
     FetchFailed {

@@ -212,7 +212,7 @@ impl Shard {
                 records.extend(self.group_tombstones_if_empty(ctx, group, ForgetReason::Expired));
             }
         }
-        Decision { records, ..Decision::default() }
+        Decision { records, may_be_parted: true, ..Decision::default() }
     }
 
     /// Forgets the expired offsets of one group. Whether none remain.

@@ -42,8 +42,11 @@ pub struct RequestContext {
 /// What a request, a timer or the end of a write leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Decision {
-    /// To be replayed and written, all together or not at all.
+    /// To be replayed and written: all together or not at all, unless they may be parted.
     pub records: Vec<GroupRecord>,
+    /// Whether the records may go into several batches, of which the later ones may fail (`CoordinatorResult.isAtomic`
+    /// is false): tombstones of what has expired or whose topic is gone, each of which stands for itself.
+    pub may_be_parted: bool,
     /// To be given.
     pub replies: Vec<Reply>,
     /// What the shard wants to hear when the records are committed, or failed to be.

@@ -147,7 +147,7 @@ impl Shard {
         let told = self.turn(ctx, &request.group, |turn| turn.release_all(ErrorCode::RebalanceInProgress));
         let replies = told.map(|(decision, ())| decision.replies).unwrap_or_default();
         let then = Some(AfterWrite::ConsumerUpgraded { group: request.group.clone() });
-        Ok((Decision { records, replies, then }, response))
+        Ok((Decision { records, replies, then, ..Decision::default() }, response))
     }
 
     fn consumer_leaves(

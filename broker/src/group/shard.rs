@@ -205,7 +205,8 @@ impl Shard {
     ) -> Vec<Decision> {
         self.topics_changed(image, &change.changed_topics, change.topics_created);
         let records = self.tombstones_of_deleted(ctx, &change.deleted);
-        if records.is_empty() { Vec::new() } else { vec![Decision { records, ..Decision::default() }] }
+        let is_nothing = records.is_empty();
+        if is_nothing { Vec::new() } else { vec![Decision { records, may_be_parted: true, ..Decision::default() }] }
     }
 
     /// When [`Shard::on_timers`] has something to do.

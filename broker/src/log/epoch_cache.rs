@@ -139,10 +139,21 @@ impl EpochCache {
 
     /// Writes the file: temporary file, sync, rename, directory sync.
     pub(crate) fn write(&mut self, ctx: &mut Context) -> StorageResult<()> {
-        let lines = self.entries.iter().map(|entry| format!("{} {}", entry.leader_epoch, entry.start_offset));
-        files::write_atomically(ctx, &self.directory, LEADER_EPOCHS, checkpoint::format_lines(lines).as_bytes())?;
+        files::write_atomically(ctx, &self.directory, LEADER_EPOCHS, self.content().as_bytes())?;
         self.write_pending = false;
         Ok(())
+    }
+
+    /// Writes the file as [`EpochCache::write`] does, and syncs nothing: [`crate::config::Switch::EpochTruncationNotSynced`].
+    pub(crate) fn write_unsynced(&mut self, ctx: &mut Context) -> StorageResult<()> {
+        files::replace_unsynced(ctx, &self.directory, LEADER_EPOCHS, self.content().as_bytes())?;
+        self.write_pending = false;
+        Ok(())
+    }
+
+    fn content(&self) -> String {
+        let lines = self.entries.iter().map(|entry| format!("{} {}", entry.leader_epoch, entry.start_offset));
+        checkpoint::format_lines(lines)
     }
 }
 

@@ -66,6 +66,17 @@ pub(crate) fn write_atomically(ctx: &mut Context, directory: &str, name: &str, c
     ctx.storage.sync_directory(directory)
 }
 
+/// Replaces `directory/name` as [`write_atomically`] does, but leaves it to the kernel when anything of it is durable, and in
+/// which order: a power cut may leave the new name with the content of nobody.
+pub(crate) fn replace_unsynced(ctx: &mut Context, directory: &str, name: &str, content: &[u8]) -> StorageResult<()> {
+    let path = format!("{directory}/{name}");
+    let temporary = format!("{path}.tmp");
+    let file = ctx.storage.create(&temporary)?;
+    ctx.storage.truncate(file, 0)?;
+    ctx.storage.append(file, content)?;
+    ctx.storage.rename(&temporary, &path)
+}
+
 /// Removes a file; it is no error if there is none.
 pub(crate) fn remove_if_exists(ctx: &mut Context, path: &str) -> StorageResult<()> {
     match ctx.storage.remove(path) {

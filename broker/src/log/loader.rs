@@ -181,6 +181,7 @@ impl Loader<'_> {
             first = first.min(base_offset);
             end = end.max(segment.read_next_offset(ctx)?.unwrap_or(base_offset));
         }
+        let first = self.first_replaced(names, first);
         for name in names.iter().filter(|name| !name.ends_with(SWAP) && !name.ends_with(DELETED)) {
             if files::offset_of(name).is_some_and(|offset| offset >= first && offset < end) {
                 files::remove_if_exists(ctx, &self.path(name))?;
@@ -192,6 +193,16 @@ impl Loader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where the segments begin that the swapped-in ones replace: where these begin, unless
+    /// [`Switch::SwapTakesSegmentBefore`] looks for the segment that holds that offset.
+    fn first_replaced(&self, names: &[String], first_swapped: Offset) -> Offset {
+        if !self.options.behaviour.is(Switch::SwapTakesSegmentBefore) {
+            return first_swapped;
+        }
+        let segments = names.iter().filter(|name| name.ends_with(LOG)).filter_map(|name| files::offset_of(name));
+        segments.filter(|base| *base <= first_swapped).max().unwrap_or(first_swapped)
     }
 
     /// Step 2: opens the segments in order, because a transaction may span several.

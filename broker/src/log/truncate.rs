@@ -200,8 +200,10 @@ impl Log {
         let now = ctx.now.monotonic;
         if self.epoch_write_due.is_some_and(|due| due <= now) {
             self.epoch_write_due = None;
-            if self.epochs.write_pending {
-                self.epochs.write(ctx)?;
+            match self.behaviour.is(Switch::EpochTruncationNotSynced) {
+                true if self.epochs.write_pending => self.epochs.write_unsynced(ctx)?,
+                false if self.epochs.write_pending => self.epochs.write(ctx)?,
+                true | false => {}
             }
         }
         let is_due = |(due, _): &(Time, Vec<String>)| *due <= now;

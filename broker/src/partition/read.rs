@@ -240,6 +240,11 @@ impl Partition {
         }
         let max_bytes = request.max_bytes.min(limit.bytes);
         let bound = self.bound(parameters.bound);
+        let is_followers = !parameters.is_from_follower() && self.leader().is_none();
+        let refuses = around.behaviour.is(Switch::FollowerOutOfRangeAboveHighWatermark);
+        if refuses && is_followers && request.fetch_offset > bound {
+            return ReadResult::error(ErrorCode::OffsetOutOfRange);
+        }
         match self.log.read(ctx, request.fetch_offset, max_bytes, bound, limit.min_one_batch) {
             Ok(records) => result.records = records,
             Err(error) => return read_failed(error),

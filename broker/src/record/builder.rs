@@ -177,6 +177,13 @@ impl BatchBuilder {
         HEADER_SIZE + self.body.len()
     }
 
+    /// How many bytes it would have with one record more, without headers of its own.
+    pub fn estimated_size_with(&self, timestamp_ms: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
+        let base_timestamp = if self.count == 0 { timestamp_ms } else { self.base_timestamp };
+        let size = record_size(self.last_offset_delta + 1, timestamp_ms - base_timestamp, key, value, &[]);
+        self.estimated_size() + varint_size(size as i32) + size
+    }
+
     /// The largest timestamp so far; [`NO_TIMESTAMP`] for none.
     pub fn max_timestamp(&self) -> i64 {
         self.max_timestamp

@@ -106,6 +106,8 @@ pub const PROPERTIES: &[Property] = &[
     history::NONMONOTONIC_SEND,
     history::INTERNAL_NONMONOTONIC_SEND,
     history::UNSEEN,
+    history::TRUNCATION_NOTICED,
+    history::RESET_ONLY_WHEN_GONE,
     group::ONE_OWNER_IN_A_GROUP,
     group::GROUP_EPOCHS_ONLY_GROW,
     group::COMMIT_OF_CURRENT_MEMBER,

@@ -167,7 +167,7 @@ impl Consumer {
         }
         for partition in cluster.metadata.learn_leaders(ctx, &hints, &response.node_endpoints) {
             if let Some(state) = self.partitions.get_mut(&partition) {
-                state.see_leader(cluster.metadata.current_leader(&partition));
+                state.see_leader(cluster.metadata.current_leader(&partition), &self.behaviour);
             }
         }
     }
@@ -261,6 +261,7 @@ impl Consumer {
         fetch_offset: i64,
         error: ErrorCode,
     ) -> Result<(), Raised> {
+        let believes_everybody = self.behaviour.is(Switch::FollowerOutOfRangeAboveHighWatermark);
         match error {
             ErrorCode::NotLeaderOrFollower
             | ErrorCode::ReplicaNotAvailable
@@ -277,7 +278,8 @@ impl Consumer {
             }
             // Another replica than the leader has no say in that.
             ErrorCode::OffsetOutOfRange
-                if self.partitions.get_mut(partition).is_some_and(PartitionState::prefer_leader) => {}
+                if !believes_everybody
+                    && self.partitions.get_mut(partition).is_some_and(PartitionState::prefer_leader) => {}
             ErrorCode::OffsetOutOfRange if fetch_offset != position.offset => {}
             ErrorCode::OffsetOutOfRange => {
                 if self.offset_reset == OffsetReset::None {
@@ -310,6 +312,7 @@ impl Consumer {
             self.reading = None;
             return Ok((Vec::new(), false));
         };
+        let first_epoch = reading.next_epoch();
         let mut records = reading.take(limit).map_err(|_| {
             let message = format!("Record batch for partition {partition} at offset {} is invalid", position.offset);
             (ErrorCode::CorruptMessage, message)
@@ -332,6 +335,7 @@ impl Consumer {
                 position: next_offset,
                 records: records.len() as i32,
                 read: records.iter().map(ConsumedRecord::fact).collect(),
+                epochs: (first_epoch.unwrap_or(LeaderEpoch::NONE), last_epoch.unwrap_or(LeaderEpoch::NONE)),
             });
             self.move_to_end(&partition);
         }

@@ -316,7 +316,7 @@ impl Consumer {
         }
         self.seen_version = Some(version);
         for (partition, state) in &mut self.partitions {
-            state.see_leader(cluster.metadata.current_leader(partition));
+            state.see_leader(cluster.metadata.current_leader(partition), &self.behaviour);
         }
     }
 

@@ -13,6 +13,7 @@
 use crate::client::OffsetReset;
 use crate::client::metadata::LeaderAndEpoch;
 use crate::client::view::FetchStateName;
+use crate::config::{Behaviour, Switch};
 use crate::ids::{LeaderEpoch, NodeId, Offset};
 use crate::message::EpochEndOffset;
 use crate::time::Time;
@@ -159,14 +160,17 @@ impl PartitionState {
 
     /// Takes note of the partition's present leader: another one than the position's makes
     /// the position wait for validation.
-    pub fn see_leader(&mut self, leader: LeaderAndEpoch) {
+    pub fn see_leader(&mut self, leader: LeaderAndEpoch, behaviour: &Behaviour) {
         if leader.leader.is_none() {
             return;
         }
         if let Some(position) = self.position()
             && position.leader != leader
         {
-            self.seek_unvalidated(Position { leader, ..position });
+            match behaviour.is(Switch::ClientSkipsPositionValidation) {
+                true => self.seek_validated(Position { leader, ..position }),
+                false => self.seek_unvalidated(Position { leader, ..position }),
+            }
         }
     }
 

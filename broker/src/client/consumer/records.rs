@@ -71,6 +71,14 @@ impl FetchedRecords {
         self.items.is_empty()
     }
 
+    /// The epoch of the next record, if one is left that can be read.
+    pub fn next_epoch(&self) -> Option<LeaderEpoch> {
+        self.items.iter().find_map(|item| match item {
+            Item::Record(_, epoch) => Some(*epoch),
+            Item::Skip(..) | Item::Corrupt => None,
+        })
+    }
+
     /// Up to `limit` records, moving `next_offset` behind what was passed. An unreadable
     /// batch ends it; if it comes first, that is an error, again and again.
     pub fn take(&mut self, limit: usize) -> Result<Vec<ConsumedRecord>, RecordError> {

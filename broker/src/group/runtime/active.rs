@@ -123,7 +123,7 @@ impl Active {
 
     /// Replays and appends what a shard has decided, and answers whom it answers.
     pub fn carry_out(&mut self, ctx: &mut Context, around: &mut Around, decision: Decision, version: i16) {
-        let Decision { records, replies, then } = decision;
+        let Decision { records, may_be_parted, replies, then } = decision;
         let mut waiting = Vec::new();
         for reply in replies {
             match reply.when {
@@ -147,7 +147,7 @@ impl Active {
         }
         if records.is_empty() {
             self.wait_for_pending_writes(ctx, around, id);
-        } else if let Err(error) = self.append(ctx, around, &records, id) {
+        } else if let Err(error) = self.append(ctx, around, &records, may_be_parted, id) {
             // An earlier batch could not be written, and this write never came into one.
             self.complete(ctx, around, id, Err(error));
         }
@@ -163,29 +163,40 @@ impl Active {
         }
     }
 
-    /// A write goes into one batch or into none (`isAtomic`, which every write of a group coordinator is).
+    /// A write goes into one batch or into none, unless it may be parted: then a record that has no room begins the next
+    /// batch, and whoever waits, waits for the last one.
+    ///
+    /// # Errors
+    /// A batch could not be written before the write was in one. Of a write that was parted the batches before it are in the log.
     fn append(
         &mut self,
         ctx: &mut Context,
         around: &mut Around,
         records: &[GroupRecord],
+        may_be_parted: bool,
         id: WaitingId,
     ) -> Result<(), ErrorCode> {
         let now_ms = ctx.now.wall.millis();
         let encoded = encode(records);
-        if self.batch.as_ref().is_some_and(|batch| !batch.has_room_for(&encoded, now_ms)) {
+        if !may_be_parted && self.batch.as_ref().is_some_and(|batch| !batch.has_room_for(&encoded, now_ms)) {
             self.flush(ctx, around)?;
         }
-        if self.batch.is_none() {
-            let max_bytes = around.log.max_batch_bytes(self.partition)?;
-            let before = self.shard.snapshot();
-            self.batch = Some(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before));
-        }
-        let Some(batch) = &mut self.batch else { return Ok(()) };
         for (record, bytes) in records.iter().zip(&encoded) {
+            if may_be_parted && self.batch.as_ref().is_some_and(|batch| !batch.has_room_for_one(bytes, now_ms)) {
+                self.flush(ctx, around)?;
+            }
+            let batch = match &mut self.batch {
+                Some(batch) => batch,
+                None => {
+                    let max_bytes = around.log.max_batch_bytes(self.partition)?;
+                    let before = self.shard.snapshot();
+                    self.batch.insert(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before))
+                }
+            };
             self.shard.replay(batch.next_offset, None, record.clone());
             batch.push(now_ms, bytes);
         }
+        let Some(batch) = &mut self.batch else { return Ok(()) };
         batch.waiting.push(id);
         if around.settings.append_linger.is_zero() || batch.is_full() {
             // Whoever waits for this batch is told of its failure with the batch.

@@ -52,6 +52,13 @@ impl Batch {
         self.is_empty() || self.builder.estimated_size() + alone.estimated_size() <= self.max_bytes
     }
 
+    /// Whether one record more fits behind what is there. An empty batch takes any.
+    pub fn has_room_for_one(&self, record: &RecordBytes, timestamp_ms: i64) -> bool {
+        let (key, value) = record;
+        self.is_empty()
+            || self.builder.estimated_size_with(timestamp_ms, Some(key), value.as_deref()) <= self.max_bytes
+    }
+
     pub fn push(&mut self, timestamp_ms: i64, (key, value): &RecordBytes) {
         self.builder.push(timestamp_ms, Some(key), value.as_deref(), &[]);
         self.next_offset += 1;

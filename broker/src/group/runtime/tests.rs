@@ -16,6 +16,8 @@ use crate::record::{BatchBuilder, BatchView};
 use crate::storage::MemoryStorage;
 use crate::time::{Now, WallTime};
 
+mod parted;
+
 /// One partition of the offsets topic, as a broker sees it.
 #[derive(Clone, Debug)]
 pub(in crate::group) struct FakePartition {
@@ -211,9 +213,13 @@ impl Stage {
     }
 
     fn commit_with(&mut self, offset: Offset, metadata: &str) -> Result<(), ErrorCode> {
+        self.commit_of(0, offset, metadata)
+    }
+
+    fn commit_of(&mut self, partition: i32, offset: Offset, metadata: &str) -> Result<(), ErrorCode> {
         let who = self.who();
         let partition = OffsetCommitPartition {
-            partition: TopicPartition::new("orders", 0),
+            partition: TopicPartition::new("orders", partition),
             offset,
             leader_epoch: LeaderEpoch::NONE,
             metadata: Some(metadata.to_owned()),

@@ -7,7 +7,8 @@
 //!                 and a reader comes by every one of them
 //! ```
 //!
-//! One file a family: [`sends`], [`polls`], [`records`] and [`unseen`]. Other checks look at replicas and see more, earlier.
+//! One file a family: [`sends`], [`polls`], [`records`] and [`unseen`]; and two that Jepsen has no name for, because only an
+//! observer of the logs can tell: [`lineage`] and [`resets`]. Other checks look at replicas and see more, earlier.
 //! These see what they cannot: what the clients themselves make of right answers, and that what was found inside would have
 //! been noticed outside. Nothing is asked of a machine here but the settings of producers.
 //!
@@ -22,9 +23,11 @@
 //! covers, nothing is asked any more, for clients may have answers of before and after at once.
 
 mod by_design;
+mod lineage;
 mod polls;
 mod promise;
 mod records;
+mod resets;
 mod sends;
 mod unseen;
 
@@ -40,11 +43,13 @@ use crate::fault::{Fault, MachineId};
 use crate::step::{Fact, Resolution, Step, StepKind};
 use crate::world::World;
 pub(super) use by_design::ByDesign;
+pub(super) use lineage::TRUNCATION_NOTICED;
 use polls::{Gap, Reader};
 pub(super) use polls::{INTERNAL_NONMONOTONIC_POLL, INTERNAL_POLL_SKIP, NONMONOTONIC_POLL, POLL_SKIP};
 use promise::Promise;
 use records::{Content, Record};
 pub(super) use records::{DUPLICATE, INCONSISTENT_OFFSETS, LOST_WRITE};
+pub(super) use resets::RESET_ONLY_WHEN_GONE;
 use sends::Line;
 pub(super) use sends::{INTERNAL_NONMONOTONIC_SEND, NONMONOTONIC_SEND};
 pub(super) use unseen::UNSEEN;
@@ -202,18 +207,24 @@ impl Check {
                 }
                 Vec::new()
             }
-            ClientEvent::RecordsConsumed { partition, position, read, .. } => {
+            ClientEvent::RecordsConsumed { partition, position, read, epochs, .. } => {
                 if seen.model.had_another(&partition.topic) {
                     return Vec::new();
                 }
                 let known = known_of(&mut self.partitions, partition);
                 let found = known.consumed(seen, partition, (step, *position), read, &mut self.by_design);
-                found.into_iter().map(|finding| judged(seen.world, seen.model, finding)).collect()
+                let mut found: Vec<_> =
+                    found.into_iter().map(|finding| judged(seen.world, seen.model, finding)).collect();
+                // Losses excuse nothing here: whoever read what was lost must hear of it.
+                let unnoticed = known.read_on(seen, partition, read, *epochs);
+                found.extend(unnoticed.map(|finding| PossibleLoss { finding, excuse: None }));
+                found
             }
             ClientEvent::PositionSet { partition, offset, reason } => {
                 let known = known_of(&mut self.partitions, partition);
+                let found = known.was_reset(seen, partition, *reason);
                 known.moved(seen.machine, partition, *offset, *reason, &mut self.by_design);
-                Vec::new()
+                found.into_iter().map(|finding| judged(seen.world, seen.model, finding)).collect()
             }
             _ => Vec::new(),
         }

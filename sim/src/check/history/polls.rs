@@ -20,6 +20,7 @@ use trial_broker::event::{PositionReason, RecordFact};
 use trial_broker::ids::{Offset, TopicPartition};
 
 use super::by_design::ByDesign;
+use super::lineage::LastRead;
 use super::records::lost_write;
 use super::{Known, SOURCE};
 use crate::check::evidence::name_of;
@@ -64,6 +65,8 @@ pub(super) struct Reader {
     left: Option<Offset>,
     /// The step in which it returned something last: what it returns in one step is one poll.
     step: Option<u64>,
+    /// The last record that it returned since it was last sent anywhere.
+    pub(super) last_read: Option<LastRead>,
 }
 
 impl Reader {
@@ -100,7 +103,8 @@ impl Known {
         by_design: &mut ByDesign,
     ) -> Vec<Finding> {
         let mut found = Vec::new();
-        let Reader { mut next, step: last, .. } = self.readers.get(&seen.machine).copied().unwrap_or_default();
+        let reader = self.readers.get(&seen.machine).copied().unwrap_or_default();
+        let Reader { mut next, step: last, last_read, .. } = reader;
         let mut is_internal = last == Some(step);
         for record in read {
             match next {
@@ -124,7 +128,7 @@ impl Known {
         if let Some(from) = next.filter(|next| *next < position) {
             found.extend(self.skipped(seen, partition, Gap { from, to: position, reader: seen.machine, is_internal }));
         }
-        self.readers.insert(seen.machine, Reader { next: Some(position), left: None, step: Some(step) });
+        self.readers.insert(seen.machine, Reader { next: Some(position), left: None, step: Some(step), last_read });
         found
     }
 

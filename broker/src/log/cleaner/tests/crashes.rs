@@ -1,4 +1,4 @@
-//! The crash points of `LogCleanerTest.testRecoveryAfterCrash`, and a cut between any two changes of a swap.
+//! The crash points of `LogCleanerTest.testRecoveryAfterCrash`. Every point there is stands in `crash_points`.
 
 use std::collections::BTreeMap;
 

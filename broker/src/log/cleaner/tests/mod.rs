@@ -1,8 +1,10 @@
 //! Tests of compaction: Kafka's own cases (`LogCleanerTest`), its crash points, and random logs against a map.
 
+mod crash_points;
 mod crashes;
 mod random;
 mod rules;
+mod sequences;
 mod transactions;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Transactions under compaction (`LogCleanerTest`): aborted data goes, markers stay as long as anything of their
-//! transaction does and delete.retention.ms longer, and the last of each producer stays for its sequence number.
+//! transaction does and delete.retention.ms longer.
 
 use std::time::Duration;
 
@@ -229,45 +229,4 @@ fn marker_in_another_segment_than_its_data_stays_with_it() {
         log.at(LATER * 2).clean(0);
         assert_eq!((log.offsets(), log.last_offsets()), (offsets, vec![0, 1]));
     }
-}
-
-/// `testLogCleanerRetainsProducerLastSequence`.
-#[test]
-fn last_batch_of_each_producer_stays_for_its_sequence_number() {
-    let mut log = compacted(1024);
-    log.append(keyed(&[0]), 0).expect("accepted");
-    let mut producers: Vec<Writer> = (1..=3).map(|id| Writer::new(id, false)).collect();
-    for producer in &mut producers {
-        producer.write(&mut log, &[0]);
-    }
-    producers[1].write(&mut log, &[1]);
-    log.roll();
-    log.clean(0);
-    assert_eq!(log.last_offsets(), [1, 3, 4]);
-    let sequences: Vec<(i64, i32)> =
-        log.read_all().iter().map(|batch| (batch.producer_id().0, batch.last_sequence())).collect();
-    assert_eq!(sequences, [(1, 0), (3, 0), (2, 1)]);
-    assert_eq!((log.keys(), log.offsets()), (vec![0, 1], vec![3, 4]));
-    log.kill_and_restart();
-    let known = |log: &Fixture, id| log.log().producer_state().producer(ProducerId(id)).expect("known").last_sequence();
-    assert_eq!([known(&log, 1), known(&log, 2), known(&log, 3)], [0, 1, 0]);
-}
-
-/// `testLogCleanerRetainsLastSequenceEvenIfTransactionAborted`.
-#[test]
-fn last_sequence_number_stays_even_if_its_transaction_was_aborted() {
-    let mut log = compacted(1024);
-    let mut producer = Writer::new(1, true);
-    producer.write(&mut log, &[1]);
-    producer.write(&mut log, &[2, 3]);
-    producer.end(&mut log, false);
-    log.roll();
-    log.clean(0);
-    assert_eq!((log.keys(), log.offsets(), log.last_offsets()), (vec![], vec![3], vec![2, 3]));
-    assert_eq!(log.read_all()[0].last_sequence(), 2);
-    producer.write(&mut log, &[1, 5]);
-    log.roll();
-    log.clean(0);
-    assert_eq!((log.keys(), log.offsets(), log.last_offsets()), (vec![1, 5], vec![3, 4, 5], vec![3, 5]));
-    assert_eq!(log.read_all()[1].last_sequence(), 4);
 }
