@@ -55,8 +55,7 @@ impl Batch {
     /// Whether one record more fits behind what is there. An empty batch takes any.
     pub fn has_room_for_one(&self, record: &RecordBytes, timestamp_ms: i64) -> bool {
         let (key, value) = record;
-        self.is_empty()
-            || self.builder.estimated_size_with(timestamp_ms, Some(key), value.as_deref()) <= self.max_bytes
+        self.is_empty() || self.builder.estimated_size_with(timestamp_ms, Some(key), value.as_deref()) <= self.max_bytes
     }
 
     pub fn push(&mut self, timestamp_ms: i64, (key, value): &RecordBytes) {

@@ -22,12 +22,7 @@ pub(in crate::check) const RESET_ONLY_WHEN_GONE: Property = Property {
 
 impl Known {
     /// A consumer goes elsewhere: if that is a reset, its offset must have been gone.
-    pub(super) fn was_reset(
-        &self,
-        seen: &Seen,
-        partition: &TopicPartition,
-        reason: PositionReason,
-    ) -> Option<Finding> {
+    pub(super) fn was_reset(&self, seen: &Seen, partition: &TopicPartition, reason: PositionReason) -> Option<Finding> {
         let stood = self.readers.get(&seen.machine)?.next().filter(|_| reason == PositionReason::Reset)?;
         let end = seen.model.partitions.get(partition)?.committed_end;
         let of_partition = seen.model.replicas.iter().filter(|((name, _), _)| name == partition);
