@@ -21,13 +21,14 @@ use trial_sim::internal::scenario::Verdict;
 const SEEDS: u64 = 5_000;
 
 /// How many of a hundred seeds each profile has. The cheapest seeds are the most.
-const SHARES: [(Profile, u64); 6] = [
+const SHARES: [(Profile, u64); 7] = [
     (Profile::Lite, 40),
-    (Profile::Default, 18),
-    (Profile::Network, 18),
+    (Profile::Default, 16),
+    (Profile::Network, 14),
     (Profile::Disk, 10),
     (Profile::Controllers, 8),
     (Profile::Everything, 6),
+    (Profile::Replication, 6),
 ];
 
 /// Says how many seeds the whole campaign has, instead of [`SEEDS`].
@@ -139,6 +140,11 @@ fn everything_finds_nothing_and_reaches_its_marks() {
 #[test]
 fn network_finds_nothing_and_reaches_its_marks() {
     profile_holds(Profile::Network);
+}
+
+#[test]
+fn replication_finds_nothing_and_reaches_its_marks() {
+    profile_holds(Profile::Replication);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) struct Shape {
     pub(super) elr: bool,
     /// `broker.session.timeout.ms`, in microseconds: how long the controller believes in a dead broker.
     pub(super) session_micros: u64,
+    /// `replica.lag.time.max.ms`, in microseconds: how long a leader believes in a follower that does not keep up.
+    pub(super) lag_micros: u64,
     /// How long faults go on.
     pub(super) duration: Span,
     /// How long a message usually takes.
@@ -75,6 +77,9 @@ impl Shape {
 /// Kafka's `broker.session.timeout.ms` where nobody says otherwise.
 const DEFAULT_SESSION_MS: u64 = 9_000;
 
+/// Kafka's `replica.lag.time.max.ms` where nobody says otherwise.
+const DEFAULT_LAG_MS: u64 = 30_000;
+
 impl Shape {
     /// The shape of a cluster that somebody has written down. Topics list their replicas.
     pub(super) fn of(file: &File, duration: Span) -> Shape {
@@ -100,6 +105,7 @@ impl Shape {
             topics: file.topics.iter().map(topic).collect(),
             elr: cluster.elr != Some(false),
             session_micros: session_ms * 1000,
+            lag_micros: number(&cluster.config, "replica.lag.time.max.ms").unwrap_or(DEFAULT_LAG_MS) * 1000,
             duration,
             latency: cluster.latency.as_ref().map_or(DEFAULT_LATENCY, |latency| latency.value.clone()),
             cleans_metadata: false,
@@ -120,12 +126,13 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
     let duration = match profile {
         _ if cleans_metadata => Span::from_millis(draw.between(64_000, 72_000) as i64),
         Profile::Lite => Span::from_millis(draw.between(8_000, 15_000) as i64),
+        Profile::Replication => Span::from_millis(draw.between(20_000, 28_000) as i64),
         _ => Span::from_millis(draw.between(12_000, 35_000) as i64),
     };
     let racks = if draw.percent(20) { vec!["r1".to_owned(), "r2".to_owned()] } else { Vec::new() };
     let latency = latency(&mut Draw::new(seed, Aspect::Network, 0));
     let mut config = Settings::default();
-    let session_ms = broker_settings(&mut config, &mut Draw::new(seed, Aspect::BrokerSettings, 0));
+    let waits = broker_settings(profile, &mut config, &mut Draw::new(seed, Aspect::BrokerSettings, 0));
     log_settings(profile, &mut config, &mut Draw::new(seed, Aspect::LogSettings, 0));
     quorum_settings(profile, &mut config, &mut Draw::new(seed, Aspect::QuorumSettings, 0));
     if cleans_metadata {
@@ -150,7 +157,8 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         controllers: (1..=controllers as i32).map(|index| 100 + index).collect(),
         topics: shapes,
         elr,
-        session_micros: session_ms * 1000,
+        session_micros: waits.session_ms * 1000,
+        lag_micros: waits.lag_ms * 1000,
         duration,
         latency,
         cleans_metadata,
@@ -164,16 +172,17 @@ fn cleans_metadata(profile: Profile, seed: Seed) -> bool {
     let percent = match profile {
         Profile::Controllers => 6,
         Profile::Everything => 2,
-        Profile::Default | Profile::Lite | Profile::Disk | Profile::Network => return false,
+        Profile::Default | Profile::Lite | Profile::Disk | Profile::Network | Profile::Replication => return false,
     };
     Draw::new(seed, Aspect::Absence, 0).percent(percent)
 }
 
 /// Brokers and controllers; no controllers of their own in a combined cluster.
 fn machines(profile: Profile, draw: &mut Draw) -> (u64, u64) {
-    let combined = draw.percent(40);
+    let combined = draw.percent(if profile == Profile::Replication { 20 } else { 40 });
     let brokers = match profile {
         Profile::Lite => 3,
+        Profile::Replication => draw.pick(&[3, 3, 3, 4]),
         _ if combined => draw.pick(&[1, 3, 3, 3, 4, 5]),
         _ => draw.pick(&[1, 2, 3, 3, 3, 4, 5]),
     };
@@ -194,14 +203,23 @@ fn latency(draw: &mut Draw) -> Latency {
     }
 }
 
-/// Replication, sessions and elections. Returns the session timeout in milliseconds.
-fn broker_settings(config: &mut Settings, draw: &mut Draw) -> u64 {
-    let session = draw.scale(1_500, 9_000);
+/// How long somebody is believed in who says nothing.
+struct Waits {
+    session_ms: u64,
+    lag_ms: u64,
+}
+
+/// Replication, sessions and elections.
+fn broker_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) -> Waits {
+    // Where faults are made for each other a session lapses several times, and lags are drawn apart from it.
+    let (longest_session, longest_lag) = if profile == Profile::Replication { (3_000, 8_000) } else { (9_000, 15_000) };
+    let session = draw.scale(1_500, longest_session);
     set(config, "broker.session.timeout.ms", session);
     set(config, "broker.heartbeat.interval.ms", draw.scale(100, session / 3));
     let fetch_wait = draw.scale(100, 500);
     set(config, "replica.fetch.wait.max.ms", fetch_wait);
-    set(config, "replica.lag.time.max.ms", draw.scale(fetch_wait * 4, 15_000));
+    let lag = draw.scale(fetch_wait * 4, longest_lag);
+    set(config, "replica.lag.time.max.ms", lag);
     set(config, "replica.socket.timeout.ms", draw.scale(fetch_wait * 4, 10_000));
     set(config, "replica.fetch.backoff.ms", draw.scale(50, 1_000));
     set(config, "replica.high.watermark.checkpoint.interval.ms", draw.scale(200, 5_000));
@@ -222,7 +240,7 @@ fn broker_settings(config: &mut Settings, draw: &mut Draw) -> u64 {
     if draw.percent(10) {
         set(config, "controlled.shutdown.enable", false);
     }
-    session
+    Waits { session_ms: session, lag_ms: lag }
 }
 
 /// Segments, checkpoints, retention.
@@ -269,17 +287,28 @@ fn quorum_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
 }
 
 fn topics(profile: Profile, seed: Seed, brokers: &[i32]) -> (Vec<TopicShape>, Vec<Topic>) {
-    let count = if profile == Profile::Lite { 1 } else { Draw::new(seed, Aspect::Topic, 0).pick(&[1, 1, 1, 2, 2, 3]) };
+    let mut draw = Draw::new(seed, Aspect::Topic, 0);
+    let count = match profile {
+        Profile::Lite | Profile::Replication => 1,
+        _ => draw.pick(&[1, 1, 1, 2, 2, 3]),
+    };
     (1..=count).map(|index| topic(profile, seed, index, brokers)).unzip()
 }
 
 fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicShape, Topic) {
     let mut draw = Draw::new(seed, Aspect::Topic, index);
-    let partitions = draw.pick(&[1, 1, 2, 3]);
+    let partitions = draw.pick(if profile == Profile::Replication { &[1, 1, 1, 2] } else { &[1, 1, 2, 3] });
     let most = brokers.len().min(4) as u64;
-    let factor = if most >= 3 { draw.pick(&[1, 2, 3, 3, 3, 3, most]) } else { draw.between(1, most) };
+    let factor = match most {
+        _ if profile == Profile::Replication => draw.pick(&[2, 3, 3, 3, 3]),
+        3.. => draw.pick(&[1, 2, 3, 3, 3, 3, most]),
+        _ => draw.between(1, most),
+    };
     let min_isr = if draw.percent(70) { factor.div_ceil(2).max(factor.min(2)) } else { draw.between(1, factor) };
-    let unclean = draw.percent(if profile == Profile::Everything { 20 } else { 12 });
+    let unclean = draw.percent(match profile {
+        Profile::Everything | Profile::Replication => 20,
+        _ => 12,
+    });
     let replicas: Vec<Vec<i32>> =
         (0..partitions).map(|_| draw.shuffled(brokers).into_iter().take(factor as usize).collect()).collect();
     let mut config = Settings::default();

@@ -30,6 +30,8 @@ pub struct Hunt {
     pub piece: String,
     /// What the scenarios are drawn from.
     pub profile: Profile,
+    /// How they are drawn.
+    pub drawing: Drawing,
     /// The switches that bring the bug back.
     pub switches: Vec<String>,
     /// After how many seeds a campaign gives up.
@@ -73,7 +75,7 @@ impl Hunt {
     }
 
     fn attempt(&self, first: u64, n: u64) -> Option<Found> {
-        let run = |switches: &[String]| run_seed(self.profile, Seed(first + n), Drawing::default(), switches);
+        let run = |switches: &[String]| run_seed(self.profile, Seed(first + n), self.drawing, switches);
         let outcome = run(&self.switches);
         let is_the_bug = breaks_a_promise(&outcome.report) && !breaks_a_promise(&run(&[]).report);
         is_the_bug.then_some(Found { seeds: n + 1, outcome })
@@ -122,6 +124,7 @@ mod tests {
         let hunt = |piece: &str| Hunt {
             piece: piece.to_owned(),
             profile: Profile::Default,
+            drawing: Drawing::default(),
             switches: Vec::new(),
             most: 1,
             jobs: NonZeroUsize::MIN,

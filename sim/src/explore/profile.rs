@@ -24,12 +24,22 @@ pub enum Profile {
     Controllers,
     /// Everything, rare things too.
     Everything,
+    /// One partition's leadership and in-sync set: few replicas, short timeouts, many records, and faults that are made
+    /// for each other.
+    Replication,
 }
 
 impl Profile {
     /// All profiles.
-    pub const ALL: &'static [Profile] =
-        &[Profile::Default, Profile::Lite, Profile::Disk, Profile::Network, Profile::Controllers, Profile::Everything];
+    pub const ALL: &'static [Profile] = &[
+        Profile::Default,
+        Profile::Lite,
+        Profile::Disk,
+        Profile::Network,
+        Profile::Controllers,
+        Profile::Everything,
+        Profile::Replication,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -40,6 +50,7 @@ impl Profile {
             Profile::Network => "network",
             Profile::Controllers => "controllers",
             Profile::Everything => "everything",
+            Profile::Replication => "replication",
         }
     }
 
@@ -106,6 +117,21 @@ impl Profile {
                 Kind::Reassign,
             ],
             Profile::Everything => Kind::ALL,
+            Profile::Replication => &[
+                Kind::Kill,
+                Kind::Restart,
+                Kind::Stop,
+                Kind::Pause,
+                Kind::PowerCut,
+                Kind::Isolate,
+                Kind::OneWay,
+                Kind::Clog,
+                Kind::Hold,
+                Kind::Drop,
+                Kind::Stall,
+                Kind::Reassign,
+                Kind::ElectPreferred,
+            ],
         }
     }
 
@@ -114,6 +140,21 @@ impl Profile {
         match self {
             Profile::Controllers => 60,
             Profile::Lite | Profile::Default | Profile::Disk | Profile::Network | Profile::Everything => 20,
+            Profile::Replication => 10,
+        }
+    }
+
+    /// How many faults a seed has at most that are drawn one by one: many of them would talk over those that belong
+    /// together.
+    pub(super) fn most_single_faults(self) -> u64 {
+        match self {
+            Profile::Replication => 6,
+            Profile::Lite
+            | Profile::Default
+            | Profile::Disk
+            | Profile::Network
+            | Profile::Controllers
+            | Profile::Everything => 24,
         }
     }
 
@@ -163,6 +204,15 @@ impl Profile {
                 Mark::IsrShrunk,
                 Mark::FormerLeaderTruncated,
                 Mark::BytesLostInPowerCut,
+            ],
+            Profile::Replication => &[
+                Mark::LeaderMovedDuringFetch,
+                Mark::FormerLeaderTruncated,
+                Mark::IsrShrunk,
+                Mark::IsrExpanded,
+                Mark::DuplicateAvoided,
+                Mark::IsrChangeRefused,
+                Mark::TwoLeadersAtOnce,
             ],
         }
     }

@@ -29,13 +29,20 @@ pub(super) struct Workload {
 /// Draws the clients and what they send.
 pub(super) fn draw_workload(profile: Profile, seed: Seed, shape: &Shape) -> Workload {
     let mut draw = Draw::new(seed, Aspect::Client, 0);
-    let producers = if profile == Profile::Lite { 1 } else { draw.pick(&[1, 2, 2, 3]) };
-    let consumers = if profile == Profile::Lite { draw.between(0, 1) } else { draw.pick(&[0, 1, 1, 2]) };
+    let producers = match profile {
+        Profile::Lite => 1,
+        Profile::Replication => draw.pick(&[2, 2, 3]),
+        _ => draw.pick(&[1, 2, 2, 3]),
+    };
+    let consumers = match profile {
+        Profile::Lite => draw.between(0, 1),
+        _ => draw.pick(&[0, 1, 1, 2]),
+    };
     let mut workload = Workload::default();
     for index in 1..=producers {
         let name = format!("p{index}");
         workload.clients.push(producer(seed, index, &name));
-        workload.steps.extend(produces(seed, index, &name, shape, MOST_RECORDS / producers));
+        workload.steps.extend(produces(profile, seed, index, &name, shape, MOST_RECORDS / producers));
     }
     for index in 1..=consumers {
         let mut reader = consumer(seed, producers + index, &format!("r{index}"), shape);
@@ -125,17 +132,24 @@ fn looks(seed: Seed, index: u64, reader: &mut Client, shape: &Shape) -> Vec<(i64
 }
 
 /// What a producer sends: streams of records, each to one topic, from its own time on.
-fn produces(seed: Seed, index: u64, name: &str, shape: &Shape, most: u64) -> Vec<(i64, Step)> {
+fn produces(profile: Profile, seed: Seed, index: u64, name: &str, shape: &Shape, most: u64) -> Vec<(i64, Step)> {
     let mut draw = Draw::new(seed, Aspect::Workload, index);
     let streams = draw.between(1, 2);
     (0..streams)
         .map(|_| {
             let topic = &shape.topics[draw.between(0, shape.topics.len() as u64 - 1) as usize];
-            let start = draw.between(0, shape.duration.micros as u64 / 4) as i64;
+            // Where faults are aimed at what a partition holds, something is written all the time.
+            let is_steady = profile == Profile::Replication;
+            let start = draw.between(0, if is_steady { 1_000_000 } else { shape.duration.micros as u64 / 4 }) as i64;
             let left = (shape.duration.micros - start) as u64;
-            let count = draw.scale(10, most / streams);
+            let count = if is_steady {
+                draw.between(most / streams / 2, most / streams)
+            } else {
+                draw.scale(10, most / streams)
+            };
             // A stream ends with the faults at the latest: what comes then is answered while all is well.
-            let every = draw.scale(5_000, (left / count).max(10_000));
+            let longest = (left / count).max(10_000);
+            let every = if is_steady { draw.between(longest / 2, longest) } else { draw.scale(5_000, longest) };
             let keys = if draw.percent(50) { (0..8).map(|key| format!("k{key}")).collect() } else { Vec::new() };
             let bursts = draw.percent(15);
             let partition = draw.percent(25).then(|| draw.between(0, topic.replicas.len() as u64 - 1) as i32);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trial_sim::internal::explore::{CAMPAIGNS, Hunt, Profile, median};
+use trial_sim::internal::explore::{CAMPAIGNS, Drawing, Hunt, Profile, median};
 use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 
 use super::interrupt::{self, INTERRUPTED};
@@ -251,6 +251,7 @@ fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
     let hunt = Hunt {
         piece: museum.piece.value.clone(),
         profile: Profile::ALL.iter().copied().find(|profile| profile.name() == named)?,
+        drawing: Drawing { faithful: museum.faithful, ..Drawing::default() },
         switches: museum.switches.iter().map(|switch| switch.value.clone()).collect(),
         most,
         jobs: arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),

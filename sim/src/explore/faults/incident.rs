@@ -112,13 +112,28 @@ fn recovery(stage: &Stage) -> i64 {
     stage.shape.session_micros as i64 * 2 + 3_000_000
 }
 
-pub(super) fn power_cut(at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw, back: Step) -> Incident {
+fn power_cut(at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw, back: Step) -> Incident {
     let lose = draw.pick(&[None, None, None, Some(Lose::All)]);
     let (number, down) = (draw.between(0, u64::from(u32::MAX)), downtime(draw));
     let step = Step { power_cut: said(victim::power_cut(victim, lose, number)), ..Step::default() };
     Incident { at, steps: vec![(0, if_possible(step))], out_for: None, victim: victim.clone() }
         .and(down, back)
         .loses_until(down + recovery(stage))
+}
+
+/// A power cut that takes most of what was not synced, and ends soon.
+pub(super) fn power_cut_for(
+    at: i64,
+    down: i64,
+    victim: &Victim,
+    stage: &Stage,
+    draw: &mut Draw,
+    back: Step,
+) -> Incident {
+    let lose = draw.pick(&[None, Some(Lose::All), Some(Lose::All)]);
+    let number = draw.between(0, u64::from(u32::MAX));
+    let step = Step { power_cut: said(victim::power_cut(victim, lose, number)), ..Step::default() };
+    once(at, victim, if_possible(step)).and(down, back).loses_until(down + recovery(stage))
 }
 
 const APIS: &[&str] = &[

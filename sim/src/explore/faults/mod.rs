@@ -207,7 +207,7 @@ pub(super) fn merged(workload: Vec<(i64, Step)>, faults: Vec<(i64, Step)>) -> Ve
 /// Which kinds are on, and how many faults there are of each.
 fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
     let mut draw = Draw::new(stage.seed, Aspect::Swarm, 0);
-    let total = draw.scale(2, 24);
+    let total = draw.scale(2, stage.profile.most_single_faults());
     let mut weights: Vec<(Kind, u64)> = Vec::new();
     for kind in stage.profile.kinds().iter().filter(|kind| possible(**kind, stage)) {
         let mut own = Draw::new(stage.seed, Aspect::Swarm, 1 + *kind as u64);

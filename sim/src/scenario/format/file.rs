@@ -142,6 +142,9 @@ pub struct Museum {
     /// The profile of random exploration that should find it too; "default" unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Spanned<String>>,
+    /// Whether exploration hunts it among machines with all hazards of Kafka 4.1. Otherwise these are mended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub faithful: bool,
 }
 
 /// A failure that Kafka 4.1 itself has. The scenario fails as it stands, for machines are faithful to Kafka; with the
