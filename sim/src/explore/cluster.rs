@@ -304,7 +304,13 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
         3.. => draw.pick(&[1, 2, 3, 3, 3, 3, most]),
         _ => draw.between(1, most),
     };
-    let min_isr = if draw.percent(70) { factor.div_ceil(2).max(factor.min(2)) } else { draw.between(1, factor) };
+    let min_isr = if profile == Profile::Replication {
+        draw.pick(&[1, 2, 2])
+    } else if draw.percent(70) {
+        factor.div_ceil(2).max(factor.min(2))
+    } else {
+        draw.between(1, factor)
+    };
     let unclean = draw.percent(match profile {
         Profile::Everything | Profile::Replication => 20,
         _ => 12,

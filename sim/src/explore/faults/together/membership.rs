@@ -1,7 +1,8 @@
 //! Who is in sync: followers that come and go while what is said of them is late.
 
 use super::{
-    Replicated, begin, fetched, fetches, hit, kept, kill, killed, millis, missed, news, of_api, once, others, start,
+    Replicated, begin, cut_off, fetched, fetches, hit, kept, kill, killed, millis, missed, news, of_api, once, others,
+    start,
 };
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
@@ -59,6 +60,25 @@ pub(super) fn a_second_life(stage: &Stage, partition: &Replicated, draw: &mut Dr
         kept(back - 1, arrives - back, &follower, of_api("AlterPartition", Some(MessageKind::Request))),
         power_cut_for(cut, down, &follower, stage, draw, start(&follower)),
         kept(cut + 1, arrives - cut + millis(draw, 500, 3_000), &follower, silence(stage, &follower)),
+    ]
+}
+
+/// A follower is back, and its leader's proposal is late. Meanwhile another one is cut off, and the controllers take it out;
+/// what is written then it does not hold. It comes back to the controllers, and not yet to the leader: now the proposal
+/// arrives, which was made when it was still a member.
+pub(super) fn a_decision_between(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
+    let Some((leader, member, returns)) = partition.three() else { return Vec::new() };
+    let at = begin(stage, 2 * missed(stage) + 10_000_000, draw);
+    let back = at + missed(stage) + millis(draw, 0, 1_000);
+    let cut = back + millis(draw, 1_500, 4_000);
+    let seen = cut + missed(stage) + millis(draw, 500, 2_000);
+    let arrives = seen + millis(draw, 1_000, 3_500);
+    let proposals = of_api("AlterPartition", Some(MessageKind::Request));
+    vec![
+        killed(at, back - at, &Victim::Broker(returns)),
+        kept(back - 1, arrives - back, &Victim::Broker(returns), proposals),
+        cut_off(stage, cut, seen - cut, &Victim::Broker(member), member, false),
+        kept(seen + 2, arrives - seen + millis(draw, 500, 3_000), &Victim::Broker(member), fetches(member, leader)),
     ]
 }
 

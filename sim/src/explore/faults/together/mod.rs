@@ -8,6 +8,8 @@
 //!                  the leader alone         its followers do not reach it, and leave the ISR; then it goes
 //!                  what it knew goes too    one follower leaves the ISR, the other does not hear of what that commits,
 //!                                           and leads
+//!                  a decision between       a follower is proposed, late; meanwhile another is taken out, and comes back to
+//!                                           the controllers, not to the leader
 //!   reigns         nobody tells it          a broker hears no news of the cluster ───── it hears them all at once
 //!                                                └─ leadership goes round, comes back ────┘
 //!                  the same leader again    a broker hears no news, with a record that the next leader lacks
@@ -73,6 +75,7 @@ enum Story {
     LeaderAlone = 6,
     WhatItKnewGoesToo = 7,
     AnswersAreLost = 8,
+    DecisionBetween = 9,
 }
 
 /// All that are drawn of a seed.
@@ -108,6 +111,9 @@ fn possible(stage: &Stage, partition: &Replicated) -> Vec<Story> {
     if partition.replicas.len() > 2 {
         all.extend([Story::SameLeaderAgain; 3]);
         all.extend([Story::WhatItKnewGoesToo; 2]);
+        if !stage.shape.is_combined() {
+            all.push(Story::DecisionBetween);
+        }
     }
     // Members of one quorum that do not ask each other for records have no news either, and nobody is unfenced without.
     let loses_power = stage.profile.kinds().contains(&Kind::PowerCut) && stage.shape.loss_budget() > 0;
@@ -126,6 +132,7 @@ fn told(story: Story, stage: &Stage, partition: &Replicated, draw: &mut Draw) ->
         Story::SecondLife => membership::a_second_life(stage, partition, draw),
         Story::LeaderAlone => membership::the_leader_alone(stage, partition, draw),
         Story::WhatItKnewGoesToo => membership::what_it_knew_goes_too(stage, partition, draw),
+        Story::DecisionBetween => membership::a_decision_between(stage, partition, draw),
         Story::AnswersAreLost => clients::answers_are_lost(stage, partition, draw),
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn the_same_leader_again(stage: &Stage, partition: &Replicated, draw:
         // It goes on leading, for the one that still reaches it.
         let clients_too = draw.percent(50);
         all.push(cut_off(stage, gone, away, &preferred_leader, stale, clients_too));
-        if draw.percent(60) {
+        if draw.percent(if clients_too { 80 } else { 40 }) {
             // Their connection breaks, and the next one begins with an answer that has nothing new.
             let answer =
                 Messages { nth: said(1), kind: Some(spanned(MessageKind::Response)), ..super::fetched(leader, stale) };
