@@ -4,7 +4,6 @@
 //! two calls (`ReplicaFetcherThread.processPartitionData`), and a reader that comes between them may see what the second gives up.
 
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{Offset, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, PossibleLoss, Property, Seen};
@@ -38,7 +37,9 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
         );
         (message, end)
     } else {
-        let start = log_start(seen, partition).filter(|_| replica.leads_in.is_none()).unwrap_or(0);
+        // A follower hears of its leader's log start in the answer that tells it the high watermark, and says so a little later:
+        // what it gives up by that is shown to nobody.
+        let start = seen.log_start(partition).filter(|_| replica.leads_in.is_none()).unwrap_or(0);
         let given_up = known.committed.partition_point(|batch| batch.last_offset < start);
         let below = known.committed.partition_point(|batch| batch.last_offset < shown);
         let missing = replica.first_missing(&known.committed[given_up.min(below)..below])?;
@@ -56,11 +57,4 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     ];
     let finding = Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof };
     Some(PossibleLoss { finding, excuse: seen.model.excuse(seen.world, partition) })
-}
-
-/// Where a replica's log starts. A follower hears of its leader's log start in the answer that tells it the high watermark,
-/// and says so a little later: what it gives up by that is shown to nobody.
-fn log_start(seen: &Seen, partition: &TopicPartition) -> Option<Offset> {
-    let replicas = seen.world.machine(seen.machine)?.node()?.replicas()?;
-    Some(replicas.partition(partition)?.log().log_start_offset())
 }

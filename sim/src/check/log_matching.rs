@@ -54,7 +54,12 @@ impl Check {
                 (first.previous, previous),
                 (Some(one), Some(other)) if one != other && one.0.min(other.0) >= compacted_to
             );
-            if differs || other_past {
+            // What a follower had before its leader's log start it cannot compare, and gives up with the same answer.
+            let is_given_up = || {
+                let start = seen.log_start(partition).unwrap_or(0);
+                previous.is_some_and(|(offset, _)| offset < start)
+            };
+            if differs || (other_past && !is_given_up()) {
                 return Some(Finding {
                     property: PROPERTY,
                     partition: Some(partition.clone()),

@@ -49,7 +49,7 @@ use std::fmt;
 
 use serde::Serialize;
 use trial_broker::event::Event;
-use trial_broker::ids::TopicPartition;
+use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
@@ -160,6 +160,12 @@ impl<'a> Seen<'a> {
     /// The machine whose event it is, as the transcript calls it.
     pub(super) fn who(&self) -> &'a str {
         self.name(self.machine)
+    }
+
+    /// Where the machine's log of a partition starts once the step is over: its events come one by one.
+    pub(super) fn log_start(&self, partition: &TopicPartition) -> Option<Offset> {
+        let replicas = self.world.machine(self.machine)?.node()?.replicas()?;
+        Some(replicas.partition(partition)?.log().log_start_offset())
     }
 }
 
