@@ -101,6 +101,7 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("commit-of-current-member", &["generation-completed", "offset-committed"]),
     ("committed-offset-not-lost", &["position-set", "commit-done", "partitions-assigned"]),
     ("commits-only-grow", &["commit-sent", "commit-sent"]),
+    ("members-are-known", &["generation-completed", "join-sent"]),
 ];
 
 /// The violation is told with the events that its message speaks of, and not with many more.
@@ -214,6 +215,7 @@ planted! {
     a_commit_of_somebody_who_is_no_member_any_more: "commit-of-current-member" => Check("commit-of-current-member");
     a_coordinator_that_forgets_offsets: "committed-offset-not-lost" => Check("committed-offset-not-lost");
     a_member_that_commits_less_than_before: "commits-only-grow" => Check("commits-only-grow");
+    members_that_nobody_is: "members-are-known" => Check("members-are-known");
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
     a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");

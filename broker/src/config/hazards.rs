@@ -65,11 +65,24 @@ pub enum Hazard {
     /// When a log start moves, the recovery point moves along, although nothing was synced. A power cut can bring the old
     /// start back, with segments that nobody recovers (`UnifiedLog.updateLogStartOffset`). Mended: it stays.
     RecoveryPointFollowsLogStart,
+    /// A coordinator stops a KIP-848 member's session when the member says goodbye, before that is written. If it cannot be
+    /// written the member stays in the group, and nothing ever removes it
+    /// (`GroupMetadataManager.consumerGroupFenceMembers`). Mended: the session goes on, and is over by itself.
+    GoodbyeLeavesGhost,
+    /// A KIP-848 member that missed an answer says everything anew: also that it owns nothing of what it was told it may
+    /// own and has not taken yet. The coordinator gives that away at once, and the member takes it all the same
+    /// (`ConsumerHeartbeatRequestManager.HeartbeatState.buildRequestData`, `CurrentAssignmentBuilder`). Mended: it says
+    /// that it owns what it is about to take.
+    FullHeartbeatSaysTooLittle,
+    /// A KIP-848 member that joins again with its id in epoch 0 is fenced for as long as the coordinator knows it in a later
+    /// epoch, and asks again without pause until its session is over
+    /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`, KAFKA-19233). Mended: epoch 0 is taken.
+    RejoinIsFenced,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 14] = [
+    pub const ALL: [Hazard; 17] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -84,6 +97,9 @@ impl Hazard {
         Hazard::CleanStopForgetsTime,
         Hazard::DivergenceBelowLogStart,
         Hazard::RecoveryPointFollowsLogStart,
+        Hazard::GoodbyeLeavesGhost,
+        Hazard::FullHeartbeatSaysTooLittle,
+        Hazard::RejoinIsFenced,
     ];
 }
 

@@ -594,6 +594,9 @@ pub enum Switch {
     ConsumerRepeatsRecord,
     /// A member of an eager classic group joins again without giving anything up.
     MemberKeepsPartitionsWhenJoining,
+    /// A leader that assigns cooperatively takes no notice of what members own since a generation before the newest one
+    /// (before KAFKA-14639): it deals that out as if nobody had it.
+    StickyTrustsOnlyMaxGeneration,
     /// What a consumer commits before a rebalance is one less than what it has read.
     CommitLagsBeforeRebalance,
     /// A classic coordinator's generations fall after the second one.

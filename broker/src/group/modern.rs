@@ -74,7 +74,8 @@ impl Shard {
         image: &MetadataImage,
         work: impl FnOnce(&mut Coordination<'_, '_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let mut of = Coordination::new(ctx, image, &self.config, &mut self.timers, &mut self.consumer);
+        let (timers, soft) = (&mut self.timers, &mut self.consumer);
+        let mut of = Coordination::new(ctx, image, &self.config, &self.behaviour, timers, soft);
         let done = work(&mut of)?;
         of.tell();
         Ok(done)

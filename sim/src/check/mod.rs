@@ -113,6 +113,7 @@ pub const PROPERTIES: &[Property] = &[
     group::COMMIT_OF_CURRENT_MEMBER,
     group::COMMITTED_OFFSET_NOT_LOST,
     group::COMMITS_ONLY_GROW,
+    group::MEMBERS_ARE_KNOWN,
 ];
 
 /// A property that did not hold.

@@ -86,6 +86,8 @@ pub(crate) enum Kind {
     Coordination,
     /// A coordinator accepted an offset.
     Accepted,
+    /// A consumer asked to join its group, or a coordinator added a member.
+    Joining,
 }
 
 impl Kind {
@@ -252,6 +254,7 @@ fn group_subject(event: &GroupEvent) -> Option<Kind> {
         | GroupEvent::MemberRemoved { .. }
         | GroupEvent::MemberReplaced { .. } => Some(Kind::Coordination),
         GroupEvent::OffsetCommitted { .. } => Some(Kind::Accepted),
+        GroupEvent::MemberAdded { .. } => Some(Kind::Joining),
         _ => None,
     }
 }
@@ -263,6 +266,7 @@ fn membership_subject(event: &MembershipEvent) -> Option<Kind> {
         | MembershipEvent::PartitionsRevoked { .. }
         | MembershipEvent::PartitionsLost { .. } => Some(Kind::Membership),
         MembershipEvent::CommitSent { .. } | MembershipEvent::CommitDone { .. } => Some(Kind::Commit),
+        MembershipEvent::JoinSent { .. } => Some(Kind::Joining),
         _ => None,
     }
 }

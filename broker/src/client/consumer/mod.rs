@@ -474,7 +474,7 @@ impl Consumer {
 
     /// When the next thing happens by itself.
     pub fn next_deadline(&self, cluster: &Cluster, now: Time) -> Option<Time> {
-        let group = self.group.as_ref().and_then(|group| group.next_deadline(cluster, self));
+        let group = self.group.as_ref().and_then(|group| group.next_deadline(cluster, self, now));
         let beside = [self.application.next_deadline(), group].into_iter().flatten();
         if !self.is_active() {
             return beside.filter(|at| *at > now).min();

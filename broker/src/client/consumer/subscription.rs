@@ -14,7 +14,7 @@ use super::position::Position;
 use super::{Consumer, Raised};
 use crate::client::cluster::Cluster;
 use crate::client::failed;
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{ClientEvent, CommitCause, PositionReason};
 use crate::ids::{LeaderEpoch, Offset, Ticket, TopicName, TopicPartition};
@@ -39,6 +39,11 @@ impl Consumer {
     /// Whether a deliberate bug is on.
     pub(crate) fn is(&self, switch: Switch) -> bool {
         self.behaviour.is(switch)
+    }
+
+    /// Whether a hazard of Kafka 4.1 is mended.
+    pub(crate) fn mends(&self, hazard: Hazard) -> bool {
+        self.behaviour.mends(hazard)
     }
 
     /// Whether the group decides what it reads.

@@ -119,16 +119,12 @@ impl Commits {
     }
 
     /// When the next one may be sent, or is given up.
-    pub fn next_deadline(&self) -> Option<Time> {
-        let times = |commit: &Commit| match commit.stage {
-            Stage::Waiting { not_before } => not_before.min(commit.deadline),
-            Stage::InFlight { .. } => commit.deadline,
+    pub fn deadlines(&self) -> impl Iterator<Item = Time> {
+        let begins = |commit: &Commit| match commit.stage {
+            Stage::Waiting { not_before } => Some(not_before),
+            Stage::InFlight { .. } => None,
         };
-        let later = |commit: &Commit| match commit.stage {
-            Stage::Waiting { not_before } => not_before.max(commit.deadline),
-            Stage::InFlight { .. } => commit.deadline,
-        };
-        self.pending.iter().flat_map(|commit| [times(commit), later(commit)]).min()
+        self.pending.iter().flat_map(move |commit| [begins(commit), Some(commit.deadline)]).flatten()
     }
 }
 

@@ -173,9 +173,9 @@ impl Coordinator {
         self.node.as_ref().map(|(node, _)| *node)
     }
 
-    pub fn next_deadline(&self, cluster: &Cluster) -> Option<Time> {
+    pub fn deadlines(&self, cluster: &Cluster) -> impl Iterator<Item = Time> + use<> {
         let reconnect =
             self.node.as_ref().and_then(|(node, _)| cluster.network.connectable_at(coordinator_connection(*node)));
-        [self.retry_at, reconnect].into_iter().flatten().min()
+        [self.retry_at, reconnect].into_iter().flatten()
     }
 }

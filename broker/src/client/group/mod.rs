@@ -515,22 +515,23 @@ impl Group {
     }
 
     /// When the next thing happens by itself.
-    pub fn next_deadline(&self, cluster: &Cluster, consumer: &Consumer) -> Option<Time> {
+    pub fn next_deadline(&self, cluster: &Cluster, consumer: &Consumer, now: Time) -> Option<Time> {
         let polling = consumer.is_active();
         let shared = &self.shared;
-        let member = match &self.member {
-            _ if !consumer.is_subscribed() => None,
-            Member::Classic(member) => member.next_deadline(polling),
-            Member::Consumer(member) => member.next_deadline(polling),
+        let (classic, modern) = match &self.member {
+            _ if !consumer.is_subscribed() => (None, None),
+            Member::Classic(member) => (Some(member.deadlines(polling)), None),
+            Member::Consumer(member) => (None, Some(member.deadlines(polling))),
         };
+        let member = classic.into_iter().flatten().chain(modern.into_iter().flatten());
         let auto = (polling && shared.settings.timers.enable_auto_commit).then_some(shared.next_auto_commit);
         let committed = shared.committed.retry_at.filter(|_| polling);
         let end = match self.end {
             End::No | End::Closed => None,
             End::Committing { until } | End::Leaving { until } => Some(until),
         };
-        let times =
-            [member, auto, committed, end, shared.commits.next_deadline(), shared.coordinator.next_deadline(cluster)];
-        times.into_iter().flatten().min()
+        let own = [auto, committed, end].into_iter().flatten();
+        let shared = shared.commits.deadlines().chain(shared.coordinator.deadlines(cluster));
+        member.chain(own).chain(shared).filter(|at| *at > now).min()
     }
 }

@@ -4,6 +4,7 @@ use super::member::{LEAVE_STATIC_EPOCH, removal_records};
 use super::step::throw_if_instance_is_not;
 use super::subscriptions::Subscriptions;
 use super::{ConsumerGroup, Coordination, Member};
+use crate::config::Hazard;
 use crate::event::{GroupEpochReason, GroupEvent, RemovalReason};
 use crate::group::record::GroupRecord;
 use crate::message::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, PartitionsByTopic};
@@ -75,7 +76,11 @@ pub fn fence_members(
     records.push(group.epoch_record(epoch, left.metadata_hash(of.image)));
     for member in members {
         of.say(GroupEvent::MemberRemoved { group: group.id.clone(), member: member.id.clone(), reason });
-        of.stop_all(&group.id, &member.id);
+        // A timer of a member that is gone does nothing: to stop it here is not needed, and too early if the records cannot
+        // be written.
+        if !of.behaviour.mends(Hazard::GoodbyeLeavesGhost) {
+            of.stop_all(&group.id, &member.id);
+        }
     }
     let reason = GroupEpochReason::MemberRemoved;
     of.say(GroupEvent::GroupEpochBumped { group: group.id.clone(), epoch, reason });

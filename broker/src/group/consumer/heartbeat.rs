@@ -3,6 +3,7 @@
 use super::member::JOIN_EPOCH;
 use super::step::{self, Subscribed};
 use super::{ConsumerGroup, Coordination, Member, Outcome, Refusal};
+use crate::config::Hazard;
 use crate::group::contract::RequestContext;
 use crate::group::record::GroupRecord;
 use crate::ids::{GroupInstanceId, MemberId};
@@ -23,7 +24,7 @@ pub fn heartbeat(
     step::throw_if_full(of, group, &request.member)?;
     let id = if request.member.is_empty() { step::drawn_id(of) } else { request.member.clone() };
     let subscribed = match &request.instance {
-        None => dynamic_member(group, &id, request)?,
+        None => dynamic_member(of, group, &id, request)?,
         Some(instance) => static_member(of, group, &id, instance, request)?,
     };
     records.extend(subscribed.records);
@@ -58,6 +59,7 @@ pub(super) fn millis(span: std::time::Duration) -> i32 {
 
 /// `getOrMaybeSubscribeDynamicConsumerGroupMember`.
 fn dynamic_member<'a>(
+    of: &Coordination<'_, '_>,
     group: &'a ConsumerGroup,
     id: &MemberId,
     request: &ConsumerGroupHeartbeatRequest,
@@ -68,7 +70,10 @@ fn dynamic_member<'a>(
         None if request.member_epoch == JOIN_EPOCH => Member::new(id.clone()),
         None => group.known_member(id)?.clone(),
     };
-    throw_if_epoch_is_invalid(&member, request.member_epoch, request.owned.as_ref())?;
+    let joins_again = request.member_epoch == JOIN_EPOCH && of.behaviour.mends(Hazard::RejoinIsFenced);
+    if !joins_again {
+        throw_if_epoch_is_invalid(&member, request.member_epoch, request.owned.as_ref())?;
+    }
     Ok(Subscribed { member, known, records: Vec::new() })
 }
 

@@ -65,7 +65,7 @@ pub use timers::{ConsumerSoftState, TimerFate};
 
 use super::record::GroupRecord;
 use super::timers::Timers;
-use crate::config::GroupCoordinatorSettings;
+use crate::config::{Behaviour, GroupCoordinatorSettings};
 use crate::context::Context;
 use crate::event::GroupEvent;
 use crate::message::ErrorCode;
@@ -79,6 +79,8 @@ pub struct Coordination<'a, 'c> {
     pub image: &'a MetadataImage,
     /// The broker's settings.
     pub settings: &'a GroupCoordinatorSettings,
+    /// Which Kafka this is.
+    pub behaviour: &'a Behaviour,
     /// The shard's timers.
     pub timers: &'a mut Timers,
     /// What the shard remembers of groups of this kind besides their records.
@@ -93,10 +95,11 @@ impl<'a, 'c> Coordination<'a, 'c> {
         ctx: &'a mut Context<'c>,
         image: &'a MetadataImage,
         settings: &'a GroupCoordinatorSettings,
+        behaviour: &'a Behaviour,
         timers: &'a mut Timers,
         soft: &'a mut ConsumerSoftState,
     ) -> Self {
-        Coordination { ctx, image, settings, timers, soft, said: Vec::new() }
+        Coordination { ctx, image, settings, behaviour, timers, soft, said: Vec::new() }
     }
 
     /// Something happens, unless what it is part of is refused.

@@ -6,12 +6,13 @@
 //! ```
 //!
 //! What was acknowledged before a member was given the partition is expected; of a commit that was under way then nobody can
-//! say whether it comes first. A seek, a reset, and offsets that the coordinator forgets on purpose end the promise.
+//! say whether it comes first. A seek, a reset, and offsets that the coordinator forgets on purpose end the promise; but offsets
+//! do not expire while a member has the partition (KIP-211).
 
 use std::collections::BTreeMap;
 
-use trial_broker::event::{GroupEvent, MembershipEvent, PositionReason};
-use trial_broker::ids::{GroupId, Offset, TopicPartition};
+use trial_broker::event::{ForgetReason, GroupEvent, MembershipEvent, PositionReason};
+use trial_broker::ids::{GroupId, MemberId, Offset, TopicPartition};
 
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
@@ -30,15 +31,25 @@ pub(super) struct Check {
     acked: BTreeMap<(GroupId, TopicPartition), Offset>,
     /// Where consumers ought to begin that do not know it yet.
     expected: BTreeMap<(MachineId, TopicPartition), (GroupId, Offset)>,
+    /// Who each consumer is in its group.
+    members: BTreeMap<(MachineId, GroupId), MemberId>,
+    /// Which member has each partition, until it gives it up or its coordinator removes it.
+    owners: BTreeMap<(GroupId, TopicPartition), (MachineId, MemberId)>,
 }
 
 impl Check {
     pub(super) fn gone(&mut self, machine: MachineId) {
         self.expected.retain(|(of, _), _| *of != machine);
+        self.owners.retain(|_, (owner, _)| *owner != machine);
     }
 
     pub(super) fn observe_coordinator(&mut self, event: &GroupEvent) {
         match event {
+            GroupEvent::OffsetForgotten { group, partition, reason: ForgetReason::Expired, .. }
+                if self.owners.contains_key(&(group.clone(), partition.clone())) => {}
+            GroupEvent::MemberRemoved { group, member, .. } | GroupEvent::MemberReplaced { group, old: member, .. } => {
+                self.owners.retain(|(of, _), (_, owner)| of != group || owner != member);
+            }
             GroupEvent::OffsetForgotten { group, partition, .. } => {
                 self.forget(|of, which| of == group && which == partition);
             }
@@ -70,15 +81,24 @@ impl Check {
                 }
             }
             MembershipEvent::PartitionsAssigned { group, partitions, .. } => {
+                let member = self.members.get(&(seen.machine, group.clone())).cloned().unwrap_or_default();
                 for partition in partitions {
+                    self.owners.insert((group.clone(), partition.clone()), (seen.machine, member.clone()));
                     if let Some(acked) = self.acked.get(&(group.clone(), partition.clone())) {
                         self.expected.insert((seen.machine, partition.clone()), (group.clone(), *acked));
                     }
                 }
             }
-            MembershipEvent::PartitionsRevoked { partitions, .. }
-            | MembershipEvent::PartitionsLost { partitions, .. } => {
+            MembershipEvent::GroupJoined { group, member, .. } => {
+                self.members.insert((seen.machine, group.clone()), member.clone());
+            }
+            MembershipEvent::PartitionsRevoked { group, partitions }
+            | MembershipEvent::PartitionsLost { group, partitions } => {
                 for partition in partitions {
+                    let owned = (group.clone(), partition.clone());
+                    if self.owners.get(&owned).is_some_and(|(owner, _)| *owner == seen.machine) {
+                        self.owners.remove(&owned);
+                    }
                     self.expected.remove(&(seen.machine, partition.clone()));
                 }
             }

@@ -15,6 +15,7 @@ mod commit_of_current_member;
 mod commits_only_grow;
 mod committed_offset_not_lost;
 mod group_epochs_only_grow;
+mod members_are_known;
 mod one_owner_in_a_group;
 
 use trial_broker::event::{ClientEvent, Event};
@@ -28,6 +29,7 @@ pub(super) use commit_of_current_member::PROPERTY as COMMIT_OF_CURRENT_MEMBER;
 pub(super) use commits_only_grow::PROPERTY as COMMITS_ONLY_GROW;
 pub(super) use committed_offset_not_lost::PROPERTY as COMMITTED_OFFSET_NOT_LOST;
 pub(super) use group_epochs_only_grow::PROPERTY as GROUP_EPOCHS_ONLY_GROW;
+pub(super) use members_are_known::PROPERTY as MEMBERS_ARE_KNOWN;
 pub(super) use one_owner_in_a_group::PROPERTY as ONE_OWNER_IN_A_GROUP;
 
 /// The topic in which coordinators keep what they know.
@@ -43,6 +45,7 @@ pub(super) struct Check {
     sent: commits_only_grow::Check,
     committed: committed_offset_not_lost::Check,
     current: commit_of_current_member::Check,
+    known: members_are_known::Check,
 }
 
 impl Check {
@@ -60,12 +63,14 @@ impl Check {
         self.sent.gone(machine);
         self.committed.gone(machine);
         self.current.forget(machine);
+        self.known.gone(machine);
     }
 
     /// Takes in an event.
     pub(super) fn observe(&mut self, seen: &Seen) -> Vec<PossibleLoss> {
         let found = match seen.event {
             Event::Membership(event) => {
+                self.known.observe_member(seen, event);
                 let lost = self.committed.observe_member(seen, event);
                 let owned = self.owners.observe_member(seen, event);
                 let fallen = self.epochs.observe(seen, event);
@@ -76,7 +81,8 @@ impl Check {
                 self.owners.observe_coordinator(event);
                 self.epochs.observe_coordinator(event);
                 self.committed.observe_coordinator(event);
-                self.current.observe(seen, event).into_iter().collect()
+                let nameless = self.known.observe_coordinator(seen, event);
+                self.current.observe(seen, event).into_iter().chain(nameless).collect()
             }
             Event::Client(ClientEvent::PositionSet { partition, offset, reason }) => {
                 self.sent.moved(seen.machine, partition);

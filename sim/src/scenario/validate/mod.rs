@@ -21,6 +21,8 @@ pub(crate) use rules::{client_properties, membership_of, producer_properties, sp
 pub(super) use steps::Plan;
 pub use steps::{PlannedStep, Start};
 
+use trial_broker::config::GroupCoordinatorSettings;
+
 use super::diagnostic::{Diagnostic, suggestion};
 use super::format::{Cluster, File, Spanned};
 use super::vocabulary;
@@ -63,6 +65,14 @@ pub(super) fn controllers(cluster: &Cluster) -> Vec<i32> {
     }
 }
 
+/// The topic in which group coordinators keep what they know: nobody declares it.
+pub(super) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+fn offsets_partitions(cluster: &Cluster) -> u32 {
+    let settings = GroupCoordinatorSettings::from_properties(&cluster.config.properties()).unwrap_or_default();
+    u32::try_from(settings.offsets_topic_partitions).unwrap_or(0)
+}
+
 /// What kind of client a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -93,6 +103,8 @@ pub(super) struct Scope {
     pub(super) topics: BTreeMap<String, (u32, Range<usize>)>,
     /// Topics that a step has deleted: their names may be taken again, and are known still.
     pub(super) deleted: BTreeSet<String>,
+    /// How many partitions the topic of the groups' coordinators has, or will have.
+    offsets_partitions: u32,
     /// Kind and place of declaration, by name.
     pub(super) clients: BTreeMap<String, (Kind, Range<usize>)>,
 }
@@ -109,6 +121,7 @@ impl Scope {
             controllers_said: said(&cluster.controllers).or_else(|| said(&cluster.combined)),
             topics: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            offsets_partitions: offsets_partitions(cluster),
             clients: BTreeMap::new(),
         }
     }
@@ -182,6 +195,9 @@ impl Scope {
             self.mistake(Diagnostic::new(format!("`{name}` is not a partition"), span.clone(), label));
             return false;
         };
+        if topic == OFFSETS_TOPIC && index < self.offsets_partitions {
+            return true;
+        }
         if !self.topic(topic, span) {
             return false;
         }

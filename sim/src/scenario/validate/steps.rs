@@ -8,7 +8,7 @@ use trial_broker::message::Api;
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
 use super::super::format::action::{CreateTopic, DeleteTopic, Messages, Partition, Produce};
 use super::super::format::{Action, Condition, EventPattern, File, Names, Span, Spanned, Spans, Step};
-use super::{Kind, Scope, cluster};
+use super::{Kind, OFFSETS_TOPIC, Scope, cluster};
 
 /// A step that makes sense: when it starts, and what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -508,7 +508,7 @@ impl Scope {
                 }
             }
             Action::AlterConfig(config) => {
-                if let Some(topic) = &config.topic {
+                if let Some(topic) = config.topic.as_ref().filter(|topic| topic.value != OFFSETS_TOPIC) {
                     self.topic(&topic.value, &topic.span);
                 }
                 if let Some(broker) = &config.broker {

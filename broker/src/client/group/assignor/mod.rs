@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Serialize;
 
+pub(crate) use self::sticky::Trust;
 use crate::config::Assignor;
 use crate::ids::{GroupInstanceId, MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
@@ -71,17 +72,17 @@ impl Assignor {
         }
     }
 
-    /// Who reads what.
+    /// Who reads what. `trust` is asked by the cooperative assignor.
     ///
     /// # Panics
     /// If there are no members: a group without members has no leader.
-    pub(crate) fn assign(self, counts: &PartitionCounts, members: &Members) -> Assignments {
+    pub(crate) fn assign(self, counts: &PartitionCounts, members: &Members, trust: Trust) -> Assignments {
         assert!(!members.is_empty(), "an assignment is made by a member");
         match self {
             Assignor::Range => range::assign(counts, members),
             Assignor::RoundRobin => round_robin::assign(counts, members),
             Assignor::Sticky => sticky::assign(counts, members),
-            Assignor::CooperativeSticky => sticky::assign_cooperatively(counts, members),
+            Assignor::CooperativeSticky => sticky::assign_cooperatively(counts, members, trust),
         }
     }
 }

@@ -40,13 +40,33 @@ struct Settled {
     max_generation: i32,
 }
 
+/// Whose claims count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The newest claim of each partition, whatever generation it is of.
+    Everybody,
+    /// Claims of the newest generation only: see [`crate::config::Switch::StickyTrustsOnlyMaxGeneration`].
+    NewestGeneration,
+}
+
+impl Settled {
+    fn forget_older_claims(&mut self, members: &Members, claim: fn(&ConsumerSubscription) -> Claim) {
+        for (member, owned) in &mut self.owned {
+            let generation = claim(&members[member].subscription).generation.unwrap_or(DEFAULT_GENERATION);
+            if generation < self.max_generation {
+                owned.clear();
+            }
+        }
+    }
+}
+
 pub(super) fn assign(counts: &PartitionCounts, members: &Members) -> Assignments {
-    assign_by(counts, members, sticky_claim).0
+    assign_by(counts, members, sticky_claim, Trust::Everybody).0
 }
 
 /// What must first be revoked by its present owner is left out of the assignment.
-pub(super) fn assign_cooperatively(counts: &PartitionCounts, members: &Members) -> Assignments {
-    let (mut assignments, transferring) = assign_by(counts, members, cooperative_claim);
+pub(super) fn assign_cooperatively(counts: &PartitionCounts, members: &Members, trust: Trust) -> Assignments {
+    let (mut assignments, transferring) = assign_by(counts, members, cooperative_claim, trust);
     let transferring = transferring.unwrap_or_else(|| added_and_revoked(members, &assignments));
     for (partition, member) in transferring {
         let assigned = assignments.get_mut(&member).expect("every member has an entry");
@@ -60,9 +80,13 @@ pub(super) fn assign_by(
     counts: &PartitionCounts,
     members: &Members,
     claim: fn(&ConsumerSubscription) -> Claim,
+    trust: Trust,
 ) -> (Assignments, Option<BTreeMap<TopicPartition, MemberId>>) {
     let counts = &subscribed(counts, members);
-    let settled = settle(counts, members, claim);
+    let mut settled = settle(counts, members, claim);
+    if trust == Trust::NewestGeneration {
+        settled.forget_older_claims(members, claim);
+    }
     if settled.all_subscriptions_equal {
         let (assignments, transferring) = Constrained::new(counts, settled.owned, settled.disputed).build();
         return (assignments, Some(transferring));

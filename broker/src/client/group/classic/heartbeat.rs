@@ -77,8 +77,8 @@ impl Heartbeat {
     }
 
     /// When the next of its timers ends. While the application is in its poll, that one does not run.
-    pub fn next_deadline(&self, polling: bool) -> Option<Time> {
-        let poll = if polling { Time::NEVER } else { self.poll_ends };
-        self.enabled.then(|| self.next_beat.min(self.session_ends).min(poll))
+    pub fn deadlines(&self, polling: bool) -> impl Iterator<Item = Time> {
+        let poll = (!polling).then_some(self.poll_ends);
+        [Some(self.next_beat), Some(self.session_ends), poll].into_iter().flatten().filter(|_| self.enabled)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::super::Shared;
-use super::super::assignor::RebalanceProtocol;
+use super::super::assignor::{RebalanceProtocol, Trust};
 use super::super::commit::CommitOutcome;
 use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState};
 use crate::api::consumer_protocol;
@@ -264,7 +264,9 @@ impl ClassicMember {
         self.is_leader = true;
         let counts = self.counts_of(cluster, &consumer.topics());
         self.counts = (Some(cluster.metadata.update_version()), counts.clone());
-        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &counts, &members) };
+        let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
+        let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
+        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &counts, &members, trust) };
         self.assigned_counts = Some(counts);
         self.join = Join::Syncing(self.sync_request(shared, assignments));
         shared.moved = true;
@@ -374,8 +376,9 @@ fn assigned_bytes(
     assignor: Assignor,
     counts: &super::PartitionCounts,
     members: &super::Members,
+    trust: Trust,
 ) -> Vec<(crate::ids::MemberId, Bytes)> {
-    let assignments = assignor.assign(counts, members);
+    let assignments = assignor.assign(counts, members, trust);
     let bytes = |partitions| consumer_protocol::encode_assignment(&ConsumerAssignment { partitions, user_data: None });
     assignments.into_iter().map(|(member, partitions)| (member, bytes(partitions))).collect()
 }

@@ -383,9 +383,9 @@ impl ClassicMember {
     }
 
     /// When the next thing happens by itself.
-    pub fn next_deadline(&self, polling: bool) -> Option<Time> {
-        let join = if polling { [self.retry_at, self.prepare_ends] } else { [None, None] };
-        join.into_iter().chain([self.heartbeat.next_deadline(polling)]).flatten().min()
+    pub fn deadlines(&self, polling: bool) -> impl Iterator<Item = Time> {
+        let join = [self.retry_at, self.prepare_ends].into_iter().flatten().filter(move |_| polling);
+        join.chain(self.heartbeat.deadlines(polling))
     }
 }
 

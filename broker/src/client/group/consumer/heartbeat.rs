@@ -11,10 +11,13 @@ use super::{ConsumerMember, LocalAssignment, MemberState};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::{Asker, Completion, Outcome};
+use crate::config::Hazard;
 use crate::context::Context;
 use crate::event::{CoordinatorLoss, MembershipEvent, MembershipLoss};
 use crate::ids::TopicName;
-use crate::message::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, Response};
+use crate::message::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, PartitionsByTopic, Response,
+};
 
 /// What the coordinator has been told and need not be told again (`SentFields`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -111,11 +114,22 @@ impl ConsumerMember {
             subscribed_topic_names: says_topics.then(|| topics.iter().map(TopicName::to_string).collect()),
             subscribed_topic_regex: None,
             server_assignor: settings.remote_assignor.as_deref().filter(|_| says_assignor).map(str::to_owned),
-            owned: says_owned.then(|| self.current.partitions.clone()),
+            owned: says_owned.then(|| self.said_to_own(consumer)),
         };
         self.sent =
             Sent { rebalance_timeout: true, topics: Some(topics), assignor: true, local: Some(self.current.clone()) };
         request
+    }
+
+    /// What it owns, as far as it has acknowledged; what it is told to take and has not taken yet is not part of that.
+    fn said_to_own(&self, consumer: &Consumer) -> PartitionsByTopic {
+        let mut owned = self.current.partitions.clone();
+        if self.state == MemberState::Reconciling && consumer.mends(Hazard::FullHeartbeatSaysTooLittle) {
+            for (topic, numbers) in &self.target.partitions {
+                owned.entry(*topic).or_default().extend(numbers);
+            }
+        }
+        owned
     }
 
     /// A heartbeat ended.

@@ -277,16 +277,13 @@ impl ConsumerMember {
         CommitOutcome::Failed { error, unsent: false }
     }
 
-    /// When the next thing happens by itself.
-    pub fn next_deadline(&self, polling: bool) -> Option<Time> {
+    /// When something happens by itself.
+    pub fn deadlines(&self, polling: bool) -> impl Iterator<Item = Time> {
         let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
-        if outside {
-            return None;
-        }
-        let poll = if polling { Time::NEVER } else { self.poll_ends };
+        let poll = (!polling).then_some(self.poll_ends);
         let beat = self.retry_at.map_or(self.next_beat, |retry| retry.max(self.next_beat));
-        let commit = self.reconciliation.as_ref().map_or(Time::NEVER, Reconciliation::ends);
-        Some(beat.min(poll).min(commit))
+        let commit = self.reconciliation.as_ref().map(Reconciliation::ends);
+        [poll, Some(beat), commit].into_iter().flatten().filter(move |_| !outside)
     }
 }
 

@@ -5,19 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::super::timers::RETRY_BACKOFF;
 use super::super::*;
 use super::reconcile::{shown, topic};
 use crate::choice::{Choice, Choices};
-use crate::config::Behaviour;
+use crate::config::{Behaviour, Switch};
 use crate::event::{Event, GroupEvent};
 use crate::group::contract::RequestContext;
+use crate::group::tests::registration;
 use crate::group::timers::GroupTimer;
 use crate::ids::*;
 use crate::message::*;
-use crate::metadata::{MetadataRecord, PartitionRegistration};
+use crate::metadata::MetadataRecord;
 use crate::storage::MemoryStorage;
 use crate::time::{Now, Time, WallTime};
 
@@ -88,8 +87,9 @@ impl Bench {
         let wall = WallTime(1_700_000_000_000_000 + self.now.0);
         let now = Now { monotonic: self.now, wall };
         let mut ctx = Context::new(now, &mut self.storage, &mut self.choices);
-        let (image, settings, timers, soft) = (&self.image, &self.settings, &mut self.timers, &mut self.soft);
-        let mut of = Coordination::new(&mut ctx, image, settings, timers, soft);
+        let (settings, behaviour) = (&self.settings, &self.behaviour);
+        let (timers, soft) = (&mut self.timers, &mut self.soft);
+        let mut of = Coordination::new(&mut ctx, &self.image, settings, behaviour, timers, soft);
         let result = work(&mut of, &group);
         if result.is_ok() {
             of.tell();
@@ -115,7 +115,7 @@ impl Bench {
 
     fn assert_sound(&self) {
         if let Some(group) = &self.group {
-            group.assert_invariants(self.behaviour == Behaviour::default());
+            group.assert_invariants(!self.behaviour.is(Switch::PartitionEpochLostOnReassign));
         }
         self.timers.assert_invariants();
         let mut again = None;
@@ -200,8 +200,7 @@ impl Bench {
         }
         for partition in i32::try_from(known).expect("few")..partitions {
             offset += 1;
-            let registration = registration();
-            self.image.apply(offset, &MetadataRecord::Partition { partition, topic_id, registration });
+            self.image.apply(offset, &MetadataRecord::Partition { partition, topic_id, registration: registration() });
         }
         self.soft.image_changed(self.image.last_offset(), known == 0);
         // The bench's only group is told of every change.
@@ -210,22 +209,6 @@ impl Bench {
 
     pub fn topics(&self) -> BTreeMap<TopicId, i32> {
         self.image.topics().map(|topic| (topic.topic_id, i32::try_from(topic.partitions.len()).expect("few"))).collect()
-    }
-}
-
-fn registration() -> PartitionRegistration {
-    PartitionRegistration {
-        replicas: vec![NodeId(1)],
-        directories: vec![DirectoryId(Uuid::from_u128(9))],
-        isr: vec![NodeId(1)],
-        removing_replicas: Vec::new(),
-        adding_replicas: Vec::new(),
-        elr: Vec::new(),
-        last_known_elr: Vec::new(),
-        leader: NodeId(1),
-        leader_recovery_state: LeaderRecoveryState::Recovered,
-        leader_epoch: LeaderEpoch(0),
-        partition_epoch: PartitionEpoch(0),
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::bench::{Bench, joining, owners, plain};
-use crate::config::{Behaviour, Switch};
+use crate::config::{Behaviour, Hazard, Switch};
 use crate::ids::{GroupInstanceId, MemberId, TopicId};
 use crate::message::{ConsumerGroupHeartbeatRequest, PartitionsByTopic};
 
@@ -88,9 +88,8 @@ fn instance(client: usize) -> Option<GroupInstanceId> {
 }
 
 impl World {
-    fn new(switches: &[Switch]) -> World {
-        let mut bench = Bench::default();
-        bench.behaviour = Behaviour { switches: switches.iter().copied().collect(), ..Behaviour::default() };
+    fn new(behaviour: Behaviour) -> World {
+        let mut bench = Bench { behaviour, ..Bench::default() };
         bench.set_topic("t1", 4);
         bench.set_topic("t2", 3);
         let client = Client { epoch: -1, wants: vec!["t1"], ..Client::default() };
@@ -244,11 +243,13 @@ impl World {
 
     /// Everybody lives and acknowledges: every target is reached.
     ///
-    /// A new coordinator begins it, since the old one may know a member without a session: see
+    /// Faithful to Kafka 4.1 a new coordinator begins it, since the old one may know a member without a session: see
     /// [`a_goodbye_that_cannot_be_written_leaves_a_member_for_ever`].
     fn settle(&mut self) {
         self.bench.lose_next_write = false;
-        self.bench.reload();
+        if !self.bench.behaviour.mends(Hazard::GoodbyeLeavesGhost) {
+            self.bench.reload();
+        }
         for _ in 0..12 {
             for client in 0..MEMBERS {
                 self.acknowledge(client, true);
@@ -293,7 +294,14 @@ proptest! {
 
     #[test]
     fn no_partition_has_two_owners_epochs_only_grow_and_every_target_is_reached(deeds in deeds()) {
-        let mut world = World::new(&[]);
+        let mut world = World::new(Behaviour::default());
+        deeds.iter().for_each(|deed| world.perform(deed));
+        world.settle();
+    }
+
+    #[test]
+    fn with_the_hazards_mended_no_other_coordinator_is_needed_to_reach_every_target(deeds in deeds()) {
+        let mut world = World::new(Behaviour::mended());
         deeds.iter().for_each(|deed| world.perform(deed));
         world.settle();
     }
@@ -302,7 +310,8 @@ proptest! {
 /// The checks above are no check if they cannot fail: with the owner map of before KAFKA-16147 they do.
 #[test]
 fn a_forgetful_owner_map_gives_a_partition_to_two_members() {
-    let mut world = World::new(&[Switch::PartitionEpochLostOnReassign]);
+    let switches = [Switch::PartitionEpochLostOnReassign].into();
+    let mut world = World::new(Behaviour { switches, ..Behaviour::default() });
     // m0 has all; m1 comes, and m0 must give some up; m1 leaves before that: m0 may keep them.
     world.join(0, true);
     world.acknowledge(0, true);
@@ -324,7 +333,7 @@ fn a_forgetful_owner_map_gives_a_partition_to_two_members() {
 /// write fails (`consumerGroupFenceMembers`): the member is gone, and stays in the group until the coordinator moves.
 #[test]
 fn a_goodbye_that_cannot_be_written_leaves_a_member_for_ever() {
-    let mut world = World::new(&[]);
+    let mut world = World::new(Behaviour::default());
     world.join(0, true);
     world.acknowledge(0, true);
     world.bench.lose_next_write = true;
@@ -338,12 +347,43 @@ fn a_goodbye_that_cannot_be_written_leaves_a_member_for_ever() {
     assert!(!is_member(&world), "the next coordinator's session does");
 }
 
+/// The same with the hazard mended: its session goes on.
+#[test]
+fn a_goodbye_that_cannot_be_written_leaves_a_member_for_a_session_if_that_is_mended() {
+    let mut world = World::new(Behaviour::mended());
+    world.join(0, true);
+    world.acknowledge(0, true);
+    world.bench.lose_next_write = true;
+    world.leave(0, false);
+    let is_member = |world: &World| world.bench.group.as_ref().expect("a group").member(&MemberId::new("m0-0"));
+    assert!(is_member(&world).is_some(), "the write was taken back");
+    world.bench.wait(Duration::from_secs(46));
+    assert!(is_member(&world).is_none(), "its session is over");
+}
+
+/// A member that joins again before its session is over is refused for as long as it is known in a later epoch (KAFKA-19233);
+/// mended, it goes on from there.
+#[test]
+fn who_joins_again_too_early_is_fenced_unless_that_is_mended() {
+    for (behaviour, is_taken) in [(Behaviour::default(), false), (Behaviour::mended(), true)] {
+        let mut world = World::new(behaviour);
+        world.join(0, true);
+        world.acknowledge(0, true);
+        world.join(1, true);
+        world.acknowledge(0, true);
+        let again = world.bench.beat(&joining("m0-0", &["t1"]));
+        assert_eq!(again.is_ok(), is_taken, "{again:?}");
+        let refused = again.is_err_and(|refusal| refusal.error == ErrorCode::FencedMemberEpoch);
+        assert_eq!(refused, !is_taken);
+    }
+}
+
 /// A member that was told what it may own, and says everything before it has taken it (its last answer was lost), says
 /// that it owns nothing. Kafka gives away at once what it shall not keep, and cannot know that the member is about to
 /// take it: the clients of this file therefore take first and speak then.
 #[test]
 fn a_member_that_says_too_little_loses_what_it_is_about_to_take() {
-    let mut world = World::new(&[]);
+    let mut world = World::new(Behaviour::default());
     world.join(0, true);
     world.join(1, true);
     let mut request = plain("m0-0", 1);

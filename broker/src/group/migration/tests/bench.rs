@@ -12,9 +12,10 @@ use crate::event::{Event, GroupEvent};
 use crate::group::contract::{Decision, MetadataChange, ReplyWhen, RequestContext};
 use crate::group::record::GroupRecord;
 use crate::group::shard::Shard;
+use crate::group::tests::registration;
 use crate::ids::*;
 use crate::message::*;
-use crate::metadata::{MetadataImage, MetadataRecord, PartitionRegistration};
+use crate::metadata::{MetadataImage, MetadataRecord};
 use crate::storage::MemoryStorage;
 use crate::time::{Now, Time, WallTime};
 
@@ -154,21 +155,5 @@ impl Bench {
             MetadataChange { changed_topics: [name].into(), topics_created: true, ..MetadataChange::default() };
         let decisions = self.with(|shard, ctx, image| shard.metadata_changed(ctx, image, &change));
         decisions.into_iter().for_each(|decision| self.carry_out(decision));
-    }
-}
-
-fn registration() -> PartitionRegistration {
-    PartitionRegistration {
-        replicas: vec![NodeId(1)],
-        directories: vec![DirectoryId(Uuid::from_u128(9))],
-        isr: vec![NodeId(1)],
-        removing_replicas: Vec::new(),
-        adding_replicas: Vec::new(),
-        elr: Vec::new(),
-        last_known_elr: Vec::new(),
-        leader: NodeId(1),
-        leader_recovery_state: LeaderRecoveryState::Recovered,
-        leader_epoch: LeaderEpoch(0),
-        partition_epoch: PartitionEpoch(0),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::sticky::user_data;
-use super::super::{Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, protocol_of};
+use super::super::{Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, Trust, protocol_of};
 use crate::config::Assignor;
 use crate::ids::{MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
@@ -92,7 +92,7 @@ proptest! {
     #[test]
     fn every_partition_that_somebody_wants_has_one_owner(group in groups()) {
         for assignor in [Assignor::Range, Assignor::RoundRobin, Assignor::Sticky] {
-            let assignments = assignor.assign(&group.counts, &group.members);
+            let assignments = assignor.assign(&group.counts, &group.members, Trust::Everybody);
             assert_valid(&group, &assignments);
             prop_assert_eq!(assigned(&assignments), wanted(&group), "{}", assignor);
         }
@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn with_equal_subscriptions_nobody_has_two_more_than_another(group in equal_groups()) {
         for assignor in [Assignor::RoundRobin, Assignor::Sticky] {
-            let assignments = assignor.assign(&group.counts, &group.members);
+            let assignments = assignor.assign(&group.counts, &group.members, Trust::Everybody);
             let loads = assignments.values().map(Vec::len);
             prop_assert!(loads.clone().max() <= loads.min().map(|least| least + 1), "{}: {:?}", assignor, assignments);
         }
@@ -109,9 +109,9 @@ proptest! {
 
     #[test]
     fn a_sticky_assignment_that_nothing_disturbs_stays(mut group in equal_groups()) {
-        let first = Assignor::Sticky.assign(&group.counts, &group.members);
+        let first = Assignor::Sticky.assign(&group.counts, &group.members, Trust::Everybody);
         take(&mut group, &first, 9);
-        let second = Assignor::Sticky.assign(&group.counts, &group.members);
+        let second = Assignor::Sticky.assign(&group.counts, &group.members, Trust::Everybody);
         for (member, assigned) in &first {
             let (mut before, mut after) = (assigned.clone(), second[member].clone());
             before.sort();
@@ -126,14 +126,14 @@ proptest! {
     fn a_cooperative_assignment_gives_nothing_that_another_member_still_has(mut group in groups()) {
         let nobody = group.members.keys().map(|member| (member.clone(), Vec::new())).collect();
         take(&mut group, &nobody, 1);
-        let first = Assignor::CooperativeSticky.assign(&group.counts, &group.members);
+        let first = Assignor::CooperativeSticky.assign(&group.counts, &group.members, Trust::Everybody);
         take(&mut group, &first, 2);
         // A member goes, another one comes.
         let (gone, member) = group.members.pop_first().expect("a group has members");
         let newcomer = ConsumerSubscription { owned: Vec::new(), generation: None, user_data: None, ..member.subscription };
         group.members.insert(MemberId::new("z"), GroupMember { instance: None, subscription: newcomer });
         for round in 3..7 {
-            let assignments = Assignor::CooperativeSticky.assign(&group.counts, &group.members);
+            let assignments = Assignor::CooperativeSticky.assign(&group.counts, &group.members, Trust::Everybody);
             assert_valid(&group, &assignments);
             for (member, assigned) in &assignments {
                 let owned_by_another = |partition: &&TopicPartition| {

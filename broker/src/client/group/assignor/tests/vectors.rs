@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::sticky::{assign_by, sticky_claim, user_data};
+use super::super::sticky::{Trust, assign_by, sticky_claim, user_data};
 use super::super::{Assignments, GroupMember, Members, PartitionCounts};
 use crate::config::Assignor;
 use crate::ids::{GroupInstanceId, MemberId, TopicName, TopicPartition};
@@ -60,8 +60,8 @@ fn member(words: &[&str]) -> GroupMember {
 
 impl AssignorStage {
     fn assign(&mut self, assignor: Assignor) {
-        self.assignments = assignor.assign(&self.counts, &self.members);
-        let (_, transferring) = assign_by(&self.counts, &self.members, sticky_claim);
+        self.assignments = assignor.assign(&self.counts, &self.members, Trust::Everybody);
+        let (_, transferring) = assign_by(&self.counts, &self.members, sticky_claim, Trust::Everybody);
         self.transferring = transferring.unwrap_or_default();
     }
 }
