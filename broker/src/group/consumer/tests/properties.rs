@@ -89,7 +89,8 @@ fn instance(client: usize) -> Option<GroupInstanceId> {
 
 impl World {
     fn new(behaviour: Behaviour) -> World {
-        let mut bench = Bench { behaviour, ..Bench::default() };
+        let mut bench = Bench::default();
+        bench.behaviour = behaviour;
         bench.set_topic("t1", 4);
         bench.set_topic("t2", 3);
         let client = Client { epoch: -1, wants: vec!["t1"], ..Client::default() };
