@@ -139,7 +139,7 @@ fn of_machine(model: &Model, machine: &MachinePart) -> Vec<Item> {
 /// A partition of the network between one and all others.
 fn isolated(model: &Model, one: MachineId, name: &str) -> String {
     let others = model.machines().iter().filter(|machine| machine.id != one);
-    let others: Vec<String> = others.map(|machine| named(machine)).collect();
+    let others: Vec<String> = others.map(named).collect();
     let own = model.machines().iter().find(|machine| machine.id == one).map_or_else(|| name.to_owned(), named);
     format!("partition {own} | {}", others.join(" "))
 }
