@@ -562,6 +562,9 @@ pub enum Switch {
     ProducerKeepsFailureToItself,
     /// A coordinator that loads reads on until it reaches the log's end, even where compaction has left nothing to read
     /// (before KAFKA-9065).
+    ///
+    /// Simulated: Kafka's loader read for ever. What it does not find the first time it never finds, for nobody else writes
+    /// there: here it waits for ever instead.
     LoaderRequiresReachingLeo,
     /// A broker that takes groups over from another coordinator never begins to read what that one wrote.
     CoordinatorNeverTakesOver,
@@ -574,6 +577,9 @@ pub enum Switch {
     /// Recovery that finishes an interrupted swap of segments counts the segment before the new one among those that it
     /// replaces, if the one that began where it begins has stepped aside already (before the follow-up of KAFKA-6264).
     SwapTakesSegmentBefore,
+    /// The last batch of a pass goes when all its records do, and nothing in the log says any more where it ended (before
+    /// KAFKA-17076).
+    CleanerDropsLastBatch,
     /// Records are given up on request beyond the high watermark.
     DeleteRecordsIgnoresHighWatermark,
     /// A producer tells its application offsets as if the first record of a log had offset 1.

@@ -34,6 +34,8 @@ pub(super) struct Loading {
 pub(super) enum Progress {
     /// There may be more.
     More,
+    /// Nothing is left to read, and that is not enough: see [`Switch::LoaderRequiresReachingLeo`].
+    Never,
     /// Everything is replayed.
     Done {
         /// The offset behind the last batch. Where compaction has emptied the log's tail it lies before the log's end,
@@ -65,9 +67,12 @@ impl Loading {
             }
         }
         self.next_offset = Some(next_offset);
-        let has_read = !read.records.is_empty() || around.behaviour.is(Switch::LoaderRequiresReachingLeo);
-        if next_offset < read.log_end_offset && has_read {
-            return Ok(Progress::More);
+        if next_offset < read.log_end_offset {
+            if !read.records.is_empty() {
+                return Ok(Progress::More);
+            } else if around.behaviour.is(Switch::LoaderRequiresReachingLeo) {
+                return Ok(Progress::Never);
+            }
         }
         self.snapshots.insert(next_offset, self.shard.snapshot());
         Ok(Progress::Done { end_offset: next_offset })

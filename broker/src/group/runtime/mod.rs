@@ -178,6 +178,7 @@ impl Coordinators {
         let mut around = Around { log, image, settings, behaviour };
         match loading.read(ctx, &mut around, partition) {
             Ok(Progress::More) => reads.push(partition),
+            Ok(Progress::Never) => {}
             Ok(Progress::Done { end_offset }) => {
                 let State::Loading(loading) = std::mem::replace(&mut coordinator.state, State::Failed) else { return };
                 let high_watermark = around.log.high_watermark(partition).unwrap_or(0);

@@ -33,8 +33,9 @@ pub(super) struct Filter<'a> {
     /// The wall clock when the pass began, in milliseconds.
     pub(super) now_ms: i64,
     pub(super) delete_retention_ms: i64,
-    /// The end of the pass's range.
-    pub(super) upper_bound: Offset,
+    /// The end of the pass's range: the batch that reaches it keeps its header, so that the log's end is not lost
+    /// (KAFKA-17076). None with the switch [`Switch::CleanerDropsLastBatch`](crate::config::Switch::CleanerDropsLastBatch).
+    pub(super) upper_bound: Option<Offset>,
     /// The switch [`Switch::LegacyTombstoneHorizon`](crate::config::Switch::LegacyTombstoneHorizon).
     pub(super) goes_by_timestamps: bool,
 }
@@ -114,7 +115,7 @@ impl Filter<'_> {
                 Some(offset) => batch.last_offset() == offset,
                 None => batch.is_control() && batch.producer_epoch() == last.producer_epoch,
             });
-        is_last_of_producer || batch.next_offset() == self.upper_bound
+        is_last_of_producer || Some(batch.next_offset()) == self.upper_bound
     }
 }
 

@@ -319,7 +319,7 @@ impl CleaningPass {
             last_records: &group.last_records,
             now_ms: self.now_ms,
             delete_retention_ms: millis(log.settings.delete_retention),
-            upper_bound: self.first_uncleanable_offset,
+            upper_bound: (!log.behaviour.is(Switch::CleanerDropsLastBatch)).then_some(self.first_uncleanable_offset),
             goes_by_timestamps: log.behaviour.is(Switch::LegacyTombstoneHorizon),
         };
         let segment = source(log, group.sources[group.source])?;
