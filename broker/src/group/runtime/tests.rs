@@ -487,7 +487,11 @@ fn a_loader_that_insists_on_the_log_end_never_serves_again() {
     compacted_tail(&mut stage);
     stage.load();
     stage.at(600_000);
-    assert_eq!(stage.fetch(false), Err(ErrorCode::CoordinatorLoadInProgress), "it still waits for what will never come");
+    assert_eq!(
+        stage.fetch(false),
+        Err(ErrorCode::CoordinatorLoadInProgress),
+        "it still waits for what will never come"
+    );
 }
 
 /// Kafka 4.1's coordinator takes the end of the last batch that it has read for the log's end. Its first write lands
