@@ -87,8 +87,8 @@ pub trait Storage {
 
 /// A disk that never fails, never loses and costs nothing.
 ///
-/// Two faults it knows: the next operation answers the error `fail_next`, and after `operations_left` more of them nothing is
-/// done any longer, as if the process had died there.
+/// Two faults it knows: the next operation answers the error `fail_next`, and after `changes_left` more changes nothing is
+/// changed any longer, as if the process had died there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MemoryStorage {
     files: BTreeMap<FileHandle, Vec<u8>>,
@@ -97,8 +97,8 @@ pub struct MemoryStorage {
     next_handle: u32,
     /// The answer to the next operation, instead of its result.
     pub fail_next: Option<StorageError>,
-    /// How many more operations are done; all those behind answer [`StorageError::InputOutput`]. No limit unless set.
-    pub operations_left: Option<u32>,
+    /// How many more changes are made; all those behind answer [`StorageError::InputOutput`]. No limit unless set.
+    pub changes_left: Option<u32>,
     /// What [`Storage::modified`] answers for every file.
     pub wall: WallTime,
 }
@@ -110,10 +110,15 @@ impl MemoryStorage {
     }
 
     fn check(&mut self) -> StorageResult<()> {
-        if let Some(left) = &mut self.operations_left {
+        self.fail_next.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether one more change is made.
+    fn change(&mut self) -> StorageResult<()> {
+        if let Some(left) = &mut self.changes_left {
             *left = left.checked_sub(1).ok_or(StorageError::InputOutput)?;
         }
-        self.fail_next.take().map_or(Ok(()), Err)
+        Ok(())
     }
 }
 
@@ -129,6 +134,7 @@ impl Storage for MemoryStorage {
     }
 
     fn create(&mut self, path: &str) -> StorageResult<FileHandle> {
+        self.change()?;
         self.check()?;
         if let Some(handle) = self.names.get(path) {
             return Ok(*handle);
@@ -152,11 +158,13 @@ impl Storage for MemoryStorage {
     }
 
     fn append(&mut self, file: FileHandle, bytes: &[u8]) -> StorageResult<()> {
+        self.change()?;
         self.content(file)?.extend_from_slice(bytes);
         Ok(())
     }
 
     fn write(&mut self, file: FileHandle, position: u64, bytes: &[u8]) -> StorageResult<()> {
+        self.change()?;
         let content = self.content(file)?;
         let end = position as usize + bytes.len();
         if content.len() < end {
@@ -167,6 +175,7 @@ impl Storage for MemoryStorage {
     }
 
     fn truncate(&mut self, file: FileHandle, length: u64) -> StorageResult<()> {
+        self.change()?;
         self.content(file)?.truncate(length as usize);
         Ok(())
     }
@@ -177,6 +186,7 @@ impl Storage for MemoryStorage {
     }
 
     fn sync(&mut self, file: FileHandle) -> StorageResult<()> {
+        self.change()?;
         self.content(file).map(|_| ())
     }
 
@@ -197,6 +207,7 @@ impl Storage for MemoryStorage {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> StorageResult<()> {
+        self.change()?;
         self.check()?;
         let moved = |path: &String| is_within(path, from).then(|| format!("{to}{}", &path[from.len()..]));
         let names: Vec<(String, String)> = self.names.keys().filter_map(|p| Some((p.clone(), moved(p)?))).collect();
@@ -220,6 +231,7 @@ impl Storage for MemoryStorage {
     }
 
     fn remove(&mut self, path: &str) -> StorageResult<()> {
+        self.change()?;
         self.check()?;
         let files: Vec<String> = self.names.keys().filter(|name| is_within(name, path)).cloned().collect();
         let directories: Vec<String> = self.directories.iter().filter(|name| is_within(name, path)).cloned().collect();
@@ -238,6 +250,7 @@ impl Storage for MemoryStorage {
     }
 
     fn create_directory(&mut self, path: &str) -> StorageResult<()> {
+        self.change()?;
         self.check()?;
         let mut end = 0;
         for part in path.split('/') {
@@ -249,6 +262,7 @@ impl Storage for MemoryStorage {
     }
 
     fn sync_directory(&mut self, _path: &str) -> StorageResult<()> {
+        self.change()?;
         self.check()
     }
 }

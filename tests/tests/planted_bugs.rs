@@ -95,7 +95,7 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("internal-nonmonotonic-send", &["batch-acked", "batch-acked"]),
     ("unseen", &["batch-acked", "became-leader"]),
     ("truncation-noticed", &["records-consumed", "records-consumed", "records-appended"]),
-    ("reset-only-when-gone", &["position-set", "records-consumed", "high-watermark-advanced"]),
+    ("reset-only-when-gone", &["position-set", "position-set", "fetch-answered"]),
     ("one-owner-in-a-group", &["partitions-assigned", "partitions-assigned"]),
     ("group-epochs-only-grow", &["group-joined", "generation-completed"]),
     ("commit-of-current-member", &["generation-completed", "offset-committed"]),

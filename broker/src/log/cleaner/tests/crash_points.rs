@@ -1,4 +1,4 @@
-//! A process that dies anywhere in a pass: at each operation of its disk, in random logs.
+//! A process that dies anywhere in a pass: before each change of its disk, in random logs.
 //!
 //! ```text
 //!   pass:   create, append … sync │ rename .cleaned → .swap │ rename old → .deleted │ rename .swap → │ …
@@ -31,10 +31,10 @@ fn read(log: &mut Fixture) -> (BTreeMap<i64, i64>, Offset) {
     (values, log.log().log_end_offset())
 }
 
-/// A pass over a log whose process dies after so many operations of the disk; whether the pass was over before.
-fn dies_in_a_pass(log: &mut Fixture, operations: u32, room: i64) -> bool {
+/// A pass over a log whose process dies after so many changes of the disk; whether the pass was over before.
+fn dies_in_a_pass(log: &mut Fixture, changes: u32, room: i64) -> bool {
     let mut choices = LowestChoice;
-    log.storage.operations_left = Some(operations);
+    log.storage.changes_left = Some(changes);
     let mut ctx = Context::new(log.now, &mut log.storage, &mut choices);
     let mut open = log.log.take().expect("the log is open");
     let recovery_point = open.recovery_point();
@@ -54,7 +54,7 @@ fn dies_in_a_pass(log: &mut Fixture, operations: u32, room: i64) -> bool {
             Err(_) => break false,
         }
     };
-    log.storage.operations_left = None;
+    log.storage.changes_left = None;
     log.load(LoadOptions { recovery_point, ..LoadOptions::default() });
     is_over
 }
@@ -79,15 +79,15 @@ proptest! {
             log.with(|log, ctx| log.flush(ctx)).expect("the disk works");
         }
         let before = read(&mut log);
-        for operations in 0.. {
+        for changes in 0.. {
             let mut dying = log.clone();
-            let is_over = dies_in_a_pass(&mut dying, operations, room);
-            prop_assert_eq!(&read(&mut dying), &before, "dead after {} operations", operations);
+            let is_over = dies_in_a_pass(&mut dying, changes, room);
+            prop_assert_eq!(&read(&mut dying), &before, "dead after {} changes", changes);
             let names = dying.file_names();
             prop_assert!(!names.iter().any(|name| name.ends_with(".cleaned") || name.ends_with(".swap")), "{:?}", names);
             // The next process cleans what that one left.
             dying.clean(0);
-            prop_assert_eq!(&read(&mut dying), &before, "cleaned after a death after {} operations", operations);
+            prop_assert_eq!(&read(&mut dying), &before, "cleaned after a death after {} changes", changes);
             if is_over {
                 break;
             }
