@@ -128,11 +128,16 @@ macro_rules! kafka_uuid {
             pub fn is_zero(self) -> bool {
                 self.0.is_nil()
             }
+
+            /// The id as Kafka writes it: 22 characters of URL-safe base64.
+            pub fn to_text(self) -> String {
+                base64_url(self.0.as_bytes())
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&base64_url(self.0.as_bytes()))
+                f.write_str(&self.to_text())
             }
         }
     };

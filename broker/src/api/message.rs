@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, RequestKind, ResponseHeader, ResponseKind};
-use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::versions::spoken;
 use super::wire::WireError;
@@ -76,26 +76,29 @@ impl Message {
     }
 
     fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
-        self.encode_header(bytes)?;
+        self.encode_header(bytes);
         self.encode_body(bytes)
     }
 
-    fn encode_header(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
+    /// A header is a handful of fields: they are written here, without a value that would have to be made first.
+    /// Reading goes by the codec, so whatever is read back compares the two.
+    fn encode_header(&self, bytes: &mut Vec<u8>) {
         let key = api_key(self.api);
-        match &self.body {
+        let is_tagged = match &self.body {
             Body::Request(_) => {
-                let client_id = (!self.client_id.is_empty()).then(|| StrBytes::from_string(self.client_id.to_string()));
-                let header = RequestHeader::default()
-                    .with_request_api_key(self.api as i16)
-                    .with_request_api_version(self.version)
-                    .with_correlation_id(self.correlation_id)
-                    .with_client_id(client_id);
-                header.encode(bytes, key.request_header_version(self.version)).map_err(text)
+                bytes.put_i16(self.api as i16);
+                bytes.put_i16(self.version);
+                bytes.put_i32(self.correlation_id);
+                put_client_id(bytes, &self.client_id);
+                key.request_header_version(self.version) >= FIRST_TAGGED_REQUEST_HEADER
             }
             Body::Response(_) => {
-                let header = ResponseHeader::default().with_correlation_id(self.correlation_id);
-                header.encode(bytes, key.response_header_version(self.version)).map_err(text)
+                bytes.put_i32(self.correlation_id);
+                key.response_header_version(self.version) >= FIRST_TAGGED_RESPONSE_HEADER
             }
+        };
+        if is_tagged {
+            bytes.put_u8(NO_TAGGED_FIELDS);
         }
     }
 
@@ -165,6 +168,24 @@ impl Message {
             client_id: Arc::from(""),
             body: Body::Response(body),
         })
+    }
+}
+
+/// The first versions of the headers that end with tagged fields (KIP-482).
+const FIRST_TAGGED_REQUEST_HEADER: i16 = 2;
+const FIRST_TAGGED_RESPONSE_HEADER: i16 = 1;
+/// How many tagged fields a header has here.
+const NO_TAGGED_FIELDS: u8 = 0;
+
+/// A client id as a header has it: its length before it, −1 for none.
+fn put_client_id(bytes: &mut Vec<u8>, client_id: &str) {
+    match i16::try_from(client_id.len()) {
+        Ok(0) => bytes.put_i16(-1),
+        Ok(length) => {
+            bytes.put_i16(length);
+            bytes.put_slice(client_id.as_bytes());
+        }
+        Err(_) => panic!("a client id of {} bytes", client_id.len()),
     }
 }
 

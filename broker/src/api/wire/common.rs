@@ -52,7 +52,7 @@ pub(super) fn read_endpoint(host: &StrBytes, port: i32) -> Result<Endpoint, Wire
 }
 
 pub(super) fn cluster_id(id: ClusterId) -> StrBytes {
-    StrBytes::from_string(id.to_string())
+    StrBytes::from_string(id.to_text())
 }
 
 /// Trial's cluster ids are always Kafka's 22 characters of base64, as `kafka-storage random-uuid` makes them.
