@@ -65,8 +65,7 @@ impl Model {
         let is_out = |machine| self.replica(partition, machine).is_some_and(|replica| replica.loss != Loss::None);
         match budget {
             Some(budget) => {
-                let of_it = self.replicas.iter().filter(|((name, _), _)| name == partition);
-                of_it.filter(|(_, replica)| replica.loss == Loss::Counted).count() >= budget
+                self.replicas.of(partition).filter(|(_, replica)| replica.loss == Loss::Counted).count() >= budget
             }
             None => {
                 let registration = self.partitions.get(partition).and_then(|known| known.registration.as_ref());
@@ -90,7 +89,7 @@ impl Model {
     fn look_for_losses(&mut self, world: &World, machine: MachineId) {
         let Some(host) = world.machine(machine) else { return };
         let Model { replicas, partitions, .. } = self;
-        for ((partition, _), replica) in replicas.iter_mut().filter(|((_, on), _)| *on == machine) {
+        for (partition, replica) in replicas.on_mut(machine) {
             let Some(known) = partitions.get(partition) else { continue };
             if replica.loss != Loss::None || replica.first_missing(&known.committed).is_some() {
                 continue;
@@ -112,10 +111,10 @@ impl Model {
     pub(super) fn count_forgotten(&mut self, partition: &TopicPartition) {
         let Model { replicas, partitions, .. } = self;
         let Some(known) = partitions.get(partition) else { return };
-        for ((_, machine), replica) in replicas.iter_mut().filter(|((name, _), _)| name == partition) {
+        for (machine, replica) in replicas.of_mut(partition) {
             if replica.has_forgotten && replica.loss == Loss::None && replica.first_missing(&known.committed).is_some()
             {
-                replica.loss = loss_of(known, *machine);
+                replica.loss = loss_of(known, machine);
             }
         }
     }
@@ -123,7 +122,7 @@ impl Model {
     /// ISR or ELR names these: from now on something depends on what they lost.
     pub(super) fn named(&mut self, partition: &TopicPartition, members: impl Iterator<Item = NodeId>) {
         for node in members {
-            if let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine_of(node)))
+            if let Some(replica) = self.replicas.get_mut(partition, machine_of(node))
                 && replica.loss == Loss::Unnamed
             {
                 replica.loss = Loss::Counted;
@@ -134,7 +133,7 @@ impl Model {
     /// A replica that holds every committed record again is no longer out.
     pub(super) fn caught_up(&mut self, partition: &TopicPartition, machine: MachineId) {
         let Some(known) = self.partitions.get(partition) else { return };
-        let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) else { return };
+        let Some(replica) = self.replicas.get_mut(partition, machine) else { return };
         if replica.loss != Loss::None
             && replica.log_end_offset >= known.committed_end
             && replica.first_missing(&known.committed).is_none()
@@ -158,7 +157,7 @@ impl Model {
         let Model { replicas, partitions, forgiven, .. } = self;
         let Some(known) = partitions.get_mut(partition) else { return };
         known.excuse = None;
-        let Some(leader) = replicas.get(&(partition.clone(), machine)) else { return };
+        let Some(leader) = replicas.get(partition, machine) else { return };
         known.rebased_in = leader.leads_in;
         if leader.first_missing(&known.committed).is_none() {
             return;
@@ -170,7 +169,7 @@ impl Model {
         known.committed.retain(|batch| leader.holds(batch));
         known.committed_end = known.committed_end.min(leader.log_end_offset);
         known.acked_end = known.acked_end.min(leader.log_end_offset);
-        for (_, replica) in replicas.iter_mut().filter(|((other, _), _)| other == partition) {
+        for (_, replica) in replicas.of_mut(partition) {
             // What was found before may not be what will be committed instead.
             replica.verified_to.set(0);
             if replica.first_missing(&known.committed).is_none() {
@@ -211,7 +210,7 @@ mod tests {
     fn model(losses: &[Loss], isr: &[i32]) -> Model {
         let mut model = Model::default();
         for (machine, loss) in (1..).zip(losses) {
-            model.replicas.insert((orders(), MachineId(machine)), Replica { loss: *loss, ..Replica::default() });
+            model.replicas.get_or_begin(&orders(), MachineId(machine)).loss = *loss;
         }
         model.partitions.entry(orders()).or_default().registration = Some(Registration {
             leader: NodeId(1),

@@ -39,6 +39,7 @@ mod proof;
 mod recovery_point_durable;
 mod registrations;
 mod replayed;
+mod replicas;
 mod replication_quorum_superset;
 mod retention_keeps_young;
 mod snapshot_at_log_start;
@@ -302,7 +303,9 @@ impl Suite {
             for event in &step.events {
                 self.recent.remember(step, machine, event);
                 let found = self.observe_event(world, step, machine, event);
-                violation = violation.or(self.report(step, Some(machine), found));
+                if !found.is_empty() {
+                    violation = violation.or(self.report(step, Some(machine), found));
+                }
             }
         }
         for resolution in &step.resolutions {
@@ -310,8 +313,9 @@ impl Suite {
             let found: Vec<_> = lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)).collect();
             violation = violation.or(self.report(step, step.machine(), found));
         }
-        let found = self.deposed_leader_resigns.observe(world, step);
-        violation = violation.or(self.report(step, step.machine(), found));
+        if let Some(found) = self.deposed_leader_resigns.observe(world, step) {
+            violation = violation.or(self.report(step, step.machine(), [found]));
+        }
         if step.index % SWEEP_EVERY == SWEEP_EVERY - 1 || step.facts.iter().any(is_incident) {
             let found = self.sweep(world);
             violation = violation.or(self.report(step, None, found));
@@ -331,37 +335,66 @@ impl Suite {
         self.report(last, None, found)
     }
 
-    /// What the checks have to say of an event. Each sees it, whatever the others have found: some keep a state, and what
-    /// one finds may be allowed.
+    /// What the checks have to say of an event. An event is shown to those that speak of its part, and to each of them
+    /// whatever the others have found: some keep a state, and what one finds may be allowed.
     fn observe_event(&mut self, world: &World, step: &Step, machine: MachineId, event: &Event) -> Vec<Finding> {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
         self.events += 1;
-        self.broker_image_is_replay.observe(&seen);
         let mut found = Vec::new();
-        found.extend(order_of_positions::observe(&seen));
-        found.extend(self.high_watermark_monotonic.observe(&seen));
-        found.extend(self.end_offset_monotonic.observe(&seen));
-        found.extend(self.log_matching.observe(&seen));
-        found.extend(self.one_leader_per_epoch.observe(&seen));
-        found.extend(self.epochs_only_grow.observe(&seen));
-        found.extend(isr_within_replicas::observe(&seen));
-        found.extend(caught_up_broker_unfenced::observe(&seen));
-        found.extend(replication_quorum_superset::observe(&seen));
-        found.extend(producer_sequence::observe(&seen));
-        found.extend(self.idempotent_record_once.observe(&seen));
-        found.extend(self.no_double_assignment.observe(&seen));
-        found.extend(leader_completeness::observe(&seen));
-        for loss in [acked_record_not_lost::observe(&seen), committed_below_high_watermark::observe(&seen)] {
-            found.extend(loss.and_then(|loss| loss.unless_excused(&mut self.forgiven)));
-        }
-        found.extend(self.metadata_not_lost.observe(&seen));
-        found.extend(self.healthy_leader_undisturbed.observe(&seen));
-        found.extend(snapshot_at_log_start::observe(&seen));
-        found.extend(compaction_keeps_last::observe(&seen));
-        found.extend(retention_keeps_young::observe(&seen));
-        for loss in self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen)) {
-            found.extend(loss.unless_excused(&mut self.forgiven));
+        let mut unless_excused = |loss: PossibleLoss| loss.unless_excused(&mut self.forgiven);
+        match event {
+            Event::Log(_) => {
+                found.extend(order_of_positions::observe(&seen));
+                found.extend(self.log_matching.observe(&seen));
+                found.extend(producer_sequence::observe(&seen));
+                found.extend(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
+                found.extend(snapshot_at_log_start::observe(&seen));
+                found.extend(compaction_keeps_last::observe(&seen));
+                found.extend(retention_keeps_young::observe(&seen));
+                found.extend(self.history.observe(&seen, step.index).into_iter().filter_map(unless_excused));
+            }
+            Event::Partition(_) => {
+                found.extend(order_of_positions::observe(&seen));
+                found.extend(self.high_watermark_monotonic.observe(&seen));
+                found.extend(self.end_offset_monotonic.observe(&seen));
+                found.extend(self.one_leader_per_epoch.observe(&seen));
+                found.extend(self.epochs_only_grow.observe(&seen));
+                found.extend(replication_quorum_superset::observe(&seen));
+                found.extend(self.idempotent_record_once.observe(&seen));
+                found.extend(leader_completeness::observe(&seen));
+                found.extend(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
+                found.extend(committed_below_high_watermark::observe(&seen).and_then(unless_excused));
+            }
+            Event::Raft(_) => {
+                self.broker_image_is_replay.observe(&seen);
+                found.extend(self.one_leader_per_epoch.observe(&seen));
+                found.extend(self.epochs_only_grow.observe(&seen));
+                found.extend(self.metadata_not_lost.observe(&seen));
+                found.extend(self.healthy_leader_undisturbed.observe(&seen));
+                found.extend(snapshot_at_log_start::observe(&seen));
+            }
+            Event::Controller(_) => {
+                found.extend(self.epochs_only_grow.observe(&seen));
+                found.extend(isr_within_replicas::observe(&seen));
+                found.extend(caught_up_broker_unfenced::observe(&seen));
+                found.extend(replication_quorum_superset::observe(&seen));
+                found.extend(acked_record_not_lost::observe(&seen).and_then(unless_excused));
+            }
+            Event::Client(_) => {
+                found.extend(self.idempotent_record_once.observe(&seen));
+                let lost = self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen));
+                found.extend(lost.filter_map(unless_excused));
+            }
+            Event::Group(_) => {
+                found.extend(self.no_double_assignment.observe(&seen));
+                found.extend(self.group.observe(&seen).into_iter().filter_map(unless_excused));
+            }
+            Event::Membership(_) => {
+                let lost = self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen));
+                found.extend(lost.filter_map(unless_excused));
+            }
+            Event::Lifecycle(_) => {}
         }
         found
     }

@@ -3,7 +3,6 @@
 //!
 //! Nothing here is asked of a machine. The checks compare this with what machines hold.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
@@ -14,6 +13,8 @@ use super::Forgiven;
 use super::loss_budget::Loss;
 use super::on_disk_truth;
 use super::registrations::Registration;
+use super::replicas::Replicas;
+pub use super::replicas::{Replica, same};
 use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
@@ -22,8 +23,8 @@ use crate::world::World;
 /// Everything an observer knows.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// Every replica that was ever loaded or written, by partition and machine.
-    pub replicas: BTreeMap<(TopicPartition, MachineId), Replica>,
+    /// Every replica that was ever loaded or written.
+    pub replicas: Replicas,
     /// Every partition that the controllers or a leader have spoken of.
     pub partitions: BTreeMap<TopicPartition, Partition>,
     /// The broker epoch under which each broker is registered.
@@ -36,49 +37,6 @@ pub struct Model {
     topics: Topics,
     /// Losses that were excused when a new leader made them the truth.
     pub(super) forgiven: BTreeSet<Forgiven>,
-}
-
-/// One replica's log and role.
-#[derive(Clone, Debug, Default)]
-pub struct Replica {
-    /// The batches from the log's start to its end.
-    pub batches: Vec<BatchFact>,
-    /// The topic that it belongs to; none for the metadata log, and before it leads or follows.
-    pub topic_id: Option<TopicId>,
-    /// Whether a running process has the log open: after a stop it is unknown what is left until it is loaded.
-    pub is_open: bool,
-    /// Every committed batch below this has been found in the log: it is not looked for again while the log stands.
-    /// Without it each acknowledgement would read the whole log.
-    pub(super) verified_to: Cell<Offset>,
-    /// Whether anything was said of it since a sweep last compared it with its disk.
-    pub(super) is_unswept: Cell<bool>,
-    /// Where the log starts.
-    pub log_start_offset: Offset,
-    /// Where it ends.
-    pub log_end_offset: Offset,
-    /// Its high watermark.
-    pub high_watermark: Offset,
-    /// The highest high watermark that it has had on this disk.
-    pub highest_high_watermark: Offset,
-    /// The highest log start that it has had on this disk.
-    pub highest_log_start_offset: Offset,
-    /// The epoch in which it leads; none while it does not.
-    pub leads_in: Option<LeaderEpoch>,
-    /// The leader epoch that it knows; none before it has heard of one.
-    pub epoch: Option<LeaderEpoch>,
-    /// The in-sync set in force, and the proposed one, as far as a leader has said.
-    pub isr: BTreeSet<NodeId>,
-    /// Members whose addition the leader has proposed.
-    pub proposed: BTreeSet<NodeId>,
-    /// Whether something has taken committed records from it, and it has not caught up since.
-    pub loss: Loss,
-    /// Whether something has taken records from it, committed or not, and it has not fetched since: its leader may still
-    /// count on them.
-    pub(super) has_forgotten: bool,
-    /// Where a log that is only compacted was told to begin at the latest, if it was opened with a later beginning.
-    pub(super) began_late: Option<Offset>,
-    /// Whether its machine lost power since the log was last open: what was cut off may have come back.
-    pub(super) lost_power: bool,
 }
 
 /// What is known of a partition as a whole.
@@ -107,86 +65,10 @@ pub fn machine_of(node: NodeId) -> MachineId {
     MachineId(u32::try_from(node.0).unwrap_or(u32::MAX))
 }
 
-impl Replica {
-    /// The batch that holds this offset.
-    pub fn batch_at(&self, offset: Offset) -> Option<&BatchFact> {
-        let index = self.batches.partition_point(|batch| batch.last_offset < offset);
-        self.batches.get(index).filter(|batch| batch.base_offset <= offset)
-    }
-
-    /// The first committed batch that this log lacks, if it lacks one.
-    pub fn first_missing<'a>(&self, committed: &'a [BatchFact]) -> Option<&'a BatchFact> {
-        let known = self.log_start_offset.max(self.verified_to.get());
-        let from = committed.partition_point(|batch| batch.last_offset < known);
-        for batch in &committed[from..] {
-            if !self.holds(batch) {
-                return Some(batch);
-            }
-            self.verified_to.set(batch.last_offset + 1);
-        }
-        None
-    }
-
-    /// Whether it has this very batch.
-    pub fn holds(&self, batch: &BatchFact) -> bool {
-        self.batch_at(batch.base_offset).is_some_and(|own| same(own, batch))
-    }
-
-    fn set_high_watermark(&mut self, to: Offset) {
-        self.high_watermark = to;
-        self.highest_high_watermark = self.highest_high_watermark.max(to);
-    }
-
-    fn set_log_start(&mut self, to: Offset) {
-        self.log_start_offset = to;
-        self.highest_log_start_offset = self.highest_log_start_offset.max(to);
-        // The high watermark goes along.
-        self.highest_high_watermark = self.highest_high_watermark.max(to);
-    }
-
-    /// A power cut may undo a truncation, and leave an older batch where a newer one was said to be. What is missing or
-    /// torn is another matter: the log has no right to open with it.
-    fn take_what_came_back(&mut self, found: &[BatchFact]) {
-        for batch in found {
-            let index = self.batches.partition_point(|known| known.base_offset < batch.base_offset);
-            let is_other = |known: &BatchFact| known.base_offset == batch.base_offset && !same(known, batch);
-            if self.batches.get(index).is_some_and(is_other) {
-                self.batches[index] = *batch;
-                self.verified_to.set(self.verified_to.get().min(batch.base_offset));
-            }
-        }
-    }
-
-    /// Segments were replaced: what their range holds now.
-    fn replace(&mut self, range: std::ops::Range<Offset>, by: &[BatchFact]) {
-        let first = self.batches.partition_point(|batch| batch.base_offset < range.start);
-        let end = self.batches.partition_point(|batch| batch.base_offset < range.end);
-        self.batches.splice(first..end.max(first), by.iter().copied());
-        self.verified_to.set(self.verified_to.get().min(range.start));
-    }
-
-    fn truncate(&mut self, end: Offset) {
-        let keep = self.batches.partition_point(|batch| batch.last_offset < end);
-        self.batches.truncate(keep);
-        let held = self.batches.last().map_or(0, |last| last.last_offset + 1);
-        self.verified_to.set(self.verified_to.get().min(held));
-        self.log_end_offset = end;
-        // `UnifiedLog.truncateTo`: a log that is cut below its start starts there.
-        self.log_start_offset = self.log_start_offset.min(end);
-        self.high_watermark = self.high_watermark.min(end);
-    }
-}
-
-/// Whether two batches are the same records, written by the same leader.
-pub fn same(one: &BatchFact, other: &BatchFact) -> bool {
-    (one.base_offset, one.last_offset, one.leader_epoch, one.crc)
-        == (other.base_offset, other.last_offset, other.leader_epoch, other.crc)
-}
-
 impl Model {
     /// The replica of a partition on a machine.
     pub fn replica(&self, partition: &TopicPartition, machine: MachineId) -> Option<&Replica> {
-        self.replicas.get(&(partition.clone(), machine))
+        self.replicas.get(partition, machine)
     }
 
     /// The topic to which a machine's replica of a partition belongs: not always the one that has the name now.
@@ -263,7 +145,7 @@ impl Model {
     }
 
     fn replica_mut(&mut self, partition: &TopicPartition, machine: MachineId) -> &mut Replica {
-        let replica = self.replicas.entry((partition.clone(), machine)).or_default();
+        let replica = self.replicas.get_or_begin(partition, machine);
         replica.is_unswept.set(true);
         replica
     }
@@ -279,8 +161,7 @@ impl Model {
                 Fact::Killed { machine } | Fact::Exited { machine, .. } => self.stopped(*machine),
                 Fact::PowerCut { machine, .. } => {
                     self.stopped(*machine);
-                    let on_it = self.replicas.iter_mut().filter(|((_, on), _)| on == machine);
-                    on_it.for_each(|(_, replica)| replica.lost_power = true);
+                    self.replicas.on_mut(*machine).for_each(|(_, replica)| replica.lost_power = true);
                 }
                 Fact::Replaced { machine } => {
                     self.stopped(*machine);
@@ -293,20 +174,15 @@ impl Model {
 
     fn stopped(&mut self, machine: MachineId) {
         self.running.remove(&machine);
-        for ((_, on), replica) in &mut self.replicas {
-            if *on == machine {
-                replica.leads_in = None;
-                replica.is_open = false;
-                replica.is_unswept.set(true);
-            }
+        for (_, replica) in self.replicas.on_mut(machine) {
+            replica.leads_in = None;
+            replica.is_open = false;
+            replica.is_unswept.set(true);
         }
     }
 
     fn lost_disk(&mut self, machine: MachineId) {
-        let on_it: Vec<TopicPartition> =
-            self.replicas.keys().filter(|(_, on)| *on == machine).map(|(partition, _)| partition.clone()).collect();
-        for partition in on_it {
-            let replica = self.replica_mut(&partition, machine);
+        for (_, replica) in self.replicas.on_mut(machine) {
             *replica = Replica { loss: replica.loss, has_forgotten: replica.has_forgotten, ..Replica::default() };
         }
     }
@@ -443,7 +319,7 @@ impl Model {
             }
             PartitionEvent::ReplicaRemoved { partition } => {
                 // Until the checkpoints are written again they hold what the replica had, also when it is made anew.
-                if let Some(replica) = self.replicas.get_mut(&(partition.clone(), machine)) {
+                if let Some(replica) = self.replicas.get_mut(partition, machine) {
                     let Replica { highest_high_watermark, highest_log_start_offset, .. } = *replica;
                     *replica = Replica { highest_high_watermark, highest_log_start_offset, ..Replica::default() };
                 }
@@ -505,7 +381,7 @@ impl Model {
 
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
     pub(super) fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
-        let Some(replica) = self.replicas.get(&(partition.clone(), machine)) else { return };
+        let Some(replica) = self.replicas.get(partition, machine) else { return };
         // A leader that has not heard that its topic is deleted commits for nobody.
         let is_current = self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO));
         if !is_current || self.is_overtaken(partition, machine) {

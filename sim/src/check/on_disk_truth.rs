@@ -104,7 +104,7 @@ impl Check {
     /// Looks at every replica of which something was said since the last sweep, and at some of the others.
     pub(super) fn sweep(&mut self, world: &World, model: &Model) -> Option<Finding> {
         self.sweeps += 1;
-        let turns = model.replicas.len() / QUIET_REPLICAS + 1;
+        let turns = model.replicas.count() / QUIET_REPLICAS + 1;
         let turn = self.sweeps % turns;
         self.compare_all(world, model, |index, replica| index % turns == turn || replica.is_unswept.get())
     }
@@ -115,17 +115,17 @@ impl Check {
         model: &Model,
         is_wanted: impl Fn(usize, &Replica) -> bool,
     ) -> Option<Finding> {
-        for (index, ((partition, id), replica)) in model.replicas.iter().enumerate() {
-            if !is_wanted(index, replica) || !replica.is_open || !model.running.contains(id) {
+        for (index, (partition, id, replica)) in model.replicas.iter().enumerate() {
+            if !is_wanted(index, replica) || !replica.is_open || !model.running.contains(&id) {
                 continue;
             }
-            let Some(machine) = world.machine(*id).filter(|machine| machine.node().is_some()) else { continue };
+            let Some(machine) = world.machine(id).filter(|machine| machine.node().is_some()) else { continue };
             // A lane that owes is ahead of what has been published.
             if Lane::ALL.iter().any(|lane| machine.owes(*lane)) {
                 continue;
             }
             let directory = partition.to_string();
-            let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(*id, file));
+            let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(id, file));
             let numbers: Vec<u32> = files.map(|file| file.number).collect();
             let log = machine.node().and_then(|node| log_of(node, partition));
             // A log that was loaded and then let go, for its topic had been deleted meanwhile, has nothing to say.
@@ -133,7 +133,7 @@ impl Check {
                 continue;
             }
             replica.is_unswept.set(false);
-            let held = numbers.iter().flat_map(|number| &self.segments[&(*id, *number)].batches);
+            let held = numbers.iter().flat_map(|number| &self.segments[&(id, *number)].batches);
             let message = match numbers.is_empty() {
                 true => Some(": its segment files are gone".to_owned()),
                 false => compare(held.clone(), replica),
@@ -141,11 +141,11 @@ impl Check {
             let from = replica.log_start_offset;
             let forgotten = || producers::compare(held, from, log?, machine.now(world.now()).wall);
             let message = message.or_else(forgotten);
-            let message = message.or_else(|| self.look_beside(*id, machine.disk(), &directory));
+            let message = message.or_else(|| self.look_beside(id, machine.disk(), &directory));
             let message = message.or_else(|| log.and_then(|log| compare_epochs(machine.disk(), log)));
             if let Some(message) = message {
-                let message = format!("{}: {partition}{message}", name_of(world, *id));
-                return Some(finding(Some(partition.clone()), *id, message));
+                let message = format!("{}: {partition}{message}", name_of(world, id));
+                return Some(finding(Some(partition.clone()), id, message));
             }
         }
         self.checkpoints.look(world, model)

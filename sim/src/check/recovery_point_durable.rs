@@ -20,9 +20,9 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
-    let open = model.replicas.iter().filter(|((_, on), replica)| replica.is_open && model.running.contains(on));
-    for ((partition, id), _) in open {
-        let Some(machine) = world.machine(*id) else { continue };
+    let open = model.replicas.iter().filter(|(_, on, replica)| replica.is_open && model.running.contains(on));
+    for (partition, id, _) in open {
+        let Some(machine) = world.machine(id) else { continue };
         // A lane that owes is ahead of its disk.
         if Lane::ALL.iter().any(|lane| machine.owes(*lane)) {
             continue;
@@ -37,9 +37,9 @@ pub(super) fn sweep(world: &World, model: &Model) -> Option<Finding> {
         if machine.disk().files_of(&directory, ".log").any(|segment| !is_durable(&segment, recovery_point)) {
             let message = format!(
                 "{}: {partition} has recovery point {recovery_point}, and lies not on the medium up to there",
-                name_of(world, *id)
+                name_of(world, id)
             );
-            let proof = [Kind::Append, Kind::Bounds].map(|kind| Proof::on(*id, kind)).into();
+            let proof = [Kind::Append, Kind::Bounds].map(|kind| Proof::on(id, kind)).into();
             return Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof });
         }
     }

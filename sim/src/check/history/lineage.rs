@@ -77,8 +77,7 @@ fn epoch_before(
     (held, epoch): (Offset, LeaderEpoch),
     offset: Offset,
 ) -> Option<LeaderEpoch> {
-    let of_partition = seen.model.replicas.iter().filter(|((name, _), _)| name == partition);
-    let mut logs = of_partition.map(|(_, replica)| replica).filter(|replica| {
+    let mut logs = seen.model.replicas.of(partition).map(|(_, replica)| replica).filter(|replica| {
         replica.batch_at(held).is_some_and(|batch| batch.leader_epoch == epoch) && offset >= replica.log_start_offset
     });
     logs.find_map(|replica| replica.batch_at(offset)).map(|batch| batch.leader_epoch)

@@ -25,8 +25,7 @@ impl Known {
     pub(super) fn was_reset(&self, seen: &Seen, partition: &TopicPartition, reason: PositionReason) -> Option<Finding> {
         let stood = self.readers.get(&seen.machine)?.next().filter(|_| reason == PositionReason::Reset)?;
         let end = seen.model.partitions.get(partition)?.committed_end;
-        let of_partition = seen.model.replicas.iter().filter(|((name, _), _)| name == partition);
-        let start = of_partition.map(|(_, replica)| replica.highest_log_start_offset).max()?;
+        let start = seen.model.replicas.of(partition).map(|(_, replica)| replica.highest_log_start_offset).max()?;
         if stood < start || stood > end || seen.model.had_another(&partition.topic) {
             return None;
         }
