@@ -23,6 +23,14 @@ impl<'a> Context<'a> {
         Context { now, storage, choices, effects: Effects::default() }
     }
 
+    /// The same, with room for outputs that an earlier step has left behind.
+    #[must_use]
+    pub fn with_room(mut self, outputs: Vec<Output>) -> Self {
+        assert!(outputs.is_empty(), "outputs of an earlier step: {outputs:?}");
+        self.effects.outputs = outputs;
+        self
+    }
+
     /// Says that something happened.
     pub fn emit(&mut self, event: impl Into<Event>) {
         self.effects.events.push(event.into());

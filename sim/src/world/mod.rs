@@ -40,6 +40,8 @@ mod perform;
 mod process;
 mod run;
 
+use process::Room;
+
 /// After so many steps the digest of the whole state is folded into the fingerprint.
 pub const DIGEST_EVERY: u64 = 4096;
 
@@ -123,6 +125,7 @@ pub struct World {
     steps_now: u32,
     keep_detail: bool,
     scratch: Scratch,
+    room: Room,
 }
 
 impl World {
@@ -146,6 +149,7 @@ impl World {
             steps_now: 0,
             keep_detail: false,
             scratch: Scratch::default(),
+            room: Room::default(),
         }
     }
 

@@ -31,17 +31,17 @@ fn decoded(message: &Message) -> Arc<Message> {
 }
 
 impl World {
-    /// Performs the outputs of a step, in order. `messages` has size and hash of each message among them.
+    /// Performs the outputs of a step, in order, and leaves none. `messages` has size and hash of each message among them.
     pub(super) fn perform(
         &mut self,
         machine: MachineId,
         lane: Lane,
-        outputs: Vec<Output>,
-        messages: Vec<(u32, u64)>,
+        outputs: &mut Vec<Output>,
+        messages: &[(u32, u64)],
         outcome: &mut Outcome,
     ) {
-        let mut messages = messages.into_iter();
-        for output in outputs {
+        let mut messages = messages.iter();
+        for output in outputs.drain(..) {
             let Some(process) = self.machines.get_mut(&machine).and_then(|machine| machine.process.as_mut()) else {
                 // An exit among the outputs was the last thing that the process did.
                 return;
@@ -55,7 +55,7 @@ impl World {
                 }
                 Output::Connect { connection, to } => self.connect(machine, lane, connection, &to, outcome),
                 Output::Send { connection, message } => {
-                    let weight = messages.next().expect("each message was weighed");
+                    let weight = *messages.next().expect("each message was weighed");
                     if let Some(number) = process.sockets.get(&connection).copied() {
                         let message = if self.settings.through_bytes { decoded(&message) } else { message };
                         self.with_wire(&mut outcome.facts, |network, wire| {

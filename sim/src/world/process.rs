@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trial_broker::choice::{Choice, Choices, Purpose};
 use trial_broker::context::Context;
-use trial_broker::effects::Effects;
+use trial_broker::effects::{Effects, Output};
 use trial_broker::input::{Input, Lane};
 use trial_broker::time::Time;
 
@@ -42,6 +42,21 @@ impl Choices for StepChoices<'_> {
     }
 }
 
+/// What a step has left behind empty: the next one writes there, instead of asking for memory of its own.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    outputs: Vec<Output>,
+    /// Size and hash of each message among the outputs.
+    messages: Vec<(u32, u64)>,
+}
+
+/// A copy of a world has no room until it is stepped.
+impl Clone for Room {
+    fn clone(&self) -> Self {
+        Room::default()
+    }
+}
+
 impl World {
     /// Steps one lane of a machine, and publishes what it did unless it has to pay first.
     pub(super) fn step_machine(
@@ -65,7 +80,8 @@ impl World {
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, Some(lane));
         let mut choices =
             StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given: Vec::new() };
-        let mut ctx = Context::new(clocks, &mut access, &mut choices);
+        let room = std::mem::take(&mut self.room.outputs);
+        let mut ctx = Context::new(clocks, &mut access, &mut choices).with_room(room);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
         if self.settings.assert_invariants {
@@ -96,7 +112,8 @@ impl World {
 
     /// Appends a step's effects to what will be folded. Answers size and hash of each message.
     fn fold(&mut self, effects: &Effects, given: &[(Choice, u64)]) -> Vec<(u32, u64)> {
-        let messages = effects.outputs.iter().filter_map(|output| self.scratch.output(output)).collect();
+        let mut messages = std::mem::take(&mut self.room.messages);
+        messages.extend(effects.outputs.iter().filter_map(|output| self.scratch.output(output)));
         effects.events.hash(&mut self.scratch);
         self.scratch.choices(given);
         messages
@@ -108,16 +125,19 @@ impl World {
         machine: MachineId,
         lane: Lane,
         effects: Effects,
-        messages: Vec<(u32, u64)>,
+        mut messages: Vec<(u32, u64)>,
         outcome: &mut Outcome,
     ) {
+        let Effects { mut outputs, events } = effects;
         // Nearly always nothing was published before it in the same step.
         if outcome.events.is_empty() {
-            outcome.events = effects.events;
+            outcome.events = events;
         } else {
-            outcome.events.extend(effects.events);
+            outcome.events.extend(events);
         }
-        self.perform(machine, lane, effects.outputs, messages, outcome);
+        self.perform(machine, lane, &mut outputs, &messages, outcome);
+        messages.clear();
+        self.room = Room { outputs, messages };
         self.arm_timer(machine, lane);
     }
 
