@@ -128,6 +128,19 @@ fn name_of_a_client_and_of_a_controller_must_say_whom_it_means() {
     }
 }
 
+/// Who joins or commits without a group would be told so at the end of a run only.
+#[test]
+fn member_must_have_a_group() {
+    let join = "join = { client = \"reader\", topics = [\"orders\"] }";
+    let complaint_of = |action: &str| complaint("kill = { leader = \"orders-0\" }", action);
+    let told = complaint_of(join);
+    assert!(told.contains("`reader` has no `group.id`"), "{told}");
+    let told = complaint_of("commit-offsets = { client = \"reader\", offsets = { \"orders-0\" = -1 } }");
+    assert!(told.contains("`reader` has no `group.id`") && told.contains("an offset is never negative"), "{told}");
+    let told = complaint_of("join = { client = \"reader\", topics = [\"orders\"], pattern = \"o.*\" }");
+    assert!(told.contains("a consumer subscribes to topics or to a pattern"), "{told}");
+}
+
 macro_rules! bad {
     ($($(#[$doc:meta])* $name:ident: $from:expr => $to:expr;)*) => {$(
         $(#[$doc])*

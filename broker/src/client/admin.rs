@@ -102,8 +102,10 @@ impl Admin {
             | Call::Flush
             | Call::Assign(_)
             | Call::Subscribe { .. }
+            | Call::SubscribePattern { .. }
             | Call::Unsubscribe
             | Call::CommitSync
+            | Call::CommitOffsets(_)
             | Call::CommitAsync
             | Call::Pause(_)
             | Call::Resume(_)
@@ -112,7 +114,8 @@ impl Admin {
             | Call::Seek { .. }
             | Call::RefreshMetadata
             | Call::Warm { .. }
-            | Call::Close => false,
+            | Call::Close
+            | Call::End(_) => false,
         }
     }
 
@@ -303,8 +306,10 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         | Call::Flush
         | Call::Assign(_)
         | Call::Subscribe { .. }
+        | Call::SubscribePattern { .. }
         | Call::Unsubscribe
         | Call::CommitSync
+        | Call::CommitOffsets(_)
         | Call::CommitAsync
         | Call::Pause(_)
         | Call::Resume(_)
@@ -313,7 +318,8 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         | Call::Seek { .. }
         | Call::RefreshMetadata
         | Call::Warm { .. }
-        | Call::Close => unreachable!("an administrator takes only calls that it understands"),
+        | Call::Close
+        | Call::End(_) => unreachable!("an administrator takes only calls that it understands"),
     }
 }
 

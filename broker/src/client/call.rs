@@ -62,6 +62,29 @@ impl<K: Into<Bytes>, V: Into<Bytes>> From<(&str, K, V)> for ProducerRecord {
     }
 }
 
+/// How a consumer closes (`CloseOptions`, KIP-1092).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CloseOptions {
+    /// For how long it tries, in milliseconds; 30 s unless said. Never longer than `request.timeout.ms`.
+    pub timeout_ms: Option<u64>,
+    /// What becomes of its membership.
+    pub membership: GroupMembershipOperation,
+}
+
+/// What becomes of a membership when its consumer closes (`CloseOptions.GroupMembershipOperation`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupMembershipOperation {
+    /// Dynamic members leave, static ones remain.
+    #[default]
+    Default,
+    /// It leaves the group, a static member too.
+    LeaveGroup,
+    /// It says nothing; of the KIP-848 protocol static members still say that they come back.
+    RemainInGroup,
+}
+
 /// One call of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,10 +103,19 @@ pub enum Call {
         /// The topics; none to unsubscribe.
         topics: Vec<String>,
     },
+    /// `Consumer.subscribe` with a pattern: read the topics whose whole name it matches, as the group decides.
+    SubscribePattern {
+        /// The pattern; Java's and RE2's dialects are one here, that of the crate regex.
+        pattern: String,
+        /// Whether the coordinator matches it (`SubscriptionPattern`, KIP-848), not the consumer (`java.util.regex.Pattern`).
+        on_server: bool,
+    },
     /// `Consumer.unsubscribe`: read nothing, and leave the group.
     Unsubscribe,
     /// `Consumer.commitSync` of the positions: resolved when they are committed.
     CommitSync,
+    /// `Consumer.commitSync` of offsets that the application chose, each the next one to read: resolved when they are committed.
+    CommitOffsets(Vec<(TopicPartition, Offset)>),
     /// `Consumer.commitAsync` of the positions: sent once; resolved when its callback would be called.
     CommitAsync,
     /// `Consumer.pause`: no records of these partitions.
@@ -174,6 +206,8 @@ pub enum Call {
     },
     /// Close in order: flush, close connections.
     Close,
+    /// `Consumer.close(CloseOptions)`, with which the application ends: its process exits when the consumer is closed.
+    End(CloseOptions),
 }
 
 /// What became of a call.

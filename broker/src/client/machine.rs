@@ -20,8 +20,8 @@ use super::network::{Asker, Completion, Network, NetworkSettings};
 use super::producer::Producer;
 use super::retry::Backoff;
 use super::{
-    BatchView, Call, CallResult, ClientConfig, ClientKind, InFlightView, KnownLeader, MembershipView, PositionView,
-    failed, resolve,
+    BatchView, Call, CallResult, ClientConfig, ClientKind, CloseOptions, InFlightView, KnownLeader, MembershipView,
+    PositionView, failed, resolve,
 };
 use crate::context::Context;
 use crate::effects::{ExitReason, Output};
@@ -128,7 +128,7 @@ impl Client {
             }
             Input::Call { ticket, call } => self.call(ctx, ticket, call),
             Input::Abandon { ticket } => self.abandon(ticket),
-            Input::Stop => self.begin_close(ctx, None),
+            Input::Stop => self.begin_close(ctx, None, CloseOptions::default()),
             // A client listens on no port, has no other lane and no files.
             Input::Accepted { .. } | Input::Internal { .. } | Input::Flushed { .. } => {}
         }
@@ -157,7 +157,7 @@ impl Client {
     // ---- Calls --------------------------------------------------------------------
 
     fn call(&mut self, ctx: &mut Context, ticket: Ticket, call: Call) {
-        if self.life != Life::Open && call != Call::Close {
+        if self.life != Life::Open && !matches!(call, Call::Close | Call::End(_)) {
             refuse(ctx, ticket, &call, "the client is being closed");
             return;
         }
@@ -170,7 +170,13 @@ impl Client {
                 self.warm_topics = topics.iter().map(|topic| TopicName::new(topic)).collect();
                 self.warming.push(ticket);
             }
-            (Call::Close, _) => self.begin_close(ctx, Some(ticket)),
+            (Call::Close, _) => self.begin_close(ctx, Some(ticket), CloseOptions::default()),
+            (Call::End(options), Role::Consumer(_)) => {
+                self.begin_close(ctx, Some(ticket), options);
+                if let Life::Closing(closing) = &mut self.life {
+                    closing.exit = true;
+                }
+            }
             (Call::Send(record), Role::Producer(producer)) => producer.send(ctx, &mut self.cluster, ticket, record),
             (Call::SendAll(records), Role::Producer(producer)) => {
                 for (number, record) in (ticket.0..).zip(records) {
@@ -178,10 +184,17 @@ impl Client {
                 }
             }
             (Call::Flush, Role::Producer(producer)) => producer.flush(ctx, Some(ticket)),
-            (Call::Assign(partitions), Role::Consumer(consumer)) => {
-                consumer.assign(ctx, &mut self.cluster, partitions);
+            (Call::Assign(partitions), Role::Consumer(consumer)) if partitions.is_empty() => {
+                consumer.unsubscribe(ctx, &mut self.cluster);
                 resolve(ctx, Some(ticket), CallResult::Done);
             }
+            (Call::Assign(partitions), Role::Consumer(consumer)) => match consumer.refuses_assignment() {
+                Some(reason) => failed(ctx, Some(ticket), ErrorCode::InvalidRequest, reason),
+                None => {
+                    consumer.assign(ctx, &mut self.cluster, partitions);
+                    resolve(ctx, Some(ticket), CallResult::Done);
+                }
+            },
             (call, Role::Consumer(_)) if is_about_a_group(&call) => self.group_call(ctx, ticket, call),
             (Call::Poll { timeout_ms }, Role::Consumer(consumer)) => {
                 consumer.poll(ctx, ticket, Duration::from_millis(timeout_ms));
@@ -208,6 +221,7 @@ impl Client {
                     Ok(())
                 }
             },
+            Call::SubscribePattern { pattern, on_server } => consumer.subscribe_pattern(cluster, pattern, on_server),
             Call::Subscribe { .. } | Call::Unsubscribe => {
                 consumer.unsubscribe(ctx, cluster);
                 Ok(())
@@ -221,6 +235,7 @@ impl Client {
             // Resolved when the commit has ended.
             Call::CommitSync => return consumer.commit(ctx, CommitCause::Sync, ticket),
             Call::CommitAsync => return consumer.commit(ctx, CommitCause::Async, ticket),
+            Call::CommitOffsets(offsets) => return consumer.commit_chosen(ctx, offsets, ticket),
             other => unreachable!("{} is no call about a group", name_of(&other)),
         };
         match done {
@@ -243,12 +258,12 @@ impl Client {
     }
 
     /// Sends what there is, then closes. Without a ticket it is the process that stops.
-    fn begin_close(&mut self, ctx: &mut Context, ticket: Option<Ticket>) {
+    fn begin_close(&mut self, ctx: &mut Context, ticket: Option<Ticket>, options: CloseOptions) {
         if self.life == Life::Open {
             self.life = Life::Closing(Closing::default());
             match &mut self.role {
                 Role::Producer(producer) => producer.close(ctx),
-                Role::Consumer(consumer) => consumer.close(ctx, &mut self.cluster),
+                Role::Consumer(consumer) => consumer.close(ctx, &mut self.cluster, options),
                 Role::Admin(admin) => admin.close(ctx),
             }
         }
@@ -453,8 +468,10 @@ fn is_about_a_group(call: &Call) -> bool {
     matches!(
         call,
         Call::Subscribe { .. }
+            | Call::SubscribePattern { .. }
             | Call::Unsubscribe
             | Call::CommitSync
+            | Call::CommitOffsets(_)
             | Call::CommitAsync
             | Call::Pause(_)
             | Call::Resume(_)
@@ -468,9 +485,9 @@ fn name_of(call: &Call) -> &'static str {
         Call::Send(_) | Call::SendAll(_) => "send",
         Call::Flush => "flush",
         Call::Assign(_) => "assign",
-        Call::Subscribe { .. } => "subscribe",
+        Call::Subscribe { .. } | Call::SubscribePattern { .. } => "subscribe",
         Call::Unsubscribe => "unsubscribe",
-        Call::CommitSync => "commitSync",
+        Call::CommitSync | Call::CommitOffsets(_) => "commitSync",
         Call::CommitAsync => "commitAsync",
         Call::Pause(_) => "pause",
         Call::Resume(_) => "resume",
@@ -487,7 +504,7 @@ fn name_of(call: &Call) -> &'static str {
         Call::DescribeQuorum => "describeMetadataQuorum",
         Call::RefreshMetadata => "refresh-metadata",
         Call::Warm { .. } => "warm",
-        Call::Close => "close",
+        Call::Close | Call::End(_) => "close",
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Metadata {
     last_seen_epochs: BTreeMap<TopicPartition, LeaderEpoch>,
     /// The topics to ask for, each with the instant at which it is forgotten if unused.
     wanted: BTreeMap<TopicName, Time>,
+    /// Whether every topic is asked for, whatever it is called: a pattern is to be matched with all names.
+    wants_all: bool,
     /// Those of `wanted` that no answer has mentioned yet.
     new_topics: BTreeSet<TopicName>,
     need_full: bool,
@@ -108,6 +110,7 @@ impl Metadata {
             errors: BTreeMap::new(),
             last_seen_epochs: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            wants_all: false,
             new_topics: BTreeSet::new(),
             need_full: true,
             need_partial: false,
@@ -272,6 +275,20 @@ impl Metadata {
         }
     }
 
+    /// Asks for all topics from now on, or only for those that were named (`ConsumerMetadata`).
+    pub fn ask_for_all(&mut self, all: bool) {
+        if all && !self.wants_all {
+            self.need_full = true;
+            self.request_update_for_new_topics();
+        }
+        self.wants_all = all;
+    }
+
+    /// The topics that are known, internal ones left out (`exclude.internal.topics`).
+    pub fn topic_names(&self) -> impl Iterator<Item = &TopicName> {
+        self.topics.keys().filter(|name| !is_internal(name))
+    }
+
     /// Asks for news of one topic.
     pub fn request_update_for_topic(&mut self, name: &TopicName) {
         if self.new_topics.contains(name) { self.request_update_for_new_topics() } else { self.request_update() }
@@ -335,7 +352,10 @@ impl Metadata {
         self.in_progress = Some(InProgress { request_version: self.request_version, partial });
         let topics =
             if partial { self.new_topics.iter().cloned().collect() } else { self.wanted.keys().cloned().collect() };
-        MetadataRequest { topics: Some(topics), allow_auto_topic_creation: self.settings.creates_topics }
+        MetadataRequest {
+            topics: Some(topics).filter(|_| !self.wants_all),
+            allow_auto_topic_creation: self.settings.creates_topics,
+        }
     }
 
     // ---- What comes back ----------------------------------------------------------
@@ -396,7 +416,7 @@ impl Metadata {
     }
 
     fn retains(&mut self, name: &TopicName, now: Time) -> bool {
-        let Some(expires) = self.wanted.get(name) else { return false };
+        let Some(expires) = self.wanted.get(name) else { return self.wants_all && !is_internal(name) };
         if !self.settings.forgets_idle_topics || self.new_topics.contains(name) || *expires > now {
             return true;
         }
@@ -445,8 +465,9 @@ impl Metadata {
             }
             self.topics.insert(topic.name.clone(), KnownTopic { id: topic.topic_id, partitions });
         }
-        let wanted = &self.wanted;
-        self.last_seen_epochs.retain(|partition, _| wanted.contains_key(&partition.topic));
+        let (wanted, known) = (&self.wanted, &self.topics);
+        let is_kept = |topic: &TopicName| wanted.contains_key(topic) || known.contains_key(topic);
+        self.last_seen_epochs.retain(|partition, _| is_kept(&partition.topic));
     }
 
     /// One partition's entry: the answer's, unless it is older than what was seen.
@@ -521,4 +542,9 @@ impl Metadata {
         }
         learned
     }
+}
+
+/// A topic that Kafka keeps for itself: no pattern means it.
+fn is_internal(name: &TopicName) -> bool {
+    matches!(name.as_str(), "__consumer_offsets" | "__transaction_state")
 }

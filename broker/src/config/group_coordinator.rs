@@ -163,3 +163,99 @@ impl GroupCoordinatorSettings {
         i64::from(self.offsets_retention_minutes) * 60 * 1000
     }
 }
+
+settings! {
+    /// What a group may have otherwise than its coordinator's settings say (`GroupConfig`): a configuration of the resource
+    /// *group*, for groups of KIP-848.
+    GroupSettings {
+        /// How long its members may be silent; group.consumer.session.timeout.ms of its coordinator unless said.
+        consumer_session_timeout: Duration = "consumer.session.timeout.ms", ms(45_000), 1 => I32_MAX;
+        /// How often they are told to send heartbeats; group.consumer.heartbeat.interval.ms of its coordinator unless said.
+        consumer_heartbeat_interval: Duration = "consumer.heartbeat.interval.ms", ms(5_000), 1 => I32_MAX;
+    }
+}
+
+impl GroupCoordinatorSettings {
+    /// A group's settings: its own, and these where it has none.
+    pub fn of_group(&self, own: Option<&Properties>) -> GroupSettings {
+        let own = own.cloned().unwrap_or_default();
+        // What the controller took in it has checked.
+        let said = GroupSettings::from_properties(&own).unwrap_or_default();
+        let has = |name: &str| own.contains_key(name);
+        GroupSettings {
+            consumer_session_timeout: match has("consumer.session.timeout.ms") {
+                true => said.consumer_session_timeout,
+                false => self.consumer_session_timeout,
+            },
+            consumer_heartbeat_interval: match has("consumer.heartbeat.interval.ms") {
+                true => said.consumer_heartbeat_interval,
+                false => self.consumer_heartbeat_interval,
+            },
+        }
+    }
+
+    /// Whether a group may have these settings (`GroupConfig.validate`).
+    ///
+    /// # Errors
+    /// The first that is unknown, is none, or lies outside what this coordinator allows, in Kafka's words.
+    pub fn check_group(&self, own: &Properties) -> Result<(), String> {
+        if let Some(unknown) = own.keys().find(|name| !GroupSettings::DEFINITIONS.iter().any(|it| it.name == *name)) {
+            return Err(format!("Unknown group config name: {unknown}"));
+        }
+        GroupSettings::from_properties(own).map_err(|error| error.to_string())?;
+        let group = self.of_group(Some(own));
+        let (heartbeat, session) = (group.consumer_heartbeat_interval, group.consumer_session_timeout);
+        let too_little = |name: &str, bound: &str| format!("{name} must be greater than or equal to {bound}");
+        let too_much = |name: &str, bound: &str| format!("{name} must be less than or equal to {bound}");
+        let (beat, silence) = ("consumer.heartbeat.interval.ms", "consumer.session.timeout.ms");
+        if heartbeat < self.consumer_min_heartbeat_interval {
+            return Err(too_little(beat, "group.consumer.min.heartbeat.interval.ms"));
+        }
+        if heartbeat > self.consumer_max_heartbeat_interval {
+            return Err(too_much(beat, "group.consumer.max.heartbeat.interval.ms"));
+        }
+        if session < self.consumer_min_session_timeout {
+            return Err(too_little(silence, "group.consumer.min.session.timeout.ms"));
+        }
+        if session > self.consumer_max_session_timeout {
+            return Err(too_much(silence, "group.consumer.max.session.timeout.ms"));
+        }
+        if session <= heartbeat {
+            return Err(format!("{silence} must be greater than {beat}"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(values: &[(&str, &str)]) -> Properties {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_group_without_a_setting_has_its_coordinators() {
+        let coordinator = GroupCoordinatorSettings::default();
+        let group = coordinator.of_group(Some(&own(&[("consumer.session.timeout.ms", "50000")])));
+        assert_eq!(group.consumer_session_timeout, Duration::from_secs(50));
+        assert_eq!(group.consumer_heartbeat_interval, coordinator.consumer_heartbeat_interval);
+        assert_eq!(coordinator.of_group(None), GroupSettings::default());
+    }
+
+    #[test]
+    fn a_group_may_not_have_what_its_coordinator_does_not_allow() {
+        let coordinator = GroupCoordinatorSettings::default();
+        let refused = |name: &str, value: &str| coordinator.check_group(&own(&[(name, value)])).is_err();
+        // From 45 to 60 s, and from 5 to 15 s.
+        assert!(!refused("consumer.session.timeout.ms", "60000"));
+        assert!(refused("consumer.session.timeout.ms", "60001"));
+        assert!(refused("consumer.session.timeout.ms", "44999"));
+        assert!(!refused("consumer.heartbeat.interval.ms", "15000"));
+        assert!(refused("consumer.heartbeat.interval.ms", "15001"));
+        assert!(refused("consumer.heartbeat.interval.ms", "4999"));
+        assert!(refused("consumer.heartbeat.interval.ms", "soon"));
+        assert!(refused("retention.ms", "1"));
+    }
+}

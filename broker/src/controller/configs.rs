@@ -4,7 +4,7 @@
 //! replicas of every affected partition are forgotten with the same write.
 
 use super::{Controller, Decision, Refusal, refuse};
-use crate::config::{LogSettings, Properties};
+use crate::config::{GroupCoordinatorSettings, LogSettings, Properties};
 use crate::message::{ConfigResource, ErrorCode, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use crate::metadata::{MetadataImage, MetadataRecord, topic_config_name};
 
@@ -25,7 +25,8 @@ impl Controller {
             let result = if is_duplicate {
                 refuse(ErrorCode::InvalidRequest, "Duplicate resource.")
             } else {
-                self.check_resource(&image, resource).and_then(|()| config_records(&image, resource, changes))
+                self.check_resource(&image, resource)
+                    .and_then(|()| config_records(&image, &self.config.group_coordinator, resource, changes))
             };
             match result {
                 Ok(records) => {
@@ -59,7 +60,11 @@ impl Controller {
             ConfigResource::Topic(topic) if image.topic(topic).is_none() => {
                 refuse(ErrorCode::UnknownTopicOrPartition, &format!("The topic '{topic}' does not exist."))
             }
-            ConfigResource::Topic(_) => Ok(()),
+            ConfigResource::Group(group) if group.is_empty() => {
+                refuse(ErrorCode::InvalidRequest, "Default group resources are not allowed.")
+            }
+            // A group may have settings before it has members.
+            ConfigResource::Topic(_) | ConfigResource::Group(_) => Ok(()),
         }
     }
 }
@@ -67,6 +72,7 @@ impl Controller {
 /// The records that set these values, after Kafka's checks.
 pub(super) fn config_records(
     image: &MetadataImage,
+    groups: &GroupCoordinatorSettings,
     resource: &ConfigResource,
     changes: &[(String, Option<String>)],
 ) -> Result<Vec<MetadataRecord>, Refusal> {
@@ -89,6 +95,9 @@ pub(super) fn config_records(
     match resource {
         ConfigResource::Topic(_) => check_topic_configs(&all)?,
         ConfigResource::Broker(_) | ConfigResource::Cluster => check_broker_configs(&all)?,
+        ConfigResource::Group(_) => {
+            groups.check_group(&all).map_err(|reason| Refusal(ErrorCode::InvalidConfig, reason))?;
+        }
     }
     Ok(records)
 }
@@ -109,7 +118,7 @@ fn check_value(
                 let reason = "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.";
                 return refuse(ErrorCode::InvalidConfig, reason);
             }
-            ConfigResource::Cluster | ConfigResource::Topic(_) => {}
+            ConfigResource::Cluster | ConfigResource::Topic(_) | ConfigResource::Group(_) => {}
         }
     }
     if value.is_some_and(|value| value.len() > MAX_VALUE_LENGTH) {
@@ -148,10 +157,11 @@ pub(super) fn clear_elr_records(image: &MetadataImage, records: &[MetadataRecord
         return Vec::new();
     }
     let clearing = records.iter().filter_map(|record| match record {
-        MetadataRecord::Config { resource, name, .. } if name == MIN_INSYNC_REPLICAS => Some(match resource {
-            ConfigResource::Topic(topic) => MetadataRecord::ClearElr { topic: Some(topic.clone()) },
-            ConfigResource::Broker(_) | ConfigResource::Cluster => MetadataRecord::ClearElr { topic: None },
-        }),
+        MetadataRecord::Config { resource, name, .. } if name == MIN_INSYNC_REPLICAS => match resource {
+            ConfigResource::Topic(topic) => Some(MetadataRecord::ClearElr { topic: Some(topic.clone()) }),
+            ConfigResource::Broker(_) | ConfigResource::Cluster => Some(MetadataRecord::ClearElr { topic: None }),
+            ConfigResource::Group(_) => None,
+        },
         _ => None,
     });
     clearing.collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Behaviour, ControllerSettings, LogManagerSettings, LogSettings};
+use crate::config::{Behaviour, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings};
 use crate::ids::{ClusterId, NodeId, RequestHandle};
 use crate::message::Response;
 use crate::metadata::MetadataRecord;
@@ -20,6 +20,8 @@ pub struct ControllerConfig {
     pub log: LogSettings,
     /// Defaults of new topics: partitions, replication factor.
     pub log_manager: LogManagerSettings,
+    /// Between which bounds groups may have settings of their own.
+    pub group_coordinator: GroupCoordinatorSettings,
     /// `metadata.max.idle.interval.ms`: how often a no-op record is written; zero for never.
     pub max_idle_interval: Duration,
     /// The level of `kraft.version`, which the quorum keeps and registrations are checked against.

@@ -69,7 +69,7 @@ impl Controller {
         let resource = ConfigResource::Topic(topic.name.clone());
         let configs: Vec<(String, Option<String>)> =
             topic.configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-        let mut settings = config_records(image, &resource, &configs)?;
+        let mut settings = config_records(image, &self.config.group_coordinator, &resource, &configs)?;
         settings.extend(clear_elr_records(image, &settings));
         let assignments = self.new_topic_assignments(ctx, image, topic)?;
         let registrations = self.register_partitions(image, &assignments, 0, topic.assignments.is_empty())?;

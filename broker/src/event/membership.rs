@@ -171,6 +171,8 @@ pub enum CommitCause {
     Close,
     /// The application, and it waits (`commitSync`).
     Sync,
+    /// The application, of offsets that it chose itself, and it waits (`commitSync(Map)`).
+    Chosen,
     /// The application, and it does not wait (`commitAsync`).
     Async,
 }

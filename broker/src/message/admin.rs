@@ -1,7 +1,7 @@
 //! What administrators ask for; brokers forward these to the active controller (KIP-590).
 
 use super::ErrorCode;
-use crate::ids::{NodeId, TopicId, TopicName, TopicPartition};
+use crate::ids::{GroupId, NodeId, TopicId, TopicName, TopicPartition};
 
 /// Create topics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +138,8 @@ pub enum ConfigResource {
     Broker(NodeId),
     /// Every broker: the cluster-wide default.
     Cluster,
+    /// A group, whether or not there is one of this name.
+    Group(GroupId),
 }
 
 /// Change configuration values.

@@ -12,11 +12,15 @@ use bytes::{BufMut, Bytes};
 
 use super::{MetadataRecord, PartitionChange, PartitionRegistration};
 use crate::flexible::{Decoded, Reader, RecordDecodeError, Tags, Writer};
-use crate::ids::{BrokerEpoch, DirectoryId, IncarnationId, LeaderEpoch, NodeId, PartitionEpoch, TopicId, TopicName};
+use crate::ids::{
+    BrokerEpoch, DirectoryId, GroupId, IncarnationId, LeaderEpoch, NodeId, PartitionEpoch, TopicId, TopicName,
+};
 use crate::message::{ConfigResource, LeaderRecoveryState};
 
 /// `ConfigResource.Type.TOPIC` as records carry it.
 const RESOURCE_TOPIC: i8 = 2;
+/// `ConfigResource.Type.GROUP`.
+const RESOURCE_GROUP: i8 = 32;
 /// `ConfigResource.Type.BROKER`; an empty name means the cluster-wide default.
 const RESOURCE_BROKER: i8 = 4;
 /// PartitionChangeRecord: "the leader did not change".
@@ -107,6 +111,7 @@ impl MetadataRecord {
                     ConfigResource::Topic(topic) => (RESOURCE_TOPIC, topic.to_string()),
                     ConfigResource::Broker(node) => (RESOURCE_BROKER, node.to_string()),
                     ConfigResource::Cluster => (RESOURCE_BROKER, String::new()),
+                    ConfigResource::Group(group) => (RESOURCE_GROUP, group.to_string()),
                 };
                 w.bytes.put_i8(kind);
                 w.string(&resource_name);
@@ -219,6 +224,7 @@ fn read_fields(r: &mut Reader<'_>, key: u32, version: u32) -> Decoded<MetadataRe
             let resource = match (kind, resource_name.as_str()) {
                 (RESOURCE_TOPIC, topic) => ConfigResource::Topic(TopicName::new(topic)),
                 (RESOURCE_BROKER, "") => ConfigResource::Cluster,
+                (RESOURCE_GROUP, group) => ConfigResource::Group(GroupId::new(group)),
                 (RESOURCE_BROKER, node) => ConfigResource::Broker(NodeId(
                     node.parse().map_err(|_| RecordDecodeError::Malformed("a broker's config resource"))?,
                 )),

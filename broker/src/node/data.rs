@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::channels_config;
 use super::config::NodeConfig;
 use super::format::data_directory;
-use super::groups::{Groups, OFFSETS_TOPIC_TOKEN, is_about_groups};
+use super::groups::{Groups, OFFSETS_TOPIC_TOKEN};
 use super::quorum::exit;
 use crate::api::connections::{Incoming, Listener, ServerConnections};
 use crate::api::forwarding::{Forwarded, Forwarding, PRODUCER_IDS_TOKEN, is_forwarded};
@@ -212,7 +212,7 @@ impl DataLane {
     }
 
     fn handle_request(&mut self, ctx: &mut Context, incoming: Incoming) {
-        if is_about_groups(incoming.request.api()) {
+        if incoming.request.api().is_about_groups() {
             return self.handle_group_request(ctx, incoming);
         }
         let Incoming { handle, request, .. } = incoming;

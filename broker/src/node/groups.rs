@@ -14,7 +14,7 @@ use crate::group::find::{OFFSETS_TOPIC, create_offsets_topic, find_coordinators}
 use crate::group::runtime::{LogRead, OffsetsLog};
 use crate::ids::{Offset, RequestHandle, TopicName, TopicPartition};
 use crate::input::{Internal, Lane};
-use crate::message::{Api, CreateTopicsRequest, ErrorCode, Request, Response};
+use crate::message::{CreateTopicsRequest, ErrorCode, Request, Response};
 use crate::metadata::{MetadataImage, MetadataUpdate};
 use crate::partition::ReplicaManager;
 use crate::time::Time;
@@ -40,26 +40,6 @@ enum TopicCreation {
     Wanted,
     /// The controller is asked.
     InFlight,
-}
-
-/// Whether a request is for the group coordinator, or asks for it.
-pub(super) fn is_about_groups(api: Api) -> bool {
-    matches!(
-        api,
-        Api::OffsetCommit
-            | Api::OffsetFetch
-            | Api::FindCoordinator
-            | Api::JoinGroup
-            | Api::Heartbeat
-            | Api::LeaveGroup
-            | Api::SyncGroup
-            | Api::DescribeGroups
-            | Api::ListGroups
-            | Api::DeleteGroups
-            | Api::OffsetDelete
-            | Api::ConsumerGroupHeartbeat
-            | Api::ConsumerGroupDescribe
-    )
 }
 
 impl Groups {

@@ -71,6 +71,7 @@ impl QuorumLane {
                 settings: config.controller.clone(),
                 log: config.log.clone(),
                 log_manager: config.log_manager.clone(),
+                group_coordinator: config.group_coordinator.clone(),
                 max_idle_interval: config.raft.max_idle_interval,
                 kraft_version: 1,
                 bootstrap_records: bootstrap_records(&features),

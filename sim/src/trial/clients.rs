@@ -195,6 +195,16 @@ impl Member {
         self.0.done(Call::Subscribe { topics }).await
     }
 
+    /// Subscribes to the topics whose whole name a regular expression matches. `on_server`: the group's coordinator matches
+    /// it (KIP-848), and sees new topics at once; otherwise the consumer does, with the topics of its metadata.
+    ///
+    /// # Errors
+    /// When it is no regular expression, the consumer subscribes to topics by name already, or its group is a classic one
+    /// and cannot match anything.
+    pub async fn subscribe_pattern(&self, pattern: &str, on_server: bool) -> Result<(), CallFailed> {
+        self.0.done(Call::SubscribePattern { pattern: pattern.to_owned(), on_server }).await
+    }
+
     /// Gives its partitions up and leaves the group. Nothing is committed.
     ///
     /// # Errors
@@ -224,6 +234,15 @@ impl Member {
     /// within `default.api.timeout.ms`.
     pub async fn commit(&self) -> Result<(), CallFailed> {
         self.0.done(Call::CommitSync).await
+    }
+
+    /// Commits these offsets, each the next one to read, and waits until that is written. Whether they fit what was read
+    /// nobody looks at.
+    ///
+    /// # Errors
+    /// As [`Member::commit`]; when an offset is negative.
+    pub async fn commit_offsets(&self, offsets: Vec<(TopicPartition, Offset)>) -> Result<(), CallFailed> {
+        self.0.done(Call::CommitOffsets(offsets)).await
     }
 
     /// Wants no records of these partitions for now.

@@ -33,7 +33,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::WireError;
 use super::common::{brokers, by_topic, partition_of, read_brokers, read_topic_name, text, topic_name};
-use crate::ids::{NodeId, TopicId, TopicName};
+use crate::ids::{GroupId, NodeId, TopicId, TopicName};
 use crate::message::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ConfigResource, CreatableTopic,
     CreatableTopicResult, CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
@@ -292,6 +292,7 @@ pub(super) fn read_elect_leaders_response(body: &WireElectLeadersResponse) -> El
 /// `ConfigResource.Type` of Kafka's clients.
 const TOPIC_RESOURCE: i8 = 2;
 const BROKER_RESOURCE: i8 = 4;
+const GROUP_RESOURCE: i8 = 32;
 /// `AlterConfigOp.OpType` of Kafka's clients.
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -302,6 +303,7 @@ fn resource(resource: &ConfigResource) -> (i8, StrBytes) {
         ConfigResource::Broker(node) => (BROKER_RESOURCE, StrBytes::from_string(node.to_string())),
         // The broker without a name is every broker (KIP-226).
         ConfigResource::Cluster => (BROKER_RESOURCE, text("")),
+        ConfigResource::Group(group) => (GROUP_RESOURCE, text(group.as_str())),
     }
 }
 
@@ -313,7 +315,8 @@ fn read_resource(kind: i8, name: &StrBytes) -> Result<ConfigResource, WireError>
             let id = name.parse().map_err(|_| WireError::value("broker of a configuration", name))?;
             Ok(ConfigResource::Broker(NodeId(id)))
         }
-        // Simplified: no groups, client metrics or loggers.
+        (GROUP_RESOURCE, group) => Ok(ConfigResource::Group(GroupId::new(group))),
+        // Simplified: no client metrics or loggers.
         (other, _) => Err(WireError::value("configuration resource type", other)),
     }
 }

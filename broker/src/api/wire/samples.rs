@@ -167,9 +167,10 @@ impl<'a> Source<'a> {
     }
 
     fn config_resource(&mut self) -> ConfigResource {
-        match self.byte() % 3 {
+        match self.byte() % 4 {
             0 => ConfigResource::Topic(self.topic()),
             1 => ConfigResource::Broker(self.node()),
+            2 => ConfigResource::Group(GroupId::new(&self.text())),
             _ => ConfigResource::Cluster,
         }
     }

@@ -43,7 +43,7 @@ use super::cluster::Cluster;
 use super::group::Group;
 use super::network::{Asker, Completion};
 use super::view::{MembershipView, PositionView};
-use super::{CallResult, ClientKind, ConsumedRecord, OffsetReset, failed, resolve};
+use super::{CallResult, ClientKind, CloseOptions, ConsumedRecord, OffsetReset, failed, resolve};
 use crate::config::{Behaviour, ConsumerSettings, Switch};
 use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
@@ -222,13 +222,13 @@ impl Consumer {
     }
 
     /// Commits and leaves its group, if it has one; then ends the fetch sessions, whose answers are not waited for.
-    pub fn close(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
+    pub fn close(&mut self, ctx: &mut Context, cluster: &mut Cluster, options: CloseOptions) {
         self.closing = true;
         for poll in std::mem::take(&mut self.polls) {
             failed(ctx, Some(poll.ticket), ErrorCode::InvalidRequest, "the consumer was closed");
         }
         if let Some(mut group) = self.group.take() {
-            group.close(ctx, self);
+            group.close(ctx, self, options);
             self.group = Some(group);
         }
         self.end_sessions(ctx, cluster);

@@ -4,11 +4,17 @@
 //!   nothing ──assign──▶ partitions that the application chose
 //!      │ subscribe
 //!      ▼
-//!   topics ──the group decides──▶ partitions (revoked, lost, assigned: events)
+//!   topics, or a pattern ──the group decides──▶ partitions (revoked, lost, assigned: events)
 //! ```
+//!
+//! Simplified: of a pattern that the coordinator matches Kafka's consumer asks the metadata of the topics that it is
+//! assigned, by id; here it asks for all, as for a pattern of its own. A classic member refreshes its metadata before each
+//! join to find new topics at once; here it waits for a refresh that is under way, and finds the others at the next one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+use regex::Regex;
 
 use super::position::Position;
 use super::{Consumer, Raised};
@@ -30,6 +36,17 @@ pub(crate) enum Subscription {
     Partitions,
     /// The group decides, of these topics (`AUTO_TOPICS`).
     Topics(BTreeSet<TopicName>),
+    /// The group decides, of the topics that this pattern matches: the consumer looks for them (`AUTO_PATTERN`).
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// The metadata's version with which it was last matched.
+        seen: Option<u64>,
+        /// The topics that it matched then.
+        topics: BTreeSet<TopicName>,
+    },
+    /// The same, and the coordinator looks for them (`AUTO_PATTERN_RE2J`, KIP-848).
+    ServerPattern(String),
 }
 
 /// An offset to commit: the next one to read, with the epoch of the last record read.
@@ -48,14 +65,51 @@ impl Consumer {
 
     /// Whether the group decides what it reads.
     pub(crate) fn is_subscribed(&self) -> bool {
-        matches!(self.subscription, Subscription::Topics(_))
+        match &self.subscription {
+            Subscription::None | Subscription::Partitions => false,
+            Subscription::Topics(_) | Subscription::Pattern { .. } | Subscription::ServerPattern(_) => true,
+        }
     }
 
     /// The topics it subscribes to.
     pub(crate) fn topics(&self) -> BTreeSet<TopicName> {
         match &self.subscription {
-            Subscription::None | Subscription::Partitions => BTreeSet::new(),
-            Subscription::Topics(topics) => topics.clone(),
+            Subscription::None | Subscription::Partitions | Subscription::ServerPattern(_) => BTreeSet::new(),
+            Subscription::Topics(topics) | Subscription::Pattern { topics, .. } => topics.clone(),
+        }
+    }
+
+    /// The pattern that its coordinator shall match.
+    pub(crate) fn server_pattern(&self) -> Option<&str> {
+        match &self.subscription {
+            Subscription::ServerPattern(pattern) => Some(pattern),
+            Subscription::None | Subscription::Partitions | Subscription::Topics(_) | Subscription::Pattern { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Whether it subscribes by a pattern that it has not matched yet: its metadata says of no topic yet.
+    pub(crate) fn waits_for_names(&self) -> bool {
+        matches!(self.subscription, Subscription::Pattern { seen: None, .. })
+    }
+
+    /// Matches its own pattern with the names that the metadata knows now (`updatePatternSubscription`).
+    pub(crate) fn match_pattern(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
+        let version = cluster.metadata.update_version();
+        let Subscription::Pattern { pattern, seen, topics } = &mut self.subscription else { return };
+        if *seen == Some(version) || cluster.metadata.is_wanted() {
+            return;
+        }
+        *seen = Some(version);
+        let Ok(regex) = whole(pattern) else { return };
+        let matched: BTreeSet<TopicName> =
+            cluster.metadata.topic_names().filter(|name| regex.is_match(name.as_str())).cloned().collect();
+        if matched != *topics {
+            for topic in &matched {
+                cluster.metadata.add_topic(topic, ctx.now.monotonic);
+            }
+            *topics = matched;
         }
     }
 
@@ -125,30 +179,92 @@ impl Consumer {
         self.subscription = Subscription::Topics(topics);
     }
 
-    /// Why this consumer may not subscribe now; none if it may.
+    /// `Consumer.subscribe` with a pattern.
+    ///
+    /// # Errors
+    /// It is assigned partitions, or subscribes otherwise already; the pattern is none; its protocol is the classic one,
+    /// and the coordinator shall match the pattern.
+    pub(crate) fn subscribe_pattern(
+        &mut self,
+        cluster: &mut Cluster,
+        pattern: String,
+        on_server: bool,
+    ) -> Result<(), String> {
+        let wanted = if on_server {
+            Subscription::ServerPattern(pattern.clone())
+        } else {
+            Subscription::Pattern { pattern: pattern.clone(), seen: None, topics: BTreeSet::new() }
+        };
+        if let Some(reason) = self.refuses(&wanted) {
+            return Err(reason.to_owned());
+        }
+        if on_server && self.group.as_ref().is_some_and(|group| group.is_classic()) {
+            return Err("Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol".to_owned());
+        }
+        // What is wrong with one of its own the coordinator says.
+        if !on_server && let Err(error) = whole(&pattern) {
+            return Err(format!("`{pattern}` is not a pattern: {error}"));
+        }
+        self.to_subscribe = None;
+        self.to_assign = None;
+        cluster.metadata.ask_for_all(true);
+        self.subscription = wanted;
+        Ok(())
+    }
+
+    /// Why this consumer may not subscribe to topics now; none if it may.
     pub(crate) fn refuses_subscription(&self) -> Option<&'static str> {
+        self.refuses(&Subscription::Topics(BTreeSet::new()))
+    }
+
+    /// Why it may not subscribe in this way (`SubscriptionState.setSubscriptionType`).
+    fn refuses(&self, wanted: &Subscription) -> Option<&'static str> {
         if self.group.is_none() {
             return Some("to subscribe to topics a consumer needs a group.id");
         }
-        (self.subscription == Subscription::Partitions && !self.partitions.is_empty())
-            .then_some("Subscription to topics, partitions and pattern are mutually exclusive")
+        let differs = match &self.subscription {
+            Subscription::None => false,
+            Subscription::Partitions => !self.partitions.is_empty(),
+            known @ (Subscription::Topics(_) | Subscription::Pattern { .. } | Subscription::ServerPattern(_)) => {
+                std::mem::discriminant(known) != std::mem::discriminant(wanted)
+            }
+        };
+        differs.then_some("Subscription to topics, partitions and pattern are mutually exclusive")
+    }
+
+    /// Why this consumer may not be assigned partitions by its application now; none if it may.
+    pub(crate) fn refuses_assignment(&self) -> Option<&'static str> {
+        self.is_subscribed().then_some("Subscription to topics, partitions and pattern are mutually exclusive")
     }
 
     /// `Consumer.unsubscribe`: it gives its partitions up and leaves its group.
     pub(crate) fn unsubscribe(&mut self, ctx: &mut Context, cluster: &mut Cluster) {
         self.with_group(ctx, |group, ctx, consumer| group.unsubscribe(ctx, cluster, consumer));
         self.assign(ctx, cluster, Vec::new());
+        cluster.metadata.ask_for_all(false);
         self.subscription = Subscription::None;
     }
 
     /// `commitSync` or `commitAsync`, of the positions.
     pub(crate) fn commit(&mut self, ctx: &mut Context, cause: CommitCause, ticket: Ticket) {
+        self.commit_offsets(ctx, cause, self.consumed(), ticket);
+    }
+
+    /// `commitSync` of offsets that the application chose; whether they fit the partitions nobody looks at.
+    pub(crate) fn commit_chosen(&mut self, ctx: &mut Context, offsets: Vec<(TopicPartition, Offset)>, ticket: Ticket) {
+        if offsets.iter().any(|(_, offset)| *offset < 0) {
+            return failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "Invalid negative offset");
+        }
+        let offsets = offsets.into_iter().map(|(partition, offset)| (partition, offset, None)).collect();
+        self.commit_offsets(ctx, CommitCause::Chosen, offsets, ticket);
+    }
+
+    fn commit_offsets(&mut self, ctx: &mut Context, cause: CommitCause, offsets: Vec<Consumed>, ticket: Ticket) {
         if self.group.is_none() {
             let message = "to commit offsets a consumer needs a group.id";
-            failed(ctx, Some(ticket), ErrorCode::InvalidGroupId, message);
-            return;
+            return failed(ctx, Some(ticket), ErrorCode::InvalidGroupId, message);
         }
-        self.with_group(ctx, |group, ctx, consumer| group.commit(ctx, consumer, cause, ticket));
+        self.with_group(ctx, |group, ctx, _| group.commit(ctx, cause, offsets, ticket));
     }
 
     /// `Consumer.pause` and `Consumer.resume`: no records of these partitions, or again. Simplified: what was fetched
@@ -191,4 +307,9 @@ impl Consumer {
     pub(crate) fn set_work_per_record(&mut self, per_record: Duration) {
         self.application.set_work_per_record(per_record);
     }
+}
+
+/// A pattern that must match a whole name.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")))
 }

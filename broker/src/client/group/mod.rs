@@ -7,7 +7,7 @@
 //!                                                    │
 //!                                                    ▼
 //!                                commits: by interval, before a rebalance, at the end, on call
-//!                                   OffsetCommit (commit.rs)
+//!                                   OffsetCommit (commit.rs, committing.rs)
 //! ```
 //!
 //! A consumer that chose its partitions itself but names a group commits and looks up
@@ -20,6 +20,7 @@ pub mod assignor;
 mod classic;
 mod commit;
 mod committed;
+mod committing;
 mod consumer;
 mod coordinator;
 mod member;
@@ -28,24 +29,22 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::classic::{ClassicMember, LeaveReason};
-use self::commit::{Commit, CommitOutcome, Commits, Consequence, Stage};
+use self::commit::Commits;
 use self::committed::{Answer, Committed};
 use self::consumer::ConsumerMember;
 use self::coordinator::Coordinator;
-use self::member::{MemberIdentity, Standing};
+use self::member::Standing;
 use super::cluster::Cluster;
 use super::consumer::Consumer;
 use super::network::{Asker, Completion};
 use super::retry::Backoff;
-use super::{CallResult, MembershipView, failed, resolve};
-use crate::config::{ConsumerSettings, GroupProtocol, Membership, Switch};
+use super::{CloseOptions, GroupMembershipOperation, MembershipView};
+use crate::config::{ConsumerSettings, GroupProtocol, Membership};
 use crate::context::Context;
 use crate::event::{CommitCause, CoordinatorLoss, MembershipEvent};
-use crate::ids::Ticket;
-use crate::message::ErrorCode;
 use crate::time::Time;
 
-/// How long a consumer takes to close (`Consumer.close()`).
+/// How long a consumer takes to close, unless it is told (`ConsumerUtils.DEFAULT_CLOSE_TIMEOUT_MS`).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What both kinds of membership use.
@@ -59,6 +58,8 @@ struct Shared {
     commits: Commits,
     committed: Committed,
     next_auto_commit: Time,
+    /// What becomes of the membership when it ends.
+    ending: GroupMembershipOperation,
     /// Whether anything was done since the last look.
     moved: bool,
 }
@@ -74,9 +75,14 @@ impl Shared {
         known
     }
 
-    /// Whether it tells the coordinator that it goes: dynamic members do.
+    /// Whether a classic member tells the coordinator that it goes: dynamic members do (`shouldSendLeaveGroupRequest`).
     fn leaves_group(&self) -> bool {
-        self.settings.timers.leave_group_on_close && !self.settings.is_static()
+        self.settings.timers.leave_group_on_close
+            && match self.ending {
+                GroupMembershipOperation::Default => !self.settings.is_static(),
+                GroupMembershipOperation::LeaveGroup => true,
+                GroupMembershipOperation::RemainInGroup => false,
+            }
     }
 
     fn restart_auto_commit(&mut self, now: Time) {
@@ -134,6 +140,7 @@ impl Group {
             commits: Commits::default(),
             committed: Committed::default(),
             next_auto_commit: now + settings.timers.auto_commit_interval,
+            ending: GroupMembershipOperation::Default,
             moved: false,
             settings: settings.clone(),
         };
@@ -152,7 +159,8 @@ impl Group {
         if consumer.is_warming() && self.shared.ensure_coordinator(ctx, cluster, consumer) {
             self.shared.coordinator.ready(ctx, cluster);
         }
-        if consumer.is_subscribed() {
+        consumer.match_pattern(ctx, cluster);
+        if consumer.is_subscribed() && !consumer.waits_for_names() {
             match &mut self.member {
                 Member::Classic(member) => {
                     if !member.poll(ctx, cluster, consumer, &mut self.shared) {
@@ -164,16 +172,6 @@ impl Group {
         }
         self.commit_by_interval(ctx, consumer);
         true
-    }
-
-    fn commit_by_interval(&mut self, ctx: &mut Context, consumer: &Consumer) {
-        let now = ctx.now.monotonic;
-        if !self.shared.settings.timers.enable_auto_commit || now < self.shared.next_auto_commit {
-            return;
-        }
-        self.shared.restart_auto_commit(now);
-        let time = self.shared.settings.timers.default_api_timeout;
-        self.shared.moved |= self.shared.commits.begin(ctx, CommitCause::Interval, None, consumer.consumed(), time);
     }
 
     /// Asks what the group has committed for partitions without a position; gives whether there are none left, so that
@@ -205,6 +203,11 @@ impl Group {
         false
     }
 
+    /// Whether its membership is of the classic protocol.
+    pub fn is_classic(&self) -> bool {
+        matches!(self.member, Member::Classic(_))
+    }
+
     // ---- Beside the polls -------------------------------------------------------------
 
     /// Heartbeats, commits under way, the end.
@@ -229,87 +232,7 @@ impl Group {
         }
     }
 
-    fn run_commits(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
-        let now = ctx.now.monotonic;
-        for mut commit in std::mem::take(&mut self.shared.commits.pending) {
-            let Stage::Waiting { not_before } = commit.stage else {
-                self.keep_or_expire(ctx, commit);
-                continue;
-            };
-            if not_before > now || !self.shared.ensure_coordinator(ctx, cluster, consumer) {
-                self.keep_or_expire(ctx, commit);
-                continue;
-            }
-            let standing = self.standing(consumer);
-            if let Some(outcome) = commit::unsent(&standing) {
-                self.end_commit(ctx, commit, outcome);
-                continue;
-            }
-            let sent_as = match standing {
-                Standing::Member(identity) => identity,
-                Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => MemberIdentity::nobody(),
-            };
-            if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
-                commit.offsets.iter_mut().for_each(|(_, offset, _)| *offset = (*offset - 1).max(0));
-            }
-            let settings = &self.shared.settings;
-            let request = commit::request(&settings.group, settings.instance.as_ref(), &sent_as, &commit.offsets);
-            let token = consumer.next_token();
-            if self.shared.coordinator.send(ctx, cluster, commit::ASKER, token, request) {
-                let (group, offsets) = (self.shared.settings.group.clone(), commit::told(&commit.offsets));
-                ctx.emit(MembershipEvent::CommitSent { group, cause: commit.cause, offsets });
-                commit.stage = Stage::InFlight { token, sent_as };
-                self.shared.moved = true;
-            }
-            self.keep_or_expire(ctx, commit);
-        }
-    }
-
-    fn keep_or_expire(&mut self, ctx: &mut Context, commit: Commit) {
-        if commit.deadline > ctx.now.monotonic {
-            self.shared.commits.pending.push(commit);
-        } else {
-            self.end_commit(ctx, commit, CommitOutcome::Failed { error: ErrorCode::RequestTimedOut, unsent: false });
-        }
-    }
-
-    /// A commit has ended, whatever comes of it.
-    fn end_commit(&mut self, ctx: &mut Context, commit: Commit, outcome: CommitOutcome) {
-        self.shared.moved = true;
-        ctx.emit(commit::event(&self.shared.settings.group, &commit, outcome));
-        match commit.cause {
-            CommitCause::Interval => {
-                if let CommitOutcome::Retriable(_) = outcome {
-                    self.shared.next_auto_commit = ctx.now.monotonic + self.shared.retry_backoff;
-                }
-            }
-            CommitCause::Rebalance => self.shared.commits.before_rebalance = Some(outcome),
-            CommitCause::Close => {}
-            CommitCause::Sync | CommitCause::Async => match outcome {
-                CommitOutcome::Done => resolve(ctx, commit.ticket, CallResult::Done),
-                CommitOutcome::Retriable(error) | CommitOutcome::Failed { error, .. } => {
-                    failed(ctx, commit.ticket, error, commit::message(outcome));
-                }
-            },
-        }
-    }
-
-    // ---- Calls ----------------------------------------------------------------------
-
-    /// `commitSync` and `commitAsync`, of the positions.
-    pub fn commit(&mut self, ctx: &mut Context, consumer: &Consumer, cause: CommitCause, ticket: Ticket) {
-        let time = self.shared.settings.timers.default_api_timeout;
-        if !self.shared.commits.begin(ctx, cause, Some(ticket), consumer.consumed(), time) {
-            resolve(ctx, Some(ticket), CallResult::Done);
-        }
-    }
-
-    /// Nobody waits for this call any more; what was sent stays sent.
-    pub fn abandon(&mut self, ticket: Ticket) {
-        for commit in &mut self.shared.commits.pending {
-            commit.ticket = commit.ticket.filter(|waiting| *waiting != ticket);
-        }
-    }
+    // ---- Leaving --------------------------------------------------------------------
 
     /// `Consumer.unsubscribe`: the partitions are given up, the group is left.
     pub fn unsubscribe(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
@@ -347,11 +270,13 @@ impl Group {
     // ---- The end --------------------------------------------------------------------
 
     /// Commits what was read, then leaves.
-    pub fn close(&mut self, ctx: &mut Context, consumer: &Consumer) {
-        let until = ctx.now.monotonic + CLOSE_TIMEOUT;
+    pub fn close(&mut self, ctx: &mut Context, consumer: &Consumer, options: CloseOptions) {
+        let timeout = options.timeout_ms.map_or(CLOSE_TIMEOUT, Duration::from_millis).min(self.shared.request_timeout);
+        let until = ctx.now.monotonic + timeout;
         self.end = End::Committing { until };
+        self.shared.ending = options.membership;
         if self.shared.settings.timers.enable_auto_commit {
-            self.shared.commits.begin(ctx, CommitCause::Close, None, consumer.consumed(), CLOSE_TIMEOUT);
+            self.shared.commits.begin(ctx, CommitCause::Close, None, consumer.consumed(), timeout);
         }
     }
 
@@ -413,35 +338,6 @@ impl Group {
             | Asker::ListOffsets
             | Asker::Validate
             | Asker::Admin => unreachable!("a group does not ask as {:?}", completion.asker),
-        }
-    }
-
-    fn on_commit(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
-        let is_it =
-            |commit: &Commit| matches!(&commit.stage, Stage::InFlight { token, .. } if *token == completion.token);
-        let (mut outcome, consequence) = commit::judge(&completion.outcome);
-        match consequence {
-            Consequence::Nothing | Consequence::TellMember(_) => {}
-            Consequence::LoseCoordinator(disconnected) => self.lose_coordinator(ctx, cluster, disconnected),
-        }
-        let Some(place) = self.shared.commits.pending.iter().position(is_it) else { return };
-        let mut commit = self.shared.commits.pending.remove(place);
-        if let (Consequence::TellMember(error), Stage::InFlight { sent_as, .. }) = (consequence, &commit.stage)
-            && sent_as.is_member()
-        {
-            outcome = match &mut self.member {
-                Member::Classic(member) => member.on_commit_refused(ctx, &self.shared, error, sent_as),
-                Member::Consumer(member) => member.on_commit_refused(error),
-            };
-        }
-        let waits = matches!(commit.cause, CommitCause::Sync | CommitCause::Close);
-        if waits && let CommitOutcome::Retriable(_) = outcome {
-            let not_before = ctx.now.monotonic + self.shared.backoff.after(ctx, commit.attempts);
-            commit.attempts += 1;
-            commit.stage = Stage::Waiting { not_before };
-            self.shared.commits.pending.insert(place, commit);
-        } else {
-            self.end_commit(ctx, commit, outcome);
         }
     }
 

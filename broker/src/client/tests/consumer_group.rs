@@ -1,7 +1,7 @@
 //! Members of a KIP-848 group, told as stories: each heartbeat, what it says, and what comes of the answer.
 
 use super::consumer::nothing_new;
-use super::group::{commit_answer, committed, member};
+use super::group::{closed, commit_answer, committed, member};
 use super::*;
 
 /// An answer: the member's epoch, and its whole assignment if that is new.
@@ -135,4 +135,17 @@ fn an_assignor_that_the_server_does_not_have_ends_the_membership() {
     5000 lost [orders-0 orders-1]
     "#);
     assert_eq!(script.client.application_error(), Some(ErrorCode::UnsupportedAssignor));
+}
+
+#[test]
+fn a_consumer_that_is_closed_with_an_option_does_what_that_says() {
+    // KIP-1092: a static member that goes for good has no epoch of its own for that, and says −1.
+    let (quiet, instance) = (("enable.auto.commit", "false"), ("group.instance.id", "i"));
+    let said = closed(settled(&[quiet, instance]), GroupMembershipOperation::LeaveGroup);
+    assert!(said.contains("→ b3 ConsumerGroupHeartbeat epoch -1"), "{said}");
+    let said = closed(settled(&[quiet]), GroupMembershipOperation::RemainInGroup);
+    assert!(!said.contains("ConsumerGroupHeartbeat"), "{said}");
+    assert!(said.contains("call 1 done"), "{said}");
+    let said = closed(settled(&[quiet, instance]), GroupMembershipOperation::RemainInGroup);
+    assert!(said.contains("→ b3 ConsumerGroupHeartbeat epoch -2"), "{said}");
 }

@@ -368,3 +368,46 @@ fn a_partition_without_a_committed_offset_begins_by_the_reset_policy() {
     0 position orders-0 2: Reset
     "#);
 }
+
+/// What is told when a consumer is closed like this, and nobody answers.
+pub(super) fn closed(mut script: Script, membership: GroupMembershipOperation) -> String {
+    script.hush();
+    script.call(Call::End(CloseOptions { membership, timeout_ms: None }));
+    script.story()
+}
+
+#[test]
+fn a_consumer_that_is_closed_with_an_option_does_what_that_says_static_or_not() {
+    // KIP-1092. The coordinator takes a static member out by its member id.
+    let quiet = ("enable.auto.commit", "false");
+    let said = closed(settled(&[("group.instance.id", "i"), quiet]), GroupMembershipOperation::LeaveGroup);
+    assert!(said.contains("→ b3 LeaveGroup \"the consumer is being closed\""), "{said}");
+    let said = closed(settled(&[quiet]), GroupMembershipOperation::RemainInGroup);
+    assert!(!said.contains("LeaveGroup"), "{said}");
+    assert!(said.contains("call 1 done"), "{said}");
+}
+
+#[test]
+fn an_application_commits_offsets_of_its_own_choice_and_a_negative_one_is_none() {
+    let mut script = settled(&[]);
+    script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), 2)]));
+    script.answer("b3", commit_answer(ErrorCode::None));
+    script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), -1)]));
+    let said = script.story();
+    for line in
+        ["→ b3 OffsetCommit 1 [orders-0 at 2]", "committed: Chosen", "call 1 done", "call 2 failed: INVALID_REQUEST"]
+    {
+        assert!(said.contains(line), "{line} is missing: {said}");
+    }
+}
+
+#[test]
+fn a_consumer_that_subscribes_may_not_be_assigned_partitions_nor_subscribe_in_another_way() {
+    let mut script = settled(&[]);
+    script.call(Call::Assign(vec![TopicPartition::new("orders", 0)]));
+    script.call(Call::SubscribePattern { pattern: "or.*".to_owned(), on_server: false });
+    let said = script.story();
+    for line in ["call 1 failed: INVALID_REQUEST", "call 2 failed: INVALID_REQUEST"] {
+        assert!(said.contains(line), "{line} is missing: {said}");
+    }
+}

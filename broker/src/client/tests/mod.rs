@@ -499,6 +499,7 @@ fn describe(request: &Request) -> String {
         Request::ConsumerGroupHeartbeat(request) => {
             let mut said = vec![format!("epoch {}", request.member_epoch)];
             said.extend(request.subscribed_topic_names.as_ref().map(|topics| format!("topics [{}]", topics.join(" "))));
+            said.extend(request.subscribed_topic_regex.as_ref().map(|pattern| format!("pattern `{pattern}`")));
             said.extend(request.owned.as_ref().map(|owned| {
                 let partitions: Vec<String> = owned.values().flatten().map(i32::to_string).collect();
                 format!("owned [{}]", partitions.join(" "))

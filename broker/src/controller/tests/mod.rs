@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Controller, ControllerConfig, ControllerOutput};
 use crate::choice::{Choice, Choices, Purpose};
-use crate::config::{Behaviour, ControllerSettings, LogManagerSettings, LogSettings, Switch};
+use crate::config::{Behaviour, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Switch};
 use crate::context::Context;
 use crate::event::{ControllerEvent, Event};
 use crate::ids::*;
@@ -90,6 +90,7 @@ impl Bench {
             settings: ControllerSettings::default(),
             log,
             log_manager: LogManagerSettings::default(),
+            group_coordinator: GroupCoordinatorSettings::default(),
             max_idle_interval: Duration::ZERO,
             kraft_version: 1,
             bootstrap_records: bootstrap_records(features),

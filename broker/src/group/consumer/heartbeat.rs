@@ -34,13 +34,14 @@ pub fn heartbeat(
     let update = step::update_group(of, group, before, known, &member, &mut records, group.epoch == 0)?;
     let planned = step::target(of, group, known, &member, &update, &mut records)?;
     member = step::reconcile(of, group, member, &planned, request.owned.as_ref(), &mut records)?;
-    of.restart_session(&group.id, &id, of.settings.consumer_session_timeout);
+    let settings = of.settings_of(&group.id);
+    of.restart_session(&group.id, &id, settings.consumer_session_timeout);
     let response = ConsumerGroupHeartbeatResponse {
         error: ErrorCode::None,
         error_message: None,
         member: Some(member.id.clone()),
         member_epoch: member.epoch,
-        heartbeat_interval_ms: millis(of.settings.consumer_heartbeat_interval),
+        heartbeat_interval_ms: millis(settings.consumer_heartbeat_interval),
         assignment: tells_assignment(request, &subscribed.member, &member).then(|| member.assigned.clone()),
     };
     Ok((records, response))

@@ -31,8 +31,10 @@
 //!   offsets.rs         who may commit and fetch offsets                          validateOffsetCommit
 //! ```
 //!
-//! Simplified: a group's own settings (`consumer.session.timeout.ms`, `consumer.heartbeat.interval.ms`) do not exist, only
-//! the broker's; nobody is refused to see a topic, since there are no authorizers; share and streams groups do not exist.
+//! A group may have a session timeout and a heartbeat interval of its own (`GroupConfig`): its members hear of them with their
+//! next heartbeats.
+//!
+//! Simplified: nobody is refused to see a topic, since there are no authorizers; share and streams groups do not exist.
 
 mod describe;
 mod fence;
@@ -65,10 +67,11 @@ pub use timers::{ConsumerSoftState, TimerFate};
 
 use super::record::GroupRecord;
 use super::timers::Timers;
-use crate::config::{Behaviour, GroupCoordinatorSettings};
+use crate::config::{Behaviour, GroupCoordinatorSettings, GroupSettings};
 use crate::context::Context;
 use crate::event::GroupEvent;
-use crate::message::ErrorCode;
+use crate::ids::GroupId;
+use crate::message::{ConfigResource, ErrorCode};
 use crate::metadata::MetadataImage;
 
 /// What a group's rules may see and touch besides the group.
@@ -100,6 +103,11 @@ impl<'a, 'c> Coordination<'a, 'c> {
         soft: &'a mut ConsumerSoftState,
     ) -> Self {
         Coordination { ctx, image, settings, behaviour, timers, soft, said: Vec::new() }
+    }
+
+    /// A group's own settings, or the broker's where it has none.
+    pub fn settings_of(&self, group: &GroupId) -> GroupSettings {
+        self.settings.of_group(self.image.config(&ConfigResource::Group(group.clone())))
     }
 
     /// Something happens, unless what it is part of is refused.

@@ -134,7 +134,7 @@ impl Coordination<'_, '_> {
     /// A coordinator has loaded the group: every session begins anew, and every rebalance (`onLoaded`).
     pub fn group_loaded(&mut self, group: &ConsumerGroup) {
         for member in group.members() {
-            self.restart_session(&group.id, &member.id, self.settings.consumer_session_timeout);
+            self.restart_session(&group.id, &member.id, self.settings_of(&group.id).consumer_session_timeout);
             if member.state == MemberState::UnrevokedPartitions {
                 self.start_rebalance(&group.id, member);
             }

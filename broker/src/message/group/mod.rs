@@ -22,3 +22,50 @@ pub use consumer::*;
 pub use coordinator::*;
 pub use offsets::*;
 pub use protocol::*;
+
+use super::Api;
+
+impl Api {
+    /// Whether a request is for the group coordinator, or asks for it.
+    pub fn is_about_groups(self) -> bool {
+        match self {
+            Api::OffsetCommit
+            | Api::OffsetFetch
+            | Api::FindCoordinator
+            | Api::JoinGroup
+            | Api::Heartbeat
+            | Api::LeaveGroup
+            | Api::SyncGroup
+            | Api::DescribeGroups
+            | Api::ListGroups
+            | Api::DeleteGroups
+            | Api::OffsetDelete
+            | Api::ConsumerGroupHeartbeat
+            | Api::ConsumerGroupDescribe => true,
+            Api::Produce
+            | Api::Fetch
+            | Api::ListOffsets
+            | Api::Metadata
+            | Api::ApiVersions
+            | Api::CreateTopics
+            | Api::DeleteTopics
+            | Api::DeleteRecords
+            | Api::InitProducerId
+            | Api::OffsetForLeaderEpoch
+            | Api::CreatePartitions
+            | Api::ElectLeaders
+            | Api::IncrementalAlterConfigs
+            | Api::AlterPartitionReassignments
+            | Api::Vote
+            | Api::BeginQuorumEpoch
+            | Api::EndQuorumEpoch
+            | Api::DescribeQuorum
+            | Api::AlterPartition
+            | Api::FetchSnapshot
+            | Api::BrokerRegistration
+            | Api::BrokerHeartbeat
+            | Api::AllocateProducerIds
+            | Api::ControllerRegistration => false,
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! A consumer that never seeks never commits backwards.
 //!
 //! Kafka's coordinators compare commits with nothing: a lower one counts. So it is for clients not to send any: while a
-//! consumer has a partition, and nobody sends it elsewhere, its position grows, and so does what it commits.
+//! consumer has a partition, and nobody sends it elsewhere, its position grows, and so does what it commits. An application
+//! that commits offsets of its own choice (`commitSync(Map)`) may go back.
 
 use std::collections::BTreeMap;
 
-use trial_broker::event::MembershipEvent;
+use trial_broker::event::{CommitCause, MembershipEvent};
 use trial_broker::ids::{Offset, TopicPartition};
 
 use crate::check::proof::{Kind, Proof};
@@ -40,6 +41,13 @@ impl Check {
             | MembershipEvent::PartitionsRevoked { partitions, .. }
             | MembershipEvent::PartitionsLost { partitions, .. } => {
                 for partition in partitions {
+                    self.moved(seen.machine, partition);
+                }
+                None
+            }
+            // An application may commit what it likes.
+            MembershipEvent::CommitSent { cause: CommitCause::Chosen, offsets, .. } => {
+                for (partition, _) in offsets {
                     self.moved(seen.machine, partition);
                 }
                 None

@@ -323,8 +323,14 @@ fn administration(kind: Kind, stage: &Stage, number: u64, draw: &mut Draw) -> St
                 2 => set(&mut settings, "retention.bytes", draw.scale(1_000, 50_000)),
                 _ => set(&mut settings, "max.message.bytes", draw.scale(100, 100_000)),
             }
-            let alter =
-                AlterConfig { client: None, topic: said(name), broker: None, set: settings, remove: Vec::new() };
+            let alter = AlterConfig {
+                client: None,
+                topic: said(name),
+                broker: None,
+                group: None,
+                set: settings,
+                remove: Vec::new(),
+            };
             Step { alter_config: said(alter), ..Step::default() }
         }
         Kind::ElectPreferred | Kind::ElectUnclean => {

@@ -1,5 +1,7 @@
 //! What each action is told: the tables behind `kill`, `clog`, `produce` and all the others.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -380,6 +382,41 @@ pub struct Seek {
     pub offset: Spanned<i64>,
 }
 
+/// A commit that the application asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CommitOffsets {
+    /// Which consumer; its section names the group.
+    pub client: Spanned<String>,
+    /// The next offset to read, by partition: `{ "orders-0" = 5 }`. Its positions unless said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offsets: BTreeMap<Spanned<String>, Spanned<i64>>,
+}
+
+/// A consumer that closes (KIP-1092). `stop` closes it without options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CloseConsumer {
+    /// Which consumer.
+    pub client: Spanned<String>,
+    /// For how long it commits and takes its leave at most; 30 s unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Spanned<Span>>,
+    /// What becomes of its membership; dynamic members leave and static ones remain unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Ending>,
+}
+
+/// What a consumer that closes does with its membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It leaves the group, a static member too.
+    Leave,
+    /// It leaves nothing behind but a session that runs out.
+    Remain,
+}
+
 /// A consumer that joins a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -387,7 +424,14 @@ pub struct JoinGroup {
     /// Which consumer; its section names the group.
     pub client: Spanned<String>,
     /// The topics that it subscribes to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<Spanned<String>>,
+    /// Instead of topics: a regular expression that the consumer matches with the names of all topics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Spanned<String>>,
+    /// Instead of topics: one that the group's coordinator matches; only with group.protocol = "consumer".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_pattern: Option<Spanned<String>>,
 }
 
 /// An application's pace.
@@ -478,9 +522,12 @@ pub struct AlterConfig {
     /// Of which topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Spanned<String>>,
-    /// Of which broker; all unless a topic or a broker is named.
+    /// Of which broker; all unless a topic, a group or a broker is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<Spanned<i32>>,
+    /// Of which group of the protocol of KIP-848.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Spanned<String>>,
     /// New values.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub set: Settings,

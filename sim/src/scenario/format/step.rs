@@ -15,9 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, ElectLeader, Fail,
-    Heal, JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut, Predict, Produce, Reassign, Seek,
-    SetLatency, SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
+    AlignTimers, AlterConfig, CloseConsumer, CommitOffsets, CreatePartitions, CreateTopic, Delay, DeleteRecords,
+    DeleteTopic, ElectLeader, Fail, Heal, JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut,
+    Predict, Produce, Reassign, Seek, SetLatency, SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;
@@ -160,8 +160,8 @@ vocabulary! {
     abort = "abort" => Abort(Later);
     /// A consumer polls once.
     poll = "poll" => Poll(Poll);
-    /// A consumer commits its positions, and waits until they are written.
-    commit_offsets = "commit-offsets" => CommitOffsets(OneClient);
+    /// A consumer commits its positions, or `offsets` of its choice, and waits until they are written.
+    commit_offsets = "commit-offsets" => CommitOffsets(CommitOffsets);
     /// A consumer goes to an offset.
     seek = "seek" => Seek(Seek);
     /// A client refreshes its metadata now, instead of after metadata.max.age.ms.
@@ -170,6 +170,8 @@ vocabulary! {
     join = "join" => Join(JoinGroup);
     /// A consumer gives up its partitions and leaves its group. To commit first, `stop` it.
     leave = "leave" => Leave(OneClient);
+    /// A consumer closes, with options, and its process ends.
+    close = "close" => Close(CloseConsumer);
     /// A consumer's application works on each record for so long from now on.
     work = "work" => Work(SetWork);
     /// A consumer wants no records of some partitions.

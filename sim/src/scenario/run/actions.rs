@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use trial_broker::choice::Purpose;
-use trial_broker::client::{Call, ProducerRecord};
+use trial_broker::client::{Call, CloseOptions, GroupMembershipOperation, ProducerRecord};
 use trial_broker::ids::{GroupId, NodeId, Ticket, TopicName, TopicPartition};
 use trial_broker::message::{Api, ConfigResource, ElectionType};
 use trial_broker::time::Time;
@@ -13,7 +13,7 @@ use super::build::{ADMIN, latency_model, runner_stream};
 use super::execute::Run;
 use super::view;
 use crate::fault::{DiskFailure, Entry, Fault, Lose, MachineId, MessageFilter, MessageId, MessageKind, MessageTarget};
-use crate::scenario::format::action::{self, Produce};
+use crate::scenario::format::action::{self, Ending, Produce};
 use crate::scenario::format::file::ReplicaLists;
 use crate::scenario::format::{Action, Names, Spanned, Target};
 use crate::scenario::validate::{Machine, PlannedStep, machine_named, machine_of, partition_named};
@@ -181,6 +181,7 @@ impl Run<'_> {
             | Action::CommitOffsets(_)
             | Action::Join(_)
             | Action::Leave(_)
+            | Action::Close(_)
             | Action::Work(_)
             | Action::PausePartitions(_)
             | Action::ResumePartitions(_)
@@ -458,11 +459,32 @@ fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
             (Some(seek.client.clone()), Call::Seek { partition, offset: seek.offset.value })
         }
         Action::RefreshMetadata(one) => (Some(one.client.clone()), Call::RefreshMetadata),
-        Action::CommitOffsets(one) => (Some(one.client.clone()), Call::CommitSync),
+        Action::CommitOffsets(commit) if commit.offsets.is_empty() => (Some(commit.client.clone()), Call::CommitSync),
+        Action::CommitOffsets(commit) => {
+            let chosen = commit.offsets.iter();
+            let offsets = chosen.map(|(name, offset)| Some((partition_named(&name.value)?, offset.value)));
+            (Some(commit.client.clone()), Call::CommitOffsets(offsets.collect::<Option<_>>()?))
+        }
+        Action::Close(close) => {
+            let options = CloseOptions {
+                timeout_ms: close.timeout.as_ref().map(|timeout| timeout.value.duration().as_millis() as u64),
+                membership: match close.group {
+                    None => GroupMembershipOperation::Default,
+                    Some(Ending::Leave) => GroupMembershipOperation::LeaveGroup,
+                    Some(Ending::Remain) => GroupMembershipOperation::RemainInGroup,
+                },
+            };
+            (Some(close.client.clone()), Call::End(options))
+        }
         Action::Leave(one) => (Some(one.client.clone()), Call::Unsubscribe),
-        Action::Join(join) => {
+        Action::Join(join) if !join.topics.is_empty() => {
             let topics = join.topics.iter().map(|topic| topic.value.clone()).collect();
             (Some(join.client.clone()), Call::Subscribe { topics })
+        }
+        Action::Join(join) => {
+            let on_server = join.server_pattern.is_some();
+            let pattern = join.server_pattern.as_ref().or(join.pattern.as_ref())?.value.clone();
+            (Some(join.client.clone()), Call::SubscribePattern { pattern, on_server })
         }
         Action::Work(work) => {
             let per_record_ms = work.is.value.duration().as_millis() as u64;
@@ -490,10 +512,11 @@ fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
             (more.client.clone(), call)
         }
         Action::AlterConfig(config) => {
-            let resource = match (&config.topic, &config.broker) {
-                (Some(topic), _) => ConfigResource::Topic(TopicName::new(&topic.value)),
-                (None, Some(broker)) => ConfigResource::Broker(NodeId(broker.value)),
-                (None, None) => ConfigResource::Cluster,
+            let resource = match (&config.topic, &config.group, &config.broker) {
+                (Some(topic), _, _) => ConfigResource::Topic(TopicName::new(&topic.value)),
+                (None, Some(group), _) => ConfigResource::Group(GroupId::new(&group.value)),
+                (None, None, Some(broker)) => ConfigResource::Broker(NodeId(broker.value)),
+                (None, None, None) => ConfigResource::Cluster,
             };
             let set = config.set.0.iter().map(|(name, value)| (name.value.clone(), Some(value.0.clone())));
             let removed = config.remove.iter().map(|name| (name.value.clone(), None));

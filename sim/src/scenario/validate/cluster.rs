@@ -247,6 +247,9 @@ pub(super) fn check_clients(file: &File, scope: &mut Scope) {
         };
         check_client_name(name, scope);
         scope.clients.insert(name.value.clone(), (*kind, name.span.clone()));
+        if *kind == Kind::Consumer && section.settings.get("group.id").is_none() {
+            scope.without_group.insert(name.value.clone());
+        }
         check_client(*kind, section, scope);
     }
 }

@@ -107,6 +107,8 @@ pub(super) struct Scope {
     offsets_partitions: u32,
     /// Kind and place of declaration, by name.
     pub(super) clients: BTreeMap<String, (Kind, Range<usize>)>,
+    /// Consumers that belong to no group.
+    pub(super) without_group: BTreeSet<String>,
 }
 
 impl Scope {
@@ -123,6 +125,7 @@ impl Scope {
             deleted: BTreeSet::new(),
             offsets_partitions: offsets_partitions(cluster),
             clients: BTreeMap::new(),
+            without_group: BTreeSet::new(),
         }
     }
 
@@ -170,6 +173,22 @@ impl Scope {
             let title = format!("`{}` is not a {}", name.value, kind.name());
             let mistake = Diagnostic::new(title, name.span.clone(), format!("a {} is needed here", kind.name()))
                 .with_context(place, format!("it is declared as a {}", found.name()));
+            self.mistake(mistake);
+            return false;
+        }
+        true
+    }
+
+    /// Complains unless there is such a consumer, and it has a group.
+    pub(super) fn member(&mut self, name: &Spanned<String>, why: &str) -> bool {
+        if !self.client(name, Some(Kind::Consumer)) {
+            return false;
+        }
+        if self.without_group.contains(&name.value) {
+            let (_, place) = self.clients[&name.value].clone();
+            let mistake = Diagnostic::new(format!("`{}` has no `group.id`", name.value), name.span.clone(), why)
+                .with_context(place, "declared here")
+                .with_help("name its group: consumer = { \"group.id\" = \"billing\" }");
             self.mistake(mistake);
             return false;
         }

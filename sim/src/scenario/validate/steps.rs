@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use trial_broker::config::LogSettings;
+use trial_broker::config::{GroupSettings, LogSettings};
 use trial_broker::message::Api;
 
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
@@ -321,11 +321,31 @@ impl Scope {
             Action::RefreshMetadata(one) | Action::Crash(one) => {
                 self.client(&one.client, None);
             }
-            Action::CommitOffsets(one) | Action::Leave(one) => {
+            Action::CommitOffsets(commit) => {
+                self.member(&commit.client, "to commit offsets a consumer needs a group");
+                for (partition, offset) in &commit.offsets {
+                    self.partition(&partition.value, &partition.span);
+                    if offset.value < 0 {
+                        let label = "the next offset to read, 0 or more";
+                        self.mistake(Diagnostic::new("an offset is never negative", offset.span.clone(), label));
+                    }
+                }
+            }
+            Action::Leave(one) => {
                 self.client(&one.client, Some(Kind::Consumer));
             }
+            Action::Close(close) => {
+                self.client(&close.client, Some(Kind::Consumer));
+                self.length(close.timeout.as_ref());
+            }
             Action::Join(join) => {
-                self.client(&join.client, Some(Kind::Consumer));
+                self.member(&join.client, "to subscribe to topics a consumer needs a group");
+                let said = [!join.topics.is_empty(), join.pattern.is_some(), join.server_pattern.is_some()];
+                if said.iter().filter(|is_said| **is_said).count() != 1 {
+                    let label = "expected one of `topics`, `pattern`, `server-pattern`";
+                    let title = "a consumer subscribes to topics or to a pattern";
+                    self.mistake(Diagnostic::new(title, join.client.span.clone(), label));
+                }
                 for topic in &join.topics {
                     self.topic(&topic.value, &topic.span);
                 }
@@ -514,8 +534,13 @@ impl Scope {
                 if let Some(broker) = &config.broker {
                     self.broker(broker.value, &broker.span);
                 }
-                cluster::check_settings(&config.set, &[LogSettings::DEFINITIONS], &[], self);
-                cluster::check_values(&config.set, |given| LogSettings::from_properties(given).map(|_| ()), self);
+                if config.group.is_some() {
+                    cluster::check_settings(&config.set, &[GroupSettings::DEFINITIONS], &[], self);
+                    cluster::check_values(&config.set, |given| GroupSettings::from_properties(given).map(|_| ()), self);
+                } else {
+                    cluster::check_settings(&config.set, &[LogSettings::DEFINITIONS], &[], self);
+                    cluster::check_values(&config.set, |given| LogSettings::from_properties(given).map(|_| ()), self);
+                }
             }
             Action::ElectLeader(elect) => {
                 if let Some(partition) = &elect.partition {

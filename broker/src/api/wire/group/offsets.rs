@@ -74,25 +74,38 @@ pub(in super::super) fn read_offset_commit_request(body: &WireOffsetCommitReques
     }
 }
 
+/// The error of each partition of a topic, in the order of the answer.
+type Errors = [(TopicPartition, ErrorCode)];
+
+/// An answer's topics: commits and deletions are answered alike, in types of their own.
+fn topics_of<Partition, Topic>(
+    errors: &Errors,
+    partition: impl Fn(i32, i16) -> Partition,
+    topic: impl Fn(WireTopicName, Vec<Partition>) -> Topic,
+) -> Vec<Topic> {
+    let runs = by_topic(errors, |(partition, _)| &partition.topic);
+    let partitions = |run: &Errors| run.iter().map(|(at, error)| partition(at.partition, error.code())).collect();
+    runs.map(|(name, run)| topic(topic_name(name), partitions(run))).collect()
+}
+
+/// One partition of such an answer.
+fn read_error(topic: &WireTopicName, partition: i32, code: i16) -> (TopicPartition, ErrorCode) {
+    (partition_of(topic, partition), ErrorCode::from_code(code))
+}
+
 pub(in super::super) fn offset_commit_response(response: &OffsetCommitResponse) -> WireOffsetCommitResponse {
-    let topics = by_topic(&response.partitions, |(partition, _)| &partition.topic).map(|(name, run)| {
-        let partitions = run.iter().map(|(partition, error)| {
-            OffsetCommitResponsePartition::default()
-                .with_partition_index(partition.partition)
-                .with_error_code(error.code())
-        });
-        OffsetCommitResponseTopic::default().with_name(topic_name(name)).with_partitions(partitions.collect())
-    });
-    WireOffsetCommitResponse::default().with_topics(topics.collect())
+    let partition =
+        |index, code| OffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(code);
+    let topic = |name, partitions| OffsetCommitResponseTopic::default().with_name(name).with_partitions(partitions);
+    WireOffsetCommitResponse::default().with_topics(topics_of(&response.partitions, partition, topic))
 }
 
 pub(in super::super) fn read_offset_commit_response(body: &WireOffsetCommitResponse) -> OffsetCommitResponse {
-    let partitions = body.topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|partition| {
-            (partition_of(&topic.name, partition.partition_index), ErrorCode::from_code(partition.error_code))
-        })
-    });
-    OffsetCommitResponse { partitions: partitions.collect() }
+    let read = |topic: &OffsetCommitResponseTopic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|it| read_error(&topic.name, it.partition_index, it.error_code)).collect::<Vec<_>>()
+    };
+    OffsetCommitResponse { partitions: body.topics.iter().flat_map(read).collect() }
 }
 
 /// The first version that asks about several groups (KIP-709).
@@ -270,22 +283,18 @@ pub(in super::super) fn read_offset_delete_request(body: &WireOffsetDeleteReques
 }
 
 pub(in super::super) fn offset_delete_response(response: &OffsetDeleteResponse) -> WireOffsetDeleteResponse {
-    let topics = by_topic(&response.partitions, |(partition, _)| &partition.topic).map(|(name, run)| {
-        let partitions = run.iter().map(|(partition, error)| {
-            OffsetDeleteResponsePartition::default()
-                .with_partition_index(partition.partition)
-                .with_error_code(error.code())
-        });
-        OffsetDeleteResponseTopic::default().with_name(topic_name(name)).with_partitions(partitions.collect())
-    });
-    WireOffsetDeleteResponse::default().with_error_code(response.error.code()).with_topics(topics.collect())
+    let partition =
+        |index, code| OffsetDeleteResponsePartition::default().with_partition_index(index).with_error_code(code);
+    let topic = |name, partitions| OffsetDeleteResponseTopic::default().with_name(name).with_partitions(partitions);
+    let topics = topics_of(&response.partitions, partition, topic);
+    WireOffsetDeleteResponse::default().with_error_code(response.error.code()).with_topics(topics)
 }
 
 pub(in super::super) fn read_offset_delete_response(body: &WireOffsetDeleteResponse) -> OffsetDeleteResponse {
-    let partitions = body.topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|partition| {
-            (partition_of(&topic.name, partition.partition_index), ErrorCode::from_code(partition.error_code))
-        })
-    });
-    OffsetDeleteResponse { error: ErrorCode::from_code(body.error_code), partitions: partitions.collect() }
+    let read = |topic: &OffsetDeleteResponseTopic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|it| read_error(&topic.name, it.partition_index, it.error_code)).collect::<Vec<_>>()
+    };
+    let partitions = body.topics.iter().flat_map(read).collect();
+    OffsetDeleteResponse { error: ErrorCode::from_code(body.error_code), partitions }
 }

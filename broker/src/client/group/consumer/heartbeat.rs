@@ -24,6 +24,7 @@ use crate::message::{
 pub(super) struct Sent {
     rebalance_timeout: bool,
     topics: Option<BTreeSet<TopicName>>,
+    pattern: Option<String>,
     assignor: bool,
     local: Option<LocalAssignment>,
 }
@@ -101,6 +102,8 @@ impl ConsumerMember {
         let all = self.state == MemberState::Joining;
         let topics = consumer.topics();
         let says_topics = all || self.sent.topics.as_ref() != Some(&topics);
+        let pattern = consumer.server_pattern().map(str::to_owned);
+        let says_pattern = all && pattern.is_some() || self.sent.pattern != pattern;
         let says_owned = all || self.sent.local.as_ref() != Some(&self.current);
         let says_timeout = all || !self.sent.rebalance_timeout;
         let says_assignor = all || !self.sent.assignor;
@@ -112,12 +115,18 @@ impl ConsumerMember {
             rack: settings.rack.as_deref().filter(|_| all).map(str::to_owned),
             rebalance_timeout_ms: if says_timeout { settings.timers.max_poll_interval.as_millis() as i32 } else { -1 },
             subscribed_topic_names: says_topics.then(|| topics.iter().map(TopicName::to_string).collect()),
-            subscribed_topic_regex: None,
+            // The empty text takes the one of before back.
+            subscribed_topic_regex: says_pattern.then(|| pattern.clone().unwrap_or_default()),
             server_assignor: settings.remote_assignor.as_deref().filter(|_| says_assignor).map(str::to_owned),
             owned: says_owned.then(|| self.said_to_own(consumer)),
         };
-        self.sent =
-            Sent { rebalance_timeout: true, topics: Some(topics), assignor: true, local: Some(self.current.clone()) };
+        self.sent = Sent {
+            rebalance_timeout: true,
+            topics: Some(topics),
+            pattern,
+            assignor: true,
+            local: Some(self.current.clone()),
+        };
         request
     }
 

@@ -29,6 +29,7 @@ use self::reconcile::Reconciliation;
 use super::Shared;
 use super::commit::CommitOutcome;
 use super::member::{MemberIdentity, Standing};
+use crate::client::GroupMembershipOperation;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::context::Context;
@@ -242,7 +243,9 @@ impl ConsumerMember {
     /// Leaves the group: the next heartbeat, which leaves at once, says so.
     pub fn leave(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
         let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
-        if outside {
+        // Somebody who says nothing: its session runs out (`shouldSendLeaveHeartbeatNow`).
+        let remains = shared.ending == GroupMembershipOperation::RemainInGroup && !shared.settings.is_static();
+        if outside || remains {
             self.state = MemberState::Unsubscribed;
             return;
         }
@@ -287,7 +290,9 @@ impl ConsumerMember {
     }
 }
 
-/// Epoch −1 says "I go", −2 "I am a static member and come back" (KIP-848).
+/// Epoch −1 says "I go", −2 "I am a static member and come back" (KIP-848). A static member that leaves for good has no
+/// epoch of its own: it says −1 as well (KIP-1092).
 fn leaving_epoch(shared: &Shared) -> i32 {
-    if shared.settings.is_static() { -2 } else { -1 }
+    let goes = shared.ending == GroupMembershipOperation::LeaveGroup;
+    if shared.settings.is_static() && !goes { -2 } else { -1 }
 }
