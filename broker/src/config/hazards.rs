@@ -78,11 +78,16 @@ pub enum Hazard {
     /// epoch, and asks again without pause until its session is over
     /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`, KAFKA-19233). Mended: epoch 0 is taken.
     RejoinIsFenced,
+    /// What a consumer has fetched of a partition stays in its buffer while the partition is paused. When the leader changes, the
+    /// position is compared with the new leader's epochs, and the buffer is not: records that were cut off are returned all
+    /// the same, and the consumer goes on behind them in a log that it has not read (`FetchCollector.collectFetch`,
+    /// `SubscriptionState.position`). Mended: what was fetched before the comparison is dropped.
+    PausedRecordsOutliveTruncation,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 17] = [
+    pub const ALL: [Hazard; 18] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -100,6 +105,7 @@ impl Hazard {
         Hazard::GoodbyeLeavesGhost,
         Hazard::FullHeartbeatSaysTooLittle,
         Hazard::RejoinIsFenced,
+        Hazard::PausedRecordsOutliveTruncation,
     ];
 }
 

@@ -21,6 +21,35 @@ impl Consumer {
     pub(super) fn is_buffered(&self, partition: &TopicPartition) -> bool {
         self.reading.as_ref().is_some_and(|reading| reading.partition == *partition && !reading.is_empty())
             || self.completed.iter().any(|fetch| fetch.partition == *partition)
+            || self.set_aside.iter().any(|fetched| fetched.partition == *partition)
+    }
+
+    /// Drops what was fetched of a partition and is not returned yet.
+    pub(super) fn drop_buffered(&mut self, partition: &TopicPartition) {
+        self.reading = self.reading.take().filter(|reading| reading.partition != *partition);
+        self.completed.retain(|fetch| fetch.partition != *partition);
+        self.set_aside.retain(|fetched| fetched.partition != *partition);
+    }
+
+    fn is_paused(&self, partition: &TopicPartition) -> bool {
+        self.partitions.get(partition).is_some_and(|state| state.paused)
+    }
+
+    /// Puts what is being read aside if its partition is paused; whether it was.
+    fn set_paused_aside(&mut self) -> bool {
+        let is_paused = self.reading.as_ref().is_some_and(|reading| self.is_paused(&reading.partition));
+        if is_paused {
+            self.set_aside.extend(self.reading.take());
+        }
+        is_paused
+    }
+
+    /// What was put aside first of those partitions that are not paused any more.
+    ///
+    /// Simplified: Kafka puts it at the end of its queue, before what arrives later; here it comes after that.
+    fn take_resumed(&mut self) -> Option<FetchedRecords> {
+        let resumed = self.set_aside.iter().position(|fetched| !self.is_paused(&fetched.partition))?;
+        Some(self.set_aside.remove(resumed))
     }
 
     /// Sends a fetch to each node that leads partitions without buffered records, has no
@@ -182,7 +211,13 @@ impl Consumer {
         while records.len() < limit {
             if self.reading.as_ref().is_none_or(FetchedRecords::is_empty) {
                 self.reading = None;
-                let Some(fetch) = self.completed.front() else { break };
+                let Some(fetch) = self.completed.front() else {
+                    self.reading = self.take_resumed();
+                    if self.reading.is_none() {
+                        break;
+                    }
+                    continue;
+                };
                 let is_bare = fetch.answer.records.is_empty();
                 match self.open(ctx, cluster) {
                     Ok(fetched) => {
@@ -201,6 +236,9 @@ impl Consumer {
                         return Err(raised);
                     }
                 }
+            }
+            if self.set_paused_aside() {
+                continue;
             }
             match self.read_on(ctx, limit - records.len()) {
                 Ok((more, advanced)) => {
@@ -224,7 +262,7 @@ impl Consumer {
             self.move_to_end(&partition);
         }
         let Some(state) = self.partitions.get_mut(&partition) else { return Ok(None) };
-        let Some(position) = state.fetchable_position() else { return Ok(None) };
+        let Some(position) = state.valid_position() else { return Ok(None) };
         if answer.error != ErrorCode::None {
             self.on_partition_error(cluster, &partition, position, fetch_offset, answer.error)?;
             return Ok(None);

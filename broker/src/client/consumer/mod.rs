@@ -95,6 +95,8 @@ pub(crate) struct Consumer {
     next_token: u64,
     completed: VecDeque<CompletedFetch>,
     reading: Option<FetchedRecords>,
+    /// What was fetched of partitions that were paused since: it waits until they are resumed.
+    set_aside: Vec<FetchedRecords>,
     polls: VecDeque<DelayedPoll>,
     /// Raised by the next poll.
     raised: Option<Raised>,
@@ -135,6 +137,7 @@ impl Consumer {
             next_token: 1,
             completed: VecDeque::new(),
             reading: None,
+            set_aside: Vec::new(),
             polls: VecDeque::new(),
             raised: None,
             ended: None,
@@ -159,6 +162,7 @@ impl Consumer {
         if self.reading.as_ref().is_some_and(|reading| !partitions.contains(&reading.partition)) {
             self.reading = None;
         }
+        self.set_aside.retain(|fetched| partitions.contains(&fetched.partition));
         for partition in partitions {
             if !self.partitions.contains_key(&partition) {
                 cluster.metadata.add_topic(&partition.topic, ctx.now.monotonic);

@@ -7,7 +7,7 @@ use super::position::{FetchState, Position, Validation};
 use super::{Consumer, OffsetReset};
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
 use crate::ids::{LeaderEpoch, NodeId, TopicPartition};
@@ -192,8 +192,12 @@ impl Consumer {
         };
         match (validation, self.offset_reset) {
             (Validation::Same, _) => {
+                let drops = self.behaviour.mends(Hazard::PausedRecordsOutliveTruncation);
                 let back = i64::from(self.behaviour.is(Switch::ConsumerStepsBackForNewLeader));
                 state.seek_validated(Position { offset: asked.offset - back, ..asked });
+                if drops {
+                    self.drop_buffered(partition);
+                }
             }
             (Validation::Diverged(end), OffsetReset::None) => {
                 ctx.emit(truncated(end.end_offset));
