@@ -148,13 +148,39 @@ impl Profile {
     /// together.
     pub(super) fn most_single_faults(self) -> u64 {
         match self {
-            Profile::Replication => 6,
+            Profile::Replication => 3,
             Profile::Lite
             | Profile::Default
             | Profile::Disk
             | Profile::Network
             | Profile::Controllers
             | Profile::Everything => 24,
+        }
+    }
+
+    /// How likely a kind of fault is on in a seed, in percent.
+    pub(super) fn kinds_percent(self) -> u64 {
+        match self {
+            Profile::Replication => 15,
+            Profile::Lite
+            | Profile::Default
+            | Profile::Disk
+            | Profile::Network
+            | Profile::Controllers
+            | Profile::Everything => 45,
+        }
+    }
+
+    /// How many bursts a seed has, each as likely as it stands here.
+    pub(super) fn bursts(self) -> &'static [u64] {
+        match self {
+            Profile::Replication => &[0, 0, 0, 1],
+            Profile::Lite
+            | Profile::Default
+            | Profile::Disk
+            | Profile::Network
+            | Profile::Controllers
+            | Profile::Everything => &[0, 0, 1, 1, 2, 3],
         }
     }
 

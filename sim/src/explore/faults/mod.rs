@@ -171,7 +171,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     }
     let sharp: Vec<Kind> = kinds.iter().map(|(kind, _)| *kind).filter(|kind| kind.is_sharp()).collect();
     if !sharp.is_empty() {
-        let count = Draw::new(stage.seed, Aspect::Burst, 0).pick(&[0, 0, 1, 1, 2, 3]);
+        let count = Draw::new(stage.seed, Aspect::Burst, 0).pick(stage.profile.bursts());
         incidents.extend((1..=count).flat_map(|number| burst(stage, &sharp, number)));
     }
     incidents.extend(absence(stage));
@@ -211,7 +211,7 @@ fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
     let mut weights: Vec<(Kind, u64)> = Vec::new();
     for kind in stage.profile.kinds().iter().filter(|kind| possible(**kind, stage)) {
         let mut own = Draw::new(stage.seed, Aspect::Swarm, 1 + *kind as u64);
-        let (is_on, weight) = (own.percent(45), own.pick(&[1, 2, 4, 8]));
+        let (is_on, weight) = (own.percent(stage.profile.kinds_percent()), own.pick(&[1, 2, 4, 8]));
         if is_on {
             weights.push((*kind, weight));
         }

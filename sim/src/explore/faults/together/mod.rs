@@ -158,9 +158,13 @@ fn replicated(stage: &Stage, draw: &mut Draw) -> Option<Replicated> {
     Some(several.swap_remove(draw.between(0, several.len() as u64 - 1) as usize))
 }
 
-/// When a story begins that needs so many microseconds: early enough to be told to its end, if the run is long enough.
+/// When a story begins that needs so many microseconds: early enough to be told to its end, if the run is long enough. Where
+/// it is what the seed is about it begins while everybody still does what the settings say.
 fn begin(stage: &Stage, needed: i64, draw: &mut Draw) -> i64 {
-    let latest = (stage.shape.duration.micros - needed).max(1_500_000);
+    let latest = match stage.profile {
+        Profile::Replication => 2_500_000,
+        _ => (stage.shape.duration.micros - needed).max(1_500_000),
+    };
     draw.between(300_000, latest as u64) as i64
 }
 

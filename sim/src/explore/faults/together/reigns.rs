@@ -42,7 +42,8 @@ pub(super) fn the_same_leader_again(stage: &Stage, partition: &Replicated, draw:
     let at = begin(stage, ahead + away + 8_000_000, draw);
     let (gone, back) = (at + ahead, at + ahead + away);
     let quiet_until = back + millis(draw, 1_500, 5_000);
-    let heard = if draw.percent(70) { quiet_until.max(back + 3_000_000) } else { back } + millis(draw, 200, 3_500);
+    // Who was cut off, or has just started, takes some seconds to hear of the reign between, and to be in sync in it.
+    let heard = if draw.percent(75) { quiet_until.max(back + 4_000_000) } else { back } + millis(draw, 200, 4_000);
     let (preferred_leader, last) = (Victim::Broker(leader), Victim::Broker(stale));
     let mut all = vec![
         kept(at, back - 200_000 - at, &Victim::Broker(next), fetches(next, leader)),
