@@ -8,9 +8,10 @@ use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
 use crate::explore::faults::incident::{Incident, power_cut_for};
 use crate::explore::faults::victim::Victim;
-use crate::explore::text::{if_possible, names, said};
-use crate::scenario::format::Step;
-use crate::scenario::format::action::{MessageKind, Messages};
+use crate::explore::text::{if_possible, names, said, spanned};
+use crate::scenario::Span;
+use crate::scenario::format::action::{MessageKind, Messages, SetLatency};
+use crate::scenario::format::{Latency, Step};
 
 /// A follower is away until it has left the ISR. When it is back its leader proposes it; but proposals, or their answers, are
 /// late, and perhaps it gets no more records, or somebody hears no news. Meanwhile something may happen to one of the three.
@@ -102,7 +103,7 @@ pub(super) fn the_leader_alone(stage: &Stage, partition: &Replicated, draw: &mut
 
 /// One follower does not reach the leader, and leaves the ISR: so what the others hold is committed, and acknowledged. The
 /// next in turn does not hear of that, for the leader is gone at once. It leads, and the first follower asks it for what
-/// comes after its own end, and gets no answer yet.
+/// comes after its own end; the answers take their time.
 pub(super) fn what_it_knew_goes_too(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
     let Some((leader, next, slow)) = partition.three() else { return Vec::new() };
     let lag = stage.shape.lag_micros as i64;
@@ -114,9 +115,20 @@ pub(super) fn what_it_knew_goes_too(stage: &Stage, partition: &Replicated, draw:
     vec![
         kept(at, gone - at + 1_000, &Victim::Broker(slow), fetches(slow, leader)),
         kept(deaf, gone - deaf + 1_000, &Victim::Broker(next), fetched(leader, next)),
-        kept(gone - 1, away + millis(draw, 0, 2_000), &Victim::Broker(slow), fetched(next, slow)),
+        slow_way(gone - 1, away + millis(draw, 0, 2_000), next, slow, stage, draw),
         killed(gone, away + millis(draw, 0, 3_000), &Victim::Broker(leader)),
     ]
+}
+
+/// What one broker says to another takes its time. It arrives, so that nothing waits behind it that was asked before.
+fn slow_way(at: i64, length: i64, from: i32, to: i32, stage: &Stage, draw: &mut Draw) -> Incident {
+    let name = |id: i32| said(names(&[format!("b{id}")]));
+    let takes = |latency: Latency| {
+        let set = SetLatency { from: name(from), to: name(to), is: spanned(latency) };
+        Step { latency: said(set), ..Step::default() }
+    };
+    let slow = takes(Latency::Constant(Span { micros: millis(draw, 300, 1_200) }));
+    once(at, &Victim::Broker(from), slow).and(length, takes(stage.shape.latency.clone()))
 }
 
 /// What a broker asks the others for records.
