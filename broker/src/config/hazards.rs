@@ -83,11 +83,15 @@ pub enum Hazard {
     /// the same, and the consumer goes on behind them in a log that it has not read (`FetchCollector.collectFetch`,
     /// `SubscriptionState.position`). Mended: what was fetched before the comparison is dropped.
     PausedRecordsOutliveTruncation,
+    /// A consumer that asks a new leader for the end of its last record's epoch looks only whether that lies before its
+    /// position. An answer of an older epoch says that the logs part before, and is not noticed where that epoch went on
+    /// longer (`SubscriptionState.maybeCompleteValidation`). Mended: it goes where `auto.offset.reset` says.
+    ConsumerMissesDivergence,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 18] = [
+    pub const ALL: [Hazard; 19] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -106,6 +110,7 @@ impl Hazard {
         Hazard::FullHeartbeatSaysTooLittle,
         Hazard::RejoinIsFenced,
         Hazard::PausedRecordsOutliveTruncation,
+        Hazard::ConsumerMissesDivergence,
     ];
 }
 

@@ -184,7 +184,7 @@ impl Consumer {
         answer: EpochEndOffset,
     ) {
         let Some(state) = self.partitions.get_mut(partition) else { return };
-        let Some(validation) = state.validate(asked, answer) else { return };
+        let Some(validation) = state.validate(asked, answer, &self.behaviour) else { return };
         let truncated = |divergent_offset| ClientEvent::TruncationDetected {
             partition: partition.clone(),
             position: asked.offset,

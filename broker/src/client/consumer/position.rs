@@ -13,7 +13,7 @@
 use crate::client::OffsetReset;
 use crate::client::metadata::LeaderAndEpoch;
 use crate::client::view::FetchStateName;
-use crate::config::{Behaviour, Switch};
+use crate::config::{Behaviour, Hazard, Switch};
 use crate::ids::{LeaderEpoch, NodeId, Offset};
 use crate::message::EpochEndOffset;
 use crate::time::Time;
@@ -176,15 +176,20 @@ impl PartitionState {
 
     /// Compares the position with the leader's answer about the position's epoch; none if
     /// the position is not the one that was asked about any more.
-    pub fn validate(&self, asked: Position, answer: EpochEndOffset) -> Option<Validation> {
+    pub fn validate(&self, asked: Position, answer: EpochEndOffset, behaviour: &Behaviour) -> Option<Validation> {
         let FetchState::AwaitingValidation(position) = self.state else { return None };
         if position != asked {
             return None;
         }
+        // The leader has nothing of the position's epoch: the logs part before it, wherever that is. Kafka compares the end only.
+        let is_older = position.offset_epoch.is_some_and(|epoch| answer.epoch < epoch);
+        let is_noticed = is_older && behaviour.mends(Hazard::ConsumerMissesDivergence);
         Some(if answer.end_offset < 0 || !answer.epoch.is_some() {
             Validation::Undefined
         } else if answer.end_offset < position.offset {
             Validation::Diverged(answer)
+        } else if is_noticed {
+            Validation::Undefined
         } else {
             Validation::Same
         })
@@ -214,10 +219,20 @@ mod tests {
         let position = at(10, 5, 10);
         state.seek_unvalidated(position);
         assert_eq!(state.valid_position(), None, "it is not fetched from before it is validated");
-        assert_eq!(state.validate(position, answer(7, 5)), Some(Validation::Diverged(answer(7, 5))));
-        assert_eq!(state.validate(position, answer(-1, -1)), Some(Validation::Undefined));
-        assert_eq!(state.validate(position, answer(5, 15)), Some(Validation::Same));
-        assert_eq!(state.validate(at(11, 5, 10), answer(7, 5)), None, "the position has moved since");
+        assert_eq!(state.validate(position, answer(7, 5), &Behaviour::default()), Some(Validation::Diverged(answer(7, 5))));
+        assert_eq!(state.validate(position, answer(-1, -1), &Behaviour::default()), Some(Validation::Undefined));
+        assert_eq!(state.validate(position, answer(5, 15), &Behaviour::default()), Some(Validation::Same));
+        assert_eq!(state.validate(at(11, 5, 10), answer(7, 5), &Behaviour::default()), None, "the position has moved since");
+    }
+
+    #[test]
+    fn an_older_epoch_that_ends_behind_the_position_is_noticed_where_the_hazard_is_mended() {
+        let mut state = PartitionState::new();
+        let position = at(2, 1, 3);
+        state.seek_unvalidated(position);
+        assert_eq!(state.validate(position, answer(0, 5), &Behaviour::default()), Some(Validation::Same));
+        assert_eq!(state.validate(position, answer(0, 5), &Behaviour::mended()), Some(Validation::Undefined));
+        assert_eq!(state.validate(position, answer(1, 5), &Behaviour::mended()), Some(Validation::Same));
     }
 
     #[test]
