@@ -219,10 +219,17 @@ mod tests {
         let position = at(10, 5, 10);
         state.seek_unvalidated(position);
         assert_eq!(state.valid_position(), None, "it is not fetched from before it is validated");
-        assert_eq!(state.validate(position, answer(7, 5), &Behaviour::default()), Some(Validation::Diverged(answer(7, 5))));
+        assert_eq!(
+            state.validate(position, answer(7, 5), &Behaviour::default()),
+            Some(Validation::Diverged(answer(7, 5)))
+        );
         assert_eq!(state.validate(position, answer(-1, -1), &Behaviour::default()), Some(Validation::Undefined));
         assert_eq!(state.validate(position, answer(5, 15), &Behaviour::default()), Some(Validation::Same));
-        assert_eq!(state.validate(at(11, 5, 10), answer(7, 5), &Behaviour::default()), None, "the position has moved since");
+        assert_eq!(
+            state.validate(at(11, 5, 10), answer(7, 5), &Behaviour::default()),
+            None,
+            "the position has moved since"
+        );
     }
 
     #[test]
