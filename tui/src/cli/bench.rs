@@ -5,6 +5,7 @@
 //! madsim, measured between the seeds of the same run.
 
 mod goals;
+mod window;
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use trial_sim::internal::scenario::run::{Counts, Measure, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Verdict};
 
 use goals::Goals;
+use window::WindowRows;
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
@@ -44,6 +46,10 @@ What the figures mean:
                  that of R1
   idle           wall time of ten virtual minutes of a cluster without topics and clients
   jump           wall time to see the world as it was at a step of a recording
+  frame          wall time from a sixtieth of a second of playing to its picture, for a screen of the window
+  window's jump  wall time from a key that goes elsewhere to its picture
+  opening        wall time from a lesson's file to its first picture: the whole run is recorded in it
+  its memory     what the process grows by with a minute of R1 open in a window
   cleaner        wall time of a pass of the cleaner (log compaction) over a log of 100,000 records
 
 Figures are comparable only when the digest of the scenario is the same and the build is a release build:
@@ -59,7 +65,7 @@ pub struct Bench {
     /// How many seeds to time, from 1 on; enough for about five seconds unless said.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
-    /// Leave out the rows for growth, idling and jumps.
+    /// Leave out the rows for the window, growth, idling and jumps.
     #[arg(long)]
     only_r1: bool,
     /// How to print the figures.
@@ -102,10 +108,19 @@ pub fn bench(arguments: &Bench) -> u8 {
         complain("interrupted before the first seed was measured");
         return INTERRUPTED;
     }
-    let goals = if arguments.only_r1 || figures.is_interrupted { None } else { Goals::measure() };
+    let is_more_wanted = !arguments.only_r1 && !figures.is_interrupted;
+    let window = is_more_wanted.then(WindowRows::measure).flatten();
+    let goals = if is_more_wanted { Goals::measure() } else { None };
     let text = match arguments.format {
-        Format::Text => figures.to_text() + &goals.as_ref().map(Goals::to_text).unwrap_or_default(),
-        Format::Json => format!("{}\n", figures.to_json(goals.as_ref())),
+        Format::Text => {
+            let goals = goals.as_ref().map(Goals::to_text).unwrap_or_default();
+            figures.to_text() + &window.as_ref().map(WindowRows::to_text).unwrap_or_default() + &goals
+        }
+        Format::Json => {
+            let mut figures = figures.to_json(goals.as_ref());
+            figures["window"] = window.as_ref().map(WindowRows::to_json).unwrap_or_default();
+            format!("{figures}\n")
+        }
     };
     // A reader that has gone is no failure.
     let _ = print(&text);
