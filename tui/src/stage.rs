@@ -45,14 +45,20 @@ impl Stage {
     }
 
     fn with(source: &str, model: Model) -> Stage {
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
-        let mut stage = Stage { sessions: vec![Session::open(scenario)], current: 0, model, asked: Vec::new() };
+        let mut stage = Stage { model, ..Stage::waiting(source) };
         stage.record();
         stage
     }
 
+    /// A scenario whose run is under way.
+    pub fn waiting(source: &str) -> Stage {
+        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let model = Model::new(Look::default(), "a scenario".to_owned(), None);
+        Stage { sessions: vec![Session::open(scenario)], current: 0, model, asked: Vec::new() }
+    }
+
     /// Waits until the run is recorded.
-    fn record(&mut self) {
+    pub fn record(&mut self) {
         loop {
             let news = self.sessions[self.current].wait().expect("a run comes to its end");
             let is_over = matches!(news, News::Recorded(_));

@@ -9,6 +9,7 @@
 //! back resumes no future and changes nothing: the fingerprint of a recorded run is that of the run.
 
 mod film;
+mod kept;
 mod metrics;
 mod snapshot;
 mod story;
@@ -24,6 +25,7 @@ use std::thread;
 
 use trial_broker::time::Time;
 
+pub use kept::Kept;
 pub use metrics::Metric;
 pub use snapshot::{
     BrokerPart, ClientPart, FilePart, GroupPart, IsrPhase, LogBatch, LogPart, MachinePart, MemberPart, ParkedPart,

@@ -1,5 +1,7 @@
 //! A session shows what the run did, forwards and backwards.
 
+use trial_broker::ids::TopicPartition;
+
 use super::*;
 use crate::scenario::run::run;
 use crate::step::{InputKind, StepKind};
@@ -182,4 +184,46 @@ fn a_fork_can_be_stepped_back_over_its_own_intervention() {
     let b1 = |steps: u64| seen(&session, steps, Wanted::default()).snapshot.machines[0].state;
     use crate::machine::ProcessState::{Running, Stopped};
     assert_eq!([b1(steps), b1(steps + 1), b1(steps), b1(tape.end())], [Running, Stopped, Running, Stopped]);
+}
+
+/// Written, read, run again: the same. Every way in which a file can be wrong is told, and what to do about it.
+#[test]
+fn a_recording_in_a_file_is_the_same_run_or_says_why_not() {
+    let mut scenario = scenario();
+    scenario.turn_on("truncate-to-high-watermark");
+    let (_session, tape) = recorded(scenario);
+    let text = Kept::of(&tape).to_text();
+    let kept = Kept::parse(text.as_bytes()).expect("as it was written");
+    assert!(Kept::is_one(text.as_bytes()) && kept.refusal().is_none());
+    let again = kept.scenario().expect("its scenario");
+    assert_eq!(again.turned_on().collect::<Vec<_>>(), ["truncate-to-high-watermark"]);
+    let (_session, same) = recorded(again);
+    assert_eq!(kept.difference(&same), None);
+    let (_session, other) = recorded(Scenario::parse("small.toml", &SMALL.replace("0x5", "0x6")).expect("valid"));
+    assert!(matches!(kept.difference(&other), Some((0, 255))), "{:?}", kept.difference(&other));
+    let complaint = |text: &str| Kept::parse(text.as_bytes()).expect_err("it is wrong").0;
+    assert!(complaint(&text[..text.len() - 40]).contains("cut short"), "{}", complaint(&text[..text.len() - 40]));
+    assert!(complaint(&text[..200]).contains("ends in its head"));
+    assert!(complaint(&text.replace("count = 10", "count = 9")).contains("damaged") || complaint(&text.replace("count = 10", "count = 9")).contains("cut short"));
+    assert!(complaint(&text.replacen("recording 1", "recording 7", 1)).contains("format 7"));
+    let foreign = text.replacen(crate::internal::BUILD, "0000000000000000", 1);
+    let refusal = Kept::parse(foreign.as_bytes()).expect("whole").refusal().expect("another build's");
+    assert!(refusal.0.contains("made by build 0000000000000000") && refusal.1.contains("--again"), "{refusal:?}");
+}
+
+/// The way of a record begins where its producer sends it and ends where its consumer has read it.
+#[test]
+fn the_way_of_a_record_leads_over_every_log() {
+    let (_session, tape) = recorded(scenario());
+    let partition = TopicPartition::new("orders", 0);
+    let way = tape.way_of_record(&partition, 4);
+    let machines: std::collections::BTreeSet<&str> =
+        way.iter().filter_map(|step| tape.steps[*step as usize].machine()).map(|id| tape.cast.name(id)).collect();
+    assert_eq!(machines.into_iter().collect::<Vec<_>>(), ["b1", "b2", "b3", "p1", "r1"]);
+    let sent = &tape.steps[way[0] as usize];
+    assert_eq!(sent.machine().map(|id| tape.cast.name(id)), Some("p1"));
+    assert!(tape.way_of_record(&partition, 10).is_empty(), "there are ten records");
+    let request = tape.passages.iter().find(|passage| passage.sent.0 == sent.index).expect("it sends a request");
+    let way = tape.way_of_message(request.message);
+    assert_eq!(way.len(), 4, "sent, arrived, answered, and the answer arrived: {way:?}");
 }

@@ -12,12 +12,12 @@
 use trial_broker::time::Time;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Span, words};
-use trial_sim::internal::session::Tape;
+use trial_sim::internal::session::{Kept, Tape};
 
 use super::{Effect, Macro, Model, Pane, Place, Screen, Status, Subject, place};
 
 /// What can be typed beside the actions of scenario files.
-pub(super) const COMMANDS: &[&str] = &["save", "run"];
+pub(super) const COMMANDS: &[&str] = &["save", "record", "run"];
 
 /// A run that is open.
 #[derive(Debug)]
@@ -57,12 +57,13 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
     let text = text.trim();
     match text.split_once(char::is_whitespace) {
         Some(("save", path)) => save(model, path.trim()),
+        Some(("record", path)) => record(model, path.trim()),
         Some(("run", number)) => match number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
             Some(index) if index < model.runs.len() => switch(model, index),
             _ => refuse(model, format!("there are runs 1 to {}", model.runs.len())),
         },
         _ if COMMANDS.contains(&text) => {
-            refuse(model, format!("`{text}` needs a word behind it: `save FILE`, `run NUMBER`"))
+            refuse(model, format!("`{text}` needs a word behind it: `save FILE`, `record FILE`, `run NUMBER`"))
         }
         _ => fork(model, text),
     }
@@ -176,7 +177,13 @@ pub(super) fn compare(model: &mut Model) -> Vec<Effect> {
 
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.source.clone() }]
+    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.source.clone(), command: "trial run" }]
+}
+
+/// The run as a recording, which opens again as it is and as nothing else.
+fn record(model: &mut Model, path: &str) -> Vec<Effect> {
+    let Some(tape) = &model.tape else { return Vec::new() };
+    vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), command: "trial play" }]
 }
 
 /// Does what lecturers often do.

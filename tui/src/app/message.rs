@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trial_sim::internal::scenario::Scenario;
-use trial_sim::internal::session::{News, Wanted};
+use trial_sim::internal::session::{Kept, News, Wanted};
 
 use super::{Subject, Whereto};
 
@@ -202,8 +202,10 @@ pub enum Message {
     News(News),
     /// The session's thread has ended.
     Lost,
-    /// A file was written, or not, and why not.
+    /// A file was written, and what to do with it; or why not.
     Saved(Result<String, String>),
+    /// The run that was recorded is shown again: what it must be.
+    Keep(Box<Kept>),
 }
 
 /// What the window wants of the world outside.
@@ -226,6 +228,8 @@ pub enum Effect {
         path: String,
         /// What.
         text: String,
+        /// The command that takes it.
+        command: &'static str,
     },
     /// Give the terminal back for a while.
     Suspend,

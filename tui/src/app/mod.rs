@@ -29,7 +29,7 @@ use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::fault::MessageId;
-use trial_sim::internal::session::{MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
+use trial_sim::internal::session::{Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
 pub use filter::Filter;
@@ -83,6 +83,8 @@ pub struct Model {
     pub is_presented: bool,
     /// The lesson's questions, once the run is recorded.
     pub lesson: Option<Lesson>,
+    /// The recording that this run repeats, if it was read from a file.
+    pub kept: Option<Box<Kept>>,
     /// Where to begin, if that was said.
     pub begin: Option<Whereto>,
     /// Where we are.
@@ -239,8 +241,12 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             // Which partition there is, only the first answer tells.
             if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
         }
-        Message::Saved(Ok(path)) => {
-            model.status = Some(Status::Said(format!("saved as {path}: `trial run {path}` does the same again")));
+        Message::Saved(Ok(command)) => {
+            model.status = Some(Status::Said(format!("saved: `{command}` does the same again")));
+            Vec::new()
+        }
+        Message::Keep(kept) => {
+            model.kept = Some(kept);
             Vec::new()
         }
         Message::Saved(Err(reason)) => {
@@ -270,6 +276,10 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
         model.property = place::property_index(violation.property.name);
         let broken = format!("{} is broken here: {}", violation.property.name, violation.message);
         model.status = Some(Status::Refused(broken));
+    }
+    if let Some((from, to)) = model.kept.as_ref().and_then(|kept| kept.difference(&tape)) {
+        let reason = format!("this is not what was recorded: another run from one of the steps {from} to {to} on");
+        model.status = Some(Status::Refused(reason));
     }
     let place = match model.begin {
         Some(whereto) => place::find(&tape, whereto),

@@ -225,7 +225,7 @@ fn what_is_done_at_the_end_goes_on_from_there() {
 fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
     let mut stage = stage();
     stage.press("t2.5s<Enter>u:save fork.toml<Enter>");
-    let [Effect::Save { path, text }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
+    let [Effect::Save { path, text, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
     assert_eq!(path, "fork.toml");
     assert!(text.starts_with("#:schema"), "what people wrote stays as it was");
     let saved = Scenario::parse(path, text).expect("a valid scenario");
@@ -423,6 +423,20 @@ fn a_lesson_keeps_its_end_to_itself() {
     stage.happen(Message::Tick(Duration::from_secs(60)));
     stage.press("G");
     assert!(stage.shown(120, 40).contains("ends in"), "{}", stage.shown(120, 40));
+}
+
+#[test]
+fn a_recording_is_saved_and_opens_as_the_same_run_or_says_that_it_is_another() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>K:record x.recording<Enter>");
+    let [Effect::Save { text, command, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
+    assert_eq!(*command, "trial play");
+    let kept = trial_sim::internal::session::Kept::parse(text.as_bytes()).expect("a recording");
+    assert_eq!(kept.difference(tape(&stage)), None);
+    let mut other = Stage::waiting(crate::stage::LESSON);
+    other.happen(Message::Keep(Box::new(kept)));
+    other.record();
+    assert!(said(&other).contains("this is not what was recorded"), "{}", said(&other));
 }
 
 #[test]

@@ -1,19 +1,23 @@
-//! `trial export`: a run as a page with a slider, or as a film, for people without a terminal.
+//! `trial export`: a run as a page with a slider, a film, a drawing, or a recording, for people without a terminal or of another day.
 
 use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use trial_broker::time::Time;
+use trial_sim::internal::scenario::Span;
+use trial_sim::internal::session::{Kept, Tape};
 
 use super::WRONG_USE;
 use super::output::complain;
 use super::play::Looks;
 use super::subject::Subject;
-use crate::export::{SCREENS, cast, film, html};
+use crate::app::{Filter, Model};
+use crate::export::{Looked, SCREENS, cast, html, svg};
 
 /// What `trial export` is asked.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("form").required(true).multiple(true).args(["html", "cast"])))]
+#[command(group(clap::ArgGroup::new("form").required(true).multiple(true).args(["html", "cast", "svg", "recording"])))]
 pub struct Export {
     #[command(flatten)]
     subject: Subject,
@@ -23,6 +27,21 @@ pub struct Export {
     /// Write a film for asciinema of one screen.
     #[arg(long, value_name = "FILE")]
     cast: Option<PathBuf>,
+    /// Write the lanes as a drawing: messages as arrows between machines.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a recording, which `trial play` opens as it is.
+    #[arg(long, value_name = "FILE")]
+    recording: Option<PathBuf>,
+    /// Where the drawing begins, counted from time zero.
+    #[arg(long, value_parser = Span::parse, default_value = "0s", allow_hyphen_values = true, requires = "svg")]
+    from: Span,
+    /// Where the drawing ends; as far as there is room unless said.
+    #[arg(long, value_parser = Span::parse, requires = "svg")]
+    to: Option<Span>,
+    /// Draw only messages and lines with these words (-word: without it): "produce", "fetch b2".
+    #[arg(long, value_name = "WORDS", default_value = "", requires = "svg", allow_hyphen_values = true)]
+    filter: String,
     /// Which screen the film shows: cluster, partition, lanes, controller, checks or groups.
     #[arg(long, default_value = "cluster", value_parser = parse_screen)]
     screen: usize,
@@ -50,17 +69,40 @@ fn parse_size(text: &str) -> Result<(u16, u16), String> {
 /// Writes the files. Returns the exit code.
 pub fn export(arguments: &Export) -> u8 {
     let Some(scenario) = arguments.subject.scenario() else { return WRONG_USE };
-    let Some(film) = film(scenario, arguments.looks.look(), arguments.size) else {
+    let Some(mut looked) = Looked::at(scenario, arguments.looks.look()) else {
         complain("error: the run ended without a recording");
         return WRONG_USE;
     };
-    let page = arguments.html.as_ref().map(|path| (path, html::page(&film)));
-    let moving = arguments.cast.as_ref().map(|path| (path, cast::cast(&film, arguments.screen)));
-    for (path, text) in page.into_iter().chain(moving) {
+    let mut written: Vec<(&PathBuf, String)> = Vec::new();
+    if let (Some(path), Some(tape)) = (&arguments.recording, &looked.model.tape) {
+        written.push((path, Kept::of(tape).to_text()));
+    }
+    if let Some(path) = &arguments.svg {
+        looked.model.filter = Filter::parse(&arguments.filter);
+        if let Some(tape) = &looked.model.tape {
+            written.push((path, drawn(arguments, &looked.model, tape)));
+        }
+        looked.model.filter = None;
+    }
+    if arguments.html.is_some() || arguments.cast.is_some() {
+        let film = looked.film(arguments.size);
+        written.extend(arguments.html.as_ref().map(|path| (path, html::page(&film))));
+        written.extend(arguments.cast.as_ref().map(|path| (path, cast::cast(&film, arguments.screen))));
+    }
+    for (path, text) in written {
         if let Err(error) = fs::write(path, text) {
             complain(&format!("error: cannot write {}: {error}", path.display()));
             return WRONG_USE;
         }
     }
     0
+}
+
+/// The lanes between the two times that were asked for.
+fn drawn(arguments: &Export, model: &Model, tape: &Tape) -> String {
+    let at = |span: Span| {
+        let micros = (tape.cast.zero().0 as i64).saturating_add(span.micros);
+        Time(u64::try_from(micros).unwrap_or(0))
+    };
+    svg::svg(model, tape, at(arguments.from), arguments.to.map_or(Time(u64::MAX), at))
 }

@@ -1,6 +1,7 @@
 //! `trial lesson`: the course, one lesson in a window, or what its teacher should know.
 
 use std::fs;
+use std::io::{IsTerminal, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,9 +9,10 @@ use trial_sim::internal::scenario::{Action, Scenario};
 
 use super::WRONG_USE;
 use super::output::{complain, print};
-use super::play::{Looks, show};
+use super::play::{Looks, closed, show};
 use super::run::read;
-use crate::window::Opening;
+use crate::theme::Look;
+use crate::window::{Opening, follow};
 
 /// What `trial lesson` is asked.
 #[derive(Debug, Args)]
@@ -27,6 +29,13 @@ pub struct LessonOf {
     /// Take the counts of a class's votes, one a choice, instead of a digit for each hand.
     #[arg(long, requires = "lesson", conflicts_with = "notes")]
     poll: bool,
+    /// Write into this file where the window is, for the teacher's notes on another terminal.
+    #[arg(long, value_name = "FILE", requires = "lesson", conflicts_with = "notes")]
+    tell: Option<PathBuf>,
+    /// On a second terminal: the teacher's notes, with the answers and what comes next. They follow the window that was
+    /// opened with --tell and the same file.
+    #[arg(long, value_name = "FILE", requires = "lesson", conflicts_with_all = ["notes", "tell", "present", "poll"])]
+    presenter: Option<PathBuf>,
     /// Where the lessons are.
     #[arg(long, default_value = "scenarios/lessons")]
     folder: PathBuf,
@@ -50,13 +59,27 @@ pub fn lesson(arguments: &LessonOf) -> u8 {
         let _ = print(&notes(&scenario));
         return 0;
     }
+    if let Some(place) = &arguments.presenter {
+        return follow_class(scenario, arguments.looks.look(), place);
+    }
     let opening = Opening {
+        told: arguments.tell.clone(),
         is_lesson: true,
         is_poll: arguments.poll,
         is_presented: arguments.present,
         ..arguments.looks.opening()
     };
     show(scenario, opening)
+}
+
+/// Shows the notes that follow a window. Returns the exit code.
+fn follow_class(scenario: Scenario, look: Look, place: &Path) -> u8 {
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        complain("error: the notes follow a window on a terminal, and this is none");
+        complain("hint: --notes prints them");
+        return WRONG_USE;
+    }
+    closed(follow(scenario, look, place))
 }
 
 /// The scenarios of a folder that are lessons, in the order of the course: of several with one number the plainest first.

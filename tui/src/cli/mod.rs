@@ -57,7 +57,7 @@ enum Command {
     Play(play::Play),
     /// List the lessons of the course, or open one with its questions.
     Lesson(lesson::LessonOf),
-    /// Write a run as a page with a slider, or as a film, for people without a terminal.
+    /// Write a run as a page with a slider, a film, a drawing, or a recording.
     Export(export::Export),
     /// Run a file or a seed again and compare with what was found.
     Replay(replay::ReplayOf),

@@ -1,10 +1,12 @@
 //! `trial play`: a run in a window, forwards and backwards.
 
-use std::env;
-use std::io::{IsTerminal, stdin, stdout};
+use std::io::{self, IsTerminal, stdin, stdout};
+use std::path::Path;
+use std::{env, fs};
 
 use clap::Args;
 use trial_sim::internal::scenario::{Scenario, Seed};
+use trial_sim::internal::session::Kept;
 
 use super::WRONG_USE;
 use super::output::complain;
@@ -42,6 +44,9 @@ pub struct Play {
     /// time zero.
     #[arg(long, value_name = "STEP|TIME", value_parser = Whereto::parse, allow_hyphen_values = true)]
     at: Option<Whereto>,
+    /// Of a recording of another build: run its scenario anew with this one, whatever comes of it.
+    #[arg(long)]
+    again: bool,
     #[command(flatten)]
     looks: Looks,
     /// Panics after the first frame: for a test of what happens to the terminal then.
@@ -51,6 +56,13 @@ pub struct Play {
 
 /// Opens the window. Returns the exit code.
 pub fn play(arguments: &Play) -> u8 {
+    if let Some(path) = arguments.subject.recording() {
+        return recording(arguments, path);
+    }
+    if arguments.again {
+        complain("error: --again is for recordings, and this is none");
+        return WRONG_USE;
+    }
     let Some(mut scenario) = arguments.subject.scenario() else { return WRONG_USE };
     if let Some(seed) = arguments.seed {
         if !arguments.subject.is_file() {
@@ -63,6 +75,36 @@ pub fn play(arguments: &Play) -> u8 {
     show(scenario, opening)
 }
 
+/// Opens a window on a recording, if this build makes the same run of it.
+fn recording(arguments: &Play, path: &Path) -> u8 {
+    let refuse = |what: &str, hint: &str| {
+        complain(&format!("error: the recording {} cannot be opened: {what}", path.display()));
+        complain(&format!("hint: {hint}"));
+        WRONG_USE
+    };
+    if arguments.seed.is_some() || arguments.subject.is_changed() {
+        return refuse("a recording is one run, with its own seed and switches", "open its scenario, or add nothing");
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return refuse(&error.to_string(), "look at the file"),
+    };
+    let kept = match Kept::parse(&bytes) {
+        Ok(kept) => kept,
+        Err((what, hint)) => return refuse(&what, &hint),
+    };
+    if let (Some((what, hint)), false) = (kept.refusal(), arguments.again) {
+        return refuse(&what, &hint);
+    }
+    match kept.scenario() {
+        Ok(scenario) => {
+            let kept = Some(kept).filter(|_| !arguments.again);
+            show(scenario, Opening { begin: arguments.at, kept, ..arguments.looks.opening() })
+        }
+        Err(complaint) => refuse(&complaint, "the build that made it can still open it"),
+    }
+}
+
 /// Opens a window on a run. Returns the exit code.
 pub(super) fn show(scenario: Scenario, opening: Opening) -> u8 {
     if !stdin().is_terminal() || !stdout().is_terminal() {
@@ -70,7 +112,12 @@ pub(super) fn show(scenario: Scenario, opening: Opening) -> u8 {
         complain("hint: `trial run FILE` tells the run of a file as text, `trial replay SEED` what became of a seed");
         return WRONG_USE;
     }
-    match open(scenario, opening) {
+    closed(open(scenario, opening))
+}
+
+/// What a window's end comes to as an exit code.
+pub(super) fn closed(end: io::Result<Closed>) -> u8 {
+    match end {
         Ok(Closed::Quit) => 0,
         // What a shell says of a process that a signal has ended.
         Ok(Closed::By(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
@@ -87,6 +134,8 @@ impl Looks {
         Opening {
             look: self.look(),
             begin: None,
+            kept: None,
+            told: None,
             is_lesson: false,
             is_poll: false,
             is_presented: false,

@@ -1,11 +1,14 @@
 //! Which run a command is about: a scenario file, or a seed of exploration with what it is drawn from.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trial_sim::internal::explore::{Drawing, Profile, scenario_of};
 use trial_sim::internal::scenario::vocabulary::hazard_names;
 use trial_sim::internal::scenario::{Scenario, Seed};
+use trial_sim::internal::session::Kept;
 
 use super::explore::parse_profile;
 use super::output::complain;
@@ -49,6 +52,14 @@ impl Subject {
     /// Whether something is said that does not stand in the file.
     pub fn is_changed(&self) -> bool {
         !self.switches.is_empty() || !self.mended.is_empty()
+    }
+
+    /// The path, if it is a file that begins as a recording does.
+    pub fn recording(&self) -> Option<&Path> {
+        let path = Path::new(&self.what);
+        let mut first = [0; 64];
+        let length = self.is_file().then(|| File::open(path).and_then(|mut file| file.read(&mut first)).ok())??;
+        Kept::is_one(&first[..length]).then_some(path)
     }
 
     /// The file's own name, or the seed and its profile: where a file lay is nobody's business later.

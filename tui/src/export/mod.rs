@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   session ──▶ model ──▶ view ──▶ pictures ──┬──▶ html: one page with a slider, which needs no network
-//!                                             └──▶ cast: a film that asciinema plays
+//!                  │                          └──▶ cast: a film that asciinema plays
+//!                  ├──▶ svg: the lanes as a drawing
+//!                  └──▶ a recording, which opens in a window again
 //! ```
 //!
 //! Nothing here draws anything of its own, and nothing reads a clock: the same run makes the same files, to the byte.
@@ -10,6 +12,7 @@
 pub mod cast;
 pub mod html;
 mod picture;
+pub mod svg;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -49,18 +52,34 @@ pub struct Film {
     pub frames: Vec<Frame>,
 }
 
-/// Runs a scenario and takes its pictures. None if the run's thread ends without a recording.
-pub fn film(scenario: Scenario, look: Look, size: (u16, u16)) -> Option<Film> {
-    let title = scenario.file.title.clone();
-    let session = Session::open(scenario);
-    let mut model = Model::new(look, title.clone(), None);
-    while model.tape.is_none() {
-        let news = session.wait()?;
-        happen(&session, &mut model, Message::News(news));
+/// A run that was made, and is looked at.
+pub struct Looked {
+    session: Session,
+    /// What a window would know, at time zero.
+    pub model: Model,
+}
+
+impl Looked {
+    /// Makes the run. None if its thread ends without a recording.
+    pub fn at(scenario: Scenario, look: Look) -> Option<Looked> {
+        let title = scenario.file.title.clone();
+        let session = Session::open(scenario);
+        let mut model = Model::new(look, title, None);
+        while model.tape.is_none() {
+            let news = session.wait()?;
+            happen(&session, &mut model, Message::News(news));
+        }
+        happen(&session, &mut model, Message::Do(Action::ToZero));
+        Some(Looked { session, model })
     }
-    let moments = model.tape.as_deref().map(moments)?;
-    let frames = moments.into_iter().map(|to| frame(&session, &mut model, to, size)).collect();
-    Some(Film { title, size, frames })
+
+    /// Takes its pictures.
+    pub fn film(&mut self, size: (u16, u16)) -> Film {
+        let Looked { session, model } = self;
+        let moments = model.tape.as_deref().map_or_else(Vec::new, moments);
+        let frames = moments.into_iter().map(|to| frame(session, model, to, size)).collect();
+        Film { title: model.opening.clone(), size, frames }
+    }
 }
 
 /// What is worth a picture: time zero, and the step of every line; where these are too many, of every change.

@@ -8,7 +8,36 @@ const LESSON: &str = include_str!("../../../scenarios/lessons/02-log-end-and-hig
 
 fn lesson() -> Film {
     let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
-    film(scenario, Look::default(), (100, 30)).expect("a run comes to its end")
+    Looked::at(scenario, Look::default()).expect("a run comes to its end").film((100, 30))
+}
+
+/// The lanes of the lesson's first 600 ms.
+fn drawing(filter: &str) -> String {
+    let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
+    let mut looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
+    looked.model.filter = crate::app::Filter::parse(filter);
+    let tape = looked.model.tape.as_deref().expect("it is recorded");
+    let zero = tape.cast.zero();
+    svg::svg(&looked.model, tape, zero, zero + std::time::Duration::from_millis(600))
+}
+
+#[test]
+fn the_drawing_has_a_lane_a_machine_an_arrow_a_message_and_needs_nothing() {
+    let drawing = drawing("");
+    for name in [">b1<", ">b2<", ">b3<", ">p1<"] {
+        assert!(drawing.contains(name), "{name}");
+    }
+    assert!(drawing.contains(">Produce<") && drawing.contains(">Fetch answer<"), "{drawing}");
+    assert!(drawing.contains(">0.010 s<") && drawing.contains("prod orders-0"), "{drawing}");
+    assert_eq!(drawing.matches("http").count(), 1, "the name of the format, and no other address");
+    assert!(drawing.matches("<line class=\"m\"").count() > 5 && drawing.ends_with("</svg>\n"));
+}
+
+#[test]
+fn the_drawing_is_the_same_every_time_and_leaves_out_what_the_filter_does() {
+    assert_eq!(drawing(""), drawing(""));
+    let produce = drawing("produce");
+    assert!(produce.contains(">Produce<") && !produce.contains(">Fetch<"), "{produce}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Happened<'_> {
 fn happened<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>> {
     let behind = tape.passages.partition_point(|passage| passage.sent.0 < model.place.steps);
     let messages = tape.passages[..behind].iter().rev().take(FAR).filter(|passage| {
-        tape.cast.is_seen(passage.from) && tape.cast.is_seen(passage.to) && is_shown(model, tape, passage)
+        tape.cast.is_seen(passage.from) && tape.cast.is_seen(passage.to) && is_message_shown(model, tape, passage)
     });
     let told = tape.lines_until(model.place.steps).iter().rev().filter(|line| is_line_shown(model, tape, line));
     let mut all: Vec<Happened> = messages.take(count).map(Happened::Message).collect();
@@ -94,7 +94,7 @@ fn happened<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>
 
 /// Whether a message is drawn: what is followed, or else what the filter lets through of what is selected. Without either that
 /// is data, and what passes between brokers and clients.
-fn is_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
+pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
     if let Some(way) = &model.way {
         return match &way.of {
             Followed::Message(_) => way.has(passage.sent.0) && is_of_message(tape, way, passage),
@@ -131,7 +131,8 @@ fn is_of_message(tape: &Tape, way: &Way, passage: &Passage) -> bool {
     })
 }
 
-fn is_line_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
+/// Whether a line is drawn.
+pub fn is_line_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     if model.way.is_some() || model.filter.is_some() {
         return events::is_shown(model, tape, line);
     }
@@ -254,11 +255,11 @@ impl Lanes {
         };
         if let (Some(from), Some(to)) = (self.column(passage.from), self.column(passage.to)) {
             draw_arrow(look, &mut signs, from, to, role == Role::Warning);
-            if write_label(&mut signs, from.min(to), from.max(to), &label(passage)) {
+            if write_label(&mut signs, from.min(to), from.max(to), &message_label(passage)) {
                 return (signs, role, fate);
             }
         }
-        (signs, role, format!("{} {fate}", label(passage)))
+        (signs, role, format!("{} {fate}", message_label(passage)))
     }
 }
 
@@ -281,7 +282,8 @@ fn on_its_way(model: &Model, passage: &Passage) -> &'static str {
     }
 }
 
-fn label(passage: &Passage) -> String {
+/// What stands on a message's arrow.
+pub fn message_label(passage: &Passage) -> String {
     match passage.kind {
         MessageKind::Request => passage.api.name().to_owned(),
         MessageKind::Response => format!("{} answer", passage.api.name()),

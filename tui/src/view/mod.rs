@@ -21,6 +21,7 @@ mod lanes;
 mod lesson;
 mod menu;
 mod metrics;
+mod notes;
 mod partition;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ use crate::app::{Ask, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::line;
 use crate::widget::row::{Row, rows};
+pub use lanes::{is_line_shown, is_message_shown, message_label};
+pub use notes::lines as notes;
 
 /// The smallest window in which there is something to see: columns and rows.
 const SMALLEST: (u16, u16) = (40, 10);

@@ -3,12 +3,14 @@
 //! The only place that knows terminal, clock and thread at once. It decides nothing: what happens is said to
 //! [`crate::app::update`], and what that asks for is done.
 
+mod notes;
 mod signals;
 mod terminal;
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{
@@ -16,12 +18,13 @@ use crossterm::event::{
 };
 use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
-use trial_sim::internal::session::{Lost, Session};
+use trial_sim::internal::session::{Kept, Lost, Session};
 
 use crate::app::{Action, Effect, Message, Model, Pointing, Typed, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
+pub use notes::follow;
 use signals::{Signal, Signals};
 use terminal::Screen;
 
@@ -29,12 +32,16 @@ use terminal::Screen;
 const FRAME: Duration = Duration::from_millis(16);
 
 /// What a window is opened with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Opening {
     /// How it looks.
     pub look: Look,
     /// Where in the recording it begins, if that is said.
     pub begin: Option<Whereto>,
+    /// The recording that the run repeats, if it was read from a file.
+    pub kept: Option<Kept>,
+    /// A file that is told where the window is, for the teacher's notes on another terminal.
+    pub told: Option<PathBuf>,
     /// Whether it is a lesson, with questions.
     pub is_lesson: bool,
     /// Whether the counts of a class's votes are typed.
@@ -67,10 +74,21 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let mut screen = Screen::take(opening.has_mouse)?;
     let mut model = Model::new(opening.look, title, opening.begin);
     model.is_lesson = opening.is_lesson;
+    if let Some(kept) = opening.kept {
+        update(&mut model, Message::Keep(Box::new(kept)));
+    }
     (model.is_poll, model.is_presented) = (opening.is_poll, opening.is_presented);
     let mut before = Instant::now();
+    let mut told = None;
     loop {
         screen.draw(|frame| view::draw(frame, &model))?;
+        if let Some(file) = &opening.told
+            && told != Some(model.place.steps)
+            && model.tape.is_some()
+        {
+            told = Some(model.place.steps);
+            tell(file, model.place.steps);
+        }
         assert!(!opening.crashes, "this window was asked to crash");
         let mut messages = sessions.news();
         messages.extend(keys_within(FRAME, &model, screen.area()?)?);
@@ -84,7 +102,9 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
                     Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
                     Effect::Fork(scenario) => sessions.fork(*scenario),
                     Effect::Switch(index) => sessions.current = index,
-                    Effect::Save { path, text } => messages.push_back(Message::Saved(saved(path, &text))),
+                    Effect::Save { path, text, command } => {
+                        messages.push_back(Message::Saved(saved(&path, &text).map(|()| format!("{command} {path}"))));
+                    }
                     Effect::Suspend => screen.suspend()?,
                     Effect::Quit => return Ok(Closed::Quit),
                 }
@@ -127,10 +147,15 @@ impl Sessions {
     }
 }
 
+/// Tells the teacher's notes where the window is. Nobody is helped by a complaint in front of a class.
+fn tell(file: &Path, steps: u64) {
+    let _ = fs::write(file, format!("{steps}\n"));
+}
+
 /// Writes a file that is not there yet.
-fn saved(path: String, text: &str) -> Result<String, String> {
-    let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map(|()| path.clone()).map_err(|error| format!("{path} is not written: {error}"))
+fn saved(path: &str, text: &str) -> Result<(), String> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| format!("{path} is not written: {error}"))
 }
 
 /// The keys and clicks that come within a while, as messages. A window of another size is drawn anew by itself.
