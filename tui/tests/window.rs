@@ -201,24 +201,130 @@ fn it_ends_with_its_terminal() {
     }
 }
 
+/// From its start to its reveal and its end: what a class sees, with what it must not see before its time.
 #[test]
-fn a_lesson_asks_and_what_is_done_in_it_is_another_run() {
+fn a_lesson_is_played_from_its_start_to_its_reveal_and_what_is_done_in_it_is_another_run() {
     let Some(terminal) = Terminal::open("lesson") else { return };
     terminal.run(&format!("{} lesson 5; echo left with $?", env!("CARGO_BIN_EXE_trial")));
-    terminal.wait_for("WATCH FOR");
-    terminal.press("G");
-    terminal.wait_for("PREDICT");
+    let start = terminal.wait_for("WATCH FOR");
+    assert!(start.contains("paused") && start.contains("0.000 s"), "{start}");
+    assert!(!start.contains("ends in") && !start.contains("pass"), "the end is told at the start:\n{start}");
+    // As fast as it goes: the run stops at the question by itself.
+    for _ in 0..4 {
+        terminal.press("+");
+    }
+    terminal.press("Space");
+    let asked = terminal.wait_for("PREDICT");
+    assert!(asked.contains("1  3 records") && asked.contains("2  nothing"), "{asked}");
+    assert!(!asked.contains("not even computed") && !asked.contains("✓ nothing"), "{asked}");
     terminal.press("2");
+    terminal.wait_for("● 1");
     terminal.press("Enter");
-    terminal.wait_for("plays");
-    terminal.press("G");
-    terminal.wait_for("WHAT CAME");
+    let revealed = terminal.wait_for("WHAT CAME");
+    assert!(revealed.contains("✓ nothing  ● 1") && revealed.contains("not even computed"), "{revealed}");
     terminal.wait_for("under min ISR");
+    terminal.press("Space");
+    let end = terminal.wait_for("NOW CHANGE ONE THING");
+    assert!(end.contains("pass"), "{end}");
     terminal.press("K");
     terminal.wait_for("run 2 of 2");
     terminal.press("q");
     terminal.wait_for("left with 0");
     terminal.is_given_back();
+}
+
+/// The button goes down in a cell and up again, as terminals say it.
+fn click(terminal: &Terminal, words: &str) {
+    let shown = terminal.wait_for(words);
+    let place = shown.lines().zip(1..).find_map(|(line, row)| {
+        let before = line.split(words).next().filter(|before| before.len() < line.len())?;
+        Some((before.chars().count() + 1, row))
+    });
+    let (column, row) = place.unwrap_or_else(|| panic!("there is no {words}:\n{shown}"));
+    for end in ['M', 'm'] {
+        terminal.tmux(&["send-keys", "-l", &format!("\x1b[<0;{column};{row}{end}")]);
+    }
+}
+
+#[test]
+fn a_mouse_selects_a_machine_and_does_something_to_it() {
+    let Some(terminal) = Terminal::open("mouse") else { return };
+    terminal.play("");
+    terminal.wait_for("PARTITIONS");
+    let flags = terminal.tmux(&["display-message", "-p", "#{mouse_any_flag}#{mouse_button_flag}"]);
+    assert!(text(&flags.stdout).contains('1'), "the window asks for the mouse");
+    click(&terminal, "b2 ");
+    click(&terminal, "b2 ");
+    terminal.wait_for("WHAT CAN BE DONE: b2");
+    click(&terminal, "kill its process");
+    terminal.wait_for("run 2 of 2");
+    click(&terminal, "3");
+    terminal.wait_for("LANES");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    terminal.is_given_back();
+}
+
+/// The class sees the window; the teacher's terminal knows where it is and what comes.
+#[test]
+fn the_teachers_notes_follow_the_window_on_another_terminal() {
+    let (Some(class), Some(teacher)) = (Terminal::open("class"), Terminal::open("teacher")) else { return };
+    let place = std::env::temp_dir().join(format!("trial-place-{}", std::process::id()));
+    let (command, file) = (env!("CARGO_BIN_EXE_trial"), place.display());
+    teacher.run(&format!("{command} lesson 5 --presenter {file}; echo left with $?"));
+    let waiting = teacher.wait_for("not open yet");
+    assert!(waiting.contains("THE NEXT QUESTION") && waiting.contains("✓ nothing"), "{waiting}");
+    class.run(&format!("{command} lesson 5 --present --poll --tell {file}; echo left with $?"));
+    class.wait_for("WATCH FOR");
+    teacher.wait_for("the class is at 0.000 s");
+    class.press("G");
+    let asked = class.wait_for("PREDICT");
+    assert!(!asked.contains("LINES UP TO NOW") && !asked.contains("q quit"), "{asked}");
+    teacher.wait_until(|shown| shown.contains("the class is at 12."), "the notes follow");
+    for terminal in [&teacher, &class] {
+        terminal.press("Escape");
+    }
+    teacher.wait_for("left with 0");
+    teacher.is_given_back();
+    class.wait_until(|shown| !shown.contains("PREDICT"), "the question is left");
+    class.press("q");
+    class.wait_for("left with 0");
+    let _ = std::fs::remove_file(place);
+}
+
+/// A recording is written, opened, and refused where it is another build's or not whole.
+#[test]
+fn a_recording_opens_in_a_window_and_a_wrong_one_is_refused_before_it() {
+    let Some(terminal) = Terminal::open("recording") else { return };
+    let folder = std::env::temp_dir().join(format!("trial-recordings-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("lesson.recording");
+    let command = env!("CARGO_BIN_EXE_trial");
+    let written = Command::new(command)
+        .args(["export", LESSON, "--recording", path.to_str().expect("a plain path")])
+        .current_dir(root())
+        .output()
+        .expect("it starts");
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    terminal.run(&format!("{command} play {}; echo left with $?", path.display()));
+    let opened = terminal.wait_for("PARTITIONS");
+    assert!(!opened.contains("not what was recorded"), "{opened}");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    let whole = std::fs::read_to_string(&path).expect("it was written");
+    let build = whole.split("\"build\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a build");
+    for (name, content, said) in [
+        ("cut.recording", whole[..whole.len() - 100].to_owned(), "cut short"),
+        ("foreign.recording", whole.replacen(build, "0000000000000000", 1), "made by build 0000000000000000"),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, content).expect("written");
+        let refused = Command::new(command).arg("play").arg(&path).stdin(Stdio::null()).output().expect("it starts");
+        assert_eq!(refused.status.code(), Some(2));
+        let complaint = text(&refused.stderr);
+        assert!(complaint.contains(said) && complaint.contains("hint:"), "{complaint}");
+    }
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 #[test]

@@ -133,8 +133,13 @@ impl Kept {
     pub fn refusal(&self) -> Option<(String, String)> {
         let made = &self.head.build;
         (made != BUILD).then(|| {
-            let what = format!("it was made by build {made}, and this is build {BUILD}: the same seed may do something else here");
-            (what, "open it with the build that made it, or add --again to run its scenario anew with this one".to_owned())
+            let what = format!(
+                "it was made by build {made}, and this is build {BUILD}: the same seed may do something else here"
+            );
+            (
+                what,
+                "open it with the build that made it, or add --again to run its scenario anew with this one".to_owned(),
+            )
         })
     }
 

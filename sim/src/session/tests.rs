@@ -204,7 +204,10 @@ fn a_recording_in_a_file_is_the_same_run_or_says_why_not() {
     let complaint = |text: &str| Kept::parse(text.as_bytes()).expect_err("it is wrong").0;
     assert!(complaint(&text[..text.len() - 40]).contains("cut short"), "{}", complaint(&text[..text.len() - 40]));
     assert!(complaint(&text[..200]).contains("ends in its head"));
-    assert!(complaint(&text.replace("count = 10", "count = 9")).contains("damaged") || complaint(&text.replace("count = 10", "count = 9")).contains("cut short"));
+    assert!(
+        complaint(&text.replace("count = 10", "count = 9")).contains("damaged")
+            || complaint(&text.replace("count = 10", "count = 9")).contains("cut short")
+    );
     assert!(complaint(&text.replacen("recording 1", "recording 7", 1)).contains("format 7"));
     let foreign = text.replacen(crate::internal::BUILD, "0000000000000000", 1);
     let refusal = Kept::parse(foreign.as_bytes()).expect("whole").refusal().expect("another build's");

@@ -52,8 +52,10 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
             && is_message_shown(model, tape, passage)
     };
     let passages: Vec<&Passage> = tape.passages.iter().filter(is_drawn).collect();
-    let lines: Vec<&Told> = tape.lines.iter().filter(|line| within(line.at) && is_line_shown(model, tape, line)).collect();
-    let mut instants: Vec<Time> = passages.iter().flat_map(|passage| [Some(passage.sent.1), end(passage)]).flatten().collect();
+    let lines: Vec<&Told> =
+        tape.lines.iter().filter(|line| within(line.at) && is_line_shown(model, tape, line)).collect();
+    let mut instants: Vec<Time> =
+        passages.iter().flat_map(|passage| [Some(passage.sent.1), end(passage)]).flatten().collect();
     instants.extend(lines.iter().map(|line| line.at));
     instants.sort_unstable();
     instants.dedup();
@@ -72,7 +74,12 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     for (index, (_, name)) in lanes.iter().enumerate() {
         let x = LEFT + index * LANE;
         let _ = writeln!(svg, "<line class=\"l\" x1=\"{x}\" y1=\"{TOP}\" x2=\"{x}\" y2=\"{}\"/>", rows.end);
-        let _ = writeln!(svg, "<text class=\"n\" text-anchor=\"middle\" x=\"{x}\" y=\"{}\">{}</text>", TOP - 12, escaped(name));
+        let _ = writeln!(
+            svg,
+            "<text class=\"n\" text-anchor=\"middle\" x=\"{x}\" y=\"{}\">{}</text>",
+            TOP - 12,
+            escaped(name)
+        );
     }
     for instant in &instants {
         if let Some(y) = rows.at(*instant) {
@@ -99,7 +106,10 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     }
     if left_out > 0 {
         let y = rows.end + ROW;
-        let _ = writeln!(svg, "<text x=\"8\" y=\"{y}\">{left_out} more instants are not drawn: --from and --to choose others</text>");
+        let _ = writeln!(
+            svg,
+            "<text x=\"8\" y=\"{y}\">{left_out} more instants are not drawn: --from and --to choose others</text>"
+        );
     }
     svg.push_str("</svg>\n");
     svg

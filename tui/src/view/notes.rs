@@ -36,7 +36,8 @@ pub fn lines(look: Look, tape: &Tape, steps: Option<u64>, width: u16) -> Vec<Lin
         lines.extend(question.why.iter().flat_map(|why| paragraph(Role::Plain, why)));
     }
     lines.push(heading(look, "WHAT COMES NEXT", width));
-    let ahead = tape.lines_after(here).iter().filter(|line| line.weight >= trial_sim::internal::scenario::trace::Weight::News);
+    let ahead =
+        tape.lines_after(here).iter().filter(|line| line.weight >= trial_sim::internal::scenario::trace::Weight::News);
     let ahead: Vec<String> = ahead
         .take(AHEAD)
         .map(|told| format!("{:>13}  {} {} {}", seconds(tape.cast.micros(told.at)), told.event, told.what, told.cause))

@@ -16,9 +16,9 @@ use ratatui::widgets::Paragraph;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{News, Session, Tape};
 
+use super::Closed;
 use super::signals::{Signal, Signals};
 use super::terminal::Screen;
-use super::Closed;
 use crate::theme::Look;
 use crate::view;
 

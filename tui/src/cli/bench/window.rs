@@ -184,10 +184,15 @@ impl WindowRows {
         );
         for (name, took) in &self.openings {
             let goal = OPENING_GOAL.as_millis();
-            text += &format!("opening        {:.0} ms for lesson {name}, to its first picture (goal <= {goal} ms)\n", ms(*took));
+            text += &format!(
+                "opening        {:.0} ms for lesson {name}, to its first picture (goal <= {goal} ms)\n",
+                ms(*took)
+            );
         }
         let memory = self.memory_kib.map_or("unknown".to_owned(), |kib| format!("{:.1} MiB", kib as f64 / 1024.0));
-        text += &format!("its memory     {memory} for the recording of {RECORDED} of R1 and boot (goal <= {MEMORY_GOAL} MiB)\n");
+        text += &format!(
+            "its memory     {memory} for the recording of {RECORDED} of R1 and boot (goal <= {MEMORY_GOAL} MiB)\n"
+        );
         text
     }
 

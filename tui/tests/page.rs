@@ -1,0 +1,145 @@
+//! The exported page in a real browser: it opens from a file, its slider takes a click, its screens change, and it looks like
+//! something.
+//!
+//! The browser is headless Chromium, driven over WebDriver. Where either is missing the test says so and passes: the gate
+//! installs them.
+#![cfg(unix)]
+
+mod shell;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shell::{Folder, text, trial};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A browser with one window.
+struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+}
+
+impl Browser {
+    /// None where there is no browser, or no driver for it.
+    #[expect(clippy::print_stdout, reason = "whoever reads the test's output must see that it looked at nothing")]
+    fn open() -> Option<Browser> {
+        let has = |name: &str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
+        if !has("chromium") || !has("chromedriver") {
+            println!("skipped: this test needs chromium and chromedriver, and they are not here");
+            return None;
+        }
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the driver starts");
+        let said = BufReader::new(driver.stdout.take().expect("it speaks"));
+        let port = said
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let mut browser = Browser { driver, port: port.expect("the driver says its port"), session: String::new() };
+        let arguments =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,1000"];
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": arguments } } } });
+        let opened = browser.ask("POST", "/session", &wanted);
+        browser.session = opened["sessionId"].as_str().expect("a session").to_owned();
+        Some(browser)
+    }
+
+    /// One question to the driver, and the value of its answer.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the driver listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            self.port,
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).expect("the driver listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the driver answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+        assert!(head.contains(" 200 "), "{method} {path}: {body}");
+        body["value"].clone()
+    }
+
+    fn of_session(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.ask(method, &format!("/session/{}{path}", self.session), body)
+    }
+
+    fn go(&self, file: &Path) {
+        self.of_session("POST", "/url", &json!({ "url": format!("file://{}", file.display()) }));
+    }
+
+    /// The number of the first element that a selector finds.
+    fn element(&self, selector: &str) -> String {
+        let found = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": selector }));
+        let number = found.as_object().and_then(|found| found.values().next()?.as_str());
+        number.unwrap_or_else(|| panic!("there is no {selector}: {found}")).to_owned()
+    }
+
+    fn text(&self, selector: &str) -> String {
+        let text = self.of_session("GET", &format!("/element/{}/text", self.element(selector)), &Value::Null);
+        text.as_str().expect("a text").to_owned()
+    }
+
+    /// A click in the middle of an element.
+    fn click(&self, selector: &str) {
+        self.of_session("POST", &format!("/element/{}/click", self.element(selector)), &json!({}));
+    }
+
+    /// What somebody sees, as the text of a PNG in base 64.
+    fn screenshot(&self) -> String {
+        self.of_session("GET", "/screenshot", &Value::Null).as_str().expect("a picture").to_owned()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.of_session("DELETE", "", &Value::Null);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[test]
+fn the_page_opens_from_a_file_and_its_slider_and_screens_take_clicks() {
+    let Some(browser) = Browser::open() else { return };
+    let folder = Folder::new("page");
+    let path = folder.path("page.html");
+    let made = trial(&["export", "scenarios/lessons/02-log-end-and-high-watermark.toml", "--html", &path]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    browser.go(Path::new(&path));
+    assert_eq!(browser.text("#time"), "0.000 s");
+    assert!(browser.text("#picture").contains("PARTITIONS"), "{}", browser.text("#picture"));
+    let before = browser.screenshot();
+    browser.click("#slider");
+    let time = browser.text("#time");
+    assert_ne!(time, "0.000 s", "a click in the middle of the slider goes there");
+    assert!(browser.text("#picture").contains(&time), "the picture is of the time that is told");
+    let middle = browser.screenshot();
+    assert!(middle.starts_with("iVBORw0KGgo"), "a PNG");
+    assert_ne!(before, middle, "one sees that time has passed");
+    browser.click("button:nth-of-type(3)");
+    assert!(browser.text("#picture").contains("LANES"), "{}", browser.text("#picture"));
+    assert_eq!(browser.text("#time"), time, "another screen is at the same time");
+    // Nothing of it is wider than the window, nothing failed, and nothing was fetched.
+    let script = json!({
+        "script": "return [document.documentElement.scrollWidth <= window.innerWidth, performance.getEntriesByType('resource').length]",
+        "args": []
+    });
+    assert_eq!(browser.of_session("POST", "/execute/sync", &script), json!([true, 0]));
+}
