@@ -87,6 +87,8 @@ fn happened<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>
     let told = tape.lines_until(model.place.steps).iter().rev().filter(|line| is_line_shown(model, tape, line));
     let mut all: Vec<Happened> = messages.take(count).map(Happened::Message).collect();
     all.extend(told.take(count).map(Happened::Line));
+    // They were taken from the last one on: what one step tells stays in its order.
+    all.reverse();
     // A step's line comes before what the step sent.
     all.sort_by_key(|one| (one.step(), matches!(one, Happened::Message(_))));
     all.split_off(all.len().saturating_sub(count))
