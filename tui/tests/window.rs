@@ -233,36 +233,20 @@ fn a_lesson_is_played_from_its_start_to_its_reveal_and_what_is_done_in_it_is_ano
     terminal.is_given_back();
 }
 
-/// The button goes down in a cell and up again, as terminals say it.
-fn click(terminal: &Terminal, words: &str) {
-    let shown = terminal.wait_for(words);
-    let place = shown.lines().zip(1..).find_map(|(line, row)| {
-        let before = line.split(words).next().filter(|before| before.len() < line.len())?;
-        Some((before.chars().count() + 1, row))
-    });
-    let (column, row) = place.unwrap_or_else(|| panic!("there is no {words}:\n{shown}"));
-    for end in ['M', 'm'] {
-        terminal.tmux(&["send-keys", "-l", &format!("\x1b[<0;{column};{row}{end}")]);
-    }
-}
-
+/// What a click does is tested without a terminal: tmux hands none on that was not made with a mouse.
 #[test]
-fn a_mouse_selects_a_machine_and_does_something_to_it() {
+fn the_mouse_is_asked_for_and_given_back_or_left_to_the_terminal() {
     let Some(terminal) = Terminal::open("mouse") else { return };
-    terminal.play("");
-    terminal.wait_for("PARTITIONS");
-    let flags = terminal.tmux(&["display-message", "-p", "#{mouse_any_flag}#{mouse_button_flag}"]);
-    assert!(text(&flags.stdout).contains('1'), "the window asks for the mouse");
-    click(&terminal, "b2 ");
-    click(&terminal, "b2 ");
-    terminal.wait_for("WHAT CAN BE DONE: b2");
-    click(&terminal, "kill its process");
-    terminal.wait_for("run 2 of 2");
-    click(&terminal, "3");
-    terminal.wait_for("LANES");
-    terminal.press("q");
-    terminal.wait_for("left with 0");
-    terminal.is_given_back();
+    let listens = || text(&terminal.tmux(&["display-message", "-p", "#{mouse_any_flag}"]).stdout).trim().to_owned();
+    for (more, wanted) in [("", "1"), ("--no-mouse", "0")] {
+        terminal.run("clear");
+        terminal.play(more);
+        terminal.wait_for("PARTITIONS");
+        assert_eq!(listens(), wanted, "with `{more}`");
+        terminal.press("q");
+        terminal.wait_for("left with 0");
+        terminal.is_given_back();
+    }
 }
 
 /// The class sees the window; the teacher's terminal knows where it is and what comes.

@@ -9,13 +9,13 @@ use trial_broker::ids::{Offset, TopicPartition};
 
 use super::tape::{Fate, Passage, Tape};
 use crate::fault::MessageId;
-use crate::step::Step;
+use crate::step::{InputKind, Step, StepKind};
 
 impl Tape {
     /// The steps at which a record got further, in order: it was sent, appended, replicated, committed, acknowledged, read;
     /// or was cut off a log again. Whatever stood at that offset counts: after a truncation that may be another record.
     pub fn way_of_record(&self, partition: &TopicPartition, offset: Offset) -> Vec<u64> {
-        let mut way = Way { partition, offset, steps: Vec::new(), sent: None };
+        let mut way = Way { tape: self, partition, offset, steps: Vec::new() };
         for step in &self.steps {
             way.observe(step);
         }
@@ -51,20 +51,19 @@ impl Tape {
 
 /// What is known of a record while its run is read.
 struct Way<'a> {
+    tape: &'a Tape,
     partition: &'a TopicPartition,
     offset: Offset,
     steps: Vec<u64>,
-    /// The last step that sent a batch to the partition, as long as no leader has appended one since.
-    sent: Option<u64>,
 }
 
 impl Way<'_> {
     fn observe(&mut self, step: &Step) {
         for event in &step.events {
             let is_part = match event {
-                Event::Log(event) => self.log(event),
+                Event::Log(event) => self.log(step, event),
                 Event::Partition(event) => self.partition(event),
-                Event::Client(event) => self.client(step.index, event),
+                Event::Client(event) => self.client(event),
                 _ => false,
             };
             if is_part {
@@ -73,14 +72,8 @@ impl Way<'_> {
         }
     }
 
-    fn client(&mut self, step: u64, event: &ClientEvent) -> bool {
+    fn client(&self, event: &ClientEvent) -> bool {
         match event {
-            ClientEvent::BatchSent { partition, .. } => {
-                if partition == self.partition {
-                    self.sent = Some(step);
-                }
-                false
-            }
             ClientEvent::BatchAcked { partition, base_offset, records, .. } => {
                 let end = base_offset + i64::from(*records);
                 partition == self.partition && (*base_offset..end).contains(&self.offset)
@@ -101,13 +94,13 @@ impl Way<'_> {
         }
     }
 
-    fn log(&mut self, event: &LogEvent) -> bool {
+    fn log(&mut self, step: &Step, event: &LogEvent) -> bool {
         match event {
             LogEvent::RecordsAppended { partition, base_offset, log_end_offset, as_leader, .. }
                 if partition == self.partition && (*base_offset..*log_end_offset).contains(&self.offset) =>
             {
                 if *as_leader {
-                    self.steps.extend(self.sent.take());
+                    self.steps.extend(self.sent_by(step));
                 }
                 true
             }
@@ -115,6 +108,19 @@ impl Way<'_> {
                 partition == self.partition && (*to..*from).contains(&self.offset)
             }
             _ => false,
+        }
+    }
+
+    /// The step that sent the request with which a leader appends: published by the step that took it, or by the one that
+    /// paid for the disk.
+    fn sent_by(&self, step: &Step) -> Option<u64> {
+        let taken = match &step.kind {
+            StepKind::Paid { step, .. } => self.tape.steps.get(usize::try_from(*step).ok()?)?,
+            _ => step,
+        };
+        match taken.kind {
+            StepKind::Input { input: InputKind::Received(message), .. } => Some(self.tape.passage(message)?.sent.0),
+            _ => None,
         }
     }
 }
