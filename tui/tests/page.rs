@@ -11,7 +11,7 @@ mod shell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A browser with one window.
 struct Browser {
     driver: Child,
+    /// What the driver says: it has to be able to.
+    _said: BufReader<ChildStdout>,
     port: u16,
     session: String,
 }
@@ -47,7 +49,8 @@ impl Browser {
             .lines()
             .map_while(Result::ok)
             .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
-        let mut browser = Browser { driver, port: port.expect("the driver says its port"), session: String::new() };
+        let port = port.expect("the driver says its port");
+        let mut browser = Browser { driver, _said: said, port, session: String::new() };
         let arguments =
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,1000"];
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": arguments } } } });
