@@ -44,8 +44,9 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("the driver starts");
-        let said = BufReader::new(driver.stdout.take().expect("it speaks"));
+        let mut said = BufReader::new(driver.stdout.take().expect("it speaks"));
         let port = said
+            .by_ref()
             .lines()
             .map_while(Result::ok)
             .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
