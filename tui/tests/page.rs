@@ -45,11 +45,10 @@ impl Browser {
             .spawn()
             .expect("the driver starts");
         let mut said = BufReader::new(driver.stdout.take().expect("it speaks"));
-        let port = said
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let port =
+            said.by_ref().lines().map_while(Result::ok).find_map(|line| {
+                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+            });
         let port = port.expect("the driver says its port");
         let mut browser = Browser { driver, _said: said, port, session: String::new() };
         let arguments =
