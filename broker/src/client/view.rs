@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{CorrelationId, GroupId, LeaderEpoch, MemberId, NodeId, Offset, TopicPartition};
+use crate::ids::{CorrelationId, GroupId, LeaderEpoch, MemberId, NodeId, Offset, TopicName, TopicPartition};
 use crate::message::Api;
 use crate::time::Time;
 
@@ -60,6 +60,8 @@ pub struct MembershipView {
     pub coordinator: Option<NodeId>,
     /// Whether it has its assignment and knows of no rebalance.
     pub settled: bool,
+    /// The topics it subscribes to; none if it does not want to be a member.
+    pub topics: Vec<TopicName>,
     /// The partitions it has.
     pub assigned: Vec<TopicPartition>,
 }

@@ -13,6 +13,8 @@
 //!
 //! **Simplified:** a partition that only an unclean election could bring back is excused.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -39,8 +41,9 @@ use crate::world::World;
 pub const PROPERTY: Property = Property {
     name: "liveness",
     rule: "after the last fault every partition of the core gets a leader, its live replicas are in sync, every record can be read \
-           and is by the consumers that run, every produce request ends, groups have a coordinator, and the controllers agree",
-    source: "Kafka replication documentation; KIP-631 (fencing and unfencing); KIP-966",
+           and is by the consumers that run, every produce request ends, groups have a coordinator and come to rest with each \
+           partition read by a member, and the controllers agree",
+    source: "Kafka replication documentation; KIP-631 (fencing and unfencing); KIP-966; KIP-62, KIP-848 (EventuallyConverges)",
 };
 
 /// The machines of brokers and controllers that ought to suffice.
@@ -102,7 +105,12 @@ pub fn bound(world: &World, core: &Core) -> Duration {
     // A lane that pays for a slow or stalled disk is in nobody's hands.
     let owed = machines().flat_map(|(_, machine)| Lane::ALL.map(|lane| machine.pays_until(lane))).flatten();
     let owed = owed.map(|until| until.since(world.now())).max().unwrap_or_default();
-    owed + nodes.map(node_bound).max().unwrap_or_default() + clients.max().unwrap_or_default()
+    let nodes: Vec<&NodeConfig> = nodes.collect();
+    let of_groups = groups::member_bound(world).map(|members| {
+        members + nodes.iter().map(|node| groups::coordinator_bound(&node.group_coordinator)).max().unwrap_or_default()
+    });
+    let of_nodes = nodes.into_iter().map(node_bound).max().unwrap_or_default();
+    owed + of_nodes + clients.max().unwrap_or_default() + of_groups.unwrap_or_default()
 }
 
 fn node_config(config: &crate::machine::MachineConfig) -> Option<&NodeConfig> {
@@ -176,7 +184,10 @@ pub fn survey(world: &World, core: &Core) -> Survey {
             && !survey.excused.iter().any(|excused| excused.partition.as_ref() == Some(partition))
     };
     let unread = look.readers(world, settled);
+    let mut restless = Vec::new();
+    look.groups(world, &mut restless, &mut survey.excused);
     survey.unmet.extend(unread);
+    survey.unmet.extend(restless);
     survey
 }
 

@@ -7,6 +7,7 @@
 
 use super::Profile;
 use super::draw::{Aspect, Draw};
+use super::groups;
 use super::text::{ids, set, spanned};
 use crate::scenario::Seed;
 use crate::scenario::format::{Cluster, File, Latency, Settings, Span, Spanned, Topic};
@@ -32,6 +33,8 @@ pub(super) struct Shape {
     pub(super) latency: Latency,
     /// Whether the run is long enough for metadata logs to be cleaned, and their snapshots come fast.
     pub(super) cleans_metadata: bool,
+    /// `min.insync.replicas` of the offsets topic; none without groups.
+    pub(super) min_isr_of_offsets: Option<u64>,
 }
 
 /// One topic.
@@ -44,6 +47,8 @@ pub(super) struct TopicShape {
     pub(super) min_isr: u64,
     /// `unclean.leader.election.enable`.
     pub(super) is_unclean: bool,
+    /// Whether only the last record of each key is kept for ever: then each record has a key.
+    pub(super) is_compacted: bool,
 }
 
 impl Shape {
@@ -69,7 +74,7 @@ impl Shape {
     /// How many machines may be without what they had not synced, at one time: one less than the smallest
     /// `min.insync.replicas` with eligible leader replicas (KIP-966), none without them.
     pub(super) fn loss_budget(&self) -> usize {
-        let smallest = self.topics.iter().map(|topic| topic.min_isr).min().unwrap_or(1);
+        let smallest = self.topics.iter().map(|topic| topic.min_isr).chain(self.min_isr_of_offsets).min().unwrap_or(1);
         if self.elr { smallest.saturating_sub(1) as usize } else { 0 }
     }
 }
@@ -96,7 +101,9 @@ impl Shape {
             let min_isr = said.or_else(|| number(&cluster.config, "min.insync.replicas")).unwrap_or(1);
             let unclean = topic.config.get("unclean.leader.election.enable");
             let is_unclean = unclean.is_some_and(|value| value.0 == "true");
-            TopicShape { name: topic.name.value.clone(), replicas, min_isr, is_unclean }
+            let policy = topic.config.get("cleanup.policy");
+            let is_compacted = policy.is_some_and(|value| value.0.contains("compact"));
+            TopicShape { name: topic.name.value.clone(), replicas, min_isr, is_unclean, is_compacted }
         };
         let session_ms = number(&cluster.config, "broker.session.timeout.ms").unwrap_or(DEFAULT_SESSION_MS);
         Shape {
@@ -109,6 +116,7 @@ impl Shape {
             duration,
             latency: cluster.latency.as_ref().map_or(DEFAULT_LATENCY, |latency| latency.value.clone()),
             cleans_metadata: false,
+            min_isr_of_offsets: None,
         }
     }
 }
@@ -139,10 +147,12 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         set(&mut config, "metadata.log.max.record.bytes.between.snapshots", 500);
         set(&mut config, "metadata.max.retention.bytes", 500);
     }
+    let min_isr_of_offsets =
+        (groups::count(profile, seed) > 0).then(|| groups::group_settings(&mut config, seed, brokers));
     let ids_of_brokers: Vec<i32> = (1..=brokers as i32).collect();
     let (shapes, topics) = topics(profile, seed, &ids_of_brokers);
     let count = |number: u64| Some(spanned(number as u32));
-    let cluster = Cluster {
+    let mut cluster = Cluster {
         brokers: if combined { None } else { count(brokers) },
         controllers: if combined { None } else { count(controllers) },
         combined: if combined { count(brokers) } else { None },
@@ -162,7 +172,11 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         duration,
         latency,
         cleans_metadata,
+        min_isr_of_offsets,
     };
+    if shape.topics.iter().any(|topic| topic.is_compacted) || min_isr_of_offsets.is_some() {
+        cleaner_settings(&mut cluster.config, &mut Draw::new(seed, Aspect::Compaction, 0));
+    }
     (shape, cluster, topics)
 }
 
@@ -269,6 +283,38 @@ fn log_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
     }
 }
 
+/// A cleaner that looks often enough to find something within half a minute.
+fn cleaner_settings(config: &mut Settings, draw: &mut Draw) {
+    set(config, "log.cleaner.backoff.ms", draw.scale(100, 5_000));
+    if draw.percent(30) {
+        // Room for a few keys only: a pass ends before the log does. Kafka's map has 24 bytes for each.
+        set(config, "log.cleaner.dedupe.buffer.size", draw.scale(100, 2_000));
+    }
+}
+
+/// In how many topics of a hundred only the last record of each key is kept.
+fn compacted_percent(profile: Profile) -> u64 {
+    match profile {
+        Profile::Lite | Profile::Controllers => 0,
+        Profile::Network => 10,
+        Profile::Default | Profile::Disk | Profile::Everything => 20,
+    }
+}
+
+/// Makes a topic a compacted one, with segments so small that there is something to clean.
+fn compaction(config: &mut Settings, draw: &mut Draw) {
+    set(config, "cleanup.policy", draw.pick(&["compact", "compact", "compact", "compact,delete"]));
+    set(config, "internal.segment.bytes", draw.scale(200, 3_000));
+    set(config, "min.cleanable.dirty.ratio", draw.pick(&["0.01", "0.1", "0.5"]));
+    set(config, "delete.retention.ms", draw.scale(100, 20_000));
+    if draw.percent(30) {
+        set(config, "min.compaction.lag.ms", draw.scale(100, 5_000));
+    }
+    if draw.percent(30) {
+        set(config, "segment.ms", draw.scale(500, 10_000));
+    }
+}
+
 /// Elections, snapshots. A member's fetch may be parked for half a second, so the fetch timeout is well above that.
 fn quorum_settings(profile: Profile, config: &mut Settings, draw: &mut Draw) {
     set(config, "controller.quorum.election.timeout.ms", draw.scale(300, 1_500));
@@ -322,6 +368,11 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
     if unclean {
         set(&mut config, "unclean.leader.election.enable", true);
     }
+    let mut compacts = Draw::new(seed, Aspect::Compaction, index);
+    let is_compacted = compacts.percent(compacted_percent(profile));
+    if is_compacted {
+        compaction(&mut config, &mut compacts);
+    }
     let name = format!("t{index}");
     let topic = Topic {
         name: spanned(name.clone()),
@@ -330,5 +381,5 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
         replicas: Some(spanned(replicas.iter().map(|list| spanned(ids(list))).collect())),
         config,
     };
-    (TopicShape { name, replicas, min_isr, is_unclean: unclean }, topic)
+    (TopicShape { name, replicas, min_isr, is_unclean: unclean, is_compacted }, topic)
 }

@@ -40,6 +40,16 @@ pub(super) enum Aspect {
     Look,
     /// Faults that are made for each other; the index is that of the story.
     Together,
+    /// How many groups there are, and how their coordinators are set.
+    Groups,
+    /// One group; the index is its number.
+    Group,
+    /// One member of a group; the index is its number.
+    Member,
+    /// What one member does while the scenario runs; the index is its number.
+    Membership,
+    /// Whether and how a topic is compacted; the index is its number.
+    Compaction,
 }
 
 /// The draws of one aspect.

@@ -9,6 +9,7 @@ use super::Profile;
 use super::cluster::{Shape, draw_cluster};
 use super::draw::{Aspect, Draw};
 use super::faults::{Stage, draw_faults, merged};
+use super::groups::draw_groups;
 use super::text::{said, spanned};
 use super::workload::draw_workload;
 use crate::scenario::Seed;
@@ -36,7 +37,8 @@ fn hazards(drawing: Drawing) -> BTreeMap<Spanned<String>, Treatment> {
 /// and clients are left alone: a program of somebody's own relies on them.
 pub(crate) fn faults_for(profile: Profile, seed: Seed, file: &File, duration: Span) -> Vec<Spanned<Step>> {
     let shape = Shape::of(file, duration);
-    let stage = Stage { profile, seed, shape: &shape, clients: Vec::new(), spares_topics: true };
+    let (clients, groups) = (Vec::new(), Vec::new());
+    let stage = Stage { profile, seed, shape: &shape, clients, groups, spares_topics: true };
     merged(Vec::new(), draw_faults(&stage, false)).into_iter().map(spanned).collect()
 }
 
@@ -49,9 +51,11 @@ pub(crate) fn mended_hazards() -> BTreeMap<Spanned<String>, Treatment> {
 pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
     let (shape, mut cluster, topics) = draw_cluster(profile, seed);
     cluster.hazards = hazards(drawing);
-    let workload = draw_workload(profile, seed, &shape);
+    let mut workload = draw_workload(profile, seed, &shape);
+    let (groups, members) = draw_groups(profile, seed, &shape);
+    workload.clients.extend(members);
     let clients = workload.clients.iter().map(|client| client.name.value.clone()).collect();
-    let stage = Stage { profile, seed, shape: &shape, clients, spares_topics: false };
+    let stage = Stage { profile, seed, shape: &shape, clients, groups, spares_topics: false };
     let faults = draw_faults(&stage, drawing.over_budget);
     File {
         format: spanned(1),

@@ -5,18 +5,22 @@
 //! observer sees, events and facts, and no line in the machines: a mark that stays at zero
 //! is dead code or a hole in the generator, and both are worth knowing.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trial_broker::client::Call;
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, GroupEvent, LifecycleEvent, LogEvent, PartitionChangeReason, PartitionEvent,
-    RaftEvent,
+    ClientEvent, ControllerEvent, Event, LifecycleEvent, LogEvent, LogStartReason, PartitionChangeReason,
+    PartitionEvent, RaftEvent,
 };
-use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, TopicPartition};
+use trial_broker::group::find::OFFSETS_TOPIC;
+use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::message::{Api, ErrorCode};
 
+use self::groups::Groups;
 use crate::fault::{Fault, MachineId};
 use crate::step::{Fact, Step, StepKind};
 use crate::world::World;
@@ -90,6 +94,19 @@ marks! {
     CoordinatorMovedDuringSync = "coordinator-moved-during-sync", "A coordinator was lost while members waited for an assignment.";
     CoordinatorLoadSeen = "coordinator-load-seen", "A member was told that its coordinator is still loading.";
     CoordinatorWriteReverted = "coordinator-write-reverted", "A coordinator could not write and took its groups back to what they were.";
+    CoordinatorMovedDuringRebalance = "coordinator-moved-during-rebalance", "A coordinator was lost while a group of its rebalanced.";
+    ShardLoadedWithMembers = "shard-loaded-with-members", "A coordinator took up a group that had members.";
+    MemberFenced = "member-fenced", "A coordinator refused somebody whose place or epoch another has, or who is no member any more.";
+    MemberSessionExpired = "member-session-expired", "A coordinator removed a member whose session had run out.";
+    MemberTooSlow = "member-too-slow", "A coordinator removed a member that had not taken part in a rebalance in time.";
+    StaticMemberReplaced = "static-member-replaced", "A static member came back under a new id (KIP-345).";
+    OffsetCommitRefused = "offset-commit-refused", "A commit was refused because its generation or member epoch was not the present one.";
+    PartitionsLost = "partitions-lost", "A member learned that somebody else may have its partitions already.";
+    PartitionsMovedOneByOne = "partitions-moved-one-by-one", "A member gave some of its partitions up and kept others.";
+    PollIntervalExceeded = "poll-interval-exceeded", "A member left because its application did not poll in time.";
+    GroupChangedProtocol = "group-changed-protocol", "A group went from one protocol to the other.";
+    OffsetsCompacted = "offsets-compacted", "The cleaner replaced segments of the offsets topic.";
+    RecordsDeleted = "records-deleted", "An administrator had the first records of a partition deleted.";
     ProcessExited = "process-exited", "A process ended by itself because it could not go on.";
 }
 
@@ -112,8 +129,7 @@ pub(super) struct Observer {
     /// Who has led what at some time.
     have_led: BTreeSet<(TopicPartition, MachineId)>,
     active: Option<MachineId>,
-    /// The groups whose members wait for an assignment, by their coordinator.
-    syncing: BTreeSet<(MachineId, GroupId)>,
+    groups: Groups,
 }
 
 impl Observer {
@@ -134,8 +150,12 @@ impl Observer {
                 Event::Raft(event) => raft(event),
                 Event::Controller(event) => self.controller(world, machine, event),
                 Event::Lifecycle(event) => lifecycle(event),
-                Event::Group(event) => self.group(machine, event),
-                Event::Membership(_) => None,
+                Event::Group(event) => {
+                    let marks = self.groups.observe(world, machine, event);
+                    self.reach_all(marks);
+                    None
+                }
+                Event::Membership(event) => self.groups.observe_member(machine, event),
                 Event::Client(event) => client(event),
             };
             if let Some(mark) = mark {
@@ -180,39 +200,12 @@ impl Observer {
         for leaders in self.leaders.values_mut() {
             leaders.remove(&machine);
         }
-        self.lost_while_syncing(machine);
+        let lost = self.groups.lost(machine);
+        self.reach_all(lost);
     }
 
-    /// Whoever waited for an assignment here waits in vain.
-    fn lost_while_syncing(&mut self, machine: MachineId) {
-        let before = self.syncing.len();
-        self.syncing.retain(|(coordinator, _)| *coordinator != machine);
-        if self.syncing.len() < before {
-            self.reach(Mark::CoordinatorMovedDuringSync);
-        }
-    }
-
-    fn group(&mut self, machine: MachineId, event: &GroupEvent) -> Option<Mark> {
-        match event {
-            GroupEvent::GroupStateChanged { group, to, .. } => {
-                let entry = (machine, group.clone());
-                if *to == "CompletingRebalance" {
-                    self.syncing.insert(entry);
-                } else {
-                    self.syncing.remove(&entry);
-                }
-                None
-            }
-            GroupEvent::ShardUnloaded { .. } => {
-                self.lost_while_syncing(machine);
-                Some(Mark::CoordinatorMoved)
-            }
-            GroupEvent::GroupRequestRefused { error: ErrorCode::CoordinatorLoadInProgress, .. } => {
-                Some(Mark::CoordinatorLoadSeen)
-            }
-            GroupEvent::GroupRecordsReverted { .. } => Some(Mark::CoordinatorWriteReverted),
-            _ => None,
-        }
+    fn reach_all(&mut self, marks: Vec<Mark>) {
+        marks.into_iter().for_each(|mark| self.reach(mark));
     }
 
     fn log(&mut self, machine: MachineId, event: &LogEvent) -> Option<Mark> {
@@ -226,14 +219,24 @@ impl Observer {
             LogEvent::SegmentRolled { partition, .. } => {
                 (!partition.topic.0.starts_with("__")).then_some(Mark::SegmentRolled)
             }
-            LogEvent::LogStartOffsetMoved { .. } => Some(Mark::LogStartMoved),
+            LogEvent::LogStartOffsetMoved { reason, .. } => {
+                if *reason == LogStartReason::DeleteRecords {
+                    self.reach(Mark::RecordsDeleted);
+                }
+                Some(Mark::LogStartMoved)
+            }
             LogEvent::LogLoaded { clean: false, dropped_bytes, .. } => {
                 if *dropped_bytes > 0 {
                     self.reach(Mark::TornTailDropped);
                 }
                 Some(Mark::LogRecovered)
             }
-            LogEvent::SegmentsCompacted { .. } => Some(Mark::SegmentsCompacted),
+            LogEvent::SegmentsCompacted { partition, .. } => {
+                if partition.topic.as_str() == OFFSETS_TOPIC {
+                    self.reach(Mark::OffsetsCompacted);
+                }
+                Some(Mark::SegmentsCompacted)
+            }
             LogEvent::CleaningAborted { .. } => Some(Mark::CleaningAborted),
             LogEvent::LogLoaded { .. }
             | LogEvent::RecordsAppended { .. }

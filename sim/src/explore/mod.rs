@@ -21,6 +21,7 @@ mod faithful;
 mod farm;
 mod faults;
 mod generate;
+mod groups;
 mod hunt;
 pub mod marks;
 mod profile;

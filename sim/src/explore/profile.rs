@@ -71,6 +71,7 @@ impl Profile {
                 Kind::Reassign,
                 Kind::ElectPreferred,
                 Kind::ClientCrash,
+                Kind::DeleteRecords,
             ],
             Profile::Lite => &[Kind::Kill, Kind::Restart, Kind::Stop],
             Profile::Disk => &[
@@ -85,6 +86,7 @@ impl Profile {
                 Kind::FailedSync,
                 Kind::LostSync,
                 Kind::Skew,
+                Kind::DeleteRecords,
             ],
             Profile::Network => &[
                 Kind::Kill,

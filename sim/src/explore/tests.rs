@@ -62,6 +62,11 @@ fn seeds_differ_and_every_kind_of_step_occurs_in_a_campaign() {
         "elect-leader",
         "reassign",
         "align-timers",
+        "join",
+        "leave",
+        "commit-offsets",
+        "work",
+        "delete-records",
     ] {
         assert!(seen.contains(name), "no seed has `{name}`");
     }

@@ -136,7 +136,7 @@ fn produces(profile: Profile, seed: Seed, index: u64, name: &str, shape: &Shape,
     let mut draw = Draw::new(seed, Aspect::Workload, index);
     let streams = draw.between(1, 2);
     (0..streams)
-        .map(|_| {
+        .map(|stream| {
             let topic = &shape.topics[draw.between(0, shape.topics.len() as u64 - 1) as usize];
             // Where faults are aimed at what a partition holds, something is written all the time.
             let is_steady = profile == Profile::Replication;
@@ -150,9 +150,15 @@ fn produces(profile: Profile, seed: Seed, index: u64, name: &str, shape: &Shape,
             // A stream ends with the faults at the latest: what comes then is answered while all is well.
             let longest = (left / count).max(10_000);
             let every = if is_steady { draw.between(longest / 2, longest) } else { draw.scale(5_000, longest) };
-            let keys = if draw.percent(50) { (0..8).map(|key| format!("k{key}")).collect() } else { Vec::new() };
+            let keys: Vec<String> =
+                if draw.percent(50) { (0..8).map(|key| format!("k{key}")).collect() } else { Vec::new() };
             let bursts = draw.percent(15);
             let partition = draw.percent(25).then(|| draw.between(0, topic.replicas.len() as u64 - 1) as i32);
+            let mut compacts = Draw::new(seed, Aspect::Compaction, index << 32 | stream);
+            let (keys, tombstones) = match topic.is_compacted {
+                true => ((0..compacts.scale(1, 16)).map(|key| format!("k{key}")).collect(), compacts.percent(20)),
+                false => (keys, false),
+            };
             let produce = Produce {
                 client: spanned(name.to_owned()),
                 topic: spanned(topic.name.clone()),
@@ -161,7 +167,7 @@ fn produces(profile: Profile, seed: Seed, index: u64, name: &str, shape: &Shape,
                 every: (!bursts).then(|| spanned(Span { micros: every as i64 })),
                 keys,
                 values: Vec::new(),
-                tombstones: None,
+                tombstones: tombstones.then_some(true),
                 together: bursts.then_some(true),
             };
             (start, Step { produce: said(produce), ..Step::default() })

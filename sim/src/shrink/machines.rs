@@ -81,6 +81,10 @@ fn one_broker_less(file: &File) -> Option<File> {
     let gone = count.value;
     count.value -= 1;
     cluster.racks.truncate(gone as usize - 1);
+    // A topic with more replicas than there are brokers cannot be created.
+    for (_, value) in cluster.config.0.iter_mut().filter(|(name, _)| name.value == "offsets.topic.replication.factor") {
+        value.value.0 = value.0.parse::<u32>().map_or(1, |factor| factor.min(gone - 1)).to_string();
+    }
     file.topics.iter_mut().for_each(|topic| without_replica(topic, gone));
     forget(&mut file, &Subject::Broker(gone));
     without_node(&mut file, gone);

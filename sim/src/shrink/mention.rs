@@ -17,6 +17,8 @@ pub(super) enum Subject {
     Topic(String),
     /// A partition: "orders-0".
     Partition(String),
+    /// A group of consumers: "billing".
+    Group(String),
 }
 
 impl Subject {
@@ -37,6 +39,10 @@ impl Subject {
             (Subject::Client(client), Value::String(name)) => name == client,
             (Subject::Topic(topic), Value::String(name)) => name == topic || names_partition_of(name, topic),
             (Subject::Partition(partition), Value::String(name)) => last_word(name) == partition,
+            // "group:billing", or "coordinator:group:billing".
+            (Subject::Group(group), Value::String(name)) => {
+                name.rsplit_once("group:").is_some_and(|(_, named)| named == group) || (key == "group" && name == group)
+            }
             _ => false,
         }
     }

@@ -16,6 +16,7 @@
 //! What *fails in the same way* means is asked of the caller; the shrinker knows no cluster.
 
 mod failure;
+mod groups;
 mod machines;
 mod mention;
 mod parts;
@@ -80,6 +81,7 @@ struct Pass {
 /// In the order in which they save the most time: short lists first, numbers last.
 const PASSES: &[Pass] = &[
     Pass { name: "steps", run: parts::take_away_steps },
+    Pass { name: "groups", run: parts::take_away_groups },
     Pass { name: "clients", run: parts::take_away_clients },
     Pass { name: "topics", run: parts::take_away_topics },
     Pass { name: "partitions", run: machines::fewer_partitions },

@@ -1,7 +1,9 @@
 //! Taking away: steps, clients, topics, settings; in large pieces first, then in smaller ones.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::groups::{forget_topic_of_joins, group_of, groups, without_groups};
 use super::mention::{Subject, forget};
 use super::search::Search;
 use crate::scenario::format::{ClientSettings, File, Settings, Span};
@@ -17,6 +19,10 @@ pub(super) fn take_away_steps(search: &mut Search) {
     search.accepts(without_expectations(search.best()));
     take_away(search, &List { len: |file| file.steps.len(), without: without_steps });
     take_away_pairs(search);
+}
+
+pub(super) fn take_away_groups(search: &mut Search) {
+    take_away(search, &List { len: |file| groups(file).len(), without: without_groups });
 }
 
 pub(super) fn take_away_clients(search: &mut Search) {
@@ -164,6 +170,7 @@ fn without_topics(file: &File, piece: Range<usize>) -> File {
     let mut file = file.clone();
     for topic in file.topics.drain(piece).collect::<Vec<_>>() {
         let name = topic.name.value;
+        forget_topic_of_joins(&mut file, &name);
         forget(&mut file, &Subject::Topic(name.clone()));
         let of_topic =
             |partition: &Spanned<String>| partition.value.rsplit_once('-').is_some_and(|(topic, _)| topic == name);
@@ -171,11 +178,16 @@ fn without_topics(file: &File, piece: Range<usize>) -> File {
             consumer.value.assign.retain(|partition| !of_topic(partition));
             consumer.value.subscribe.retain(|subscribed| subscribed.value != name);
         }
-        // A consumer that reads nothing is no consumer.
+        // A consumer that reads nothing is no consumer, but if it joins later.
+        let joins: BTreeSet<String> =
+            file.steps.iter().filter_map(|step| Some(step.join.as_ref()?.value.client.value.clone())).collect();
         let reads = |consumer: &Spanned<ClientSettings>| {
             !consumer.value.assign.is_empty() || !consumer.value.subscribe.is_empty()
         };
-        file.clients.retain(|client| client.consumer.as_ref().is_none_or(reads));
+        file.clients.retain(|client| {
+            let joins_later = group_of(client).is_some() && joins.contains(&client.name.value);
+            joins_later || client.consumer.as_ref().is_none_or(reads)
+        });
     }
     file
 }

@@ -8,7 +8,7 @@ use crate::explore::draw::Draw;
 use crate::explore::text::{ids, if_possible, names, said, set, spanned};
 use crate::scenario::Span;
 use crate::scenario::format::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteTopic, DiskError, ElectLeader, Heal, Lose,
+    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, DiskError, ElectLeader, Heal, Lose,
     MessageKind, Messages, OneClient, Partition, Reassign, SetLatency,
 };
 use crate::scenario::format::{Latency, Settings, Step};
@@ -89,6 +89,7 @@ pub(super) fn incident(kind: Kind, at: i64, victim: &Victim, stage: &Stage, numb
         | Kind::AlterConfig
         | Kind::ElectPreferred
         | Kind::ElectUnclean
+        | Kind::DeleteRecords
         | Kind::Reassign => once(administration(kind, stage, number, draw)),
         Kind::ClientCrash => {
             let client = Victim::Client(client(stage, draw));
@@ -152,6 +153,18 @@ const APIS: &[&str] = &[
     "ListOffsets",
 ];
 
+const GROUP_APIS: &[&str] = &[
+    "FindCoordinator",
+    "JoinGroup",
+    "SyncGroup",
+    "Heartbeat",
+    "LeaveGroup",
+    "OffsetCommit",
+    "OffsetFetch",
+    "ConsumerGroupHeartbeat",
+    "ConsumerGroupHeartbeat",
+];
+
 fn network(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw) -> Incident {
     let name = victim.name();
     let once = |step: Step| Incident { at, steps: vec![(0, if_possible(step))], out_for: None, victim: victim.clone() };
@@ -206,7 +219,7 @@ fn network(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw)
                 .and(length, Step { latency: said(usual), ..Step::default() })
         }
         Kind::Delay => {
-            let (filter, nth) = (messages(&name, draw), draw.scale(1, 20) as u32);
+            let (filter, nth) = (messages(&name, stage, draw), draw.scale(1, 20) as u32);
             let delay = Delay {
                 by: spanned(draw.span(20, 5_000)),
                 from: filter.from,
@@ -219,18 +232,18 @@ fn network(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw)
             once(Step { delay: said(delay), ..Step::default() })
         }
         Kind::Drop => {
-            let filter = messages(&name, draw);
+            let filter = messages(&name, stage, draw);
             let drop = Messages { nth: said(draw.scale(1, 20) as u32), ..filter };
             once(Step { drop: said(drop), ..Step::default() })
         }
         Kind::Hold => {
-            let filter = messages(&victim::settled(victim, stage, draw).name(), draw);
+            let filter = messages(&victim::settled(victim, stage, draw).name(), stage, draw);
             let hold = Messages { nth: said(draw.scale(1, 10) as u32), ..filter.clone() };
             once(Step { hold: said(hold), ..Step::default() })
                 .and(length, Step { release: said(filter), ..Step::default() })
         }
         _ => {
-            let filter = messages(&victim::settled(victim, stage, draw).name(), draw);
+            let filter = messages(&victim::settled(victim, stage, draw).name(), stage, draw);
             once(Step { clog: said(filter.clone()), ..Step::default() })
                 .and(length, Step { unclog: said(filter), ..Step::default() })
         }
@@ -238,9 +251,12 @@ fn network(kind: Kind, at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw)
 }
 
 /// Messages from or to a machine, usually of one API.
-fn messages(name: &str, draw: &mut Draw) -> Messages {
+fn messages(name: &str, stage: &Stage, draw: &mut Draw) -> Messages {
     let (outward, any_api, api) = (draw.percent(50), draw.percent(20), draw.pick(APIS));
     let kind = draw.pick(&[None, Some(MessageKind::Request), Some(MessageKind::Response)]);
+    // Drawn last, and only where there are groups: seeds without them are what they were.
+    let about_groups = !stage.groups.is_empty() && draw.percent(40);
+    let api = if about_groups { draw.pick(GROUP_APIS) } else { api };
     let machine = said(names(&[name]));
     let (from, to) = if outward { (machine, None) } else { (None, machine) };
     Messages {
@@ -332,6 +348,11 @@ fn administration(kind: Kind, stage: &Stage, number: u64, draw: &mut Draw) -> St
                 remove: Vec::new(),
             };
             Step { alter_config: said(alter), ..Step::default() }
+        }
+        Kind::DeleteRecords => {
+            let before = draw.percent(60).then(|| spanned(draw.scale(1, 200) as i64));
+            let delete = DeleteRecords { client: None, partition: spanned(partition), before };
+            Step { delete_records: said(delete), ..Step::default() }
         }
         Kind::ElectPreferred | Kind::ElectUnclean => {
             let unclean = (kind == Kind::ElectUnclean).then_some(true);

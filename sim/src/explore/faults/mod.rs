@@ -4,7 +4,8 @@
 //!   swarm: which kinds are on, how often ─┐
 //!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order of time
 //!   bursts: several close together ───────┤
-//!   together: made for each other ────────┘
+//!   together: made for each other ────────┤
+//!   members: they join, leave, stall ─────┘
 //! ```
 //!
 //! A subset of the kinds is on in each seed, some are off entirely (swarm testing): a seed
@@ -14,6 +15,7 @@
 //! the active controller and a leader while an election goes on.
 
 mod incident;
+mod membership;
 mod referee;
 mod together;
 mod victim;
@@ -21,6 +23,7 @@ mod victim;
 use super::Profile;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
+use super::groups::GroupShape;
 use super::text::{at, if_possible, said};
 use crate::scenario::Seed;
 use crate::scenario::format::Step;
@@ -92,6 +95,8 @@ pub(super) enum Kind {
     ClientCrash,
     /// A client stands still for a while.
     ClientPause,
+    /// The first records of a partition are given up.
+    DeleteRecords,
 }
 
 impl Kind {
@@ -127,11 +132,15 @@ impl Kind {
         Kind::Reassign,
         Kind::ClientCrash,
         Kind::ClientPause,
+        Kind::DeleteRecords,
     ];
 
     /// Whether topics, their settings or their committed records are not what they were before it.
     fn changes_topics(self) -> bool {
-        matches!(self, Kind::DeleteTopic | Kind::CreatePartitions | Kind::AlterConfig | Kind::ElectUnclean)
+        matches!(
+            self,
+            Kind::DeleteTopic | Kind::CreatePartitions | Kind::AlterConfig | Kind::ElectUnclean | Kind::DeleteRecords
+        )
     }
 
     /// Whether it hits one machine in a way that several of them close together make worse.
@@ -158,6 +167,8 @@ pub(super) struct Stage<'a> {
     pub(super) shape: &'a Shape,
     /// The names of the clients.
     pub(super) clients: Vec<String>,
+    /// The groups to which some of them belong.
+    pub(super) groups: Vec<GroupShape>,
     /// Whether nobody touches what a program of somebody's own relies on: its topics, their settings, their records.
     pub(super) spares_topics: bool,
 }
@@ -176,6 +187,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     }
     incidents.extend(absence(stage));
     incidents.extend(together::together(stage));
+    incidents.extend(membership::memberships(stage));
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
     if !over_budget {
@@ -272,7 +284,8 @@ fn burst(stage: &Stage, sharp: &[Kind], number: u64) -> Vec<Incident> {
     let partition = partitions[draw.between(0, partitions.len() as u64 - 1) as usize].clone();
     let (leader, follower) = (Victim::Leader(partition.clone()), Victim::Follower(partition));
     let session_ms = shape.session_micros / 1000;
-    let (victims, gap_ms): (Vec<Victim>, u64) = match draw.between(0, 4) {
+    let ways = if stage.groups.is_empty() { 4 } else { 6 };
+    let (victims, gap_ms): (Vec<Victim>, u64) = match draw.between(0, ways) {
         // Leader after leader, about as far apart as an election takes.
         0 => (vec![leader.clone(), leader.clone(), leader], session_ms * 2),
         1 => (vec![leader, follower], 300),
@@ -282,7 +295,12 @@ fn burst(stage: &Stage, sharp: &[Kind], number: u64) -> Vec<Incident> {
             let broker = Victim::Broker(draw.pick(&shape.brokers));
             (vec![broker.clone(), broker.clone(), broker], 3_000)
         }
-        _ => (vec![Victim::ActiveController, leader, Victim::ActiveController], 1_500),
+        4 => (vec![Victim::ActiveController, leader, Victim::ActiveController], 1_500),
+        // Coordinator after coordinator, while the next one loads.
+        _ => {
+            let coordinator = victim::coordinator(stage, &mut draw);
+            (vec![coordinator.clone(), coordinator.clone(), coordinator], session_ms * 2)
+        }
     };
     let mut at = draw.between(100_000, shape.duration.micros as u64 - 1) as i64;
     let mut incidents = Vec::new();

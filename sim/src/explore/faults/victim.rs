@@ -24,6 +24,8 @@ pub(super) enum Victim {
     StandbyController,
     /// A client.
     Client(String),
+    /// The coordinator of a group.
+    Coordinator(String),
 }
 
 impl Victim {
@@ -37,6 +39,9 @@ impl Victim {
             Victim::ActiveController => Target { controller: said(Which::Active), ..Target::default() },
             Victim::StandbyController => Target { controller: said(Which::Standby), ..Target::default() },
             Victim::Client(name) => Target { client: said(name.clone()), ..Target::default() },
+            Victim::Coordinator(group) => {
+                Target { coordinator: said(format!("group:{group}")), ..Target::default() }
+            }
         }
     }
 
@@ -44,7 +49,9 @@ impl Victim {
     pub(super) fn target_when_stopped(&self) -> Target {
         match self {
             Victim::Broker(_) | Victim::Controller(_) | Victim::Client(_) => self.target(),
-            Victim::Leader(_) | Victim::Follower(_) => Target { broker: said(Which::Stopped), ..Target::default() },
+            Victim::Leader(_) | Victim::Follower(_) | Victim::Coordinator(_) => {
+                Target { broker: said(Which::Stopped), ..Target::default() }
+            }
             Victim::ActiveController | Victim::StandbyController => {
                 Target { controller: said(Which::Stopped), ..Target::default() }
             }
@@ -61,6 +68,7 @@ impl Victim {
             Victim::ActiveController => "controller:active".to_owned(),
             Victim::StandbyController => "controller:standby".to_owned(),
             Victim::Client(name) => name.clone(),
+            Victim::Coordinator(group) => format!("coordinator:group:{group}"),
         }
     }
 
@@ -85,11 +93,20 @@ pub(super) fn any(stage: &Stage, draw: &mut Draw) -> Victim {
             _ => Victim::Controller(draw.pick(&shape.controllers)),
         };
     }
+    // Drawn last, and only where there are groups: seeds without them are what they were.
+    if !stage.groups.is_empty() && draw.percent(25) {
+        return coordinator(stage, draw);
+    }
     match way {
         0..=2 => Victim::Leader(partition),
         3 => Victim::Follower(partition),
         _ => Victim::Broker(broker),
     }
+}
+
+/// Whoever coordinates one of the groups.
+pub(super) fn coordinator(stage: &Stage, draw: &mut Draw) -> Victim {
+    Victim::Coordinator(stage.groups[draw.between(0, stage.groups.len() as u64 - 1) as usize].name.clone())
 }
 
 /// The same machine for what must name it by its id.

@@ -1,0 +1,117 @@
+//! What members of groups do while the scenario runs: they join late, leave and come back, die, stand still, commit, and
+//! have records that take them too long.
+//!
+//! ```text
+//!   a member goes or comes ──▶ its group rebalances
+//!                                 └─ the coordinator is hit while it does, or another member is ──▶ …
+//! ```
+//!
+//! A rebalance is the moment at which a group is vulnerable: so what makes one is often followed by a
+//! fault of its coordinator, within the time that a rebalance takes.
+
+use super::incident::{Incident, incident, once};
+use super::victim::{self, Victim};
+use super::{Kind, Stage};
+use crate::explore::draw::{Aspect, Draw};
+use crate::explore::groups::{GroupShape, MemberShape};
+use crate::explore::text::{if_possible, said, spanned};
+use crate::scenario::Span;
+use crate::scenario::format::Step;
+use crate::scenario::format::action::{JoinGroup, OneClient, SetWork};
+
+/// What all members of all groups do.
+pub(super) fn memberships(stage: &Stage) -> Vec<Incident> {
+    let members = stage.groups.iter().flat_map(|group| group.members.iter().map(move |member| (group, member)));
+    members.zip(1u64..).flat_map(|((group, member), number)| membership(stage, group, member, number)).collect()
+}
+
+/// What one member does.
+fn membership(stage: &Stage, group: &GroupShape, member: &MemberShape, number: u64) -> Vec<Incident> {
+    let mut draw = Draw::new(stage.seed, Aspect::Membership, number);
+    let mut all = Vec::new();
+    if !member.begins_inside {
+        let at = somewhen(stage, &mut draw);
+        all.push(once(at, &client(member), join(member)));
+    }
+    for turn in 0..draw.scale(1, 5) - 1 {
+        let mut own = Draw::new(stage.seed, Aspect::Membership, number << 32 | turn);
+        let at = somewhen(stage, &mut own);
+        all.push(turn_of(stage, member, at, &mut own));
+        if own.percent(35) {
+            all.push(hit(stage, group, at, turn, &mut own));
+        }
+    }
+    if !member.auto_commits {
+        let commits = draw.scale(2, 30);
+        all.extend((0..commits).map(|_| once(somewhen(stage, &mut draw), &client(member), commit(member))));
+    }
+    all
+}
+
+/// A change of a member's life, with what undoes it.
+fn turn_of(stage: &Stage, member: &MemberShape, at: i64, draw: &mut Draw) -> Incident {
+    let victim = client(member);
+    let length = draw.span(50, 8_000);
+    match draw.between(0, 9) {
+        0..=3 => {
+            let leaves = once(at, &victim, leave(member));
+            if draw.percent(75) { leaves.and(length.micros, join(member)) } else { leaves }
+        }
+        4..=5 => {
+            let dies = Step { crash: said(OneClient { client: spanned(member.name.clone()) }), ..Step::default() };
+            let back = if_possible(Step { start: said(victim.target()), ..Step::default() });
+            once(at, &victim, if_possible(dies)).and(length.micros, back)
+        }
+        6..=7 => {
+            let pause = Step { pause: said(victim::pause(&victim, length)), ..Step::default() };
+            once(at, &victim, if_possible(pause))
+        }
+        _ => {
+            // It must have its own pace again before the scenario ends: nothing else gives it back.
+            let left = stage.shape.duration.micros - 1 - at;
+            let slow = work(member, draw.scale(100, 4_000));
+            once(at, &victim, slow).and(length.micros.min(left), work(member, member.work_ms))
+        }
+    }
+}
+
+/// Something breaks while the group rebalances: mostly its coordinator, sometimes another member.
+fn hit(stage: &Stage, group: &GroupShape, at: i64, number: u64, draw: &mut Draw) -> Incident {
+    let soon = at + draw.span(1, 4_000).micros;
+    let other = &group.members[draw.between(0, group.members.len() as u64 - 1) as usize];
+    if draw.percent(25) {
+        let pause = victim::pause(&client(other), draw.span(50, 8_000));
+        return once(soon, &client(other), if_possible(Step { pause: said(pause), ..Step::default() }));
+    }
+    let sharp: Vec<Kind> = stage.profile.kinds().iter().copied().filter(|kind| kind.is_sharp()).collect();
+    incident(draw.pick(&sharp), soon, &Victim::Coordinator(group.name.clone()), stage, number, draw)
+}
+
+/// An instant of the scenario.
+fn somewhen(stage: &Stage, draw: &mut Draw) -> i64 {
+    draw.between(100_000, stage.shape.duration.micros as u64 - 2) as i64
+}
+
+fn client(member: &MemberShape) -> Victim {
+    Victim::Client(member.name.clone())
+}
+
+fn join(member: &MemberShape) -> Step {
+    let topics = member.topics.iter().cloned().map(spanned).collect();
+    let join = JoinGroup { client: spanned(member.name.clone()), topics };
+    if_possible(Step { join: said(join), ..Step::default() })
+}
+
+fn leave(member: &MemberShape) -> Step {
+    if_possible(Step { leave: said(OneClient { client: spanned(member.name.clone()) }), ..Step::default() })
+}
+
+fn commit(member: &MemberShape) -> Step {
+    let commits = OneClient { client: spanned(member.name.clone()) };
+    if_possible(Step { commit_offsets: said(commits), ..Step::default() })
+}
+
+fn work(member: &MemberShape, per_record_ms: u64) -> Step {
+    let is = spanned(Span::from_millis(per_record_ms as i64));
+    if_possible(Step { work: said(SetWork { client: spanned(member.name.clone()), is }), ..Step::default() })
+}

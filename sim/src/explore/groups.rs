@@ -1,0 +1,244 @@
+//! Groups of consumers of a seed: who reads together, in which protocol, and how they are set.
+//!
+//! What makes groups interesting is time: sessions that run out, rebalances that somebody does not
+//! hear of, commits of a member that is none any more. So sessions and poll intervals are
+//! drawn from the order of a fault's length, far below Kafka's defaults, and groups meet
+//! in few partitions of `__consumer_offsets`, which are small enough to be cleaned.
+//! What members do while the scenario runs (they join, leave, stall, die) stands in `faults/membership.rs`.
+
+use super::Profile;
+use super::cluster::Shape;
+use super::draw::{Aspect, Draw};
+use super::text::{said, set, spanned};
+use crate::scenario::Seed;
+use crate::scenario::format::{Client, ClientSettings, Settings, Spanned};
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct GroupShape {
+    /// Its id.
+    pub(super) name: String,
+    /// Its members, those too that join later.
+    pub(super) members: Vec<MemberShape>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MemberShape {
+    /// The client's name.
+    pub(super) name: String,
+    /// The topics that it reads.
+    pub(super) topics: Vec<String>,
+    /// Whether it is a member at time zero.
+    pub(super) begins_inside: bool,
+    /// Whether its application commits by itself what it has read.
+    pub(super) auto_commits: bool,
+    /// How long its application works on a record, in milliseconds.
+    pub(super) work_ms: u64,
+}
+
+/// In how many seeds of a hundred there are groups.
+fn percent(profile: Profile) -> u64 {
+    match profile {
+        Profile::Lite => 12,
+        Profile::Controllers => 15,
+        Profile::Disk => 25,
+        Profile::Default | Profile::Network => 30,
+        Profile::Everything => 40,
+    }
+}
+
+/// The number of groups of a seed.
+pub(super) fn count(profile: Profile, seed: Seed) -> u64 {
+    let mut draw = Draw::new(seed, Aspect::Groups, 0);
+    let (exist, count) = (draw.percent(percent(profile)), draw.pick(&[1, 1, 1, 2]));
+    match (exist, profile) {
+        (false, _) => 0,
+        (true, Profile::Lite) => 1,
+        (true, _) => count,
+    }
+}
+
+/// What brokers must be told where there are groups: Kafka's own settings are made for days. Gives
+/// `min.insync.replicas` of the offsets topic.
+pub(super) fn group_settings(config: &mut Settings, seed: Seed, brokers: u64) -> u64 {
+    let mut draw = Draw::new(seed, Aspect::Groups, 1);
+    let factor = if draw.percent(80) { brokers.min(3) } else { draw.between(1, brokers.min(3)) };
+    set(config, "offsets.topic.num.partitions", draw.pick(&[1, 1, 2, 3]));
+    set(config, "offsets.topic.replication.factor", factor);
+    // The topics of the scenario say their own; this is for those of the brokers: of three one may fail.
+    let min_isr = factor.div_ceil(2).max(factor.min(2));
+    set(config, "min.insync.replicas", min_isr);
+    set(config, "group.initial.rebalance.delay.ms", draw.pick(&[0, 100, 500, 3_000]));
+    set(config, "group.min.session.timeout.ms", 500);
+    let session = draw.scale(1_000, 10_000);
+    set(config, "group.consumer.min.session.timeout.ms", session);
+    set(config, "group.consumer.session.timeout.ms", session);
+    let heartbeat = draw.scale(100, session / 3);
+    set(config, "group.consumer.min.heartbeat.interval.ms", heartbeat);
+    set(config, "group.consumer.heartbeat.interval.ms", heartbeat);
+    if draw.percent(40) {
+        set(config, "offsets.commit.timeout.ms", draw.scale(500, 10_000));
+    }
+    if draw.percent(30) {
+        set(config, "group.coordinator.append.linger.ms", draw.pick(&[0, 1, 50]));
+    }
+    if draw.percent(30) {
+        set(config, "offsets.load.buffer.size", draw.scale(100, 5_000));
+    }
+    // What a coordinator writes at once must fit into a segment.
+    config.0.remove(&spanned("internal.segment.bytes".to_owned()));
+    if draw.percent(60) {
+        set(config, "internal.segment.bytes", draw.scale(10_000, 60_000));
+    }
+    min_isr
+}
+
+/// Draws the groups and the sections of their members.
+pub(super) fn draw_groups(profile: Profile, seed: Seed, shape: &Shape) -> (Vec<GroupShape>, Vec<Client>) {
+    let (mut groups, mut clients) = (Vec::new(), Vec::new());
+    for number in 1..=count(profile, seed) {
+        let of_group = Group::draw(profile, seed, number);
+        let mut members = Vec::new();
+        for index in 1..=of_group.size {
+            let (member, section) = of_group.member(seed, clients.len() as u64 + 1, index, shape);
+            members.push(member);
+            clients.push(section);
+        }
+        groups.push(GroupShape { name: of_group.name, members });
+    }
+    (groups, clients)
+}
+
+/// In which protocol a member speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Classic,
+    Consumer,
+}
+
+/// What the members of a group have in common.
+struct Group {
+    name: String,
+    size: u64,
+    /// In turn, from the first member on: groups of both protocols are converted back and forth.
+    protocols: Vec<Protocol>,
+    /// `partition.assignment.strategy`; members of one group share an assignor.
+    strategy: Option<&'static str>,
+    remote_assignor: Option<&'static str>,
+    is_static: bool,
+    /// Whether the last member uses the instance id of the first: one of them is fenced.
+    shares_an_instance: bool,
+    session_ms: u64,
+    heartbeat_ms: u64,
+    max_poll_ms: u64,
+}
+
+impl Group {
+    fn draw(profile: Profile, seed: Seed, number: u64) -> Group {
+        use Protocol::{Classic, Consumer};
+        let mut draw = Draw::new(seed, Aspect::Group, number);
+        let mixed = draw.percent(if profile == Profile::Lite { 0 } else { 12 });
+        let one = draw.pick(&[Classic, Consumer]);
+        let session_ms = draw.scale(1_000, 8_000);
+        let strategies = [
+            None,
+            Some("range"),
+            Some("roundrobin"),
+            Some("sticky"),
+            Some("cooperative-sticky"),
+            Some("cooperative-sticky,range"),
+        ];
+        Group {
+            name: format!("g{number}"),
+            size: if profile == Profile::Lite { 2 } else { draw.pick(&[1, 2, 2, 3, 3, 4]) },
+            protocols: if mixed { vec![Classic, Consumer] } else { vec![one] },
+            strategy: draw.pick(&strategies),
+            remote_assignor: draw.pick(&[None, Some("uniform"), Some("range")]),
+            is_static: draw.percent(30),
+            shares_an_instance: draw.percent(10),
+            session_ms,
+            heartbeat_ms: draw.scale(100, session_ms / 3),
+            max_poll_ms: draw.scale(2_000, 15_000),
+        }
+    }
+
+    fn member(&self, seed: Seed, number: u64, index: u64, shape: &Shape) -> (MemberShape, Client) {
+        let mut draw = Draw::new(seed, Aspect::Member, number);
+        let topics: Vec<String> = shape.topics.iter().map(|topic| topic.name.clone()).collect();
+        let some = draw.between(1, topics.len() as u64) as usize;
+        let topics = if draw.percent(20) { draw.some_of(&topics, some) } else { topics };
+        let work_ms = if draw.percent(40) { draw.scale(1, 40) } else { 0 };
+        let member = MemberShape {
+            name: format!("m{number}"),
+            topics,
+            begins_inside: !draw.percent(25),
+            auto_commits: draw.percent(70),
+            work_ms,
+        };
+        let mut section = ClientSettings::default();
+        if member.begins_inside {
+            section.subscribe = member.topics.iter().cloned().map(spanned).collect();
+        }
+        let settings = &mut section.settings;
+        self.membership(settings, index);
+        pace(settings, &member, self.max_poll_ms, &mut draw);
+        if !member.auto_commits {
+            set(settings, "enable.auto.commit", false);
+        } else {
+            set(settings, "auto.commit.interval.ms", draw.scale(100, 5_000));
+        }
+        set(settings, "fetch.max.wait.ms", draw.scale(100, 500));
+        set(settings, "request.timeout.ms", draw.scale(1_000, 15_000));
+        set(settings, "default.api.timeout.ms", draw.scale(2_000, 20_000));
+        set(settings, "metadata.max.age.ms", draw.scale(500, 10_000));
+        if draw.percent(20) {
+            set(settings, "auto.offset.reset", "latest");
+        }
+        set(settings, "trial.backoff.jitter", true);
+        let name: Spanned<String> = spanned(member.name.clone());
+        (member, Client { name, producer: None, consumer: said(section), admin: None })
+    }
+
+    /// What makes it a member of this group.
+    fn membership(&self, settings: &mut Settings, index: u64) {
+        set(settings, "group.id", &self.name);
+        match self.protocols[index as usize % self.protocols.len()] {
+            Protocol::Classic => {
+                set(settings, "session.timeout.ms", self.session_ms);
+                set(settings, "heartbeat.interval.ms", self.heartbeat_ms);
+                if let Some(strategy) = self.strategy {
+                    set(settings, "partition.assignment.strategy", strategy);
+                }
+            }
+            Protocol::Consumer => {
+                set(settings, "group.protocol", "consumer");
+                if let Some(assignor) = self.remote_assignor {
+                    set(settings, "group.remote.assignor", assignor);
+                }
+            }
+        }
+        set(settings, "max.poll.interval.ms", self.max_poll_ms);
+        if self.is_static {
+            let shared = self.shares_an_instance && index == self.size;
+            set(settings, "group.instance.id", format!("s{}", if shared { 1 } else { index }));
+        }
+    }
+}
+
+/// How long the application takes for a record. An application that takes longer than max.poll.interval.ms for what one
+/// poll gives it never gets anywhere: that is a lesson (18) and nothing to find.
+fn pace(settings: &mut Settings, member: &MemberShape, max_poll_ms: u64, draw: &mut Draw) {
+    let (beside, polls_every) = (draw.percent(30), draw.scale(50, 500));
+    if member.work_ms == 0 {
+        if draw.percent(20) {
+            set(settings, "max.poll.records", draw.scale(1, 20));
+        }
+        return;
+    }
+    set(settings, "work", format!("{}ms", member.work_ms));
+    set(settings, "max.poll.records", (max_poll_ms / (4 * member.work_ms)).clamp(1, 50));
+    if beside {
+        set(settings, "poll-every", format!("{polls_every}ms"));
+    }
+}
