@@ -9,6 +9,7 @@
 //! delivered, and means nothing.
 
 mod cleaner;
+pub mod group;
 
 pub use cleaner::{CLEANED_RECORDS, DirtyLog};
 use madsim::net::Endpoint;

@@ -295,7 +295,7 @@ fn cleaner_settings(config: &mut Settings, draw: &mut Draw) {
 /// In how many topics of a hundred only the last record of each key is kept.
 fn compacted_percent(profile: Profile) -> u64 {
     match profile {
-        Profile::Lite | Profile::Controllers => 0,
+        Profile::Lite | Profile::Controllers | Profile::Replication => 0,
         Profile::Network => 10,
         Profile::Default | Profile::Disk | Profile::Everything => 20,
     }

@@ -67,6 +67,68 @@ at = "30s"
 pause = { controller = 103, length = "1.234s" }
 "#;
 
+const GROUPS: &str = r#"
+format = 1
+id = "groups"
+title = "Two groups, and one of them matters"
+seed = 0x2a
+until = "20s"
+[cluster]
+combined = 3
+config = { "offsets.topic.replication.factor" = 3 }
+[[topic]]
+name = "orders"
+[[topic]]
+name = "payments"
+[[client]]
+name = "m1"
+consumer = { subscribe = ["orders"], "group.id" = "billing" }
+[[client]]
+name = "m2"
+consumer = { subscribe = ["orders", "payments"], "group.id" = "billing" }
+[[client]]
+name = "m3"
+consumer = { "group.id" = "shipping" }
+[[client]]
+name = "m4"
+consumer = { subscribe = ["orders"], "group.id" = "shipping" }
+[[step]]
+at = "1s"
+join = { client = "m3", topics = ["orders", "payments"] }
+[[step]]
+at = "2s"
+kill = { coordinator = "group:billing" }
+[[step]]
+at = "3s"
+leave = { client = "m1" }
+[[step]]
+at = "4s"
+pause = { coordinator = "group:shipping", length = "1s" }
+"#;
+
+#[test]
+fn a_group_goes_with_its_members_and_all_that_is_done_to_it() {
+    let start = parse(GROUPS);
+    // Somebody joins for orders, and the coordinator of the same group stands still after that.
+    let rule = |scenario: &Scenario| {
+        let steps = &scenario.file.steps;
+        let joins = steps.iter().position(|step| {
+            step.join.as_ref().is_some_and(|join| join.topics.iter().any(|topic| topic.value == "orders"))
+        });
+        let pauses = steps.iter().position(|step| step.pause.is_some());
+        joins.zip(pauses).is_some_and(|(joins, pauses)| joins < pauses)
+    };
+    let limits = Limits { runs: 5_000, jobs: 1.try_into().expect("one job") };
+    let file = shrink(&start, limits, &rule, &mut |_| ControlFlow::Continue(())).scenario.file;
+    let clients: Vec<&str> = file.clients.iter().map(|client| client.name.value.as_str()).collect();
+    assert_eq!(clients, ["m3"], "its section names the group that it joins later");
+    let topics: Vec<&str> = file.topics.iter().map(|topic| topic.name.value.as_str()).collect();
+    assert_eq!(topics, ["orders"], "it joins for one topic less");
+    assert_eq!(file.steps.len(), 2);
+    let factor = file.cluster.config.get("offsets.topic.replication.factor");
+    assert!(factor.is_none_or(|factor| factor.0 == "1"), "the only broker holds the offsets topic");
+}
+
 fn parse(text: &str) -> Scenario {
     Scenario::parse("large.toml", text).unwrap_or_else(|invalid| panic!("{invalid}"))
 }

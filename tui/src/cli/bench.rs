@@ -5,6 +5,7 @@
 //! madsim, measured between the seeds of the same run.
 
 mod goals;
+mod group;
 mod window;
 
 use std::fs;
@@ -51,6 +52,8 @@ What the figures mean:
   opening        wall time from a lesson's file to its first picture: the whole run is recorded in it
   its memory     what the process grows by with a minute of R1 open in a window
   cleaner        wall time of a pass of the cleaner (log compaction) over a log of 100,000 records
+  rebalance      wall time from the call of the hundredth member of a group until the group is stable with it
+  idle group     what a hundred members add to an idle minute of a cluster, and to the messages in it
 
 Figures are comparable only when the digest of the scenario is the same and the build is a release build:
   cargo run --release -p trial -- bench --seeds 50

@@ -10,11 +10,12 @@ use trial_sim::internal::bench::{CLEANED_RECORDS, DirtyLog, GROWN, IDLE, IDLE_PA
 use trial_sim::internal::scenario::run::{Counts, Measure, recorded, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Span, Verdict};
 
+use super::group::Groups;
 use crate::cli::interrupt;
 use crate::cli::output::complain;
 
 /// How often each run is timed. The middle one counts.
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 
 /// How many steps are jumped to. They are spread by the golden ratio, the same in every bench.
 const JUMPS: u64 = 40;
@@ -51,6 +52,7 @@ pub(super) struct Goals {
     idle: Timed,
     jumps: Jumps,
     cleaning: Cleaning,
+    groups: Groups,
 }
 
 /// How long a pass of the cleaner took, and what became of the records.
@@ -80,12 +82,15 @@ impl Goals {
         complain("jumps into a recording");
         let jumps = jumps()?;
         complain("a pass of the cleaner");
-        Some(Goals { reference, grown, idle, jumps, cleaning: cleaning()? })
+        let cleaning = cleaning()?;
+        complain("groups of a hundred members");
+        Some(Goals { reference, grown, idle, jumps, cleaning, groups: Groups::measure()? })
     }
 
     /// Whether a run did not end well.
     pub(super) fn failed(&self) -> bool {
-        self.grown.iter().chain([&self.reference, &self.idle]).any(|timed| timed.verdict != Verdict::Pass)
+        let failed = |timed: &Timed| timed.verdict != Verdict::Pass;
+        self.grown.iter().chain([&self.reference, &self.idle]).any(failed) || self.groups.failed()
     }
 
     /// What an event costs, and what a step costs, over what they cost in R1. Neither alone is fair: a fetch of a
@@ -141,7 +146,7 @@ impl Goals {
             cleaning.records_read,
             cleaning.records_kept,
         );
-        text
+        text + &self.groups.to_text()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -185,6 +190,7 @@ impl Goals {
                 "records_read": self.cleaning.records_read,
                 "records_kept": self.cleaning.records_kept,
             },
+            "groups": self.groups.to_json(),
         })
     }
 }
