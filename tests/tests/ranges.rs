@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
 use trial_broker::event::{
-    ControllerEvent, Event, FenceReason, LifecycleEvent, PartitionEvent, QuorumStateName, RaftEvent, VoteRefusal,
+    CommitCause, ControllerEvent, Event, FenceReason, GroupEvent, LifecycleEvent, MembershipEvent, PartitionEvent,
+    QuorumStateName, RaftEvent, RemovalReason, VoteRefusal,
 };
 use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::time::Time;
@@ -26,6 +27,8 @@ const SEEDS: u64 = 200;
 
 /// The first client of a lesson.
 const P1: MachineId = MachineId(1001);
+/// Its second one: of those that rebalance the first member.
+const G1: MachineId = MachineId(1002);
 
 /// What `look` answers first, of the steps of a lesson with this seed.
 fn first<T: Send>(lesson: &str, seed: u64, mut look: impl FnMut(&Step) -> Option<T> + Send) -> Option<T> {
@@ -379,4 +382,90 @@ fn spread_timers_refuse_after_1_995_seconds_and_elect_45_milliseconds_later() {
     let is_late = |leads: u64| (45_001..=65_000).contains(&leads);
     assert!(others.iter().all(|(_, refused, leads)| *refused == 1_994_999 && is_late(*leads)), "{others:?}");
     assert!(others.len() <= 4, "these waited for a bootstrap server: {others:?}");
+}
+
+fn is_session_expired(event: &Event) -> bool {
+    matches!(event, Event::Group(GroupEvent::MemberRemoved { reason: RemovalReason::SessionExpired, .. }))
+}
+
+/// The application's call: who subscribes in the file joins before time zero, without one.
+fn is_join(fault: &Fault) -> bool {
+    matches!(fault, Fault::Call { call: Call::Subscribe { .. }, .. })
+}
+
+/// Whether a client gives partitions up.
+fn gives_up(machine: MachineId, client: MachineId, event: &Event) -> bool {
+    machine == client && matches!(event, Event::Membership(MembershipEvent::PartitionsRevoked { .. }))
+}
+
+/// Complains of what lies outside of a range that has no ends to approach: what it allows is latency, not phase.
+fn inside(what: &str, range: &RangeInclusive<f64>, found: &[(u64, f64)]) {
+    let outside: Vec<_> = found.iter().filter(|(_, seconds)| !range.contains(seconds)).collect();
+    assert!(outside.is_empty(), "{what}: {range:?} promised; found {outside:?}");
+}
+
+/// Seconds from the first record that an application begins to work on to the first event after it that is `to`.
+fn since_first_record(to: fn(&Event) -> bool) -> impl FnMut(&Step) -> Option<f64> + Send {
+    let mut since: Option<Time> = None;
+    move |step| {
+        let begins = |event: &Event| matches!(event, Event::Membership(MembershipEvent::RecordBegun { .. }));
+        if step.events.iter().any(begins) {
+            since.get_or_insert(step.at);
+        }
+        let since = since?;
+        step.events.iter().any(to).then(|| step.at.since(since).as_secs_f64())
+    }
+}
+
+/// session.timeout.ms, 45 s, counts from the last heartbeat that arrived: it left up to heartbeat.interval.ms, 3 s, before
+/// the member died, and was 10 ms on its way.
+#[test]
+fn dead_member_is_removed_after_42_01_to_45_02_seconds() {
+    let range = expected("16-death-of-a-consumer")[0].clone();
+    assert_eq!(range, 42.01..=45.02, "what the name of this test says");
+    let found = all("16-death-of-a-consumer", || between(is_kill, |_, event| is_session_expired(event)));
+    judge("16-death-of-a-consumer", range, found);
+}
+
+/// The same session of a member that came back at once under another id: the rebalance waits for its ghost.
+#[test]
+fn ghost_of_a_member_is_waited_for_42_to_45_seconds() {
+    let range = expected("15-offsets-ghost")[0].clone();
+    let found = all("15-offsets-ghost", || between(is_kill, |_, event| is_session_expired(event)));
+    judge("15-offsets-ghost", range, found);
+}
+
+/// A poll that gave five records of two seconds each: the next one commits, 10 s later and a trip there and back.
+#[test]
+fn next_poll_commits_when_the_records_of_the_last_one_are_done() {
+    let is_commit = |event: &Event| {
+        matches!(event, Event::Membership(MembershipEvent::CommitDone { cause: CommitCause::Interval, .. }))
+    };
+    let found = all("15-offsets", || since_first_record(is_commit));
+    inside("15-offsets", &expected("15-offsets")[0], &found);
+}
+
+/// The others hear of it with their next heartbeat, up to 3 s later.
+#[test]
+fn rebalance_reaches_a_member_with_its_next_heartbeat() {
+    for lesson in ["17-rebalance-eager", "17-rebalance-cooperative"] {
+        let found = all(lesson, || between(is_join, |machine, event| gives_up(machine, G1, event)));
+        judge(lesson, 0.0..=3.2, found);
+    }
+    // The coordinator of KIP-848 asks for a heartbeat every 5 s.
+    let lesson = "17-rebalance-consumer-protocol";
+    let found = all(lesson, || between(is_join, |machine, event| gives_up(machine, G1, event)));
+    judge(lesson, 0.0..=5.3, found);
+}
+
+/// max.poll.interval.ms is 10 s, and the heartbeat thread looks every 100 ms or sooner; four records take 12 s, three 9 s.
+#[test]
+fn slow_application_leaves_after_10_seconds_and_a_faster_one_commits_after_9() {
+    let leaves = |event: &Event| matches!(event, Event::Membership(MembershipEvent::LeaveSent { .. }));
+    let found = all("18-rebalance-storm", || since_first_record(leaves));
+    inside("18-rebalance-storm", &expected("18-rebalance-storm")[0], &found);
+    let commits = |event: &Event| matches!(event, Event::Membership(MembershipEvent::CommitDone { offsets, .. })
+        if offsets.iter().any(|(_, offset)| *offset == 3));
+    let found = all("18-rebalance-storm-over", || since_first_record(commits));
+    inside("18-rebalance-storm-over", &expected("18-rebalance-storm-over")[0], &found);
 }

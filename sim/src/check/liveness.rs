@@ -144,8 +144,13 @@ fn client_bound(program: &ProgramConfig) -> Duration {
     }
 }
 
-/// Looks whether the goals of a core hold.
-pub fn survey(world: &World, core: &Core) -> Survey {
+/// How far the logs that are never at rest must come: members commit for ever, so the end of the offsets topic moves
+/// on. What its leader had when it was first looked at in its epoch must be everywhere in the end.
+#[derive(Clone, Debug, Default)]
+pub struct Marks(BTreeMap<TopicPartition, (LeaderEpoch, Offset)>);
+
+/// Looks whether the goals of a core hold. The marks are those of the looks before.
+pub fn survey(world: &World, core: &Core, marks: &mut Marks) -> Survey {
     let mut survey = Survey::default();
     let nodes: BTreeMap<MachineId, &Node> = core
         .iter()
@@ -164,7 +169,10 @@ pub fn survey(world: &World, core: &Core) -> Survey {
     let Some(best_informed) = nodes.values().max_by_key(|node| node.committed_metadata().last_offset()) else {
         return survey;
     };
-    let look = Look { core, nodes: &nodes, image: best_informed.committed_metadata(), best_informed };
+    let mut look =
+        Look { core, nodes: &nodes, image: best_informed.committed_metadata(), best_informed, marks: &Marks::default() };
+    look.mark(marks);
+    look.marks = marks;
     match look.quorum() {
         Quorum::Excused(reason) => {
             survey.excused.push(Excused { partition: None, goal: "whatever the controllers decide", reason });
@@ -209,9 +217,25 @@ struct Look<'a> {
     /// The committed metadata of the node that has heard of the most.
     image: &'a MetadataImage,
     best_informed: &'a Node,
+    marks: &'a Marks,
 }
 
 impl Look<'_> {
+    /// Marks the ends of the offsets topic's logs, each once for each epoch of its leader.
+    fn mark(&self, marks: &mut Marks) {
+        let partitions = self.image.partitions().filter(|(name, ..)| name.topic.as_str() == OFFSETS_TOPIC);
+        for (name, _, registration) in partitions {
+            let epoch = registration.leader_epoch;
+            let is_marked = marks.0.get(&name).is_some_and(|(marked, _)| *marked == epoch);
+            if !is_marked
+                && self.leader(&name, registration).is_none()
+                && let Some((_, end)) = self.positions(&name, registration.leader)
+            {
+                marks.0.insert(name, (epoch, end));
+            }
+        }
+    }
+
     fn holds(&self, node: NodeId) -> bool {
         node.is_some() && self.core.contains(&machine_of(node))
     }
@@ -316,7 +340,11 @@ impl Look<'_> {
             let Some((high_watermark, own_end)) = self.positions(name, *replica) else {
                 return Some(format!("{name}: broker {replica} has not opened its log"));
             };
-            ((high_watermark, own_end) != (end, end)).then(|| {
+            let is_behind = match self.marks.0.get(name) {
+                Some((_, marked)) => high_watermark < *marked,
+                None => (high_watermark, own_end) != (end, end),
+            };
+            is_behind.then(|| {
                 format!("{name}: the leader's log ends at {end}, that of broker {replica} at {own_end}, with high watermark {high_watermark}")
             })
         })

@@ -174,7 +174,7 @@ impl Group {
         let member = MemberShape {
             name: format!("m{number}"),
             topics,
-            begins_inside: !draw.percent(25),
+            begins_inside: !draw.percent(25) && self.protocol(index) == self.protocol(1),
             auto_commits: draw.percent(70),
             work_ms,
         };
@@ -202,10 +202,17 @@ impl Group {
         (member, Client { name, producer: None, consumer: said(section), admin: None })
     }
 
+    /// In which protocol a member speaks. Whoever speaks another one than the first comes later: a KIP-848 member that joins a
+    /// classic group in its very first rebalance is refused for ever (`ConsumerGroup.fromClassicGroup` asks for the name of
+    /// a protocol that nobody has voted for yet), so that time zero would not come.
+    fn protocol(&self, index: u64) -> Protocol {
+        self.protocols[index as usize % self.protocols.len()]
+    }
+
     /// What makes it a member of this group.
     fn membership(&self, settings: &mut Settings, index: u64) {
         set(settings, "group.id", &self.name);
-        match self.protocols[index as usize % self.protocols.len()] {
+        match self.protocol(index) {
             Protocol::Classic => {
                 set(settings, "session.timeout.ms", self.session_ms);
                 set(settings, "heartbeat.interval.ms", self.heartbeat_ms);

@@ -67,7 +67,7 @@ impl Look<'_> {
             let Some(member) = view.members.iter().find(|member| member.member == known.member) else {
                 return Some(format!("{name} is no member"));
             };
-            if !known.settled || member.assigned != known.assigned {
+            if member.assigned != known.assigned {
                 let (given, has) = (named(&member.assigned), named(&known.assigned));
                 return Some(format!("{name} was given {given}, and has {has}"));
             }

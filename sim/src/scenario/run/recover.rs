@@ -9,7 +9,7 @@ use trial_broker::time::Time;
 use super::build::latency_model;
 use super::execute::{Run, Stop};
 use super::view;
-use crate::check::liveness::{self, Core};
+use crate::check::liveness::{self, Core, Marks};
 use crate::fault::{Entry, Fault, MachineId, MessageFilter};
 use crate::machine::{Machine, ProcessState, ProgramConfig};
 use crate::scenario::Span;
@@ -28,11 +28,12 @@ impl Run<'_> {
         let bound = liveness::bound(&self.world, &core);
         let deadline = healed + bound;
         let stop = self.options.until.map_or(Time::NEVER, |until| self.cast.zero() + until.duration());
-        let (mut unmet, mut excused) = self.survey(&core);
+        let mut marks = Marks::default();
+        let (mut unmet, mut excused) = self.survey(&core, &mut marks);
         while !unmet.is_empty() && self.world.now() < deadline.min(stop) {
             let next = (self.world.now() + LOOK_EVERY).min(deadline).min(stop);
             self.wait(next, |_| false)?;
-            (unmet, excused) = self.survey(&core);
+            (unmet, excused) = self.survey(&core, &mut marks);
         }
         self.excused = excused;
         if unmet.is_empty() {
@@ -138,8 +139,8 @@ impl Run<'_> {
     }
 
     /// What does not hold, and what is excused, as lines.
-    fn survey(&self, core: &Core) -> (Vec<String>, Vec<String>) {
-        let survey = liveness::survey(&self.world, core);
+    fn survey(&self, core: &Core, marks: &mut Marks) -> (Vec<String>, Vec<String>) {
+        let survey = liveness::survey(&self.world, core, marks);
         let mut unmet: Vec<String> = survey.unmet.iter().map(ToString::to_string).collect();
         for (name, machine) in &self.clients {
             unmet.extend(self.waits_for_answers(name, *machine));

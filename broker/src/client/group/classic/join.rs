@@ -238,7 +238,8 @@ impl ClassicMember {
 
     // ---- The leader -------------------------------------------------------------------
 
-    /// Assigns, once the metadata of all the group's topics is fresh (`onLeaderElected`).
+    /// Assigns, once the metadata of all the group's topics is fresh (`onLeaderElected`). One answer is waited for and not
+    /// all that is wanted (`ConsumerNetworkClient.ensureFreshMetadata`): a topic that was deleted is asked for again for ever.
     pub(super) fn lead(
         &mut self,
         ctx: &mut Context,
@@ -246,7 +247,7 @@ impl ClassicMember {
         consumer: &mut Consumer,
         shared: &mut Shared,
     ) {
-        let Join::Leading { assignor, members, skip } = &self.join else { return };
+        let Join::Leading { assignor, members, skip, waits_beyond } = &mut self.join else { return };
         let topics: BTreeSet<_> =
             members.values().flat_map(|member| member.subscription.topics.iter().cloned()).collect();
         if self.group_topics != topics {
@@ -257,8 +258,14 @@ impl ClassicMember {
             self.group_topics = topics;
             shared.moved = true;
         }
-        if cluster.metadata.is_wanted() {
-            return;
+        let version = cluster.metadata.update_version();
+        match *waits_beyond {
+            None if cluster.metadata.is_wanted() => {
+                *waits_beyond = Some(version);
+                return;
+            }
+            Some(before) if version <= before => return,
+            None | Some(_) => {}
         }
         let (assignor, members, skip) = (*assignor, members.clone(), *skip);
         self.is_leader = true;

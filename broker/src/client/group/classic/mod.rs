@@ -90,6 +90,8 @@ enum Join {
         assignor: Assignor,
         members: Members,
         skip: bool,
+        /// The version of the metadata beyond which an answer must come, once it is known that one is needed.
+        waits_beyond: Option<u64>,
     },
     /// SyncGroup is to be sent.
     Syncing(SyncGroupRequest),

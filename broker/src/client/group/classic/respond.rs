@@ -121,7 +121,7 @@ impl ClassicMember {
         ctx.emit(MembershipEvent::GroupJoined { group, member, epoch: response.generation, leads });
         self.join = if leads {
             let members = response.members.iter().map(|member| (member.member.clone(), read_member(member))).collect();
-            Join::Leading { assignor, members, skip: response.skip_assignment }
+            Join::Leading { assignor, members, skip: response.skip_assignment, waits_beyond: None }
         } else {
             Join::Syncing(self.sync_request(shared, Vec::new()))
         };
