@@ -21,7 +21,7 @@ use trial_sim::internal::scenario::Verdict;
 const SEEDS: u64 = 5_000;
 
 /// How many of a hundred seeds each profile has. The cheapest seeds are the most.
-const SHARES: [(Profile, u64); 7] = [
+const SHARES: [(Profile, u64); 8] = [
     (Profile::Lite, 40),
     (Profile::Default, 16),
     (Profile::Network, 14),
@@ -29,6 +29,8 @@ const SHARES: [(Profile, u64); 7] = [
     (Profile::Controllers, 8),
     (Profile::Everything, 6),
     (Profile::Replication, 6),
+    // What it finds has to be read first.
+    (Profile::Groups, 0),
 ];
 
 /// Says how many seeds the whole campaign has, instead of [`SEEDS`].

@@ -186,7 +186,12 @@ fn cleans_metadata(profile: Profile, seed: Seed) -> bool {
     let percent = match profile {
         Profile::Controllers => 6,
         Profile::Everything => 2,
-        Profile::Default | Profile::Lite | Profile::Disk | Profile::Network | Profile::Replication => return false,
+        Profile::Default
+        | Profile::Lite
+        | Profile::Disk
+        | Profile::Network
+        | Profile::Replication
+        | Profile::Groups => return false,
     };
     Draw::new(seed, Aspect::Absence, 0).percent(percent)
 }
@@ -295,9 +300,14 @@ fn cleaner_settings(config: &mut Settings, draw: &mut Draw) {
 /// In how many topics of a hundred only the last record of each key is kept.
 fn compacted_percent(profile: Profile) -> u64 {
     match profile {
-        Profile::Lite | Profile::Controllers | Profile::Replication => 0,
-        Profile::Network => 10,
-        Profile::Default | Profile::Disk | Profile::Everything => 20,
+        Profile::Groups => 30,
+        Profile::Default
+        | Profile::Lite
+        | Profile::Disk
+        | Profile::Network
+        | Profile::Controllers
+        | Profile::Everything
+        | Profile::Replication => 0,
     }
 }
 

@@ -35,30 +35,29 @@ pub(super) struct MemberShape {
     pub(super) auto_commits: bool,
     /// How long its application works on a record, in milliseconds.
     pub(super) work_ms: u64,
+    /// `max.poll.interval.ms`.
+    pub(super) max_poll_ms: u64,
 }
 
-/// In how many seeds of a hundred there are groups.
-fn percent(profile: Profile) -> u64 {
+/// Whether the seeds of a profile have groups.
+///
+/// The other profiles will have some when what this one finds has been read.
+fn has_groups(profile: Profile) -> bool {
     match profile {
-        // It hunts what is lost between replicas, with seeds that are all alike.
-        Profile::Replication => 0,
-        Profile::Lite => 12,
-        Profile::Controllers => 15,
-        Profile::Disk => 25,
-        Profile::Default | Profile::Network => 30,
-        Profile::Everything => 40,
+        Profile::Groups => true,
+        Profile::Default
+        | Profile::Lite
+        | Profile::Disk
+        | Profile::Network
+        | Profile::Controllers
+        | Profile::Everything
+        | Profile::Replication => false,
     }
 }
 
 /// The number of groups of a seed.
 pub(super) fn count(profile: Profile, seed: Seed) -> u64 {
-    let mut draw = Draw::new(seed, Aspect::Groups, 0);
-    let (exist, count) = (draw.percent(percent(profile)), draw.pick(&[1, 1, 1, 2]));
-    match (exist, profile) {
-        (false, _) => 0,
-        (true, Profile::Lite) => 1,
-        (true, _) => count,
-    }
+    if has_groups(profile) { Draw::new(seed, Aspect::Groups, 0).pick(&[1, 1, 1, 2]) } else { 0 }
 }
 
 /// What brokers must be told where there are groups: Kafka's own settings are made for days. Gives
@@ -100,7 +99,7 @@ pub(super) fn group_settings(config: &mut Settings, seed: Seed, brokers: u64) ->
 pub(super) fn draw_groups(profile: Profile, seed: Seed, shape: &Shape) -> (Vec<GroupShape>, Vec<Client>) {
     let (mut groups, mut clients) = (Vec::new(), Vec::new());
     for number in 1..=count(profile, seed) {
-        let of_group = Group::draw(profile, seed, number);
+        let of_group = Group::draw(seed, number);
         let mut members = Vec::new();
         for index in 1..=of_group.size {
             let (member, section) = of_group.member(seed, clients.len() as u64 + 1, index, shape);
@@ -137,10 +136,10 @@ struct Group {
 }
 
 impl Group {
-    fn draw(profile: Profile, seed: Seed, number: u64) -> Group {
+    fn draw(seed: Seed, number: u64) -> Group {
         use Protocol::{Classic, Consumer};
         let mut draw = Draw::new(seed, Aspect::Group, number);
-        let mixed = draw.percent(if profile == Profile::Lite { 0 } else { 12 });
+        let mixed = draw.percent(12);
         let one = draw.pick(&[Classic, Consumer]);
         let session_ms = draw.scale(1_000, 8_000);
         let strategies = [
@@ -153,7 +152,7 @@ impl Group {
         ];
         Group {
             name: format!("g{number}"),
-            size: if profile == Profile::Lite { 2 } else { draw.pick(&[1, 2, 2, 3, 3, 4]) },
+            size: draw.pick(&[1, 2, 2, 3, 3, 4]),
             protocols: if mixed { vec![Classic, Consumer] } else { vec![one] },
             strategy: draw.pick(&strategies),
             remote_assignor: draw.pick(&[None, Some("uniform"), Some("range")]),
@@ -177,6 +176,7 @@ impl Group {
             begins_inside: !draw.percent(25) && self.protocol(index) == self.protocol(1),
             auto_commits: draw.percent(70),
             work_ms,
+            max_poll_ms: self.max_poll_ms,
         };
         let mut section = ClientSettings::default();
         if member.begins_inside {

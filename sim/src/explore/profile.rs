@@ -27,6 +27,8 @@ pub enum Profile {
     /// One partition's leadership and in-sync set: few replicas, short timeouts, many records, and faults that are made
     /// for each other.
     Replication,
+    /// Groups of consumers and their coordinators, compacted topics, deleted records.
+    Groups,
 }
 
 impl Profile {
@@ -39,6 +41,7 @@ impl Profile {
         Profile::Controllers,
         Profile::Everything,
         Profile::Replication,
+        Profile::Groups,
     ];
 
     /// Its name on the command line.
@@ -51,6 +54,7 @@ impl Profile {
             Profile::Controllers => "controllers",
             Profile::Everything => "everything",
             Profile::Replication => "replication",
+            Profile::Groups => "groups",
         }
     }
 
@@ -71,7 +75,6 @@ impl Profile {
                 Kind::Reassign,
                 Kind::ElectPreferred,
                 Kind::ClientCrash,
-                Kind::DeleteRecords,
             ],
             Profile::Lite => &[Kind::Kill, Kind::Restart, Kind::Stop],
             Profile::Disk => &[
@@ -86,7 +89,6 @@ impl Profile {
                 Kind::FailedSync,
                 Kind::LostSync,
                 Kind::Skew,
-                Kind::DeleteRecords,
             ],
             Profile::Network => &[
                 Kind::Kill,
@@ -134,6 +136,28 @@ impl Profile {
                 Kind::Reassign,
                 Kind::ElectPreferred,
             ],
+            Profile::Groups => &[
+                Kind::Kill,
+                Kind::Restart,
+                Kind::Stop,
+                Kind::Pause,
+                Kind::PowerCut,
+                Kind::Isolate,
+                Kind::OneWay,
+                Kind::Clog,
+                Kind::Hold,
+                Kind::Drop,
+                Kind::Delay,
+                Kind::Slow,
+                Kind::Stall,
+                Kind::CreatePartitions,
+                Kind::DeleteTopic,
+                Kind::Reassign,
+                Kind::ElectPreferred,
+                Kind::ClientCrash,
+                Kind::ClientPause,
+                Kind::DeleteRecords,
+            ],
         }
     }
 
@@ -143,6 +167,7 @@ impl Profile {
             Profile::Controllers => 60,
             Profile::Lite | Profile::Default | Profile::Disk | Profile::Network | Profile::Everything => 20,
             Profile::Replication => 10,
+            Profile::Groups => 15,
         }
     }
 
@@ -151,6 +176,8 @@ impl Profile {
     pub(super) fn most_single_faults(self) -> u64 {
         match self {
             Profile::Replication => 3,
+            // What members do comes on top of it.
+            Profile::Groups => 12,
             Profile::Lite
             | Profile::Default
             | Profile::Disk
@@ -241,6 +268,20 @@ impl Profile {
                 Mark::DuplicateAvoided,
                 Mark::IsrChangeRefused,
                 Mark::TwoLeadersAtOnce,
+            ],
+            Profile::Groups => &[
+                Mark::ShardLoadedWithMembers,
+                Mark::CoordinatorMoved,
+                Mark::CoordinatorMovedDuringRebalance,
+                Mark::MemberSessionExpired,
+                Mark::MemberFenced,
+                Mark::OffsetCommitRefused,
+                Mark::StaticMemberReplaced,
+                Mark::PartitionsLost,
+                Mark::PartitionsMovedOneByOne,
+                Mark::OffsetsCompacted,
+                Mark::SegmentsCompacted,
+                Mark::RecordsDeleted,
             ],
         }
     }

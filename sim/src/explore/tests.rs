@@ -62,13 +62,30 @@ fn seeds_differ_and_every_kind_of_step_occurs_in_a_campaign() {
         "elect-leader",
         "reassign",
         "align-timers",
-        "join",
-        "leave",
-        "commit-offsets",
-        "work",
-        "delete-records",
     ] {
         assert!(seen.contains(name), "no seed has `{name}`");
+    }
+}
+
+#[test]
+fn groups_have_members_of_every_kind_that_do_everything() {
+    let files: Vec<File> = (0..400).map(|seed| generate(Profile::Groups, Seed(seed), Drawing::default())).collect();
+    let steps = files.iter().flat_map(|file| &file.steps);
+    let seen: BTreeSet<&str> = steps.flat_map(|step| step.actions()).map(|action| action.name()).collect();
+    for name in ["join", "leave", "commit-offsets", "work", "delete-records", "crash", "pause"] {
+        assert!(seen.contains(name), "no seed has `{name}`");
+    }
+    let texts: String = files.iter().map(print).collect();
+    for said in [
+        r#""group.protocol" = "consumer""#,
+        r#""group.remote.assignor" = "uniform""#,
+        r#""partition.assignment.strategy" = "sticky""#,
+        r#""group.instance.id" = "s1""#,
+        r#""enable.auto.commit" = false"#,
+        r#"coordinator = "group:g2""#,
+        r#""cleanup.policy" = "compact""#,
+    ] {
+        assert!(texts.contains(said), "no seed says {said}");
     }
 }
 

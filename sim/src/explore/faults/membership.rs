@@ -69,7 +69,7 @@ fn turn_of(stage: &Stage, member: &MemberShape, at: i64, draw: &mut Draw) -> Inc
         _ => {
             // It must have its own pace again before the scenario ends: nothing else gives it back.
             let left = stage.shape.duration.micros - 1 - at;
-            let slow = work(member, draw.scale(100, 4_000));
+            let slow = work(member, draw.scale(member.max_poll_ms / 8, member.max_poll_ms * 2));
             once(at, &victim, slow).and(length.micros.min(left), work(member, member.work_ms))
         }
     }

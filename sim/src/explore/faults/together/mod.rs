@@ -41,7 +41,7 @@ fn percent(profile: Profile) -> u64 {
         Profile::Replication => 100,
         Profile::Network | Profile::Everything => 50,
         Profile::Default => 20,
-        Profile::Lite | Profile::Disk | Profile::Controllers => 0,
+        Profile::Lite | Profile::Disk | Profile::Controllers | Profile::Groups => 0,
     }
 }
 
