@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
 use trial_broker::event::{
-    CommitCause, ControllerEvent, Event, FenceReason, GroupEvent, LifecycleEvent, MembershipEvent, PartitionEvent,
-    QuorumStateName, RaftEvent, RemovalReason, VoteRefusal,
+    ControllerEvent, Event, FenceReason, GroupEvent, LifecycleEvent, MembershipEvent, PartitionEvent, QuorumStateName,
+    RaftEvent, RemovalReason, VoteRefusal,
 };
 use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
 use trial_broker::time::Time;
@@ -439,7 +439,8 @@ fn ghost_of_a_member_is_waited_for_42_to_45_seconds() {
 #[test]
 fn next_poll_commits_when_the_records_of_the_last_one_are_done() {
     let is_commit = |event: &Event| {
-        matches!(event, Event::Membership(MembershipEvent::CommitDone { cause: CommitCause::Interval, .. }))
+        matches!(event, Event::Membership(MembershipEvent::CommitDone { offsets, .. })
+        if offsets.iter().any(|(_, offset)| *offset == 5))
     };
     let found = all("15-offsets", || since_first_record(is_commit));
     inside("15-offsets", &expected("15-offsets")[0], &found);
@@ -464,8 +465,10 @@ fn slow_application_leaves_after_10_seconds_and_a_faster_one_commits_after_9() {
     let leaves = |event: &Event| matches!(event, Event::Membership(MembershipEvent::LeaveSent { .. }));
     let found = all("18-rebalance-storm", || since_first_record(leaves));
     inside("18-rebalance-storm", &expected("18-rebalance-storm")[0], &found);
-    let commits = |event: &Event| matches!(event, Event::Membership(MembershipEvent::CommitDone { offsets, .. })
-        if offsets.iter().any(|(_, offset)| *offset == 3));
+    let commits = |event: &Event| {
+        matches!(event, Event::Membership(MembershipEvent::CommitDone { offsets, .. })
+        if offsets.iter().any(|(_, offset)| *offset == 3))
+    };
     let found = all("18-rebalance-storm-over", || since_first_record(commits));
     inside("18-rebalance-storm-over", &expected("18-rebalance-storm-over")[0], &found);
 }

@@ -169,8 +169,13 @@ pub fn survey(world: &World, core: &Core, marks: &mut Marks) -> Survey {
     let Some(best_informed) = nodes.values().max_by_key(|node| node.committed_metadata().last_offset()) else {
         return survey;
     };
-    let mut look =
-        Look { core, nodes: &nodes, image: best_informed.committed_metadata(), best_informed, marks: &Marks::default() };
+    let mut look = Look {
+        core,
+        nodes: &nodes,
+        image: best_informed.committed_metadata(),
+        best_informed,
+        marks: &Marks::default(),
+    };
     look.mark(marks);
     look.marks = marks;
     match look.quorum() {

@@ -38,7 +38,8 @@ impl Look<'_> {
                 None => Some("its coordinator does not know it".to_owned()),
                 Some(view) => self.restless(&view, &members),
             };
-            unmet.extend(missing.map(|missing| Unmet { partition: None, message: format!("group {group}: {missing}") }));
+            unmet
+                .extend(missing.map(|missing| Unmet { partition: None, message: format!("group {group}: {missing}") }));
         }
     }
 

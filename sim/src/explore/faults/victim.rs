@@ -39,9 +39,7 @@ impl Victim {
             Victim::ActiveController => Target { controller: said(Which::Active), ..Target::default() },
             Victim::StandbyController => Target { controller: said(Which::Standby), ..Target::default() },
             Victim::Client(name) => Target { client: said(name.clone()), ..Target::default() },
-            Victim::Coordinator(group) => {
-                Target { coordinator: said(format!("group:{group}")), ..Target::default() }
-            }
+            Victim::Coordinator(group) => Target { coordinator: said(format!("group:{group}")), ..Target::default() },
         }
     }
 
