@@ -60,7 +60,9 @@ pub struct MembershipView {
     pub coordinator: Option<NodeId>,
     /// Whether it has its assignment and knows of no rebalance.
     pub settled: bool,
-    /// The topics it subscribes to; none if it does not want to be a member.
+    /// Whether it wants to be a member.
+    pub subscribed: bool,
+    /// The topics it subscribes to; none if its coordinator looks for them.
     pub topics: Vec<TopicName>,
     /// The partitions it has.
     pub assigned: Vec<TopicPartition>,

@@ -37,6 +37,8 @@ pub(super) struct MemberShape {
     pub(super) work_ms: u64,
     /// `max.poll.interval.ms`.
     pub(super) max_poll_ms: u64,
+    /// `default.api.timeout.ms`.
+    pub(super) api_timeout_ms: u64,
 }
 
 /// Whether the seeds of a profile have groups.
@@ -177,6 +179,7 @@ impl Group {
             auto_commits: draw.percent(70),
             work_ms,
             max_poll_ms: self.max_poll_ms,
+            api_timeout_ms: draw.scale(1_000, 10_000),
         };
         let mut section = ClientSettings::default();
         if member.begins_inside {
@@ -192,7 +195,7 @@ impl Group {
         }
         set(settings, "fetch.max.wait.ms", draw.scale(100, 500));
         set(settings, "request.timeout.ms", draw.scale(1_000, 15_000));
-        set(settings, "default.api.timeout.ms", draw.scale(2_000, 20_000));
+        set(settings, "default.api.timeout.ms", member.api_timeout_ms);
         set(settings, "metadata.max.age.ms", draw.scale(500, 10_000));
         if draw.percent(20) {
             set(settings, "auto.offset.reset", "latest");

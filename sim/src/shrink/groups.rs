@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::mention::{Subject, forget};
+use crate::scenario::format::action::JoinGroup;
 use crate::scenario::format::{Client, File};
 
 /// The groups of a file, in the order of their names.
@@ -37,5 +38,9 @@ pub(super) fn forget_topic_of_joins(file: &mut File, topic: &str) {
     for join in file.steps.iter_mut().filter_map(|step| step.value.join.as_mut()) {
         join.value.topics.retain(|wanted| wanted.value != topic);
     }
-    file.steps.retain(|step| step.join.as_ref().is_none_or(|join| !join.value.topics.is_empty()));
+    file.steps.retain(|step| {
+        let wants =
+            |join: &JoinGroup| !join.topics.is_empty() || join.pattern.is_some() || join.server_pattern.is_some();
+        step.join.as_ref().is_none_or(|join| wants(&join.value))
+    });
 }

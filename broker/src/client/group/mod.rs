@@ -406,6 +406,7 @@ impl Group {
             epoch: identity.epoch,
             coordinator: self.shared.coordinator.node(),
             settled: self.is_settled(consumer),
+            subscribed: consumer.is_subscribed(),
             topics: consumer.topics().into_iter().collect(),
             assigned: consumer.assigned().into_iter().collect(),
         }

@@ -90,7 +90,7 @@ fn wanted(world: &World) -> BTreeMap<GroupId, Wanted> {
     let mut in_hands = BTreeSet::new();
     let running = world.machines().filter(|(_, machine)| machine.state() == ProcessState::Running);
     for (id, client) in running.filter_map(|(id, machine)| Some((id, machine.client()?))) {
-        let Some(membership) = client.membership().filter(|membership| !membership.topics.is_empty()) else { continue };
+        let Some(membership) = client.membership().filter(|membership| membership.subscribed) else { continue };
         if matches!(client.config().kind, ClientKind::Consumer { polls_by_itself: false, .. }) {
             in_hands.insert(membership.group.clone());
         }

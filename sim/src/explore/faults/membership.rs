@@ -9,6 +9,8 @@
 //! A rebalance is the moment at which a group is vulnerable: so what makes one is often followed by a
 //! fault of its coordinator, within the time that a rebalance takes.
 
+use std::collections::BTreeMap;
+
 use super::incident::{Incident, incident, once};
 use super::victim::{self, Victim};
 use super::{Kind, Stage};
@@ -17,7 +19,7 @@ use crate::explore::groups::{GroupShape, MemberShape};
 use crate::explore::text::{if_possible, said, spanned};
 use crate::scenario::Span;
 use crate::scenario::format::Step;
-use crate::scenario::format::action::{JoinGroup, OneClient, SetWork};
+use crate::scenario::format::action::{CommitOffsets, JoinGroup, OneClient, SetWork};
 
 /// What all members of all groups do.
 pub(super) fn memberships(stage: &Stage) -> Vec<Incident> {
@@ -42,10 +44,21 @@ fn membership(stage: &Stage, group: &GroupShape, member: &MemberShape, number: u
         }
     }
     if !member.auto_commits {
-        let commits = draw.scale(2, 30);
-        all.extend((0..commits).map(|_| once(somewhen(stage, &mut draw), &client(member), commit(member))));
+        all.extend(commits(stage, member, &mut draw));
     }
     all
+}
+
+/// Commits on call. The call returns within `default.api.timeout.ms`, and an application waits for it: it cannot commit
+/// twice at a time.
+fn commits(stage: &Stage, member: &MemberShape, draw: &mut Draw) -> Vec<Incident> {
+    let mut at = somewhen(stage, draw) / 4;
+    let mut commits = Vec::new();
+    while at < stage.shape.duration.micros {
+        commits.push(once(at, &client(member), commit(member)));
+        at += member.api_timeout_ms as i64 * 1_000 + draw.span(10, 3_000).micros;
+    }
+    commits
 }
 
 /// A change of a member's life, with what undoes it.
@@ -98,7 +111,7 @@ fn client(member: &MemberShape) -> Victim {
 
 fn join(member: &MemberShape) -> Step {
     let topics = member.topics.iter().cloned().map(spanned).collect();
-    let join = JoinGroup { client: spanned(member.name.clone()), topics };
+    let join = JoinGroup { client: spanned(member.name.clone()), topics, pattern: None, server_pattern: None };
     if_possible(Step { join: said(join), ..Step::default() })
 }
 
@@ -107,7 +120,7 @@ fn leave(member: &MemberShape) -> Step {
 }
 
 fn commit(member: &MemberShape) -> Step {
-    let commits = OneClient { client: spanned(member.name.clone()) };
+    let commits = CommitOffsets { client: spanned(member.name.clone()), offsets: BTreeMap::new() };
     if_possible(Step { commit_offsets: said(commits), ..Step::default() })
 }
 
