@@ -205,7 +205,7 @@ fn has_partitions(step: &Step) -> bool {
     step.events.iter().any(is_given)
 }
 
-/// Whether the group is stable with all its members, and each of them knows.
+/// Whether the group is stable with all its members, and each of them has its partition.
 fn is_stable(world: &World) -> bool {
     let group = GroupId::new("many");
     let nodes = world.machines().filter_map(|(_, machine)| machine.node());
@@ -213,7 +213,7 @@ fn is_stable(world: &World) -> bool {
     let all = MEMBERS as usize;
     let is_whole = views.iter().any(|view| view.state == GroupStateName::Stable && view.members.len() == all);
     let members = world.machines().filter_map(|(_, machine)| machine.client()?.membership());
-    is_whole && members.filter(|member| member.settled && !member.assigned.is_empty()).count() == all
+    is_whole && members.filter(|member| !member.assigned.is_empty()).count() == all
 }
 
 /// The time after time zero of a run in which nothing happens.
