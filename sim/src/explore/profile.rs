@@ -196,7 +196,8 @@ impl Profile {
             | Profile::Disk
             | Profile::Network
             | Profile::Controllers
-            | Profile::Everything => 45,
+            | Profile::Everything
+            | Profile::Groups => 45,
         }
     }
 
@@ -209,7 +210,8 @@ impl Profile {
             | Profile::Disk
             | Profile::Network
             | Profile::Controllers
-            | Profile::Everything => &[0, 0, 1, 1, 2, 3],
+            | Profile::Everything
+            | Profile::Groups => &[0, 0, 1, 1, 2, 3],
         }
     }
 
