@@ -29,9 +29,11 @@ const SHARES: [(Profile, u64); 8] = [
     (Profile::Controllers, 8),
     (Profile::Everything, 6),
     (Profile::Replication, 6),
-    // What it finds has to be read first.
     (Profile::Groups, 0),
 ];
+
+/// Profiles without a share: what they find is not all read yet.
+const UNREAD: [Profile; 1] = [Profile::Groups];
 
 /// Says how many seeds the whole campaign has, instead of [`SEEDS`].
 const VARIABLE: &str = "TRIAL_CAMPAIGN_SEEDS";
@@ -97,9 +99,11 @@ fn seeds_of(profile: Profile) -> u64 {
 }
 
 #[test]
-fn shares_of_the_profiles_are_the_whole_campaign() {
-    let shared: Vec<Profile> = SHARES.iter().map(|(profile, _)| *profile).collect();
-    assert!(Profile::ALL.iter().all(|profile| shared.contains(profile)), "{shared:?}");
+fn every_profile_has_a_share_in_the_campaign_but_those_that_are_not_read_yet() {
+    for profile in Profile::ALL {
+        let (_, share) = SHARES.iter().find(|(it, _)| it == profile).expect("each profile stands in the list");
+        assert_eq!(*share == 0, UNREAD.contains(profile), "{profile} has {share} %");
+    }
     assert_eq!(SHARES.iter().map(|(_, share)| share).sum::<u64>(), 100);
 }
 

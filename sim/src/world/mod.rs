@@ -59,8 +59,6 @@ pub struct WorldSettings {
     /// Whether every message is handed over as bytes that were decoded again, as a socket would,
     /// instead of as a value.
     pub through_bytes: bool,
-    /// Whether every node that was stepped looks at its own invariants; one with many partitions after every so many-th.
-    pub assert_invariants: bool,
 }
 
 impl Default for WorldSettings {
@@ -73,7 +71,6 @@ impl Default for WorldSettings {
             sync_cost: Duration::ZERO,
             writeback: None,
             through_bytes: false,
-            assert_invariants: true,
         }
     }
 }

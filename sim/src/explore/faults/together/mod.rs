@@ -17,9 +17,10 @@
 //!   clients        answers are lost         several batches are under way, and none of their answers arrives
 //! ```
 //!
-//! Faults that are drawn one by one come together like this once in many thousand seeds. Nothing here knows what it may
-//! find: these are the moments at which one machine acts on what another no longer holds for true. When they come follows
-//! from the cluster's settings: who is killed is missed after its session, who is slow leaves the ISR after its lag.
+//! Faults that are drawn one by one come together like this once in many thousand seeds. These are the moments at which one
+//! machine acts on what another no longer holds for true, and most were learned from bugs that Kafka has had: the page of the
+//! museum says which piece taught which story. None reads a switch. When they come follows from the cluster's settings: who
+//! is killed is missed after its session, who is slow leaves the ISR after its lag.
 
 mod clients;
 mod membership;
