@@ -70,10 +70,17 @@ impl Browser {
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).expect("the driver listens");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the driver answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-        let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+        // The driver keeps the connection open: an answer ends where its head says.
+        let mut answer = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(answer.read_line(&mut head).expect("the driver answers") > 0, "it ends in its head: {head}");
+        }
+        let lowered = head.to_lowercase();
+        let length = lowered.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length.expect("an answer says its length")];
+        answer.read_exact(&mut body).expect("the driver answers");
+        let body: Value = serde_json::from_slice(&body).expect("an answer is JSON");
         assert!(head.contains(" 200 "), "{method} {path}: {body}");
         body["value"].clone()
     }
