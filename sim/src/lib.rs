@@ -27,9 +27,9 @@
 //! ```
 //!
 //! [`Trial`] says which cluster, which [`Faults`] and how many seeds; the program is an async function of the
-//! [`Cluster`], from which it gets its [`Producer`], [`Consumer`] and [`Admin`]. A trial runs inside a plain `#[test]`,
-//! needs `--cfg madsim`, and is told from outside by variables which seeds to run ([`Trial::run`]). The book's page
-//! "Testing your own code" (`docs/src/testing.md`) tells the whole.
+//! [`Cluster`], from which it gets its [`Producer`], [`Consumer`] (with assigned partitions), [`Member`] (of a group) and
+//! [`Admin`]. A trial runs inside a plain `#[test]`, needs `--cfg madsim`, and is told from outside by variables which
+//! seeds to run ([`Trial::run`]). The book's page "Testing your own code" (`docs/src/testing.md`) tells the whole.
 //!
 //! The same seed and the same list of faults give the same run, to the last byte: on any thread, in any order, any number
 //! of times.

@@ -186,6 +186,17 @@ fn the_museum_says_which_check_finds_a_bug() {
 }
 
 #[test]
+fn a_hunt_that_no_campaign_ends_is_exit_code_1_and_the_table_says_what_exploration_saw() {
+    // Nobody finds it in one seed a campaign: the clusters of most seeds have not what it needs.
+    let output = trial(&["museum", "isr-03", "--seeds", "1", "--shrink", "0"]);
+    let said = text(&output.stdout);
+    let (head, piece) = said.trim_end().split_once('\n').expect("a head and a piece");
+    assert!(head.contains("found by") && head.contains("explored by"), "{said}");
+    assert!(piece.contains("NOT FOUND") && piece.contains("- (0 of 5)"), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+}
+
+#[test]
 fn a_piece_that_cannot_be_read_is_named_and_the_others_are_shown() {
     let folder = Folder::new("museum");
     let piece = std::fs::read(root().join(PIECE)).expect("a piece");
@@ -301,7 +312,7 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
     let out = folder.0.join("small.toml").to_str().expect("a plain path").to_owned();
     let output = trial(&["shrink", "tests/tests/planted/acked-record-not-lost.toml", "--out", &out]);
     let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "the code of what was found: {said}{}", text(&output.stderr));
     assert!(said.starts_with("safety acked-record-not-lost: "), "{said}");
 
     let small = std::fs::read_to_string(&out).expect("the result is on disk");
@@ -318,6 +329,14 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
 
     // The line to paste does what it says.
     assert!(said.ends_with(&format!("again: trial replay {out}\n")), "{said}");
+
+    // A second time it would overwrite the first result.
+    let output = trial(&["shrink", "tests/tests/planted/acked-record-not-lost.toml", "--out", &out]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(text(&output.stderr).contains("small.toml exists: it is not overwritten"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&out).expect("still there"), small);
+    let names = std::fs::read_dir(&folder.0).expect("a folder").flatten().map(|entry| entry.file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["small.toml"], "no part of a file is left");
 
     // A file that claims another fingerprint of this build catches a world that is not deterministic.
     let claim = small.replace("fingerprint = \"", "fingerprint = \"0");

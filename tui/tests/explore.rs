@@ -75,6 +75,14 @@ fn the_same_campaign_in_other_processes_with_other_jobs_and_in_shards_is_the_sam
     let merged = trial(&["merge", &files[1], &files[0], &files[1]]);
     assert_eq!(without_rate(&last_line(&merged)), without_rate(&last_line(&whole)), "{}", text(&merged.stderr));
     assert_eq!(merged.status.code(), whole.status.code());
+    assert!(!last_line(&merged).contains("rate: ") && !text(&merged.stderr).contains("incomplete"), "nothing was run");
+    let half = trial(&["merge", &files[0]]);
+    let complaint = text(&half.stderr);
+    assert!(complaint.contains("profile lite 2 seeds between 0x0 and 0x4 have no result"), "{complaint}");
+    let cut = std::fs::read_to_string(&files[1]).expect("results");
+    let cut = folder.file("cut.jsonl", cut.trim_end().as_bytes().split_last().expect("a line").1);
+    let complaint = text(&trial(&["merge", &files[0], &cut]).stderr);
+    assert!(complaint.contains("incomplete: the last line of ") && complaint.contains("cut off"), "{complaint}");
     let other = explore(&["--seeds", "1..7", "--faithful-one-in", "3"]);
     assert_ne!(without_rate(&last_line(&other)), without_rate(&last_line(&whole)));
 }
@@ -106,6 +114,8 @@ fn a_range_without_seeds_and_a_part_that_does_not_exist_are_refused() {
     for shard in ["2/2", "3/2", "0/0", "1"] {
         refuses(&["explore", "--seeds", "0..4", "--shard", shard], "expected a part and how many there are");
     }
+    refuses(&["explore", "--seeds", "0..4", "--shard", "5/8"], "part 5/8 takes none of the seeds 0..4");
+    refuses(&["explore", "--budget", "0s"], "a budget of no time is over before the first seed");
     refuses(&["explore", "--profile", "everyday"], "expected one of default, lite, disk");
 }
 
@@ -118,6 +128,11 @@ fn a_folder_that_cannot_be_written_and_one_with_results_are_left_alone() {
     let results = folder.file("results.jsonl", b"an earlier campaign\n");
     refuses(&["explore", "--seeds", "0..1", "--out", &folder.path("")], "holds the results of an earlier campaign");
     assert_eq!(std::fs::read(&results).expect("still there"), b"an earlier campaign\n");
+    let other = Folder::new("scenarios");
+    let scenario = other.file("safety.toml", b"of somebody");
+    refuses(&["explore", "--seeds", "0..1", "--out", &other.path("")], "might be overwritten");
+    assert_eq!(std::fs::read(&scenario).expect("still there"), b"of somebody");
+    assert!(!other.0.join("results.jsonl").exists());
 }
 
 #[test]
@@ -190,7 +205,7 @@ fn without_a_folder_the_report_says_how_to_shrink_and_a_seed_is_shrunk_by_its_nu
     let out = folder.path("small.toml");
     let arguments: Vec<&str> = shrink.split(' ').chain(["--out", &out, "--budget", "20s"]).collect();
     let shrunk = trial(&arguments);
-    assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
+    assert_eq!(shrunk.status.code(), Some(1), "the code of what was found: {}", text(&shrunk.stderr));
     let small = std::fs::read_to_string(&out).expect("the result is on disk");
     assert!(small.starts_with("#:schema ") || small.starts_with("# "), "{small}");
     assert!(small.contains("# Shrunk from seed 0x0 of the profile lite: "), "{small}");

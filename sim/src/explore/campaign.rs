@@ -151,9 +151,10 @@ impl Campaign {
     }
 
     /// The last line of every campaign; the rate is of the caller's clock, in seeds per second.
-    pub fn last_line(&self, rate: f64) -> String {
+    pub fn last_line(&self, rate: Option<f64>) -> String {
+        let rate = rate.map_or(String::new(), |rate| format!("rate: {rate:.0}/s  "));
         format!(
-            "explored: {} seeds  failures: {}  excused: {}  signatures: {}  unreached-marks: {}  rate: {rate:.0}/s  fingerprint: {:016x}",
+            "explored: {} seeds  failures: {}  excused: {}  signatures: {}  unreached-marks: {}  {rate}fingerprint: {:016x}",
             self.seeds,
             self.failed,
             self.excused.len(),

@@ -39,6 +39,13 @@ impl Shard {
         if index < count { Ok(Shard { index, count }) } else { Err(expected()) }
     }
 
+    /// Whether it takes any of these seeds.
+    pub fn takes_any_of(self, seeds: &Range<u64>) -> bool {
+        let first = seeds.start % self.count;
+        let ahead = if first <= self.index { self.index - first } else { self.count - (first - self.index) };
+        seeds.start.checked_add(ahead).is_some_and(|seed| seeds.contains(&seed))
+    }
+
     fn takes(self, seed: u64) -> bool {
         seed % self.count == self.index
     }
@@ -135,6 +142,12 @@ mod tests {
         let parts: Vec<Shard> = (0..3).map(|index| Shard { index, count: 3 }).collect();
         for seed in 0..100 {
             assert_eq!(parts.iter().filter(|shard| shard.takes(seed)).count(), 1);
+        }
+        for (start, end) in (0..8).flat_map(|start| (start..12).map(move |end| (start, end))) {
+            for shard in &parts {
+                let takes_any = (start..end).any(|seed| shard.takes(seed));
+                assert_eq!(shard.takes_any_of(&(start..end)), takes_any, "{shard:?} of {start}..{end}");
+            }
         }
         assert_eq!(Shard::parse("2/8"), Ok(Shard { index: 2, count: 8 }));
         for wrong in ["8/8", "1", "a/b", "0/0", "-1/2"] {

@@ -4,6 +4,7 @@
 //!   scenario that fails ─▶ signature ─▶ shrink, each smaller one told ─▶ other seeds ─▶ story ─▶ text of a regression
 //! ```
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Limits, Progress, Shrunk, shrink, tell};
@@ -42,10 +43,45 @@ pub struct Small {
     pub shrunk: Shrunk,
     /// How many steps there were, and how many are left.
     pub steps: (usize, usize),
-    /// With how many of [`OTHER_SEEDS`] other seeds it fails in the same way.
-    pub other_seeds: u64,
+    /// What it does with other seeds.
+    pub other_seeds: OtherSeeds,
     /// The file: the scenario with its story above it and what was found in it.
     pub text: String,
+}
+
+/// A small scenario with other seeds than its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OtherSeeds {
+    /// With how many it was tried: [`OTHER_SEEDS`], or fewer if somebody asked for the end.
+    pub tried: u64,
+    /// With how many of those it fails in the same way.
+    pub failed: u64,
+}
+
+impl OtherSeeds {
+    /// Tries them in turn, until all are tried or somebody asks for the end.
+    fn try_all(fails: impl Fn(Seed) -> bool, stopped: &Asked) -> OtherSeeds {
+        let mut others = OtherSeeds::default();
+        for seed in (1..=OTHER_SEEDS).map(Seed).take_while(|_| !stopped()) {
+            others.tried += 1;
+            others.failed += u64::from(fails(seed));
+        }
+        others
+    }
+}
+
+impl fmt::Display for OtherSeeds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OtherSeeds { tried, failed } = self;
+        match *tried {
+            0 => write!(out, "It was not tried with other seeds (interrupted)."),
+            OTHER_SEEDS => write!(out, "It fails with {failed} of {tried} other seeds."),
+            _ => write!(
+                out,
+                "It fails with {failed} of {tried} other seeds (interrupted: {OTHER_SEEDS} were to be tried)."
+            ),
+        }
+    }
 }
 
 /// Runs a scenario for what it comes to.
@@ -103,13 +139,10 @@ impl Failing {
             if stopped() { ControlFlow::Break(()) } else { listen(progress) }
         });
         // Whoever asks for the end does not want to wait for twenty more runs.
-        let fails_with = |seed: &u64| !stopped() && fails(&with_seed(&shrunk.scenario, Seed(*seed)));
-        let other_seeds = (1..=OTHER_SEEDS).filter(fails_with).count() as u64;
+        let other_seeds = OtherSeeds::try_all(|seed| fails(&with_seed(&shrunk.scenario, seed)), stopped);
         let steps = (self.scenario.file.steps.len(), shrunk.scenario.file.steps.len());
-        let origin = format!(
-            "Shrunk from {from}: {} steps became {} in {} runs. It fails with {other_seeds} of {OTHER_SEEDS} other seeds.",
-            steps.0, steps.1, shrunk.runs,
-        );
+        let origin =
+            format!("Shrunk from {from}: {} steps became {} in {} runs. {other_seeds}", steps.0, steps.1, shrunk.runs,);
         let text = tell(&shrunk.scenario, None).write(&shrunk.scenario, &origin);
         Small { shrunk, steps, other_seeds, text }
     }
@@ -119,4 +152,25 @@ fn with_seed(scenario: &Scenario, seed: Seed) -> Scenario {
     let mut scenario = scenario.clone();
     scenario.file.seed = Some(seed);
     scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn only_seeds_that_were_tried_are_counted_when_somebody_asks_for_the_end() {
+        let asked = AtomicU64::new(0);
+        let after = |runs: u64| move |asked: &AtomicU64| asked.fetch_add(1, Ordering::Relaxed) >= runs;
+        let tried = |runs: u64| {
+            asked.store(0, Ordering::Relaxed);
+            OtherSeeds::try_all(|seed| seed.0 % 2 == 0, &|| after(runs)(&asked))
+        };
+        assert_eq!(tried(0).to_string(), "It was not tried with other seeds (interrupted).");
+        assert_eq!(tried(3), OtherSeeds { tried: 3, failed: 1 });
+        assert!(tried(3).to_string().starts_with("It fails with 1 of 3 other seeds (interrupted: "), "{}", tried(3));
+        assert_eq!(tried(u64::MAX).to_string(), "It fails with 10 of 20 other seeds.");
+    }
 }

@@ -32,7 +32,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::scenario::Scenario;
-pub use failure::{Failing, NothingToShrink, OTHER_SEEDS, Small};
+pub use failure::{Failing, NothingToShrink, OTHER_SEEDS, OtherSeeds, Small};
 use search::Search;
 pub use story::{Retelling, tell};
 

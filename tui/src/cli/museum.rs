@@ -24,6 +24,9 @@ seeds of its own, drawn from the profile that the piece names. A seed counts if 
 does not break without them. The table shows the median of the seeds needed, and how many steps are left of the first
 find when it is shrunk.
 
+The exit code is that of the worst piece: 1 if the check that it names does not find its bug, and with --seeds also if
+no campaign found it; otherwise the verdict of the run without switches.
+
 Examples:
   trial museum
   trial museum rep-01 --format json
@@ -184,7 +187,8 @@ impl Piece {
 
     fn exit_code(&self) -> u8 {
         let not_found = self.with.is_some() && !self.is_found();
-        self.without.verdict.exit_code().max(u8::from(not_found))
+        let not_explored = self.hunted.as_ref().is_some_and(|hunted| hunted.needed.iter().all(Option::is_none));
+        self.without.verdict.exit_code().max(u8::from(not_found || not_explored))
     }
 
     /// What is wrong with it, with the lines to paste that show it again; none if it is as it should be.
@@ -291,6 +295,12 @@ impl Hunted {
         if finds == self.needed.len() { median } else { format!("{median} ({finds} of {})", self.needed.len()) }
     }
 
+    /// The checks that found something, which need not be the one that the piece names.
+    fn found_by(&self) -> String {
+        let names: Vec<&str> = self.found_by.iter().copied().collect();
+        if names.is_empty() { "NOT FOUND".to_owned() } else { names.join(", ") }
+    }
+
     fn steps(&self) -> String {
         self.steps.map_or("-".to_owned(), |(before, after)| format!("{after} of {before}"))
     }
@@ -298,19 +308,20 @@ impl Hunted {
 
 /// One line a piece, in columns as wide as their widest word. What was not hunted has no columns for it.
 fn table(pieces: &[Piece]) -> String {
-    let head = ["piece", "bug", "source", "as it stands", "found by", "seeds", "steps left"].map(str::to_owned);
+    let head = ["piece", "bug", "source", "as it stands", "found by", "explored by", "seeds", "steps left"];
+    let head = head.map(str::to_owned);
     let rows = pieces.iter().map(|piece| {
         let title = piece.scenario.file.title.clone();
-        let seeds = piece.hunted.as_ref().map_or(String::new(), Hunted::seeds);
-        let steps = piece.hunted.as_ref().map_or(String::new(), Hunted::steps);
+        let hunted = |told: fn(&Hunted) -> String| piece.hunted.as_ref().map_or(String::new(), told);
+        let (explored, seeds, steps) = (hunted(Hunted::found_by), hunted(Hunted::seeds), hunted(Hunted::steps));
         let (number, source) = (number(&piece.scenario).to_owned(), piece.source().to_owned());
-        [number, title, source, piece.as_it_stands(), piece.with_its_bug(), seeds, steps]
+        [number, title, source, piece.as_it_stands(), piece.with_its_bug(), explored, seeds, steps]
     });
-    let columns = if pieces.iter().any(|piece| piece.hunted.is_some()) { 7 } else { 5 };
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
+    let columns = if pieces.iter().any(|piece| piece.hunted.is_some()) { 8 } else { 5 };
+    let rows: Vec<[String; 8]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &[String; 7]| {
+    let line = |row: &[String; 8]| {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };

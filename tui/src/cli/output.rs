@@ -1,6 +1,8 @@
-//! The two streams of the process. A reader that goes away (`| head`) is no mistake.
+//! The two streams of the process, and files that are always whole. A reader that goes away (`| head`) is no mistake.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Writes to the standard output.
 ///
@@ -15,4 +17,19 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Writes a line to the standard error. There is nobody to tell if that fails.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes a file so that whoever looks sees the old one or the new one, and never half of one: under another name first.
+///
+/// # Errors
+/// Whatever the disk says; what was there before is still there then.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!("{name}.{}.part", std::process::id()));
+    let written = fs::write(&part, text).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // Best effort: what went wrong is told, and a part that stays harms nobody.
+        let _ = fs::remove_file(&part);
+    }
+    written
 }

@@ -1,6 +1,5 @@
 //! `trial shrink`: the smallest scenario that fails in the same way, with its story above it.
 
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -10,10 +9,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trial_sim::internal::scenario::print::print as print_file;
 use trial_sim::internal::scenario::{Seed, Signature, Span};
-use trial_sim::internal::shrink::{Failing, Limits, NothingToShrink, OTHER_SEEDS, Progress, Small};
+use trial_sim::internal::shrink::{Failing, Limits, NothingToShrink, OtherSeeds, Progress, Small};
 
-use super::interrupt::{self, INTERRUPTED};
-use super::output::{complain, print};
+use super::interrupt;
+use super::output::{complain, print, write_whole};
 use super::run::silently;
 use super::subject::Subject;
 use super::{Format, WRONG_USE, all_cores};
@@ -23,7 +22,10 @@ use super::{Format, WRONG_USE, all_cores};
 #[command(after_help = "\
 The run must fail. What comes out fails in the same way: the same rule is broken, by the same kind of thing. It is
 an ordinary scenario file; put it under scenarios/regressions/ and the bug is a test from then on. The best so far is
-always on disk, and Ctrl-C keeps it.
+always on disk, and Ctrl-C keeps it. A file that exists is not overwritten.
+
+The exit code is that of the verdict, which the small scenario shares: 1 safety, 3 liveness, 4 crash. It is 2 if there
+is nothing to shrink, or nothing could be written.
 
 Examples:
   trial shrink found.toml --out scenarios/regressions/small.toml
@@ -51,7 +53,7 @@ pub struct Shrink {
     format: Format,
 }
 
-/// Shrinks a scenario. Returns the exit code: 0 if something that fails is on disk.
+/// Shrinks a scenario. Returns the exit code: that of what was found, which an interruption does not make better.
 pub fn run_shrink(arguments: &Shrink) -> u8 {
     let subject = &arguments.subject;
     if arguments.seed.is_some() && !subject.is_file() {
@@ -65,6 +67,12 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
     let out = arguments.out.clone().unwrap_or_else(|| subject.beside("shrunk.toml"));
     if subject.is_at(&out) {
         complain(&format!("error: {} is what is to be shrunk: it would be overwritten", out.display()));
+        return WRONG_USE;
+    }
+    // A link that leads nowhere is something too.
+    if out.symlink_metadata().is_ok() {
+        complain(&format!("error: {} exists: it is not overwritten", out.display()));
+        complain("hint: name another file with --out, or move that one away");
         return WRONG_USE;
     }
     interrupt::watch();
@@ -81,7 +89,7 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
     match task.done() {
         Ok(done) => {
             let _ = print(&done.said(&task, arguments.format));
-            if interrupt::asked() { INTERRUPTED } else { 0 }
+            report.verdict.exit_code()
         }
         Err(complaint) => {
             complain(&complaint);
@@ -135,7 +143,7 @@ impl Task {
         let started = Instant::now();
         let limits = Limits { runs: self.runs, jobs: self.jobs };
         let keep = |text: &str| {
-            let written = fs::write(&self.out, text);
+            let written = write_whole(&self.out, text);
             written.map_err(|error| format!("error: cannot write {}: {error}", self.out.display()))
         };
         let mut failing = self.failing.clone();
@@ -188,13 +196,13 @@ impl Done {
     }
 
     fn said(&self, task: &Task, format: Format) -> String {
-        let Small { shrunk, steps: (before, after), other_seeds, .. } = &self.small;
+        let Small { shrunk, steps: (before, after), other_seeds: OtherSeeds { tried, failed }, .. } = &self.small;
         let (out, signature): (_, &Signature) = (task.out.display(), &task.failing.signature);
         let wall = self.wall.as_millis() as u64;
         match format {
             Format::Text => format!(
                 "{signature}\nshrunk: {before} to {after} steps  runs: {}  wall: {wall}ms  \
-                 other seeds: {other_seeds}/{OTHER_SEEDS}{}\nagain: trial replay {out}\n",
+                 other seeds: {failed}/{tried}{}\nagain: trial replay {out}\n",
                 shrunk.runs,
                 if shrunk.finished { "" } else { "  (ended early: more may go)" },
             ),
@@ -202,8 +210,8 @@ impl Done {
                 "{}\n",
                 serde_json::json!({
                     "signature": signature, "file": out.to_string(), "steps_before": before, "steps": after,
-                    "runs": shrunk.runs, "wall_ms": wall, "other_seeds": other_seeds,
-                    "other_seeds_tried": OTHER_SEEDS, "finished": shrunk.finished,
+                    "runs": shrunk.runs, "wall_ms": wall, "other_seeds": failed,
+                    "other_seeds_tried": tried, "finished": shrunk.finished,
                 })
             ),
         }

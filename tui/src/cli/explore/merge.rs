@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use trial_sim::internal::explore::{Campaign, Profile, SeedResult};
@@ -17,7 +16,8 @@ use crate::cli::{Format, WRONG_USE};
 const HELP: &str = "\
 A seed that stands in several files is counted once. If its results differ, the same seed gave two different runs:
 the verdict is nondeterminism, exit code 5. Results of different builds, or of campaigns with other switches, are not
-joined: exit code 2.
+joined: exit code 2. What is incomplete is joined, and the standard error says what is missing: a last line that was cut
+off, a file without results, seeds between the first and the last of a profile that no file has.
 
 Example:
   trial merge shard-*/results.jsonl";
@@ -39,7 +39,6 @@ pub struct Merge {
 
 /// Joins the parts of a campaign. Returns the exit code.
 pub fn merge(arguments: &Merge) -> u8 {
-    let started = Instant::now();
     let mut all = Vec::new();
     for file in &arguments.files {
         if let Err(complaint) = read(file, &mut all) {
@@ -62,8 +61,10 @@ pub fn merge(arguments: &Merge) -> u8 {
     }
     let profiles: Vec<Profile> = results.keys().map(|(profile, _)| *profile).collect();
     let one = profiles.first().copied().filter(|first| profiles.iter().all(|profile| profile == first));
-    let wall = started.elapsed().max(Duration::from_millis(1));
-    let report = Report { campaign: &campaign, profile: one, wall, shrunk: &Shrunk::new() };
+    for missing in missing(&results) {
+        complain(&missing);
+    }
+    let report = Report { campaign: &campaign, profile: one, wall: None, shrunk: &Shrunk::new() };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -128,14 +129,35 @@ fn once_each(all: Vec<SeedResult>) -> (BTreeMap<(Profile, Seed), SeedResult>, Ve
     (results, differing)
 }
 
+/// For each profile, how many seeds between its first and its last have no result: a part is missing or did not end.
+fn missing(results: &BTreeMap<(Profile, Seed), SeedResult>) -> Vec<String> {
+    let mut seeds = BTreeMap::<Profile, Vec<u64>>::new();
+    for (profile, seed) in results.keys() {
+        seeds.entry(*profile).or_default().push(seed.0);
+    }
+    let said = seeds.iter().filter_map(|(profile, seeds)| {
+        // They are in order, as the keys are.
+        let (first, last) = (seeds.first()?, seeds.last()?);
+        let missing = last - first - (seeds.len() as u64 - 1);
+        (missing > 0).then(|| {
+            let (first, last) = (Seed(*first), Seed(*last));
+            format!("incomplete: of the profile {profile} {missing} seeds between {first} and {last} have no result: a part is missing, or did not end")
+        })
+    });
+    said.collect()
+}
+
 /// Reads one file of results, a JSON object a line. A last line that was cut off when the process was killed is left out.
 fn read(path: &Path, results: &mut Vec<SeedResult>) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    if text.is_empty() {
+        complain(&format!("incomplete: {} holds no result", path.display()));
+    }
     for (line, number) in text.lines().zip(1..) {
         match serde_json::from_str(line) {
             Ok(result) => results.push(result),
             Err(_) if !text.ends_with('\n') && number == text.lines().count() => {
-                complain(&format!("{}: the last line is cut off; it is left out", path.display()));
+                complain(&format!("incomplete: the last line of {} is cut off; it is left out", path.display()));
             }
             Err(error) => return Err(format!("{}, line {number}: not a result: {error}", path.display())),
         }

@@ -171,6 +171,10 @@ pub fn explore(arguments: &Explore) -> u8 {
     });
     progress.end();
     let wall = started.elapsed();
+    if campaign.seeds == 0 && !interrupt::asked() {
+        complain("error: no seed was run: the budget was over before the first");
+        return WRONG_USE;
+    }
     let mut shrunk = Shrunk::new();
     let mut complaint = out.and_then(|out| out.complaint());
     if let (Some(folder), None, false) = (&arguments.out, &complaint, arguments.no_shrink) {
@@ -179,7 +183,7 @@ pub fn explore(arguments: &Explore) -> u8 {
             Err(unwritten) => complaint = Some(unwritten),
         }
     }
-    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall, shrunk: &shrunk };
+    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall: Some(wall), shrunk: &shrunk };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -211,12 +215,24 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
         (None, Some(_)) => 0..u64::MAX,
         (None, None) => 0..SEEDS,
     };
+    if arguments.budget.is_some_and(|budget| budget.duration().is_zero()) {
+        complain("error: a budget of no time is over before the first seed: say --budget 60s");
+        return None;
+    }
+    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
+    if !shard.takes_any_of(&seeds) {
+        complain(&format!(
+            "error: part {}/{} takes none of the seeds {}..{}: there are fewer seeds than parts",
+            shard.index, shard.count, seeds.start, seeds.end
+        ));
+        return None;
+    }
     Some(Farm {
         profile: arguments.profile,
         drawing,
         switches: arguments.switches.clone(),
         seeds,
-        shard: arguments.shard.unwrap_or(Shard::WHOLE),
+        shard,
         jobs: arguments.jobs.unwrap_or_else(all_cores),
         faithful_one_in: NonZeroU64::new(arguments.faithful_one_in),
     })

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use trial_sim::internal::explore::{Campaign, SeedResult, scenario_of};
 use trial_sim::internal::scenario::print::{Story, print_with};
 
+use crate::cli::output::write_whole;
+
 /// The name of the file of results.
 const RESULTS: &str = "results.jsonl";
 
@@ -19,7 +21,8 @@ pub struct Out {
 }
 
 impl Out {
-    /// Makes the folder, with an empty file of results. What an earlier campaign left there stays.
+    /// Makes the folder, with an empty file of results. What an earlier campaign left there stays: a folder with results
+    /// or with scenarios is refused before anything is run.
     ///
     /// # Errors
     /// A sentence that says what could not be made.
@@ -27,6 +30,12 @@ impl Out {
         let cannot = |path: &Path, error| format!("cannot write {}: {error}", path.display());
         fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
         let path = folder.join(RESULTS);
+        // What refuses results of an earlier campaign stands below, and is the better reason.
+        if !path.exists()
+            && let Some(scenario) = scenario_in(folder)
+        {
+            return Err(format!("{} might be overwritten: name a folder without scenarios", scenario.display()));
+        }
         let file = File::create_new(&path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
                 format!("{} holds the results of an earlier campaign: name another folder", path.display())
@@ -46,7 +55,7 @@ impl Out {
         let is_fastest = campaign.failures.get(signature).is_some_and(|failure| failure.fastest == *result);
         if is_fastest {
             let name = format!("{}.toml", signature.file_name());
-            let written = fs::write(self.folder.join(&name), scenario_with_story(result));
+            let written = write_whole(&self.folder.join(&name), &scenario_with_story(result));
             self.note(&name, written);
         }
     }
@@ -62,6 +71,12 @@ impl Out {
     pub fn complaint(self) -> Option<String> {
         self.complaint
     }
+}
+
+/// A scenario that lies in a folder, if any: the first by its name. What cannot be listed is told when it is written to.
+fn scenario_in(folder: &Path) -> Option<PathBuf> {
+    let paths = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).min()
 }
 
 /// The scenario of a failing seed, with what it found above it. It fails as it stands, and says what a replay must find.

@@ -15,7 +15,8 @@ pub struct Report<'a> {
     pub campaign: &'a Campaign,
     /// The one profile that it had, if it had one.
     pub profile: Option<Profile>,
-    pub wall: Duration,
+    /// How long it took; none where nothing was run.
+    pub wall: Option<Duration>,
     /// What became of each signature that was to be shrunk.
     pub shrunk: &'a Shrunk,
 }
@@ -34,8 +35,13 @@ impl Report<'_> {
             }
         }
         text.push_str(&self.faithful());
-        let _ = writeln!(text, "{}", self.campaign.last_line(rate(self.campaign.seeds, self.wall)));
+        let _ = writeln!(text, "{}", self.campaign.last_line(self.rate()));
         text
+    }
+
+    /// Seeds per second.
+    fn rate(&self) -> Option<f64> {
+        self.wall.map(|wall| rate(self.campaign.seeds, wall))
     }
 
     /// In how many seeds each mark was reached; those that nobody reached stand on top.
@@ -96,7 +102,7 @@ impl Report<'_> {
             "signatures": failures,
             "marks": marks,
             "verdict": campaign.verdict,
-            "seeds_per_second": rate(campaign.seeds, self.wall),
+            "seeds_per_second": self.rate(),
             "fingerprint": format!("{:016x}", campaign.fingerprint),
         });
         format!("{object}\n")
