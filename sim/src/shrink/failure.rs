@@ -166,7 +166,7 @@ mod tests {
         let after = |runs: u64| move |asked: &AtomicU64| asked.fetch_add(1, Ordering::Relaxed) >= runs;
         let tried = |runs: u64| {
             asked.store(0, Ordering::Relaxed);
-            OtherSeeds::try_all(|seed| seed.0 % 2 == 0, &|| after(runs)(&asked))
+            OtherSeeds::try_all(|seed| seed.0.is_multiple_of(2), &|| after(runs)(&asked))
         };
         assert_eq!(tried(0).to_string(), "It was not tried with other seeds (interrupted).");
         assert_eq!(tried(3), OtherSeeds { tried: 3, failed: 1 });
