@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::{BatchFact, ClientEvent, Event, PartitionEvent};
-use trial_broker::ids::{ProducerId, TopicId, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, ProducerId, TopicId, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
@@ -36,6 +36,8 @@ pub(super) struct Check {
 struct Counted {
     /// How many of the committed batches are counted.
     batches: usize,
+    /// The leadership whose log was taken for the truth after an excused loss, as it was when they were counted.
+    rebased_in: Option<LeaderEpoch>,
     records: BTreeMap<MachineId, u64>,
 }
 
@@ -62,9 +64,9 @@ impl Check {
         let known = seen.model.partition_of(partition, seen.machine)?;
         let topic_id = seen.model.topic_of(partition, seen.machine);
         let counted = self.counted.entry((topic_id, partition.clone())).or_default();
-        // An excused loss takes committed batches away: what is left is counted anew.
-        if known.committed.len() < counted.batches {
-            *counted = Counted::default();
+        // An excused loss takes committed batches away, and others may have come since: what is left is counted anew.
+        if known.rebased_in != counted.rebased_in || known.committed.len() < counted.batches {
+            *counted = Counted { rebased_in: known.rebased_in, ..Counted::default() };
         }
         for batch in &known.committed[counted.batches..] {
             counted.batches += 1;
