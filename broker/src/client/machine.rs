@@ -23,6 +23,7 @@ use super::{
     BatchView, Call, CallResult, ClientConfig, ClientKind, CloseOptions, InFlightView, KnownLeader, MembershipView,
     PositionView, failed, resolve,
 };
+use crate::config::Hazard;
 use crate::context::Context;
 use crate::effects::{ExitReason, Output};
 use crate::event::CommitCause;
@@ -515,6 +516,7 @@ const ADMIN_MAX_IN_FLIGHT: usize = 1;
 
 fn cluster_settings(config: &ClientConfig) -> (NetworkSettings, MetadataSettings) {
     let bootstrap = config.bootstrap_servers.clone();
+    let keeps_topics = config.behaviour.mends(Hazard::RebootstrapForgetsEpochs);
     match &config.kind {
         ClientKind::Producer { settings, .. } | ClientKind::Admin { settings } => {
             let is_producer = matches!(config.kind, ClientKind::Producer { .. });
@@ -534,6 +536,7 @@ fn cluster_settings(config: &ClientConfig) -> (NetworkSettings, MetadataSettings
                 retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
                 rebootstrap_trigger: settings.metadata_recovery_rebootstrap_trigger,
                 bootstrap,
+                keeps_topics,
                 forgets_idle_topics: is_producer,
                 creates_topics: is_producer,
             };
@@ -556,6 +559,7 @@ fn cluster_settings(config: &ClientConfig) -> (NetworkSettings, MetadataSettings
                 retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
                 rebootstrap_trigger: Duration::from_secs(300),
                 bootstrap,
+                keeps_topics,
                 forgets_idle_topics: false,
                 creates_topics: true,
             };

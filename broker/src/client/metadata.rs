@@ -31,6 +31,9 @@ pub(crate) struct MetadataSettings {
     pub retry_backoff: Backoff,
     pub rebootstrap_trigger: Duration,
     pub bootstrap: Vec<Endpoint>,
+    /// Whether a client that begins again from its bootstrap servers still knows its topics: Kafka's does not
+    /// (`Hazard::RebootstrapForgetsEpochs`).
+    pub keeps_topics: bool,
     /// Producers forget topics that they do not use; consumers and admins do not.
     pub forgets_idle_topics: bool,
     /// Producers and consumers ask brokers to create topics that do not exist; a broker
@@ -72,7 +75,8 @@ pub(crate) struct Metadata {
     controller: Option<NodeId>,
     topics: BTreeMap<TopicName, KnownTopic>,
     errors: BTreeMap<TopicName, ErrorCode>,
-    /// Survives a rebootstrap, so that an older answer is still recognised as older.
+    /// Survives a rebootstrap, but tells an older answer only if the topic's id is known as well: without it, the
+    /// topic counts as created anew.
     last_seen_epochs: BTreeMap<TopicPartition, LeaderEpoch>,
     /// The topics to ask for, each with the instant at which it is forgotten if unused.
     wanted: BTreeMap<TopicName, Time>,
@@ -130,11 +134,13 @@ impl Metadata {
         metadata
     }
 
-    /// Forgets the cluster and knows only the bootstrap servers, numbered −1, −2, …
+    /// Forgets the cluster and knows only the bootstrap servers, numbered −1, −2, …; where that is mended, also its topics.
     fn bootstrap(&mut self) {
         self.need_full = true;
         self.update_version += 1;
-        self.topics.clear();
+        if !self.settings.keeps_topics {
+            self.topics.clear();
+        }
         self.errors.clear();
         self.controller = None;
         let server = |(index, endpoint): (usize, &Endpoint)| (NodeId(-1 - index as i32), endpoint.clone());

@@ -87,11 +87,15 @@ pub enum Hazard {
     /// position. An answer of an older epoch says that the logs part before, and is not noticed where that epoch went on
     /// longer (`SubscriptionState.maybeCompleteValidation`). Mended: it goes where `auto.offset.reset` says.
     ConsumerMissesDivergence,
+    /// A client that begins again from its bootstrap servers forgets the ids of its topics. It takes each of them for one that was created
+    /// anew, and with it an older leader epoch than it has seen, from a broker that is behind (`Metadata.bootstrap`,
+    /// `Metadata.updateLatestMetadata`). Mended: what is known of topics is kept.
+    RebootstrapForgetsEpochs,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 19] = [
+    pub const ALL: [Hazard; 20] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -111,6 +115,7 @@ impl Hazard {
         Hazard::RejoinIsFenced,
         Hazard::PausedRecordsOutliveTruncation,
         Hazard::ConsumerMissesDivergence,
+        Hazard::RebootstrapForgetsEpochs,
     ];
 }
 
