@@ -91,11 +91,15 @@ pub enum Hazard {
     /// anew, and with it an older leader epoch than it has seen, from a broker that is behind (`Metadata.bootstrap`,
     /// `Metadata.updateLatestMetadata`). Mended: what is known of topics is kept.
     RebootstrapForgetsEpochs,
+    /// A broker's session begins with its first heartbeat, not with its registration. In between a registration is taken that its
+    /// former process has sent and that comes late: the living process is refused for ever, for it does not register again
+    /// (`ClusterControlManager.registerBroker`, `BrokerLifecycleManager`). Mended: the session begins with the registration.
+    LateRegistrationWins,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 20] = [
+    pub const ALL: [Hazard; 21] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -116,6 +120,7 @@ impl Hazard {
         Hazard::PausedRecordsOutliveTruncation,
         Hazard::ConsumerMissesDivergence,
         Hazard::RebootstrapForgetsEpochs,
+        Hazard::LateRegistrationWins,
     ];
 }
 

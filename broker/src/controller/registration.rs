@@ -13,7 +13,7 @@
 
 use super::elections::BrokerChange;
 use super::{Controller, Decision, Refusal, refuse};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{ControllerEvent, PartitionChangeReason};
 use crate::ids::{BrokerEpoch, DirectoryId, NodeId};
@@ -70,6 +70,10 @@ impl Controller {
                     None => BrokerEpoch(next_write_offset),
                 };
                 decision.fact(ControllerEvent::BrokerRegistered { broker, broker_epoch, clean });
+                // In Kafka there is no session before the first heartbeat.
+                if self.config.behaviour.mends(Hazard::LateRegistrationWins) {
+                    self.heartbeats().contact(broker, broker_epoch, ctx.now.monotonic);
+                }
                 (broker_epoch, true, false)
             }
         };
