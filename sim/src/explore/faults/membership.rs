@@ -65,6 +65,9 @@ fn commits(stage: &Stage, member: &MemberShape, draw: &mut Draw) -> Vec<Incident
 fn turn_of(stage: &Stage, member: &MemberShape, at: i64, draw: &mut Draw) -> Incident {
     let victim = client(member);
     let length = draw.span(50, 8_000);
+    // Who is slow must have its own pace again before the scenario ends: nothing else gives it back. The last
+    // millisecond is left free, since steps of one instant are set apart by a little.
+    let left = stage.shape.duration.micros - 1_000 - at;
     match draw.between(0, 9) {
         0..=3 => {
             let leaves = once(at, &victim, leave(member));
@@ -75,15 +78,13 @@ fn turn_of(stage: &Stage, member: &MemberShape, at: i64, draw: &mut Draw) -> Inc
             let back = if_possible(Step { start: said(victim.target()), ..Step::default() });
             once(at, &victim, if_possible(dies)).and(length.micros, back)
         }
-        6..=7 => {
-            let pause = Step { pause: said(victim::pause(&victim, length)), ..Step::default() };
-            once(at, &victim, if_possible(pause))
-        }
-        _ => {
-            // It must have its own pace again before the scenario ends: nothing else gives it back.
-            let left = stage.shape.duration.micros - 1 - at;
+        6..=7 if left > 0 => {
             let slow = work(member, draw.scale(member.max_poll_ms / 8, member.max_poll_ms * 2));
             once(at, &victim, slow).and(length.micros.min(left), work(member, member.work_ms))
+        }
+        _ => {
+            let pause = Step { pause: said(victim::pause(&victim, length)), ..Step::default() };
+            once(at, &victim, if_possible(pause))
         }
     }
 }
