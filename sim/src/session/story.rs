@@ -4,18 +4,22 @@
 //!   send ─▶ appended by the leader ─▶ replicated by each follower ─▶ committed ─▶ acknowledged ─▶ read
 //! ```
 
-use trial_broker::event::{ClientEvent, Event, LogEvent, PartitionEvent};
-use trial_broker::ids::{Offset, TopicPartition};
+use std::collections::BTreeMap;
+
+use trial_broker::event::{BatchFact, ClientEvent, Event, LogEvent, PartitionEvent};
+use trial_broker::ids::{Offset, ProducerId, TopicPartition};
+use trial_broker::message::Api;
 
 use super::tape::{Fate, Passage, Tape};
-use crate::fault::MessageId;
+use crate::fault::{MachineId, MessageId};
 use crate::step::{InputKind, Step, StepKind};
 
 impl Tape {
     /// The steps at which a record got further, in order: it was sent, appended, replicated, committed, acknowledged, read;
     /// or was cut off a log again. Whatever stood at that offset counts: after a truncation that may be another record.
     pub fn way_of_record(&self, partition: &TopicPartition, offset: Offset) -> Vec<u64> {
-        let mut way = Way { tape: self, partition, offset, steps: Vec::new() };
+        let (producers, sent) = (BTreeMap::new(), BTreeMap::new());
+        let mut way = Way { tape: self, partition, offset, producers, sent, steps: Vec::new() };
         for step in &self.steps {
             way.observe(step);
         }
@@ -54,6 +58,10 @@ struct Way<'a> {
     tape: &'a Tape,
     partition: &'a TopicPartition,
     offset: Offset,
+    /// The present id of each idempotent producer.
+    producers: BTreeMap<MachineId, ProducerId>,
+    /// The step that sent the batch of a producer's sequence number last.
+    sent: BTreeMap<(ProducerId, i32), u64>,
     steps: Vec<u64>,
 }
 
@@ -63,7 +71,7 @@ impl Way<'_> {
             let is_part = match event {
                 Event::Log(event) => self.log(step, event),
                 Event::Partition(event) => self.partition(event),
-                Event::Client(event) => self.client(event),
+                Event::Client(event) => self.client(step, event),
                 _ => false,
             };
             if is_part {
@@ -72,8 +80,17 @@ impl Way<'_> {
         }
     }
 
-    fn client(&self, event: &ClientEvent) -> bool {
+    fn client(&mut self, step: &Step, event: &ClientEvent) -> bool {
         match event {
+            ClientEvent::ProducerIdAssigned { producer_id, .. } => {
+                self.producers.extend(step.machine().map(|machine| (machine, *producer_id)));
+                false
+            }
+            ClientEvent::BatchSent { partition, first_sequence, .. } if partition == self.partition => {
+                let producer = step.machine().and_then(|machine| self.producers.get(&machine));
+                self.sent.extend(producer.map(|producer| ((*producer, *first_sequence), step.index)));
+                false
+            }
             ClientEvent::BatchAcked { partition, base_offset, records, .. } => {
                 let end = base_offset + i64::from(*records);
                 partition == self.partition && (*base_offset..end).contains(&self.offset)
@@ -96,11 +113,13 @@ impl Way<'_> {
 
     fn log(&mut self, step: &Step, event: &LogEvent) -> bool {
         match event {
-            LogEvent::RecordsAppended { partition, base_offset, log_end_offset, as_leader, .. }
+            LogEvent::RecordsAppended { partition, base_offset, log_end_offset, as_leader, batches, .. }
                 if partition == self.partition && (*base_offset..*log_end_offset).contains(&self.offset) =>
             {
                 if *as_leader {
-                    self.steps.extend(self.sent_by(step));
+                    let batch =
+                        batches.iter().find(|batch| (batch.base_offset..=batch.last_offset).contains(&self.offset));
+                    self.steps.extend(batch.and_then(|batch| self.sent_by(step, batch)));
                 }
                 true
             }
@@ -111,16 +130,19 @@ impl Way<'_> {
         }
     }
 
-    /// The step that sent the request with which a leader appends: published by the step that took it, or by the one that
-    /// paid for the disk.
-    fn sent_by(&self, step: &Step) -> Option<u64> {
+    /// The step that sent the request with which a leader appends. A request may have waited at the leader, behind the one
+    /// before it on its connection, so an idempotent producer's is found by its sequence number. Without one it is the
+    /// request that this step took, or the step that paid for the disk after taking it.
+    fn sent_by(&self, step: &Step, batch: &BatchFact) -> Option<u64> {
+        if let Some(sent) = self.sent.get(&(batch.producer_id, batch.base_sequence)) {
+            return Some(*sent);
+        }
         let taken = match &step.kind {
             StepKind::Paid { step, .. } => self.tape.steps.get(usize::try_from(*step).ok()?)?,
             _ => step,
         };
-        match taken.kind {
-            StepKind::Input { input: InputKind::Received(message), .. } => Some(self.tape.passage(message)?.sent.0),
-            _ => None,
-        }
+        let StepKind::Input { input: InputKind::Received(message), .. } = taken.kind else { return None };
+        let request = self.tape.passage(message)?;
+        (request.api == Api::Produce).then_some(request.sent.0)
     }
 }

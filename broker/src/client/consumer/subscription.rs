@@ -267,8 +267,8 @@ impl Consumer {
         self.with_group(ctx, |group, ctx, _| group.commit(ctx, cause, offsets, ticket));
     }
 
-    /// `Consumer.pause` and `Consumer.resume`: no records of these partitions, or again. Simplified: what was fetched
-    /// before a pause is fetched again after it.
+    /// `Consumer.pause` and `Consumer.resume`: no records of these partitions, or again. What was fetched before a
+    /// pause is kept for after it.
     pub(crate) fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) -> Result<(), String> {
         if let Some(unknown) = partitions.iter().find(|partition| !self.partitions.contains_key(partition)) {
             return Err(format!("No current assignment for partition {unknown}"));
