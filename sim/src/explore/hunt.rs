@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   piece, campaign k ─▶ first seed = hash(piece, k) ─▶ seed, seed + 1, … ─▶ a promise breaks with the switches,
-//!                                                                            and not without them: found
+//!                                                                            and passes without them: found
 //!   median of five campaigns = the museum's number
 //! ```
 //!

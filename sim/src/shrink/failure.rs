@@ -142,7 +142,7 @@ impl Failing {
         let other_seeds = OtherSeeds::try_all(|seed| fails(&with_seed(&shrunk.scenario, seed)), stopped);
         let steps = (self.scenario.file.steps.len(), shrunk.scenario.file.steps.len());
         let origin =
-            format!("Shrunk from {from}: {} steps became {} in {} runs. {other_seeds}", steps.0, steps.1, shrunk.runs,);
+            format!("Shrunk from {from}: {} steps became {} in {} runs. {other_seeds}", steps.0, steps.1, shrunk.runs);
         let text = tell(&shrunk.scenario, None).write(&shrunk.scenario, &origin);
         Small { shrunk, steps, other_seeds, text }
     }
