@@ -23,6 +23,9 @@ fn text(bytes: &[u8]) -> String {
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Looks at a screen, one like the other, until it counts as standing still.
+const STILL: u32 = 3;
+
 /// A terminal of 100 columns and 30 rows with a shell in it.
 struct Terminal {
     socket: String,
@@ -72,14 +75,20 @@ impl Terminal {
         self.wait_until(|shown| shown.contains(words), words)
     }
 
+    /// Waits for a screen of which this holds, and that stands still: a frame reaches the terminal in pieces, and
+    /// half a frame shows what never stood together.
     fn wait_until(&self, holds: impl Fn(&str) -> bool, what: &str) -> String {
         let started = Instant::now();
+        let (mut last, mut seen) = (String::new(), 0);
         loop {
             let shown = self.shown();
-            if holds(&shown) {
+            seen = if shown == last { seen + 1 } else { 1 };
+            if seen == STILL && holds(&shown) {
                 return shown;
             }
+            seen = seen.min(STILL - 1);
             assert!(started.elapsed() < PATIENCE, "waited for `{what}`; there is:\n{shown}");
+            last = shown;
             sleep(Duration::from_millis(50));
         }
     }
@@ -119,8 +128,8 @@ impl Drop for Terminal {
 fn it_opens_answers_keys_and_a_new_size_and_gives_the_terminal_back() {
     let Some(terminal) = Terminal::open("keys") else { return };
     terminal.play("");
-    let opened = terminal.wait_for("PARTITIONS");
-    assert!(opened.contains("The log end is not the high watermark") && opened.contains("ends in"), "{opened}");
+    let opened = terminal.wait_until(|shown| shown.contains("PARTITIONS") && shown.contains("ends in"), "the whole run");
+    assert!(opened.contains("The log end is not the high watermark"), "{opened}");
     assert!(opened.contains("0.000 s") && opened.contains("paused"), "{opened}");
     terminal.press("?");
     terminal.wait_for("play, pause");
@@ -262,8 +271,8 @@ fn the_teachers_notes_follow_the_window_on_another_terminal() {
     class.wait_for("WATCH FOR");
     teacher.wait_for("the class is at 0.000 s");
     class.press("G");
-    let asked = class.wait_for("PREDICT");
-    assert!(!asked.contains("LINES UP TO NOW") && !asked.contains("q quit"), "{asked}");
+    let alone = |shown: &str| !shown.contains("LINES UP TO NOW") && !shown.contains("q quit");
+    class.wait_until(|shown| shown.contains("PREDICT") && alone(shown), "the question, and nothing beside it");
     teacher.wait_until(|shown| shown.contains("the class is at 12."), "the notes follow");
     for terminal in [&teacher, &class] {
         terminal.press("Escape");
