@@ -2,7 +2,7 @@
 
 use super::consumer::{fetched, nothing_new, offset_is};
 use super::*;
-use crate::api::consumer_protocol::{encode_assignment, encode_subscription};
+use crate::api::consumer_protocol::{decode_subscription, encode_assignment, encode_subscription};
 use crate::config::Membership;
 
 /// A member of group g that subscribes to the topic `orders` and polls by itself.
@@ -369,22 +369,53 @@ fn a_partition_without_a_committed_offset_begins_by_the_reset_policy() {
     "#);
 }
 
-/// What is told when a consumer is closed like this, and nobody answers.
-pub(super) fn closed(mut script: Script, membership: GroupMembershipOperation) -> String {
-    script.hush();
-    script.call(Call::End(CloseOptions { membership, timeout_ms: None }));
-    script.story()
+fn ends(membership: GroupMembershipOperation) -> Call {
+    Call::End(CloseOptions { membership, timeout_ms: None })
 }
 
 #[test]
 fn a_consumer_that_is_closed_with_an_option_does_what_that_says_static_or_not() {
     // KIP-1092. The coordinator takes a static member out by its member id.
-    let quiet = ("enable.auto.commit", "false");
-    let said = closed(settled(&[("group.instance.id", "i"), quiet]), GroupMembershipOperation::LeaveGroup);
-    assert!(said.contains("→ b3 LeaveGroup \"the consumer is being closed\""), "{said}");
-    let said = closed(settled(&[quiet]), GroupMembershipOperation::RemainInGroup);
-    assert!(!said.contains("LeaveGroup"), "{said}");
-    assert!(said.contains("call 1 done"), "{said}");
+    let mut script = settled(&[("group.instance.id", "i"), ("enable.auto.commit", "false")]);
+    script.call(ends(GroupMembershipOperation::LeaveGroup));
+    script.answer("b3", LeaveGroupResponse { error: ErrorCode::None, members: Vec::new() });
+    insta::assert_snapshot!(script.story(), @r#"
+    0 revoked [orders-0]
+    0 → b3 LeaveGroup "the consumer is being closed"
+    0 close bootstrap
+    0 close b1
+    0 close b3
+    0 call 1 done
+    0 Exit { reason: Stopped }
+    "#);
+    let mut script = settled(&[("enable.auto.commit", "false")]);
+    script.call(ends(GroupMembershipOperation::RemainInGroup));
+    insta::assert_snapshot!(script.story(), @r#"
+    0 revoked [orders-0]
+    0 close bootstrap
+    0 close b1
+    0 close b3
+    0 call 1 done
+    0 Exit { reason: Stopped }
+    "#);
+}
+
+#[test]
+fn a_consumer_that_may_take_no_time_to_close_waits_for_no_answer() {
+    let mut script = settled(&[]);
+    script.call(Call::End(CloseOptions { timeout_ms: Some(0), membership: GroupMembershipOperation::Default }));
+    // What it has to say leaves all the same (`AbstractCoordinator.close`); nobody hears whether it arrived.
+    insta::assert_snapshot!(script.story(), @r#"
+    0 commit failed: Close, REQUEST_TIMED_OUT
+    0 revoked [orders-0]
+    0 → b3 OffsetCommit 1 [orders-0 at 5]
+    0 → b3 LeaveGroup "the consumer is being closed"
+    0 close bootstrap
+    0 close b1
+    0 close b3
+    0 call 1 done
+    0 Exit { reason: Stopped }
+    "#);
 }
 
 #[test]
@@ -393,12 +424,12 @@ fn an_application_commits_offsets_of_its_own_choice_and_a_negative_one_is_none()
     script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), 2)]));
     script.answer("b3", commit_answer(ErrorCode::None));
     script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), -1)]));
-    let said = script.story();
-    for line in
-        ["→ b3 OffsetCommit 1 [orders-0 at 2]", "committed: Chosen", "call 1 done", "call 2 failed: INVALID_REQUEST"]
-    {
-        assert!(said.contains(line), "{line} is missing: {said}");
-    }
+    insta::assert_snapshot!(script.story(), @r#"
+    0 → b3 OffsetCommit 1 [orders-0 at 2]
+    0 committed: Chosen
+    0 call 1 done
+    0 call 2 failed: INVALID_REQUEST
+    "#);
 }
 
 #[test]
@@ -406,8 +437,45 @@ fn a_consumer_that_subscribes_may_not_be_assigned_partitions_nor_subscribe_in_an
     let mut script = settled(&[]);
     script.call(Call::Assign(vec![TopicPartition::new("orders", 0)]));
     script.call(Call::SubscribePattern { pattern: "or.*".to_owned(), on_server: false });
-    let said = script.story();
-    for line in ["call 1 failed: INVALID_REQUEST", "call 2 failed: INVALID_REQUEST"] {
-        assert!(said.contains(line), "{line} is missing: {said}");
+    insta::assert_snapshot!(script.story(), @r#"
+    0 call 1 failed: INVALID_REQUEST
+    0 call 2 failed: INVALID_REQUEST
+    "#);
+}
+
+/// A consumer of group g without a subscription.
+pub(super) fn unsubscribed(properties: &[(&str, &str)]) -> Script {
+    let kind = match member(properties) {
+        ClientKind::Consumer { isolation, offset_reset, assign, group, polls_by_itself, work, settings, .. } => {
+            let subscribe = Vec::new();
+            ClientKind::Consumer { isolation, offset_reset, assign, subscribe, group, polls_by_itself, work, settings }
+        }
+        other => other,
+    };
+    Script::new(kind)
+}
+
+#[test]
+fn a_member_that_subscribes_by_a_pattern_joins_with_the_topics_that_it_matches_whole() {
+    let mut script = unsubscribed(&[]);
+    for topic in ["reorders", "orders-abroad"] {
+        script.leaders.insert(TopicPartition::new(topic, 0), (1, 0));
     }
+    script.until(0);
+    script.call(Call::SubscribePattern { pattern: "order.".to_owned(), on_server: false });
+    script.answer_coordinator();
+    let Request::JoinGroup(join) = script.oldest_request("b3") else { panic!("it joins") };
+    let subscription = decode_subscription(&join.protocols[0].metadata).expect("a subscription");
+    assert_eq!(subscription.topics, [TopicName::new("orders")]);
+}
+
+#[test]
+fn a_classic_member_leaves_no_pattern_to_its_coordinator_and_reads_its_own_before_it_subscribes() {
+    let mut script = unsubscribed(&[]);
+    script.call(Call::SubscribePattern { pattern: "order.".to_owned(), on_server: true });
+    script.call(Call::SubscribePattern { pattern: "order(".to_owned(), on_server: false });
+    insta::assert_snapshot!(script.story(), @r#"
+    0 call 1 failed: INVALID_REQUEST
+    0 call 2 failed: INVALID_REQUEST
+    "#);
 }

@@ -296,7 +296,8 @@ impl Script {
             endpoint: Endpoint::new(&format!("b{id}"), BROKER_PORT),
             rack: None,
         };
-        let topics = request.topics.clone().unwrap_or_default();
+        let all = || self.leaders.keys().map(|partition| partition.topic.clone()).collect::<BTreeSet<_>>();
+        let topics = request.topics.clone().unwrap_or_else(|| all().into_iter().collect());
         let topic = |name: TopicName| {
             let partitions: Vec<MetadataPartition> = self
                 .leaders
@@ -371,6 +372,13 @@ impl Script {
         self.inputs.push_back(Input::Received { connection, message: Arc::new(answer) });
         self.answer_by_itself(connection);
         self.drain_inputs();
+    }
+
+    /// The oldest request that waits at a host.
+    fn oldest_request(&self, host: &str) -> Request {
+        let waiting = |connection: &ConnectionId| self.waiting.get(connection).and_then(VecDeque::front);
+        let (message, _) = self.connections_to(host).iter().find_map(waiting).expect("a waiting request");
+        wire::decode_request(message).expect("a request")
     }
 
     fn connections_to(&self, host: &str) -> Vec<ConnectionId> {

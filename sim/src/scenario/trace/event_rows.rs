@@ -29,7 +29,7 @@ pub(super) fn event_row(
         Event::Lifecycle(event) => lifecycle_row(cast, machine, event),
         Event::Group(event) => group_row(cast, machine, event),
         Event::Client(event) => client_row(cast, memory, machine, event),
-        Event::Membership(event) => membership_row(machine, event),
+        Event::Membership(event) => membership_row(cast, machine, event),
     }
 }
 

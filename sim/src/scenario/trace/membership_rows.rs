@@ -3,37 +3,42 @@
 use trial_broker::event::{CoordinatorLoss, MembershipEvent};
 use trial_broker::ids::{GroupId, Offset, TopicPartition};
 
-use super::group_rows::short;
+use super::cast::Cast;
 use super::rows::{Row, row, shown, word};
 use crate::fault::MachineId;
 
-pub(super) fn membership_row(machine: MachineId, event: &MembershipEvent) -> Option<Row> {
+pub(super) fn membership_row(cast: &Cast, machine: MachineId, event: &MembershipEvent) -> Option<Row> {
+    let who = cast.name(machine);
     let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
     match event {
         // The line of the lost connection has told it.
         MembershipEvent::CoordinatorLost { reason: CoordinatorLoss::Disconnected, .. } => None,
         MembershipEvent::CoordinatorLost { group, node, reason } => {
-            about("find", group, format!("coordinator {node} is lost: {}", word(reason)))
+            about("find", group, format!("{who} loses coordinator {}: {}", cast.node_name(*node), word(reason)))
         }
         MembershipEvent::JoinSent { group, reason, .. } if reason.is_empty() => {
-            about("join", group, "joins".to_owned())
+            about("join", group, format!("{who} joins"))
         }
-        MembershipEvent::JoinSent { group, reason, .. } => about("join", group, reason.clone()),
+        MembershipEvent::JoinSent { group, reason, .. } => about("join", group, format!("{who}: {reason}")),
         MembershipEvent::PartitionsAssigned { group, partitions, owned } => {
-            about("assign", group, format!("{}, {owned} owned", names(partitions)))
+            about("assign", group, format!("{who} {}, {owned} owned", names(partitions)))
         }
-        MembershipEvent::PartitionsRevoked { group, partitions } => about("revoke", group, names(partitions)),
-        MembershipEvent::PartitionsLost { group, partitions } => about("lost", group, names(partitions)),
-        MembershipEvent::MembershipLost { group, member, reason } => {
-            about("member!", group, format!("{} is out: {}", short(member), word(reason)))
+        MembershipEvent::PartitionsRevoked { group, partitions } => {
+            about("revoke", group, format!("{who} {}", names(partitions)))
         }
-        MembershipEvent::LeaveSent { group, member } => about("leave", group, short(member).to_owned()),
+        MembershipEvent::PartitionsLost { group, partitions } => {
+            about("lost", group, format!("{who} {}", names(partitions)))
+        }
+        MembershipEvent::MembershipLost { group, reason, .. } => {
+            about("member!", group, format!("{who} is out: {}", word(reason)))
+        }
+        MembershipEvent::LeaveSent { group, .. } => about("leave", group, format!("{who} leaves")),
         MembershipEvent::CommitDone { group, cause, offsets } => {
-            about("commit", group, format!("{}: {}", word(cause), positions(offsets)))
+            about("commit", group, format!("{who} {}: {}", word(cause), positions(offsets)))
         }
         MembershipEvent::CommitFailed { group, cause, error, unsent } => {
             let where_it_failed = if *unsent { "not even sent" } else { "refused" };
-            about("commit!", group, format!("{}: {where_it_failed}, {}", word(cause), shown(*error)))
+            about("commit!", group, format!("{who} {}: {where_it_failed}, {}", word(cause), shown(*error)))
         }
         MembershipEvent::CoordinatorFound { .. }
         | MembershipEvent::GroupJoined { .. }
