@@ -128,7 +128,8 @@ impl Drop for Terminal {
 fn it_opens_answers_keys_and_a_new_size_and_gives_the_terminal_back() {
     let Some(terminal) = Terminal::open("keys") else { return };
     terminal.play("");
-    let opened = terminal.wait_until(|shown| shown.contains("PARTITIONS") && shown.contains("ends in"), "the whole run");
+    let opened =
+        terminal.wait_until(|shown| shown.contains("PARTITIONS") && shown.contains("ends in"), "the whole run");
     assert!(opened.contains("The log end is not the high watermark"), "{opened}");
     assert!(opened.contains("0.000 s") && opened.contains("paused"), "{opened}");
     terminal.press("?");
