@@ -3,15 +3,18 @@
 //! The end, a signal, a panic: each goes through [`give_back`]. A panic of a world's thread is a finding of the run and not
 //! the end of the window, so only a panic of the thread that draws gives the terminal back before it is told.
 
-use std::io::{self, Stdout, stdout};
+use std::io::{self, Write, stdout};
 use std::panic;
 use std::thread;
 
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
-use crossterm::execute;
 use crossterm::style::force_color_output;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{execute, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
@@ -19,7 +22,7 @@ use signal_hook::consts::SIGTSTP;
 
 /// A terminal that is ours until this is dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Whole>>,
     has_mouse: bool,
 }
 
@@ -33,7 +36,7 @@ impl Screen {
         // A theme decides about colours; what the environment says has been heard by then.
         force_color_output(true);
         lend(has_mouse)?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
+        let terminal = Terminal::new(CrosstermBackend::new(Whole::default())).inspect_err(|_| give_back())?;
         Ok(Screen { terminal, has_mouse })
     }
 
@@ -68,6 +71,35 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
+    }
+}
+
+/// The way out for frames: each leaves in one piece, as an update that the terminal is asked to show at once (mode 2026;
+/// terminals without it ignore the request). A frame that a panic leaves unfinished never leaves.
+#[derive(Debug, Default)]
+struct Whole {
+    /// What was drawn since the last frame left.
+    pending: Vec<u8>,
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.pending.is_empty() {
+            queue!(self.pending, BeginSynchronizedUpdate)?;
+        }
+        self.pending.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        queue!(self.pending, EndSynchronizedUpdate)?;
+        let mut out = stdout().lock();
+        out.write_all(&self.pending)?;
+        self.pending.clear();
+        out.flush()
     }
 }
 
