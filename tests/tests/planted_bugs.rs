@@ -102,6 +102,11 @@ const PROOFS: &[(&str, &[&str])] = &[
     ("committed-offset-not-lost", &["position-set", "commit-done", "partitions-assigned"]),
     ("commits-only-grow", &["commit-sent", "commit-sent"]),
     ("members-are-known", &["generation-completed", "join-sent"]),
+    ("target-covers-subscriptions", &["target-assigned"]),
+    ("stable-group-has-its-target", &["member-moved", "target-assigned"]),
+    ("shares-are-even", &["target-assigned", "target-assigned"]),
+    ("coordinator-is-replay", &["offset-forgotten", "records-appended"]),
+    ("static-member-disturbs-nobody", &["member-replaced", "rebalance-begun", "partitions-revoked"]),
 ];
 
 /// The violation is told with the events that its message speaks of, and not with many more.
@@ -216,6 +221,12 @@ planted! {
     a_coordinator_that_forgets_offsets: "committed-offset-not-lost" => Check("committed-offset-not-lost");
     a_member_that_commits_less_than_before: "commits-only-grow" => Check("commits-only-grow");
     members_that_nobody_is: "members-are-known" => Check("members-are-known");
+    an_assignor_that_leaves_out_a_partition: "target-covers-subscriptions" => Check("target-covers-subscriptions");
+    a_member_that_waits_and_is_taken_for_content: "stable-group-has-its-target" => Check("stable-group-has-its-target");
+    an_assignor_that_takes_nothing_from_anybody: "shares-are-even" => Check("shares-are-even");
+    a_coordinator_that_writes_what_it_does_not_believe: "coordinator-is-replay" => Check("coordinator-is-replay");
+    a_static_member_for_whose_return_everybody_is_called: "static-member-disturbs-nobody" =>
+        Check("static-member-disturbs-nobody");
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
     a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");

@@ -609,4 +609,14 @@ pub enum Switch {
     GenerationsFall,
     /// A coordinator that reads its log leaves out committed offsets.
     LoaderForgetsOffsets,
+    /// An assignor on the server leaves out the last partition that it has to give.
+    AssignorForgetsPartition,
+    /// A member of a KIP-848 group that waits for partitions of others counts as one that has what it shall have.
+    WaitingMemberCountsAsStable,
+    /// The uniform assignor on the server lets members keep everything that they have, however many there are.
+    UniformKeepsEverything,
+    /// A coordinator writes tombstones and does not take them in itself.
+    TombstonesNotReplayed,
+    /// A classic group rebalances whenever a static member comes back.
+    StaticMemberAlwaysRebalances,
 }

@@ -18,11 +18,11 @@ use super::find::partition_for;
 use super::gathering::Gathering;
 use super::leadership::{all_partitions, offsets_topic};
 use super::runtime::{Coordinators, OffsetsLog};
-use super::shard::Shard;
+use super::shard::{Shard, ShardSnapshot};
 use crate::config::{Behaviour, GroupCoordinatorSettings};
 use crate::context::Context;
 use crate::event::GroupEvent;
-use crate::ids::{GroupId, MemberId, NodeId, RequestHandle, TopicPartition};
+use crate::ids::{GroupId, MemberId, NodeId, Offset, RequestHandle, TopicPartition};
 use crate::message::*;
 use crate::metadata::MetadataImage;
 use crate::time::Time;
@@ -94,6 +94,11 @@ impl GroupCoordinator {
     /// The shards that serve, by partition of the offsets topic.
     pub fn shards(&self) -> impl Iterator<Item = (i32, &Shard)> {
         self.coordinators.shards()
+    }
+
+    /// What the shards that serve have written, by partition: the offset behind it, and what it adds up to.
+    pub fn written(&self) -> impl Iterator<Item = (i32, Offset, ShardSnapshot)> {
+        self.coordinators.written()
     }
 
     /// Whether the groups of a partition of the offsets topic are coordinated here: it is loaded.

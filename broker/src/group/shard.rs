@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::{ClassicGroup, Turn, TurnContext};
-use super::consumer::ConsumerSoftState;
+use super::consumer::{ConsumerGroup, ConsumerSoftState};
 use super::contract::{AfterWrite, Decision, MetadataChange, RequestContext, WriteOutcome, error_for_clients};
 use super::kind::{Group, WrittenClassicGroup};
 use super::offsets::{OffsetStore, StoredOffset};
@@ -44,6 +44,16 @@ pub(super) struct Hard {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ShardSnapshot {
     pub(super) hard: Hard,
+}
+
+impl ShardSnapshot {
+    /// The first group in which two snapshots differ, by the order of ids.
+    pub fn differs_in(&self, other: &ShardSnapshot) -> Option<GroupId> {
+        let (one, two) = (&self.hard, &other.hard);
+        let differs =
+            |id: &&GroupId| one.groups.get(*id) != two.groups.get(*id) || one.offsets.of(id) != two.offsets.of(id);
+        one.groups.keys().chain(two.groups.keys()).filter(differs).min().cloned()
+    }
 }
 
 /// The state of one partition of `__consumer_offsets` on the broker that leads it.
@@ -296,6 +306,19 @@ impl Shard {
     /// How many groups it has.
     pub fn group_count(&self) -> usize {
         self.hard.groups.len()
+    }
+
+    /// A KIP-848 group of this shard.
+    pub fn consumer_group(&self, id: &GroupId) -> Option<&ConsumerGroup> {
+        match self.hard.groups.get(id).map(Arc::as_ref)? {
+            Group::Consumer(group) => Some(group),
+            Group::Classic(_) => None,
+        }
+    }
+
+    /// A classic group of this shard, as it is; none if nobody has asked anything of it since the coordinator loaded.
+    pub fn known_classic_group(&self, id: &GroupId) -> Option<&ClassicGroup> {
+        self.classic.get(id).map(Arc::as_ref)
     }
 
     /// The hard state as it is now.

@@ -115,6 +115,11 @@ pub const PROPERTIES: &[Property] = &[
     group::COMMITTED_OFFSET_NOT_LOST,
     group::COMMITS_ONLY_GROW,
     group::MEMBERS_ARE_KNOWN,
+    group::TARGET_COVERS_SUBSCRIPTIONS,
+    group::STABLE_GROUP_HAS_ITS_TARGET,
+    group::SHARES_ARE_EVEN,
+    group::COORDINATOR_IS_REPLAY,
+    group::STATIC_MEMBER_DISTURBS_NOBODY,
 ];
 
 /// A property that did not hold.
@@ -331,6 +336,7 @@ impl Suite {
         found.extend(self.sweep(world));
         let mut lost = acked_record_not_lost::at_end(world, &self.model);
         lost.extend(self.history.at_end(world, &self.model));
+        lost.extend(self.group.sweep_all(world, &self.model));
         found.extend(lost.into_iter().filter_map(|lost| lost.unless_excused(&mut self.forgiven)));
         self.report(last, None, found)
     }
@@ -404,6 +410,8 @@ impl Suite {
         found.extend(self.on_disk_truth.sweep(world, &self.model));
         found.extend(recovery_point_durable::sweep(world, &self.model));
         found.extend(self.broker_image_is_replay.sweep(world));
+        let differing = self.group.sweep(world, &self.model);
+        found.extend(differing.and_then(|loss| loss.unless_excused(&mut self.forgiven)));
         found
     }
 

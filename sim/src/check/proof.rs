@@ -82,9 +82,9 @@ pub(crate) enum Kind {
     Membership,
     /// A consumer sent offsets to commit, or was told that they are.
     Commit,
-    /// A coordinator spoke of a generation, or of a member.
+    /// A coordinator spoke of a generation, a target, or a member.
     Coordination,
-    /// A coordinator accepted an offset.
+    /// A coordinator accepted or forgot an offset.
     Accepted,
     /// A consumer asked to join its group, or a coordinator added a member.
     Joining,
@@ -252,8 +252,10 @@ fn group_subject(event: &GroupEvent) -> Option<Kind> {
         GroupEvent::GenerationCompleted { .. }
         | GroupEvent::MemberMoved { .. }
         | GroupEvent::MemberRemoved { .. }
-        | GroupEvent::MemberReplaced { .. } => Some(Kind::Coordination),
-        GroupEvent::OffsetCommitted { .. } => Some(Kind::Accepted),
+        | GroupEvent::MemberReplaced { .. }
+        | GroupEvent::RebalanceBegun { .. }
+        | GroupEvent::TargetAssigned { .. } => Some(Kind::Coordination),
+        GroupEvent::OffsetCommitted { .. } | GroupEvent::OffsetForgotten { .. } => Some(Kind::Accepted),
         GroupEvent::MemberAdded { .. } => Some(Kind::Joining),
         _ => None,
     }

@@ -8,6 +8,7 @@ use super::group::MemberSays;
 use super::member::{ClassicMember, Parked};
 use super::state::ClassicState;
 use super::turn::Turn;
+use crate::config::Switch;
 use crate::event::{GroupEvent, RebalanceReason};
 use crate::group::contract::{AfterWrite, RequestContext};
 use crate::ids::{GroupInstanceId, MemberId, RequestHandle};
@@ -67,8 +68,9 @@ impl Turn<'_, '_> {
             handle: who.handle,
             version: who.version,
         };
+        let always_rebalances = self.at.behaviour.is(Switch::StaticMemberAlwaysRebalances);
         match self.group.state {
-            ClassicState::Stable if self.group.protocol == Some(self.group.select_protocol()) => {
+            ClassicState::Stable if self.group.protocol == Some(self.group.select_protocol()) && !always_rebalances => {
                 self.decision.records.push(self.group.record());
                 let group = self.group.id.clone();
                 self.afterwards(AfterWrite::ClassicStaticMember { group, replacement: Box::new(replacement) });

@@ -5,7 +5,7 @@ use super::reconcile::{Target, next_assignment};
 use super::subscriptions::Subscriptions;
 use super::target::NewTarget;
 use super::{ConsumerGroup, Coordination, Member, MemberState, Refusal};
-use crate::config::ServerAssignor;
+use crate::config::{ServerAssignor, Switch};
 use crate::event::{GroupEpochReason, GroupEvent};
 use crate::group::assignor::SubscriptionType;
 use crate::group::record::GroupRecord;
@@ -150,7 +150,8 @@ pub(crate) fn target(
     let asked = group.preferred_assignor(known.map(|known| &known.id), Some(member));
     let assignor: ServerAssignor = asked.unwrap_or(of.settings.consumer_assignors[0]);
     let kind = update.kind.unwrap_or_else(|| Subscriptions::now(group).kind());
-    let new = NewTarget { group, member, epoch: update.epoch, kind, assignor, image: of.image };
+    let (image, behaviour) = (of.image, of.behaviour);
+    let new = NewTarget { group, member, epoch: update.epoch, kind, assignor, image, behaviour };
     let (changes, target) = new.make()?;
     let (id, epoch) = (group.id.clone(), update.epoch);
     of.say(GroupEvent::TargetAssigned { group: id, epoch, assignor: assignor.name(), changed: changes.len() - 1 });
@@ -176,7 +177,10 @@ pub(crate) fn reconcile(
         return Ok(member);
     }
     let target = Target { epoch: planned.target_epoch, partitions: &planned.target, owned };
-    let next = next_assignment(&member, &target, |topic, partition| group.owners().is_free(topic, partition))?;
+    let mut next = next_assignment(&member, &target, |topic, partition| group.owners().is_free(topic, partition))?;
+    if of.behaviour.is(Switch::WaitingMemberCountsAsStable) && next.state == MemberState::UnreleasedPartitions {
+        next.state = MemberState::Stable;
+    }
     if next == member {
         return Ok(member);
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConsumerGroup, Member, Refusal};
-use crate::config::ServerAssignor;
-use crate::group::assignor::{self, GroupSpec, MemberSpec, SubscriptionType};
+use crate::config::{Behaviour, ServerAssignor, Switch};
+use crate::group::assignor::{self, GroupAssignment, GroupSpec, MemberSpec, SubscriptionType};
 use crate::group::record::GroupRecord;
 use crate::ids::{MemberId, TopicName};
 use crate::message::{ErrorCode, PartitionsByTopic};
@@ -20,6 +20,7 @@ pub(super) struct NewTarget<'a> {
     pub kind: SubscriptionType,
     pub assignor: ServerAssignor,
     pub image: &'a MetadataImage,
+    pub behaviour: &'a Behaviour,
 }
 
 impl NewTarget<'_> {
@@ -34,6 +35,12 @@ impl NewTarget<'_> {
             let text = format!("Failed to compute a new target assignment for epoch {}: {error}", self.epoch);
             Refusal::new(ErrorCode::UnknownServerError, text)
         })?;
+        if self.assignor == ServerAssignor::Uniform && self.behaviour.is(Switch::UniformKeepsEverything) {
+            keep_everything(&spec, &mut assigned);
+        }
+        if self.behaviour.is(Switch::AssignorForgetsPartition) {
+            forget_partition(&mut assigned);
+        }
         let mut records = Vec::new();
         for id in spec.members.keys() {
             let new = assigned.get(id).cloned().unwrap_or_default();
@@ -76,6 +83,30 @@ impl NewTarget<'_> {
             instance: member.instance().cloned(),
             subscribed_topics: names.filter_map(|name| self.image.topic_id(&TopicName::new(name))).collect(),
             assignment: target.clone(),
+        }
+    }
+}
+
+/// The switch: who has something keeps it, and what nobody has goes where the assignor put it.
+fn keep_everything(spec: &GroupSpec, assigned: &mut GroupAssignment) {
+    for (id, member) in &spec.members {
+        for (topic, numbers) in &member.assignment {
+            for others in assigned.values_mut() {
+                others.get_mut(topic).into_iter().for_each(|theirs| theirs.retain(|number| !numbers.contains(number)));
+            }
+            assigned.entry(id.clone()).or_default().entry(*topic).or_default().extend(numbers);
+        }
+    }
+    assigned.values_mut().for_each(|partitions| partitions.retain(|_, numbers| !numbers.is_empty()));
+}
+
+/// The switch: one partition is nobody's.
+fn forget_partition(assigned: &mut GroupAssignment) {
+    let last = assigned.values_mut().rev().find_map(|partitions| partitions.last_entry());
+    if let Some(mut numbers) = last {
+        numbers.get_mut().pop_last();
+        if numbers.get().is_empty() {
+            numbers.remove();
         }
     }
 }

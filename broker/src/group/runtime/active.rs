@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use super::batch::{Batch, encode};
 use super::{Around, WaitingId};
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::GroupEvent;
 use crate::group::answers::refusal;
+use crate::group::consumer::is_tombstone;
 use crate::group::contract::{AfterWrite, Decision, FailedReply, ReplyWhen, WriteOutcome};
 use crate::group::record::GroupRecord;
 use crate::group::shard::{Shard, ShardSnapshot};
@@ -101,6 +103,12 @@ impl Active {
     /// The shard at the last committed offset: what reads see.
     pub fn committed(&self) -> &ShardSnapshot {
         &self.committed
+    }
+
+    /// The shard at the end of its log, and where that is: without what a batch still waits to write.
+    pub fn written(&self) -> (Offset, ShardSnapshot) {
+        let shard = self.batch.as_ref().map_or_else(|| self.shard.snapshot(), |batch| batch.before.clone());
+        (self.last_written, shard)
     }
 
     /// Whether something is in the log that is not committed.
@@ -193,7 +201,9 @@ impl Active {
                     self.batch.insert(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before))
                 }
             };
-            self.shard.replay(batch.next_offset, None, record.clone());
+            if !(is_tombstone(record) && around.behaviour.is(Switch::TombstonesNotReplayed)) {
+                self.shard.replay(batch.next_offset, None, record.clone());
+            }
             batch.push(now_ms, bytes);
         }
         let Some(batch) = &mut self.batch else { return Ok(()) };

@@ -22,13 +22,13 @@ use std::sync::Arc;
 use crate::config::{Behaviour, GroupCoordinatorSettings, Switch};
 use crate::context::Context;
 use crate::event::GroupEvent;
-use crate::ids::{LeaderEpoch, RequestHandle};
+use crate::ids::{LeaderEpoch, Offset, RequestHandle};
 use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::MetadataImage;
 use crate::time::Time;
 
 use super::contract::{MetadataChange, RequestContext};
-use super::shard::Shard;
+use super::shard::{Shard, ShardSnapshot};
 
 mod active;
 mod batch;
@@ -111,6 +111,17 @@ impl Coordinators {
     pub fn shards(&self) -> impl Iterator<Item = (i32, &Shard)> {
         self.coordinators.iter().filter_map(|(partition, coordinator)| match &coordinator.state {
             State::Active(active) => Some((*partition, &active.shard)),
+            State::Loading(_) | State::Failed => None,
+        })
+    }
+
+    /// What the shards that serve have written, by partition: the offset behind it, and what it adds up to.
+    pub fn written(&self) -> impl Iterator<Item = (i32, Offset, ShardSnapshot)> {
+        self.coordinators.iter().filter_map(|(partition, coordinator)| match &coordinator.state {
+            State::Active(active) => {
+                let (offset, shard) = active.written();
+                Some((*partition, offset, shard))
+            }
             State::Loading(_) | State::Failed => None,
         })
     }
