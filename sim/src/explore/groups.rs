@@ -175,7 +175,9 @@ impl Group {
         let member = MemberShape {
             name: format!("m{number}"),
             topics,
-            begins_inside: !draw.percent(25) && self.protocol(index) == self.protocol(1),
+            begins_inside: !draw.percent(25)
+                && self.protocol(index) == self.protocol(1)
+                && !self.is_second_instance(index),
             auto_commits: draw.percent(70),
             work_ms,
             max_poll_ms: self.max_poll_ms,
@@ -212,6 +214,12 @@ impl Group {
         self.protocols[index as usize % self.protocols.len()]
     }
 
+    /// Whether a member uses the instance id of the first. One of the two is fenced for good (FENCED_INSTANCE_ID,
+    /// UNRELEASED_INSTANCE_ID), so it comes later: time zero waits for all that are there from the beginning.
+    fn is_second_instance(&self, index: u64) -> bool {
+        self.is_static && self.shares_an_instance && index == self.size && index > 1
+    }
+
     /// What makes it a member of this group.
     fn membership(&self, settings: &mut Settings, index: u64) {
         set(settings, "group.id", &self.name);
@@ -232,8 +240,8 @@ impl Group {
         }
         set(settings, "max.poll.interval.ms", self.max_poll_ms);
         if self.is_static {
-            let shared = self.shares_an_instance && index == self.size;
-            set(settings, "group.instance.id", format!("s{}", if shared { 1 } else { index }));
+            let number = if self.is_second_instance(index) { 1 } else { index };
+            set(settings, "group.instance.id", format!("s{number}"));
         }
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! A member that its coordinator has removed (its session ran out, it did not join again in time, another instance took its
 //! place) owns nothing any more, whatever it believes: until it hears of it there may be two that read. Kafka allows that, and
-//! fences the old one's commits.
+//! fences the old one's commits. So it is too with one that first hears that it was let in when it has been removed again: an answer
+//! is no lease (`ConsumerGroupHeartbeatResponse` carries none). It is a member again when its coordinator takes it in again, or
+//! knows it all the same: a removal that a coordinator could not write has not happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{GroupEvent, MembershipEvent};
 use trial_broker::ids::{GroupId, MemberId, TopicPartition};
 
+use super::targets::is_known;
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -40,6 +43,9 @@ impl Check {
             GroupEvent::MemberRemoved { group, member, .. } | GroupEvent::MemberReplaced { group, old: member, .. } => {
                 self.removed.insert((group.clone(), member.clone()));
             }
+            GroupEvent::MemberAdded { group, member, .. } => {
+                self.removed.remove(&(group.clone(), member.clone()));
+            }
             _ => {}
         }
     }
@@ -47,7 +53,9 @@ impl Check {
     pub(super) fn observe_member(&mut self, seen: &Seen, event: &MembershipEvent) -> Option<Finding> {
         match event {
             MembershipEvent::GroupJoined { group, member, .. } => {
-                self.removed.remove(&(group.clone(), member.clone()));
+                if is_known(seen.world, group, member) {
+                    self.removed.remove(&(group.clone(), member.clone()));
+                }
                 self.members.insert((seen.machine, group.clone()), member.clone());
                 None
             }

@@ -17,7 +17,7 @@ use trial_broker::event::GroupEvent;
 use trial_broker::group::consumer::ConsumerGroup;
 use trial_broker::ids::{GroupId, MemberId, TopicName, TopicPartition};
 
-use super::targets::{Shares, classic_group, consumer_group, image_of, shares_of_generation, shares_of_target};
+use super::targets::{Shares, consumer_group, image_of, shares_of_generation, shares_of_target, stable_classic_group};
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -52,7 +52,7 @@ impl Check {
                 Some(finding(seen, group, &format!("the target of epoch {epoch} ({assignor})"), &wrong))
             }
             GroupEvent::GroupStateChanged { group, to: "Stable", .. } => {
-                let known = classic_group(seen, group)?;
+                let known = stable_classic_group(seen, group)?;
                 let (assignor, generation) = (known.protocol.as_deref()?, known.generation);
                 let wrong = uneven(assignor, &shares_of_generation(known)?, false)?;
                 Some(finding(seen, group, &format!("the assignment of generation {generation} ({assignor})"), &wrong))

@@ -11,7 +11,7 @@ use trial_broker::event::GroupEvent;
 use trial_broker::ids::{GroupId, MemberId, TopicPartition};
 use trial_broker::metadata::MetadataImage;
 
-use super::targets::{Shares, classic_group, consumer_group, image_of, shares_of_generation, shares_of_target};
+use super::targets::{Shares, consumer_group, image_of, shares_of_generation, shares_of_target, stable_classic_group};
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
 
@@ -31,7 +31,7 @@ pub(super) fn observe(seen: &Seen, event: &GroupEvent) -> Option<Finding> {
             Some(finding(seen, id, format!("the target of epoch {epoch} {wrong}")))
         }
         GroupEvent::GroupStateChanged { group: id, to: "Stable", .. } => {
-            let group = classic_group(seen, id)?;
+            let group = stable_classic_group(seen, id)?;
             let wrong = illegal(&shares_of_generation(group)?)?;
             Some(finding(seen, id, format!("the assignment of generation {} {wrong}", group.generation)))
         }

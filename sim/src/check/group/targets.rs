@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::api::consumer_protocol::{decode_assignment, decode_subscription};
-use trial_broker::group::classic::ClassicGroup;
+use trial_broker::group::classic::{ClassicGroup, ClassicState};
 use trial_broker::group::consumer::{ConsumerGroup, Member};
 use trial_broker::group::shard::Shard;
 use trial_broker::ids::{GroupId, MemberId, TopicName, TopicPartition};
@@ -16,6 +16,7 @@ use trial_broker::message::PartitionsByTopic;
 use trial_broker::metadata::MetadataImage;
 
 use crate::check::Seen;
+use crate::world::World;
 
 /// What each member of a group wants and shall have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,8 +62,25 @@ pub(super) fn consumer_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a Co
 }
 
 /// A classic group on the machine whose event it is, as the step has left it.
-pub(super) fn classic_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a ClassicGroup> {
+fn classic_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a ClassicGroup> {
     shards(seen).find_map(|shard| shard.known_classic_group(id))
+}
+
+/// A classic group on the machine whose event it is, if the step has left it stable. A step that brings the leader's assignment
+/// may bring the next member too (what waits for a write goes on when it is committed): then the assignment is not of those who
+/// are members.
+pub(super) fn stable_classic_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a ClassicGroup> {
+    classic_group(seen, id).filter(|group| group.state == ClassicState::Stable)
+}
+
+/// Whether a coordinator, wherever it runs, has this member in the group.
+pub(super) fn is_known(world: &World, id: &GroupId, member: &MemberId) -> bool {
+    let coordinators = world.machines().filter_map(|(_, machine)| machine.node()?.groups());
+    let mut shards = coordinators.flat_map(|coordinator| coordinator.shards()).map(|(_, shard)| shard);
+    shards.any(|shard| {
+        shard.consumer_group(id).is_some_and(|group| group.member(member).is_some())
+            || shard.known_classic_group(id).is_some_and(|group| group.members.contains_key(member))
+    })
 }
 
 /// The metadata from which the coordinator whose event it is decides.
