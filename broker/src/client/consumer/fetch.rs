@@ -181,6 +181,12 @@ impl Consumer {
             }
             return;
         }
+        for (partition, held) in session.left_out_of(response) {
+            if let Some(state) = self.partitions.get_mut(partition) {
+                state.without_news =
+                    state.valid_position().is_some_and(|position| position.offset == held.fetch_offset);
+            }
+        }
         let mut hints: Vec<(TopicPartition, LeaderHint)> = Vec::new();
         for answer in &response.partitions {
             let found = session.find(answer.topic_id, answer.partition).cloned();

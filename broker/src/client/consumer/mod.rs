@@ -459,7 +459,7 @@ impl Consumer {
         }
     }
 
-    /// Whether each partition is either read to its end, with a fetch under way to its
+    /// Whether each partition is either read to its end, or to where its leader has nothing new, with a fetch under way to its
     /// leader or to the replica that this has named, or has records that nobody polls for.
     pub fn is_parked(&self, cluster: &Cluster) -> bool {
         let parked = |(partition, state): (&TopicPartition, &PartitionState)| {
@@ -467,7 +467,7 @@ impl Consumer {
                 return true;
             }
             let Some(position) = state.valid_position() else { return false };
-            let at_end = self.end_of(state).is_some_and(|end| position.offset >= end);
+            let at_end = self.end_of(state).map_or(state.without_news, |end| position.offset >= end);
             let mut nodes = position.leader.leader.into_iter().chain(state.told_to_read_at());
             at_end && nodes.any(|node| cluster.network.has_in_flight(node, Asker::Fetch))
         };

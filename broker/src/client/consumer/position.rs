@@ -53,6 +53,9 @@ pub(super) struct PartitionState {
     pub state: FetchState,
     pub high_watermark: Option<Offset>,
     pub last_stable_offset: Option<Offset>,
+    /// An answer left it out: its leader had nothing new (KIP-227). A partition that is taken away and given again between
+    /// two fetches is in the session still, and so nobody says where its end is.
+    pub without_news: bool,
     /// Not before this instant is the reset or validation asked for again.
     pub next_retry: Option<Time>,
     /// The application wants no records of it for now (`Consumer.pause`).
@@ -69,6 +72,7 @@ impl PartitionState {
             state: FetchState::Initializing,
             high_watermark: None,
             last_stable_offset: None,
+            without_news: false,
             next_retry: None,
             paused: false,
             pending_revocation: false,

@@ -60,6 +60,17 @@ impl FetchSession {
         self.partitions.iter().find(matches).map(|(partition, _)| partition)
     }
 
+    /// What an answer says nothing of.
+    pub fn left_out_of<'a>(
+        &'a self,
+        response: &'a FetchResponse,
+    ) -> impl Iterator<Item = (&'a TopicPartition, &'a SessionPartition)> {
+        self.partitions.iter().filter(|(partition, held)| {
+            let mut answers = response.partitions.iter();
+            !answers.any(|answer| answer.topic_id == held.topic_id && answer.partition == partition.partition)
+        })
+    }
+
     /// The next fetch: everything, or what changed against what the broker holds.
     pub fn build(&mut self, wanted: Vec<(TopicPartition, SessionPartition)>) -> SessionFetch {
         let mut forget = Vec::new();

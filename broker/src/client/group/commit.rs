@@ -29,8 +29,8 @@ pub(super) struct Commit {
     /// Who waits for it.
     pub ticket: Option<Ticket>,
     pub offsets: Vec<Consumed>,
-    /// When it is given up; never for those that are sent once.
-    pub deadline: Time,
+    /// When it is given up; none for those that wait for a coordinator as long as it takes.
+    pub deadline: Option<Time>,
     pub attempts: u32,
     pub stage: Stage,
 }
@@ -73,6 +73,9 @@ pub(super) struct Commits {
     pub pending: Vec<Commit>,
     /// How the commit before a rebalance ended, until the rebalance takes it.
     pub before_rebalance: Option<CommitOutcome>,
+    /// Whether a commit of consumed offsets that nobody asked for is on its way. One flag for those of the interval and those
+    /// before a rebalance, as in Kafka (`AutoCommitState.hasInflightCommit`): whichever ends first clears it.
+    pub auto_commit_in_flight: bool,
 }
 
 impl Commits {
@@ -83,7 +86,7 @@ impl Commits {
         cause: CommitCause,
         ticket: Option<Ticket>,
         offsets: Vec<Consumed>,
-        time: Duration,
+        time: Option<Duration>,
     ) -> bool {
         if offsets.is_empty() {
             if cause == CommitCause::Rebalance {
@@ -92,8 +95,9 @@ impl Commits {
             return false;
         }
         let now = ctx.now.monotonic;
-        let stage = Stage::Waiting { not_before: now };
-        self.pending.push(Commit { cause, ticket, offsets, deadline: now + time, attempts: 0, stage });
+        let (stage, deadline) = (Stage::Waiting { not_before: now }, time.map(|time| now + time));
+        self.pending.push(Commit { cause, ticket, offsets, deadline, attempts: 0, stage });
+        self.auto_commit_in_flight |= is_automatic(cause);
         true
     }
 
@@ -106,7 +110,7 @@ impl Commits {
         time: Duration,
         wait: Duration,
     ) {
-        if self.begin(ctx, cause, None, offsets, time)
+        if self.begin(ctx, cause, None, offsets, Some(time))
             && let Some(commit) = self.pending.last_mut()
         {
             commit.stage = Stage::Waiting { not_before: ctx.now.monotonic + wait };
@@ -124,7 +128,15 @@ impl Commits {
             Stage::Waiting { not_before } => Some(not_before),
             Stage::InFlight { .. } => None,
         };
-        self.pending.iter().flat_map(move |commit| [begins(commit), Some(commit.deadline)]).flatten()
+        self.pending.iter().flat_map(move |commit| [begins(commit), commit.deadline]).flatten()
+    }
+}
+
+/// Whether a commit is one that the consumer makes by itself while it runs.
+pub(super) fn is_automatic(cause: CommitCause) -> bool {
+    match cause {
+        CommitCause::Interval | CommitCause::Rebalance => true,
+        CommitCause::Sync | CommitCause::Async | CommitCause::Chosen | CommitCause::Close => false,
     }
 }
 

@@ -20,18 +20,25 @@ impl Group {
     /// `commitSync` and `commitAsync`.
     pub fn commit(&mut self, ctx: &mut Context, cause: CommitCause, offsets: Vec<Consumed>, ticket: Ticket) {
         let time = self.shared.settings.timers.default_api_timeout;
-        if !self.shared.commits.begin(ctx, cause, Some(ticket), offsets, time) {
+        if !self.shared.commits.begin(ctx, cause, Some(ticket), offsets, Some(time)) {
             resolve(ctx, Some(ticket), CallResult::Done);
         }
     }
 
+    /// What the interval asks for. A classic consumer commits however many are on their way
+    /// (`ConsumerCoordinator.maybeAutoCommitOffsetsAsync`). The other one waits for the one before, and gives none up for
+    /// its age (`CommitRequestManager.maybeAutoCommitAsync`).
     pub(super) fn commit_by_interval(&mut self, ctx: &mut Context, consumer: &Consumer) {
         let now = ctx.now.monotonic;
         if !self.shared.settings.timers.enable_auto_commit || now < self.shared.next_auto_commit {
             return;
         }
+        let time = match &self.member {
+            Member::Classic(_) => Some(self.shared.settings.timers.default_api_timeout),
+            Member::Consumer(_) if self.shared.commits.auto_commit_in_flight => return,
+            Member::Consumer(_) => None,
+        };
         self.shared.restart_auto_commit(now);
-        let time = self.shared.settings.timers.default_api_timeout;
         self.shared.moved |= self.shared.commits.begin(ctx, CommitCause::Interval, None, consumer.consumed(), time);
     }
 
@@ -72,7 +79,7 @@ impl Group {
     }
 
     fn keep_or_expire(&mut self, ctx: &mut Context, commit: Commit) {
-        if commit.deadline > ctx.now.monotonic {
+        if commit.deadline.is_none_or(|deadline| deadline > ctx.now.monotonic) {
             self.shared.commits.pending.push(commit);
         } else {
             self.end_commit(ctx, commit, CommitOutcome::Failed { error: ErrorCode::RequestTimedOut, unsent: false });
@@ -112,9 +119,14 @@ impl Group {
     fn end_commit(&mut self, ctx: &mut Context, commit: Commit, outcome: CommitOutcome) {
         self.shared.moved = true;
         ctx.emit(commit::event(&self.shared.settings.group, &commit, outcome));
+        if commit::is_automatic(commit.cause) {
+            self.shared.commits.auto_commit_in_flight = false;
+        }
         match commit.cause {
             CommitCause::Interval => {
-                if let CommitOutcome::Retriable(_) = outcome {
+                // Only a classic consumer does not wait for the next interval: CommitRequestManager looks for an error that
+                // requests of the interval never end with (RetriableCommitFailedException).
+                if let (CommitOutcome::Retriable(_), Member::Classic(_)) = (outcome, &self.member) {
                     self.shared.next_auto_commit = ctx.now.monotonic + self.shared.retry_backoff;
                 }
             }

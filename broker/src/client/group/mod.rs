@@ -276,7 +276,7 @@ impl Group {
         self.end = End::Committing { until };
         self.shared.ending = options.membership;
         if self.shared.settings.timers.enable_auto_commit {
-            self.shared.commits.begin(ctx, CommitCause::Close, None, consumer.consumed(), timeout);
+            self.shared.commits.begin(ctx, CommitCause::Close, None, consumer.consumed(), Some(timeout));
         }
     }
 

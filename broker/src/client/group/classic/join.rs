@@ -176,7 +176,7 @@ impl ClassicMember {
                 consumer.mark_pending_revocation(&consumer.assigned());
             }
             let time = ends.since(now);
-            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), time);
+            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(time));
             shared.run_commits_soon();
         }
         match shared.commits.before_rebalance {

@@ -18,7 +18,7 @@ use crate::client::consumer::Consumer;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent};
 use crate::ids::TopicPartition;
-use crate::message::PartitionsByTopic;
+use crate::message::{ErrorCode, PartitionsByTopic};
 use crate::time::Time;
 
 /// A reconciliation that waits for its commit.
@@ -70,7 +70,7 @@ impl ConsumerMember {
         self.reconciliation = Some(Reconciliation { resolved, assigned, ends: ctx.now.monotonic + interval });
         shared.commits.before_rebalance = None;
         if auto_commit {
-            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), interval);
+            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(interval));
         } else {
             shared.commits.before_rebalance = Some(CommitOutcome::Done);
         }
@@ -105,7 +105,8 @@ impl ConsumerMember {
         let is_over = ctx.now.monotonic >= waiting.ends;
         match shared.commits.before_rebalance {
             None if !is_over => return,
-            Some(CommitOutcome::Retriable(_)) if !is_over => {
+            // A topic that is gone would keep the rebalance waiting: `autoCommitSyncBeforeRebalanceWithRetries` does not ask again.
+            Some(CommitOutcome::Retriable(error)) if !is_over && error != ErrorCode::UnknownTopicOrPartition => {
                 shared.commits.before_rebalance = None;
                 let time = waiting.ends.since(ctx.now.monotonic);
                 shared.commits.begin_later(
