@@ -39,6 +39,8 @@ const FIRST_WITH_DIRECTORY_ID: i16 = 17;
 const FIRST_WITH_HIGH_WATERMARK: i16 = 18;
 /// The default of the high watermark field: "this replica does not say" (KIP-1166).
 const HIGH_WATERMARK_NOT_SAID: i64 = i64::MAX;
+/// The defaults of an epoch and of what stands beside it, an offset or a leader: the answer does not have the field.
+const NOT_SAID: (i32, i64) = (-1, -1);
 
 /// A topic as a version names it.
 #[derive(PartialEq)]
@@ -185,7 +187,7 @@ pub(super) fn read_fetch_request(body: &WireFetchRequest, version: i16) -> Resul
         by_name: version < FIRST_WITH_TOPIC_IDS,
         partitions: partitions.collect(),
         forgotten: forgotten.collect(),
-        rack_id: body.rack_id.to_string(),
+        rack_id: body.rack_id.as_str().to_owned(),
     })
 }
 
@@ -233,15 +235,6 @@ fn fetched_partition(partition: &FetchPartitionResponse, version: i16) -> Partit
             })
             .collect()
     });
-    let diverging = partition.diverging_epoch.map_or_else(WireEpochEndOffset::default, |diverging| {
-        WireEpochEndOffset::default().with_epoch(diverging.epoch.0).with_end_offset(diverging.end_offset)
-    });
-    let leader = partition.current_leader.map_or_else(LeaderIdAndEpoch::default, |hint| {
-        LeaderIdAndEpoch::default().with_leader_id(broker(hint.leader)).with_leader_epoch(hint.epoch.0)
-    });
-    let snapshot = partition.snapshot_id.map_or_else(WireSnapshotId::default, |snapshot| {
-        WireSnapshotId::default().with_end_offset(snapshot.end_offset).with_epoch(snapshot.epoch.0)
-    });
     let error = match partition.error {
         ErrorCode::KafkaStorageError if version <= LAST_WITHOUT_STORAGE_ERROR => ErrorCode::NotLeaderOrFollower,
         error => error,
@@ -260,7 +253,24 @@ fn fetched_partition(partition: &FetchPartitionResponse, version: i16) -> Partit
     }
     // Simplified: Kafka's brokers give a consumer leader hints from version 16 on; here they do where the field exists.
     if version >= FIRST_OF_RAFT {
-        body = body.with_diverging_epoch(diverging).with_current_leader(leader).with_snapshot_id(snapshot);
+        body = with_news(body, partition);
+    }
+    body
+}
+
+/// What most answers have nothing to say of, and then leave as it is.
+fn with_news(mut body: PartitionData, partition: &FetchPartitionResponse) -> PartitionData {
+    if let Some(diverging) = partition.diverging_epoch {
+        let epoch = WireEpochEndOffset::default().with_epoch(diverging.epoch.0).with_end_offset(diverging.end_offset);
+        body = body.with_diverging_epoch(epoch);
+    }
+    if let Some(hint) = partition.current_leader {
+        let leader = LeaderIdAndEpoch::default().with_leader_id(broker(hint.leader)).with_leader_epoch(hint.epoch.0);
+        body = body.with_current_leader(leader);
+    }
+    if let Some(snapshot) = partition.snapshot_id {
+        let id = WireSnapshotId::default().with_end_offset(snapshot.end_offset).with_epoch(snapshot.epoch.0);
+        body = body.with_snapshot_id(id);
     }
     body
 }
@@ -304,11 +314,11 @@ fn read_fetched_partition(topic_id: TopicId, partition: &PartitionData) -> Fetch
         high_watermark: partition.high_watermark,
         last_stable_offset: partition.last_stable_offset,
         log_start_offset: partition.log_start_offset,
-        diverging_epoch: (*diverging != WireEpochEndOffset::default())
+        diverging_epoch: ((diverging.epoch, diverging.end_offset) != NOT_SAID)
             .then_some(EpochEndOffset { epoch: LeaderEpoch(diverging.epoch), end_offset: diverging.end_offset }),
-        current_leader: (*leader != LeaderIdAndEpoch::default())
+        current_leader: ((leader.leader_epoch, i64::from(leader.leader_id.0)) != NOT_SAID)
             .then(|| LeaderHint { leader: read_broker(leader.leader_id), epoch: LeaderEpoch(leader.leader_epoch) }),
-        snapshot_id: (*snapshot != WireSnapshotId::default())
+        snapshot_id: ((snapshot.epoch, snapshot.end_offset) != NOT_SAID)
             .then_some(SnapshotId { end_offset: snapshot.end_offset, epoch: LeaderEpoch(snapshot.epoch) }),
         aborted_transactions: partition
             .aborted_transactions
