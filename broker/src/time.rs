@@ -31,6 +31,19 @@ impl Time {
     }
 }
 
+/// The earliest of some deadlines; none if there is none. Asked after every step, so it is a loop and no chain of adapters.
+pub fn earliest<const N: usize>(deadlines: [Option<Time>; N]) -> Option<Time> {
+    let mut earliest: Option<Time> = None;
+    for deadline in &deadlines {
+        if let Some(deadline) = *deadline
+            && earliest.is_none_or(|known| deadline < known)
+        {
+            earliest = Some(deadline);
+        }
+    }
+    earliest
+}
+
 impl Add<Duration> for Time {
     type Output = Time;
 

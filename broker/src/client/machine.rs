@@ -30,7 +30,7 @@ use crate::event::CommitCause;
 use crate::ids::{NodeId, ProducerEpoch, ProducerId, Ticket, TopicName};
 use crate::input::Input;
 use crate::message::ErrorCode;
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// The kind of client, with its state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +152,7 @@ impl Client {
             Role::Consumer(consumer) => consumer.next_deadline(&self.cluster, now),
             Role::Admin(admin) => admin.next_deadline(&self.cluster, now),
         };
-        [self.cluster.next_deadline(now), role].into_iter().flatten().min()
+        earliest([self.cluster.next_deadline(now), role])
     }
 
     // ---- Calls --------------------------------------------------------------------

@@ -34,7 +34,7 @@ use crate::message::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Request,
     Response,
 };
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 #[cfg(test)]
 mod tests;
@@ -235,13 +235,12 @@ impl BrokerLifecycle {
 
     /// When [`BrokerLifecycle::on_timers`] has something to do.
     pub fn next_deadline(&self) -> Option<Time> {
-        let deadlines = [
+        earliest([
             self.communicate_at,
             self.registration_deadline,
             self.shutdown_deadline,
             self.unheard_directory_deadline(),
-        ];
-        deadlines.into_iter().flatten().min()
+        ])
     }
 
     /// What the lifecycle wants, in order.

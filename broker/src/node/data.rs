@@ -22,7 +22,7 @@ use crate::input::{Input, Internal, Lane};
 use crate::message::{InitProducerIdRequest, Request, Response};
 use crate::metadata::{MetadataImage, MetadataUpdate};
 use crate::partition::{LogDirectory, PartitionOutput, ReplicaManager, ReplicaManagerConfig};
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,10 +134,7 @@ impl DataLane {
         if self.service == Service::Closed {
             return None;
         }
-        [self.manager.next_deadline(), self.channels.next_deadline(), self.groups.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        earliest([self.manager.next_deadline(), self.channels.next_deadline(), self.groups.next_deadline()])
     }
 
     pub(super) fn replicas(&self) -> &ReplicaManager {

@@ -16,7 +16,7 @@ use crate::ids::{BROKER_PORT, BrokerEpoch, DirectoryId, Endpoint};
 use crate::input::{Input, Internal, Lane};
 use crate::lifecycle::{BrokerLifecycle, LifecycleConfig, LifecycleOutput};
 use crate::metadata::supported_features;
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +75,7 @@ impl LifecycleLane {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [self.lifecycle.next_deadline(), self.channels.next_deadline()].into_iter().flatten().min()
+        earliest([self.lifecycle.next_deadline(), self.channels.next_deadline()])
     }
 
     pub(super) fn state(&self) -> BrokerState {

@@ -20,7 +20,7 @@ use crate::message::{ErrorCode, Request, Response};
 use crate::metadata::{MetadataImage, MetadataRecord, bootstrap_records};
 use crate::raft::{CommittedBatch, Raft, RaftConfig, RaftOutput};
 use crate::storage::StorageResult;
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// The directory of the metadata log on every machine.
 pub(super) const METADATA_DIRECTORY: &str = "metadata";
@@ -130,15 +130,12 @@ impl QuorumLane {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [
+        earliest([
             self.raft.next_deadline(),
             self.controller.as_ref().and_then(Controller::next_deadline),
             self.channels.next_deadline(),
             self.registration.as_ref().and_then(ControllerRegistration::next_deadline),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     pub(super) fn raft(&self) -> &Raft {

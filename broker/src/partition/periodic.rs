@@ -27,7 +27,7 @@ use super::manager::{Hosted, ReplicaManager, ReplicaManagerConfig};
 use crate::config::Hazard;
 use crate::context::Context;
 use crate::ids::{NodeId, TopicPartition};
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// When each task is due next; `None` before the logs are loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,17 +90,14 @@ impl PeriodicTasks {
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        [
+        earliest([
             self.isr_check,
             self.high_watermark_checkpoint,
             self.recovery_point_checkpoint,
             self.log_start_checkpoint,
             self.retention,
             self.producer_expiration,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 }
 
@@ -108,7 +105,7 @@ impl ReplicaManager {
     /// When something here is due next.
     pub fn next_deadline(&self) -> Option<Time> {
         let fetchers = self.fetchers.values().filter_map(|fetcher| fetcher.idle_until).min();
-        [
+        earliest([
             self.tasks.next_deadline(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),
@@ -118,10 +115,7 @@ impl ReplicaManager {
             self.cleaner.next_deadline(),
             self.deletions.first().map(|(time, _, _)| *time),
             self.log_deadlines.first().map(|(time, _)| *time),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// Fires everything that is due, in a fixed order.

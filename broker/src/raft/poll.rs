@@ -72,14 +72,17 @@ impl Raft {
                 leader.accumulator.drain_deadline().unwrap_or(Time::NEVER),
             ],
         };
-        of_state
-            .into_iter()
-            .chain(self.connections.deadlines())
-            .chain(self.parked.iter().map(|fetch: &ParkedFetch| fetch.deadline))
-            .chain(self.log.log.next_deadline())
-            .chain([leaving, self.next_cleaning])
-            .filter(|deadline| *deadline > self.polled_at && *deadline < Time::NEVER)
-            .min()
+        let mut next = Time::NEVER;
+        let mut consider = |deadline: Time| {
+            if deadline > self.polled_at {
+                next = next.min(deadline);
+            }
+        };
+        of_state.into_iter().chain([leaving, self.next_cleaning]).for_each(&mut consider);
+        self.connections.deadlines().for_each(&mut consider);
+        self.parked.iter().for_each(|fetch: &ParkedFetch| consider(fetch.deadline));
+        self.log.log.next_deadline().into_iter().for_each(&mut consider);
+        (next < Time::NEVER).then_some(next)
     }
 
     /// Answers whether the state changed, so that another turn is needed.

@@ -40,7 +40,7 @@ use crate::context::Context;
 use crate::effects::Output;
 use crate::ids::{ConnectionId, CorrelationId, Endpoint, NodeId};
 use crate::message::{Api, ApiVersionsRequest, Request, Response};
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 mod controller;
 #[cfg(test)]
@@ -395,10 +395,10 @@ impl Channels {
                 _ => None,
             };
             let queued = channel.queue.front().map(|request| request.deadline);
-            [channel.deadline(), reconnect, queued].into_iter().flatten().min()
+            earliest([channel.deadline(), reconnect, queued])
         };
         let channels = self.channels.values().filter_map(of_channel).min();
-        [channels, self.controller_deadline()].into_iter().flatten().min()
+        earliest([channels, self.controller_deadline()])
     }
 
     /// What became of requests since the last call, in order.

@@ -15,7 +15,7 @@ use crate::client::ConsumedRecord;
 use crate::context::Context;
 use crate::event::MembershipEvent;
 use crate::ids::{Offset, TopicPartition};
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// How the application of a consumer that polls by itself works on its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -96,6 +96,6 @@ impl Application {
     }
 
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.busy_until, self.next_poll].into_iter().flatten().min()
+        earliest([self.busy_until, self.next_poll])
     }
 }

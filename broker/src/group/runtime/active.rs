@@ -26,7 +26,7 @@ use crate::group::record::GroupRecord;
 use crate::group::shard::{Shard, ShardSnapshot};
 use crate::ids::{Offset, RequestHandle};
 use crate::message::{ErrorCode, Response};
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// A coordinator that serves its groups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -297,7 +297,7 @@ impl Active {
     pub fn next_deadline(&self, append_linger: Duration) -> Option<Time> {
         let linger = self.batch.as_ref().map(|batch| batch.opened_at + append_linger);
         let given_up = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [linger, given_up, self.shard.next_deadline()].into_iter().flatten().min()
+        earliest([linger, given_up, self.shard.next_deadline()])
     }
 
     /// Writes the batch whose linger is over, gives up writes that take too long, and lets the shard's timers fire.
