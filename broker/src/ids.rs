@@ -12,9 +12,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// A position in a log: the number of a record, or the number the next one will get.
@@ -51,32 +52,93 @@ fn compare_shared(one: &Arc<str>, other: &Arc<str>) -> Ordering {
     if Arc::ptr_eq(one, other) { Ordering::Equal } else { one.cmp(other) }
 }
 
-/// A topic's name. Cheap to clone, and cheap to compare with its clones.
-#[derive(Default, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TopicName(pub Arc<str>);
+/// How many bytes of a topic's name are compared as one number.
+const SHORT: usize = size_of::<u64>();
+
+/// A topic's name. Cheap to clone, and cheap to compare: maps by partition are searched several times a step, mostly
+/// for names that came another way and share no memory. So the beginning stands beside the text, as a number that
+/// orders as its bytes do; the text is read only where two long names begin alike.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Arc<str>")]
+pub struct TopicName {
+    /// The first bytes, the first of them most significant, with zeros behind a name that is shorter.
+    beginning: u64,
+    text: Arc<str>,
+}
+
+impl From<Arc<str>> for TopicName {
+    fn from(text: Arc<str>) -> Self {
+        let mut beginning = [0; SHORT];
+        let known = text.len().min(SHORT);
+        beginning[..known].copy_from_slice(&text.as_bytes()[..known]);
+        TopicName { beginning: u64::from_be_bytes(beginning), text }
+    }
+}
+
+impl Default for TopicName {
+    fn default() -> Self {
+        TopicName::from(Arc::<str>::default())
+    }
+}
+
+impl fmt::Debug for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TopicName").field(&self.text).finish()
+    }
+}
+
+impl Serialize for TopicName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl Hash for TopicName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 impl Ord for TopicName {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        compare_shared(&self.0, &other.0)
+        let by_beginning = self.beginning.cmp(&other.beginning);
+        if by_beginning.is_ne() {
+            by_beginning
+        } else if self.text.len() <= SHORT && other.text.len() <= SHORT {
+            // One is the other with nothing or with zero bytes behind it.
+            self.text.len().cmp(&other.text.len())
+        } else {
+            compare_shared(&self.text, &other.text)
+        }
     }
 }
 
 impl PartialOrd for TopicName {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
+impl PartialEq for TopicName {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for TopicName {}
+
 impl TopicName {
     /// A topic name from text.
     pub fn new(name: &str) -> Self {
-        TopicName(Arc::from(name))
+        TopicName::from(Arc::<str>::from(name))
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether Kafka keeps its own records there: clients may read the topic, but not write to it (`Topic.isInternal`).
@@ -87,7 +149,7 @@ impl TopicName {
 
 impl fmt::Display for TopicName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -316,12 +378,36 @@ pub struct Ticket(pub u64);
 
 #[cfg(test)]
 mod tests {
+    use std::hash::DefaultHasher;
+
     use super::*;
 
     #[test]
     fn uuid_text_is_kafkas_url_safe_base64() {
         assert_eq!(TopicId::ZERO.to_string(), "AAAAAAAAAAAAAAAAAAAAAA");
         assert_eq!(DirectoryId::LOST.to_string(), "AAAAAAAAAAAAAAAAAAAAAQ");
+    }
+
+    #[test]
+    fn topic_names_are_ordered_and_hashed_as_their_text_is() {
+        let texts =
+            ["", "\0", "a", "a\0", "a\0\0\0\0\0\0\0", "orders", "orders\0", "orders-a", "orders-ab", "orders-b"];
+        let texts = texts.into_iter().chain(["__consumer_offsets", "__consumer_groups", "\u{e4}", "z"]);
+        let texts: Vec<&str> = texts.collect();
+        let hash = |value: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            value(&mut hasher);
+            hasher.finish()
+        };
+        for one in &texts {
+            for other in &texts {
+                let names = (TopicName::new(one), TopicName::new(other));
+                assert_eq!(names.0.cmp(&names.1), one.cmp(other), "{one:?} and {other:?}");
+                assert_eq!(names.0 == names.1, one == other, "{one:?} and {other:?}");
+            }
+            let name = TopicName::new(one);
+            assert_eq!(hash(&|hasher| name.hash(hasher)), hash(&|hasher| one.hash(hasher)));
+        }
     }
 }
 

@@ -217,7 +217,7 @@ impl Observer {
             }
             LogEvent::LogStartedAnew { .. } => Some(Mark::LogStartedAnew),
             LogEvent::SegmentRolled { partition, .. } => {
-                (!partition.topic.0.starts_with("__")).then_some(Mark::SegmentRolled)
+                (!partition.topic.as_str().starts_with("__")).then_some(Mark::SegmentRolled)
             }
             LogEvent::LogStartOffsetMoved { reason, .. } => {
                 if *reason == LogStartReason::DeleteRecords {
