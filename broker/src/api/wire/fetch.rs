@@ -1,12 +1,10 @@
 //! Fetch (key 1). Topics go by name up to version 12 and by id from 13 on (KIP-516); fetch sessions
 //! came with version 7, checks of the leader epoch with 9, of the last fetched epoch with 12.
 
-use kafka_protocol::messages::fetch_request::{
-    FetchPartition as WireFetchPartition, FetchTopic, ForgottenTopic, ReplicaState,
-};
+use kafka_protocol::messages::fetch_request::{FetchPartition as WireFetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::fetch_response::{
-    AbortedTransaction as WireAbortedTransaction, EpochEndOffset as WireEpochEndOffset, FetchableTopicResponse,
-    LeaderIdAndEpoch, NodeEndpoint as WireNodeEndpoint, PartitionData, SnapshotId as WireSnapshotId,
+    AbortedTransaction as WireAbortedTransaction, FetchableTopicResponse, NodeEndpoint as WireNodeEndpoint,
+    PartitionData,
 };
 use kafka_protocol::messages::{
     FetchRequest as WireFetchRequest, FetchResponse as WireFetchResponse, ProducerId as WireProducerId,
@@ -17,7 +15,7 @@ use super::WireError;
 use super::common::{
     broker, by_topic, cluster_id, read_broker, read_cluster_id, read_endpoint, read_topic_name, text, topic_name,
 };
-use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerId, TopicId, TopicName, UNKNOWN_OFFSET};
+use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, ProducerId, TopicId, TopicName};
 use crate::message::{
     AbortedTransaction, EpochEndOffset, ErrorCode, FetchKey, FetchPartition, FetchPartitionResponse, FetchRequest,
     FetchResponse, IsolationLevel, LeaderHint, NodeEndpoint, SnapshotId,
@@ -62,11 +60,13 @@ pub(super) fn fetch_request(request: &FetchRequest, version: i16) -> WireFetchRe
     let topics = by_topic(&request.partitions, move |partition| named(partition.topic_id, &partition.topic, version))
         .map(|(name, run)| {
             let partitions = run.iter().map(|partition| fetch_partition(partition, version)).collect();
-            let topic = FetchTopic::default().with_partitions(partitions);
+            let mut topic = FetchTopic::default();
+            topic.partitions = partitions;
             match name {
-                Named::ById(id) => topic.with_topic_id(id.0),
-                Named::ByName(name) => topic.with_topic(topic_name(name)),
+                Named::ById(id) => topic.topic_id = id.0,
+                Named::ByName(name) => topic.topic = topic_name(name),
             }
+            topic
         })
         .collect();
     let forgotten = by_topic(&request.forgotten, move |key| named(key.topic_id, &key.topic, version))
@@ -78,54 +78,52 @@ pub(super) fn fetch_request(request: &FetchRequest, version: i16) -> WireFetchRe
             }
         })
         .collect();
-    let mut body = WireFetchRequest::default()
-        .with_max_wait_ms(request.max_wait_ms)
-        .with_min_bytes(request.min_bytes)
-        .with_max_bytes(request.max_bytes)
-        .with_isolation_level(isolation_level(request.isolation))
-        .with_topics(topics);
+    // Fields are set one by one where every world's hottest messages are made: a `with_` moves the whole message.
+    let mut body = WireFetchRequest::default();
+    body.max_wait_ms = request.max_wait_ms;
+    body.min_bytes = request.min_bytes;
+    body.max_bytes = request.max_bytes;
+    body.isolation_level = isolation_level(request.isolation);
+    body.topics = topics;
     if version >= FIRST_WITH_SESSIONS {
-        body = body
-            .with_session_id(request.session_id)
-            .with_session_epoch(request.session_epoch)
-            .with_forgotten_topics_data(forgotten);
+        body.session_id = request.session_id;
+        body.session_epoch = request.session_epoch;
+        body.forgotten_topics_data = forgotten;
     }
-    if version >= FIRST_WITH_RACK {
-        body = body.with_rack_id(text(&request.rack_id));
+    if version >= FIRST_WITH_RACK && !request.rack_id.is_empty() {
+        body.rack_id = text(&request.rack_id);
     }
     if version >= FIRST_OF_RAFT {
-        body = body.with_cluster_id(request.cluster_id.map(cluster_id));
+        body.cluster_id = request.cluster_id.map(cluster_id);
     }
     if version >= FIRST_WITH_REPLICA_STATE {
-        body.with_replica_state(
-            ReplicaState::default()
-                .with_replica_id(broker(request.replica_id))
-                .with_replica_epoch(request.replica_epoch.0),
-        )
+        body.replica_state.replica_id = broker(request.replica_id);
+        body.replica_state.replica_epoch = request.replica_epoch.0;
     } else {
-        body.with_replica_id(broker(request.replica_id))
+        body.replica_id = broker(request.replica_id);
     }
+    body
 }
 
 fn fetch_partition(partition: &FetchPartition, version: i16) -> WireFetchPartition {
-    let mut body = WireFetchPartition::default()
-        .with_partition(partition.partition)
-        .with_fetch_offset(partition.fetch_offset)
-        .with_partition_max_bytes(partition.max_bytes);
+    let mut body = WireFetchPartition::default();
+    body.partition = partition.partition;
+    body.fetch_offset = partition.fetch_offset;
+    body.partition_max_bytes = partition.max_bytes;
     if version >= FIRST_WITH_LOG_START_OFFSET {
-        body = body.with_log_start_offset(partition.log_start_offset);
+        body.log_start_offset = partition.log_start_offset;
     }
     if version >= FIRST_WITH_CURRENT_LEADER_EPOCH {
-        body = body.with_current_leader_epoch(partition.current_leader_epoch.0);
+        body.current_leader_epoch = partition.current_leader_epoch.0;
     }
     if version >= FIRST_OF_RAFT {
-        body = body.with_last_fetched_epoch(partition.last_fetched_epoch.0);
+        body.last_fetched_epoch = partition.last_fetched_epoch.0;
     }
     if version >= FIRST_WITH_DIRECTORY_ID {
-        body = body.with_replica_directory_id(partition.replica_directory_id.0);
+        body.replica_directory_id = partition.replica_directory_id.0;
     }
     if version >= FIRST_WITH_HIGH_WATERMARK {
-        body = body.with_high_watermark(partition.high_watermark.unwrap_or(HIGH_WATERMARK_NOT_SAID));
+        body.high_watermark = partition.high_watermark.unwrap_or(HIGH_WATERMARK_NOT_SAID);
     }
     body
 }
@@ -195,30 +193,33 @@ pub(super) fn fetch_response(response: &FetchResponse, version: i16) -> WireFetc
     let topics = by_topic(&response.partitions, move |partition| named(partition.topic_id, &partition.topic, version))
         .map(|(name, run)| {
             let partitions = run.iter().map(|partition| fetched_partition(partition, version)).collect();
-            let topic = FetchableTopicResponse::default().with_partitions(partitions);
+            let mut topic = FetchableTopicResponse::default();
+            topic.partitions = partitions;
             match name {
-                Named::ById(id) => topic.with_topic_id(id.0),
-                Named::ByName(name) => topic.with_topic(topic_name(name)),
+                Named::ById(id) => topic.topic_id = id.0,
+                Named::ByName(name) => topic.topic = topic_name(name),
             }
+            topic
         })
         .collect();
     let node_endpoints = if version >= FIRST_WITH_NODE_ENDPOINTS { &response.node_endpoints[..] } else { &[] };
     let mut body = WireFetchResponse::default();
     if version >= FIRST_WITH_SESSIONS {
-        body = body.with_error_code(response.error.code()).with_session_id(response.session_id);
+        body.error_code = response.error.code();
+        body.session_id = response.session_id;
     }
-    body.with_responses(topics).with_node_endpoints(
-        node_endpoints
-            .iter()
-            .map(|node| {
-                WireNodeEndpoint::default()
-                    .with_node_id(broker(node.node))
-                    .with_host(text(&node.endpoint.host))
-                    .with_port(i32::from(node.endpoint.port))
-                    .with_rack(node.rack.as_deref().map(text))
-            })
-            .collect(),
-    )
+    body.responses = topics;
+    body.node_endpoints = node_endpoints
+        .iter()
+        .map(|node| {
+            WireNodeEndpoint::default()
+                .with_node_id(broker(node.node))
+                .with_host(text(&node.endpoint.host))
+                .with_port(i32::from(node.endpoint.port))
+                .with_rack(node.rack.as_deref().map(text))
+        })
+        .collect();
+    body
 }
 
 fn fetched_partition(partition: &FetchPartitionResponse, version: i16) -> PartitionData {
@@ -239,40 +240,40 @@ fn fetched_partition(partition: &FetchPartitionResponse, version: i16) -> Partit
         ErrorCode::KafkaStorageError if version <= LAST_WITHOUT_STORAGE_ERROR => ErrorCode::NotLeaderOrFollower,
         error => error,
     };
-    let mut body = PartitionData::default()
-        .with_partition_index(partition.partition)
-        .with_error_code(error.code())
-        .with_high_watermark(partition.high_watermark)
-        .with_last_stable_offset(partition.last_stable_offset)
-        .with_aborted_transactions(aborted)
-        .with_records(Some(partition.records.clone()));
-    let log_start = if version >= FIRST_WITH_LOG_START_OFFSET { partition.log_start_offset } else { UNKNOWN_OFFSET };
-    body = body.with_log_start_offset(log_start);
+    let mut body = PartitionData::default();
+    body.partition_index = partition.partition;
+    body.error_code = error.code();
+    body.high_watermark = partition.high_watermark;
+    body.last_stable_offset = partition.last_stable_offset;
+    body.aborted_transactions = aborted;
+    body.records = Some(partition.records.clone());
+    if version >= FIRST_WITH_LOG_START_OFFSET {
+        body.log_start_offset = partition.log_start_offset;
+    }
     if version >= FIRST_WITH_RACK {
-        body = body.with_preferred_read_replica(broker(partition.preferred_read_replica));
+        body.preferred_read_replica = broker(partition.preferred_read_replica);
     }
     // Simplified: Kafka's brokers give a consumer leader hints from version 16 on; here they do where the field exists.
     if version >= FIRST_OF_RAFT {
-        body = with_news(body, partition);
+        set_news(&mut body, partition);
     }
     body
 }
 
 /// What most answers have nothing to say of, and then leave as it is.
-fn with_news(mut body: PartitionData, partition: &FetchPartitionResponse) -> PartitionData {
+fn set_news(body: &mut PartitionData, partition: &FetchPartitionResponse) {
     if let Some(diverging) = partition.diverging_epoch {
-        let epoch = WireEpochEndOffset::default().with_epoch(diverging.epoch.0).with_end_offset(diverging.end_offset);
-        body = body.with_diverging_epoch(epoch);
+        body.diverging_epoch.epoch = diverging.epoch.0;
+        body.diverging_epoch.end_offset = diverging.end_offset;
     }
     if let Some(hint) = partition.current_leader {
-        let leader = LeaderIdAndEpoch::default().with_leader_id(broker(hint.leader)).with_leader_epoch(hint.epoch.0);
-        body = body.with_current_leader(leader);
+        body.current_leader.leader_id = broker(hint.leader);
+        body.current_leader.leader_epoch = hint.epoch.0;
     }
     if let Some(snapshot) = partition.snapshot_id {
-        let id = WireSnapshotId::default().with_end_offset(snapshot.end_offset).with_epoch(snapshot.epoch.0);
-        body = body.with_snapshot_id(id);
+        body.snapshot_id.end_offset = snapshot.end_offset;
+        body.snapshot_id.epoch = snapshot.epoch.0;
     }
-    body
 }
 
 pub(super) fn read_fetch_response(body: &WireFetchResponse) -> Result<FetchResponse, WireError> {
