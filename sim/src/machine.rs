@@ -104,10 +104,10 @@ impl Program {
         }
     }
 
-    /// Panics if the program's state contradicts itself, as far as it looks in this step.
-    pub(crate) fn assert_invariants(&self, step: u64) {
+    /// Panics if the program's state contradicts itself, as far as it looks after a step of this lane.
+    pub(crate) fn assert_invariants(&self, lane: Lane, step: u64) {
         match self {
-            Program::Node(node) => node.assert_invariants_in_turn(step),
+            Program::Node(node) => node.assert_invariants_in_turn(lane, step),
             Program::Client(_) => {}
             #[cfg(test)]
             Program::Toy(_) => {}

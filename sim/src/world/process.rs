@@ -84,7 +84,7 @@ impl World {
         let mut ctx = Context::new(clocks, &mut access, &mut choices).with_room(room);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
-        process.program.assert_invariants(self.steps);
+        process.program.assert_invariants(lane, self.steps);
         let cost = access.cost();
         let given = choices.given;
         let until = (!cost.is_zero()).then(|| now + cost);
