@@ -19,10 +19,13 @@ pub(super) fn compare<'a>(
     log: &Log,
     now: WallTime,
 ) -> Option<String> {
-    let sequenced = held.filter(|batch| batch.first >= from);
-    let last: BTreeMap<ProducerId, (i32, &Held)> = sequenced
-        .filter_map(|batch| batch.written_by.map(|(producer, sequence)| (producer, (sequence, batch))))
-        .collect();
+    // Few producers and many batches: a map that is filled one by one never sorts them.
+    let mut last: BTreeMap<ProducerId, (i32, &Held)> = BTreeMap::new();
+    for batch in held.filter(|batch| batch.first >= from) {
+        if let Some((producer, sequence)) = batch.written_by {
+            last.insert(producer, (sequence, batch));
+        }
+    }
     let memory = log.producer_state();
     last.into_iter().find_map(|(producer, (sequence, batch))| {
         let remembered = match memory.producer(producer) {
