@@ -431,15 +431,15 @@ impl Segment {
 fn skip_to(window: &Bytes, from: Offset) -> Result<Option<(usize, BatchHeader)>, ReadError> {
     let mut position = 0;
     while position < window.len() {
-        let header = match BatchHeader::parse(&window[position..]) {
-            Ok(header) => header,
+        match BatchHeader::peek(&window[position..]) {
+            Ok((last_offset, size)) if last_offset < from => position += size,
+            Ok(_) => {
+                let header = BatchHeader::parse(&window[position..]).map_err(|_| ReadError::Corrupt)?;
+                return Ok(Some((position, header)));
+            }
             Err(crate::record::RecordError::Truncated) => return Ok(None),
             Err(_) => return Err(ReadError::Corrupt),
-        };
-        if header.last_offset() >= from {
-            return Ok(Some((position, header)));
         }
-        position += header.size;
     }
     Ok(None)
 }

@@ -33,9 +33,12 @@ pub const NO_SEQUENCE: i32 = -1;
 pub(crate) const LENGTH_OVERHEAD: usize = 12;
 /// Bytes of a batch before its records.
 pub(crate) const HEADER_SIZE: usize = 61;
+const LENGTH_AT: usize = 8;
 pub(crate) const LEADER_EPOCH_AT: usize = 12;
+const MAGIC_AT: usize = 16;
 pub(crate) const CRC_AT: usize = 17;
 pub(crate) const ATTRIBUTES_AT: usize = 21;
+const LAST_OFFSET_DELTA_AT: usize = 23;
 pub(crate) const MAX_TIMESTAMP_AT: usize = 35;
 
 pub(crate) const MAGIC_V2: i8 = 2;
@@ -111,6 +114,11 @@ pub(crate) struct BatchHeader {
     pub(crate) count: i32,
 }
 
+/// A field of a header.
+fn array<const N: usize>(header: &[u8; HEADER_SIZE], at: usize) -> [u8; N] {
+    *header[at..].first_chunk().expect("a field lies in the header")
+}
+
 impl BatchHeader {
     /// Decodes the header at the beginning of `bytes`; the records need not be there.
     ///
@@ -122,6 +130,21 @@ impl BatchHeader {
             Some(whole) => Self::decode(whole),
             None => Self::decode(bytes),
         }
+    }
+
+    /// What a scan must know of a batch that it passes by: its last offset, and its size in bytes. As [`BatchHeader::parse`]
+    /// in all that can be wrong; a scan passes by many batches for each that it reads.
+    pub(crate) fn peek(bytes: &[u8]) -> Result<(Offset, usize), RecordError> {
+        let Some(whole) = bytes.first_chunk::<HEADER_SIZE>() else {
+            return Self::decode(bytes).map(|header| (header.last_offset(), header.size));
+        };
+        let length = i32::from_be_bytes(array(whole, LENGTH_AT));
+        if length < (HEADER_SIZE - LENGTH_OVERHEAD) as i32 || whole[MAGIC_AT] as i8 != MAGIC_V2 {
+            return Self::decode(whole).map(|header| (header.last_offset(), header.size));
+        }
+        let base_offset = Offset::from_be_bytes(array(whole, 0));
+        let last_offset_delta = i32::from_be_bytes(array(whole, LAST_OFFSET_DELTA_AT));
+        Ok((base_offset.saturating_add(i64::from(last_offset_delta)), LENGTH_OVERHEAD + length as usize))
     }
 
     #[inline(always)]

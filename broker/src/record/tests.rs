@@ -72,6 +72,27 @@ fn partial_batch_ends_a_concatenation_and_a_malformed_one_is_an_error_once() {
 }
 
 #[test]
+fn what_a_scan_peeks_at_is_what_the_whole_header_says_also_where_it_is_wrong() {
+    let whole = example();
+    let peeked = |bytes: &[u8]| {
+        let parsed = BatchHeader::parse(bytes).map(|header| (header.last_offset(), header.size));
+        assert_eq!(BatchHeader::peek(bytes), parsed, "{bytes:?}");
+        parsed.is_ok()
+    };
+    assert!(peeked(&whole));
+    for length in 0..whole.len() {
+        assert_eq!(peeked(&whole[..length]), length >= HEADER_SIZE);
+    }
+    let mut refused = 0;
+    for (position, bit) in (0..HEADER_SIZE).flat_map(|position| (0..8).map(move |bit| (position, bit))) {
+        let mut damaged = whole.to_vec();
+        damaged[position] ^= 1 << bit;
+        refused += usize::from(!peeked(&damaged));
+    }
+    assert!(refused > 8, "every bit of the magic number, and some of the length");
+}
+
+#[test]
 fn sequences_wrap_within_the_non_negative_numbers() {
     assert_eq!(add_to_sequence(i32::MAX, 1), 0);
     assert_eq!(subtract_from_sequence(0, 1), i32::MAX);
