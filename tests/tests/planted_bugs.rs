@@ -230,7 +230,7 @@ planted! {
     a_broker_that_chases_the_end: "caught-up-broker-unfenced" => Check("caught-up-broker-unfenced");
     a_record_that_no_node_replays: "more/image-skips-records" => Check("broker-image-is-replay");
     a_voter_that_acknowledges_before_it_has_flushed: "more/fetch-before-flush" => Check("metadata-not-lost");
-    an_eligible_leader_that_lost_what_it_held: "more/elr-survives-unclean-shutdown" => Check("leader-completeness");
+    an_eligible_leader_that_lost_what_it_held: "more/elr-survives-unclean-shutdown" => Check("acked-record-not-lost");
     a_broker_that_shows_its_whole_log_when_it_starts: "more/high-watermark-starts-at-log-end" =>
         Check("committed-below-high-watermark");
     a_new_leader_that_does_not_wait_for_its_followers: "more/high-watermark-ignores-unknown" =>
@@ -262,8 +262,9 @@ planted! {
         Words("isr-within-replicas", "the leader is not in the ISR");
     a_disk_that_is_wrong_in_two_ways_one_of_which_is_allowed: "more/allowed-in-a-sweep" =>
         Words("recovery-point-durable", "lies not on the medium up to there");
-    a_loss_within_the_budget_is_a_bug: "more/loss-within-the-budget" => Check("leader-completeness");
+    a_loss_within_the_budget_is_a_bug: "more/loss-within-the-budget" => Check("acked-record-not-lost");
     a_loss_beyond_the_budget_is_nobodys_fault: "more/loss-beyond-the-budget" => Nothing;
+    an_unclean_leader_that_nobody_allowed: "more/anybody-is-last-known-leader" => Check("acked-record-not-lost");
     a_broker_epoch_that_falls: "more/broker-epoch-falls" => Words("epochs-only-grow", "broker 3: broker epoch");
     a_voter_that_forgets_its_epoch: "more/quorum-epoch-not-durable" =>
         Words("epochs-only-grow", "quorum member c3: epoch");

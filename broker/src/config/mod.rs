@@ -445,6 +445,8 @@ pub enum Switch {
     LeaderChangeKeepsEpoch,
     /// A controller puts a leader outside of the ISR without saying so.
     ElectAnyReplica,
+    /// Where nobody is eligible, the first live replica is taken for the last known leader.
+    AnybodyIsLastKnownLeader,
     /// The ELR is not purged of a replica that registers after an unclean stop (KIP-966).
     ElrSurvivesUncleanShutdown,
     /// The controller lets no ISR become empty and elects its last member whatever that has lost: as before

@@ -58,6 +58,7 @@ impl Controller {
             PartitionChangeBuilder::new(partition, &may_lead, &default_directory, min_isr, self.keeps_elr(image));
         builder.election = election;
         builder.elect_any_replica = self.is(Switch::ElectAnyReplica);
+        builder.anybody_is_last_known_leader = self.is(Switch::AnybodyIsLastKnownLeader);
         builder.elr_of_replicas_only = self.config.behaviour.mends(Hazard::ElrKeepsRemovedReplica);
         builder.elr_outlives_min_isr = self.is(Switch::ElrOutlivesMinIsr);
         builder.isr_keeps_removed_replica = self.is(Switch::IsrKeepsRemovedReplica);

@@ -49,6 +49,8 @@ pub(super) struct PartitionChangeBuilder<'a> {
     pub(super) unclean_shutdown_replicas: Vec<NodeId>,
     /// The switch `ElectAnyReplica`: a live replica outside of the ISR counts as eligible.
     pub(super) elect_any_replica: bool,
+    /// The switch `AnybodyIsLastKnownLeader`: nobody remembers who led last.
+    pub(super) anybody_is_last_known_leader: bool,
     /// Whether `Hazard::ElrKeepsRemovedReplica` is mended.
     pub(super) elr_of_replicas_only: bool,
     /// The switch `ElrOutlivesMinIsr`.
@@ -99,6 +101,7 @@ impl<'a> PartitionChangeBuilder<'a> {
             target_leader_recovery_state: partition.leader_recovery_state,
             unclean_shutdown_replicas: Vec::new(),
             elect_any_replica: false,
+            anybody_is_last_known_leader: false,
             elr_of_replicas_only: false,
             elr_outlives_min_isr: false,
             isr_keeps_removed_replica: false,
@@ -202,6 +205,9 @@ impl<'a> PartitionChangeBuilder<'a> {
     fn electable_last_known_leader(&self) -> Option<NodeId> {
         if !self.elr_enabled || !self.target_elr.is_empty() || !self.target_isr.is_empty() {
             return None;
+        }
+        if self.anybody_is_last_known_leader {
+            return self.target_replicas.iter().copied().find(|replica| (self.is_acceptable)(*replica));
         }
         match self.partition.last_known_elr[..] {
             [last] if (self.is_acceptable)(last) => Some(last),

@@ -3,7 +3,6 @@
 use trial_broker::event::{ControllerEvent, Event, LogEvent, PartitionEvent};
 use trial_broker::ids::{NodeId, TopicPartition};
 
-use super::loss_budget::Loss;
 use super::model::{Model, machine_of};
 use super::proof::{Kind, Proof};
 use super::{Finding, PossibleLoss, Property, Seen};
@@ -34,8 +33,9 @@ fn candidates(seen: &Seen, partition: &TopicPartition) -> Option<PossibleLoss> {
     for node in registration.isr.iter().chain(&registration.elr) {
         let machine = machine_of(*node);
         let Some(replica) = model.replica(partition, machine) else { continue };
-        // A machine that does not run, or that lost un-synced bytes, is judged when it leads.
-        if !model.running.contains(&machine) || replica.loss != Loss::None {
+        // A machine that does not run is judged when it leads; so is one that has lost un-synced bytes, as long as the
+        // controllers have not heard of its next life. Whoever they name in that one has to hold everything (KIP-903).
+        if !model.running.contains(&machine) || model.is_believed_in(*node, replica) {
             continue;
         }
         if let Some(missing) = replica.first_missing(&known.committed[..acked]) {

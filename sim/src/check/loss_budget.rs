@@ -88,7 +88,8 @@ impl Model {
 
     fn look_for_losses(&mut self, world: &World, machine: MachineId) {
         let Some(host) = world.machine(machine) else { return };
-        let Model { replicas, partitions, .. } = self;
+        let Model { replicas, partitions, registrations, .. } = self;
+        let life = registrations.iter().find(|(node, _)| machine_of(**node) == machine).map(|(_, epoch)| *epoch);
         for (partition, replica) in replicas.on_mut(machine) {
             let Some(known) = partitions.get(partition) else { continue };
             if replica.loss != Loss::None || replica.first_missing(&known.committed).is_some() {
@@ -99,11 +100,20 @@ impl Model {
                 log_start_offset: replica.log_start_offset,
                 ..Replica::default()
             };
-            replica.has_forgotten |= left.first_missing(&replica.batches).is_some();
+            if left.first_missing(&replica.batches).is_some() {
+                replica.has_forgotten = true;
+                replica.forgot_in = life;
+            }
             if left.first_missing(&known.committed).is_some() {
                 replica.loss = loss_of(known, machine);
             }
         }
+    }
+
+    /// Whether a replica's machine has lost what it held, and the controllers have not registered another life of its broker
+    /// since: what they decide of it is about what it was.
+    pub(super) fn is_believed_in(&self, node: NodeId, replica: &Replica) -> bool {
+        replica.loss != Loss::None && self.registrations.get(&node).copied() == replica.forgot_in
     }
 
     /// More is committed: a leader has counted on what it knew a follower to have, and may not have heard yet that the

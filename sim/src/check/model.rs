@@ -35,6 +35,10 @@ pub struct Model {
     pub running: BTreeSet<MachineId>,
     /// Which topic each name means.
     topics: Topics,
+    /// For which partitions somebody has asked for an unclean election.
+    pub(super) unclean_wishes: BTreeSet<TopicPartition>,
+    /// Whether somebody has asked for one wherever nobody leads.
+    pub(super) unclean_wishes_for_all: bool,
     /// Losses that were excused when a new leader made them the truth.
     pub(super) forgiven: BTreeSet<Forgiven>,
 }
@@ -52,7 +56,8 @@ pub struct Partition {
     pub committed_end: Offset,
     /// The end of what was acknowledged to producers with acks=all.
     pub acked_end: Offset,
-    /// Why a loss would be nobody's fault, whatever the loss budget says; none unless an unclean leader was elected.
+    /// Why a loss would be nobody's fault, whatever the loss budget says; none unless an unclean leader was
+    /// elected with somebody's leave, or one that had lost what it lacks.
     pub excuse: Option<&'static str>,
     /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
     pub rebased_in: Option<LeaderEpoch>,
@@ -152,6 +157,7 @@ impl Model {
 
     /// Takes in what the world did to machines.
     pub(super) fn observe_facts(&mut self, world: &World, step: &Step) {
+        self.observe_wishes(step);
         self.observe_losses(world, step);
         for fact in &step.facts {
             match fact {
@@ -183,7 +189,8 @@ impl Model {
 
     fn lost_disk(&mut self, machine: MachineId) {
         for (_, replica) in self.replicas.on_mut(machine) {
-            *replica = Replica { loss: replica.loss, has_forgotten: replica.has_forgotten, ..Replica::default() };
+            let Replica { loss, has_forgotten, forgot_in, .. } = *replica;
+            *replica = Replica { loss, has_forgotten, forgot_in, ..Replica::default() };
         }
     }
 
@@ -203,7 +210,7 @@ impl Model {
                 self.observe_partition(world, machine, event);
             }
             Event::Controller(ControllerEvent::Activated { .. }) => self.controller_took_over(world, machine),
-            Event::Controller(event) => self.observe_controller(event),
+            Event::Controller(event) => self.observe_controller(world, event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) | Event::Membership(_) => {}
         }
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::BatchFact;
-use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
+use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
 
 use super::loss_budget::Loss;
 use crate::fault::MachineId;
@@ -102,6 +102,8 @@ pub struct Replica {
     /// Whether something has taken records from it, committed or not, and it has not fetched since: its leader may still
     /// count on them.
     pub(super) has_forgotten: bool,
+    /// Under which registration of its broker that happened last; none if the controllers had not said any.
+    pub(super) forgot_in: Option<BrokerEpoch>,
     /// Where a log that is only compacted was told to begin at the latest, if it was opened with a later beginning.
     pub(super) began_late: Option<Offset>,
     /// Whether its machine lost power since the log was last open: what was cut off may have come back.
