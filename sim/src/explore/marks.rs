@@ -11,16 +11,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use trial_broker::api::wire::{decode_request, decode_response};
+use trial_broker::api::{Body, Message};
 use trial_broker::client::Call;
 use trial_broker::event::{
     ClientEvent, ControllerEvent, Event, LifecycleEvent, LogEvent, LogStartReason, PartitionChangeReason,
     PartitionEvent, RaftEvent,
 };
 use trial_broker::group::find::OFFSETS_TOPIC;
-use trial_broker::ids::{LeaderEpoch, NodeId, TopicPartition};
-use trial_broker::message::{Api, ErrorCode};
+use trial_broker::ids::{LeaderEpoch, NodeId, TopicId, TopicPartition};
+use trial_broker::message::{Api, ErrorCode, Request, Response};
+use trial_broker::raft::METADATA_TOPIC_ID;
 
 use self::groups::Groups;
+use crate::check::model::machine_of;
 use crate::fault::{Fault, MachineId};
 use crate::step::{Fact, Step, StepKind};
 use crate::world::World;
@@ -53,7 +57,7 @@ macro_rules! marks {
 }
 
 marks! {
-    LeaderMovedDuringFetch = "leader-moved-during-fetch", "A leader epoch was raised while a fetch was in flight.";
+    LeaderMovedDuringFetch = "leader-moved-during-fetch", "A leader epoch was raised while a follower's fetch from the leader before was in flight.";
     TwoLeadersAtOnce = "two-leaders-at-once", "A new leader acted while the old one still believed that it led.";
     FormerLeaderTruncated = "former-leader-truncated", "A replica that had led before cut records off its log.";
     DivergenceFound = "divergence-found", "A leader told a follower where their logs part.";
@@ -116,14 +120,23 @@ impl fmt::Display for Mark {
     }
 }
 
+/// What was committed of a partition.
+#[derive(Clone, Debug)]
+struct Known {
+    leader: NodeId,
+    leader_epoch: LeaderEpoch,
+    isr: Vec<NodeId>,
+    elr: Vec<NodeId>,
+}
+
 /// Watches one run and keeps the marks that it reaches after time zero.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observer {
     reached: BTreeSet<Mark>,
     /// Whether the scenario's own entries have begun; the boot reaches nothing.
     has_begun: bool,
-    /// The leader epoch and the eligible replicas of each partition, as committed.
-    registrations: BTreeMap<TopicPartition, (LeaderEpoch, Vec<NodeId>, Vec<NodeId>)>,
+    /// Each partition, as committed.
+    registrations: BTreeMap<TopicPartition, Known>,
     /// Who believes to lead what.
     leaders: BTreeMap<TopicPartition, BTreeMap<MachineId, LeaderEpoch>>,
     /// Who has led what at some time.
@@ -286,16 +299,24 @@ impl Observer {
             ControllerEvent::RegistrationRefused { .. } => Some(Mark::RegistrationRefused),
             ControllerEvent::ControlledShutdownGranted { .. } => Some(Mark::ControlledShutdown),
             ControllerEvent::PartitionChanged {
-                partition, leader, leader_epoch, isr, elr, unclean, reason, ..
+                partition,
+                leader,
+                leader_epoch,
+                isr,
+                elr,
+                replicas,
+                unclean,
+                reason,
+                ..
             } => {
-                let now = (*leader_epoch, isr.clone(), elr.clone());
-                let before = self.registrations.insert(partition.clone(), now);
-                let (epoch, was_isr, was_elr) = before?;
-                if *leader_epoch > epoch {
-                    if !was_isr.contains(leader) && was_elr.contains(leader) {
+                let (leader, leader_epoch) = (*leader, *leader_epoch);
+                let now = Known { leader, leader_epoch, isr: isr.clone(), elr: elr.clone() };
+                let before = self.registrations.insert(partition.clone(), now)?;
+                if leader_epoch > before.leader_epoch {
+                    if !before.isr.contains(&leader) && before.elr.contains(&leader) {
                         self.reach(Mark::EligibleLeaderElected);
                     }
-                    if world.in_flight().iter().any(|message| message.api == Api::Fetch) {
+                    if is_fetched_from(world, before.leader, replicas) {
                         self.reach(Mark::LeaderMovedDuringFetch);
                     }
                 }
@@ -311,6 +332,32 @@ impl Observer {
             _ => None,
         }
     }
+}
+
+/// Whether a fetch between a leader and another of the replicas is in flight, on the way there or back. What it is about
+/// stands in their fetch session, and seldom in the message; fetches of the metadata log have none, and name it.
+fn is_fetched_from(world: &World, leader: NodeId, replicas: &[NodeId]) -> bool {
+    let follows = |machine| replicas.iter().any(|node| *node != leader && machine_of(*node) == machine);
+    let between = |one, other| one == machine_of(leader) && follows(other);
+    let fetches = world.in_flight().into_iter().filter(|message| message.api == Api::Fetch);
+    fetches
+        .filter(|fetch| between(fetch.to, fetch.from) || between(fetch.from, fetch.to))
+        .filter_map(|fetch| world.message(fetch.id))
+        .any(|message| !is_of_the_metadata_log(&message))
+}
+
+fn is_of_the_metadata_log(message: &Message) -> bool {
+    let topics: Vec<TopicId> = match &message.body {
+        Body::Request(_) => match decode_request(message) {
+            Ok(Request::Fetch(body)) => body.partitions.iter().map(|partition| partition.topic_id).collect(),
+            _ => Vec::new(),
+        },
+        Body::Response(_) => match decode_response(message) {
+            Ok(Response::Fetch(body)) => body.partitions.iter().map(|partition| partition.topic_id).collect(),
+            _ => Vec::new(),
+        },
+    };
+    topics.contains(&METADATA_TOPIC_ID)
 }
 
 /// Whether an entry is the scenario's and not the boot's: a record is sent, or something breaks.
