@@ -3,6 +3,7 @@
 //! ```text
 //!   scenario ─▶ take away: steps, clients, partitions, machines, settings ─▶ fewer records
 //!            ─▶ shorter waits ─▶ rounder times ─▶ … until nothing more can go
+//!            ─▶ steps that go with another seed ─▶ all of it again
 //!                        │
 //!                candidate ─▶ does it still fail in the same way? ─▶ the new best
 //! ```
@@ -78,7 +79,8 @@ struct Pass {
     run: fn(&mut Search),
 }
 
-/// In the order in which they save the most time: short lists first, numbers last.
+/// In the order in which they save the most time: short lists first, numbers last. What goes only with another seed is
+/// tried when nothing else goes any more.
 const PASSES: &[Pass] = &[
     Pass { name: "steps", run: parts::take_away_steps },
     Pass { name: "groups", run: parts::take_away_groups },
@@ -92,6 +94,9 @@ const PASSES: &[Pass] = &[
     Pass { name: "times", run: times::rounder_times },
     Pass { name: "draws", run: records::plainer_faults },
 ];
+
+/// What is tried when none of [`PASSES`] leads further.
+const LAST_PASS: Pass = Pass { name: "other seeds", run: parts::take_away_steps_on_other_schedules };
 
 /// What can be made smaller where the cluster and the workload are code: the list of faults alone.
 const FAULT_PASSES: &[Pass] = &[
@@ -111,25 +116,30 @@ pub fn shrink(
     fails: &Fails,
     listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Shrunk {
-    shrink_by(PASSES, Search::new(scenario.clone(), limits, fails, listen))
+    shrink_by(PASSES, Some(&LAST_PASS), Search::new(scenario.clone(), limits, fails, listen))
 }
 
-/// As [`shrink`], but the cluster, its topics and its clients stay as they are.
+/// As [`shrink`], but the cluster, its topics and its clients stay as they are; and the seed, by which the program's own
+/// draws go.
 pub(crate) fn shrink_faults(
     scenario: &Scenario,
     limits: Limits,
     fails: &Fails,
     listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Shrunk {
-    shrink_by(FAULT_PASSES, Search::new(scenario.clone(), limits, fails, listen))
+    shrink_by(FAULT_PASSES, None, Search::new(scenario.clone(), limits, fails, listen))
 }
 
-fn shrink_by(passes: &[Pass], mut search: Search) -> Shrunk {
+fn shrink_by(passes: &[Pass], last: Option<&Pass>, mut search: Search) -> Shrunk {
     loop {
         let before = search.improvements();
         for pass in passes {
             search.begin(pass.name);
             (pass.run)(&mut search);
+        }
+        if let Some(last) = last.filter(|_| search.improvements() == before) {
+            search.begin(last.name);
+            (last.run)(&mut search);
         }
         if search.is_over() || search.improvements() == before {
             return search.end();

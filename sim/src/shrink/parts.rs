@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::groups::{forget_topic_of_joins, group_of, groups, without_groups};
 use super::mention::{Subject, forget};
 use super::search::Search;
+use crate::scenario::Seed;
 use crate::scenario::format::{ClientSettings, File, Settings, Span};
 use crate::scenario::format::{Spanned, Step};
 
@@ -120,6 +121,28 @@ fn take_away_pairs(search: &mut Search) {
         if search.first_that_fails(candidates).is_none() {
             return;
         }
+    }
+}
+
+/// With how many other seeds a step is tried to be taken away, once nothing more goes with the scenario's own.
+const SCHEDULES: u64 = 3;
+
+/// A step may be needed for nothing but the moments at which others come: where the failure rests on the schedule it goes
+/// with another seed, under which messages take other times. The seed is the scenario's from then on.
+pub(super) fn take_away_steps_on_other_schedules(search: &mut Search) {
+    if search.best().steps.len() > FEW_STEPS {
+        return;
+    }
+    for index in (0..search.best().steps.len()).rev() {
+        if search.is_over() {
+            return;
+        }
+        let candidates = (1..=SCHEDULES).map(|seed| {
+            let mut file = without_steps(search.best(), index..index + 1);
+            file.seed = Some(Seed(seed));
+            file
+        });
+        search.first_that_fails(candidates.collect());
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::{Limits, Shrunk, shrink};
-use crate::scenario::Scenario;
 use crate::scenario::print::print;
+use crate::scenario::{Scenario, Seed};
 
 const LARGE: &str = r#"
 format = 1
@@ -105,6 +105,20 @@ leave = { client = "m1" }
 at = "4s"
 pause = { coordinator = "group:shipping", length = "1s" }
 "#;
+
+#[test]
+fn a_step_that_is_needed_for_its_moment_alone_goes_with_another_seed() {
+    // Without the power cut's step the kill finds its moment with the seed 3 only.
+    let rule = |scenario: &Scenario| {
+        let steps = &scenario.file.steps;
+        let (kills, cuts) = (steps.iter().any(|it| it.kill.is_some()), steps.iter().any(|it| it.power_cut.is_some()));
+        kills && (cuts || scenario.file.seed == Some(Seed(3)))
+    };
+    let limits = Limits { runs: 2_000, jobs: std::num::NonZeroUsize::MIN };
+    let shrunk = shrink(&parse(LARGE), limits, &rule, &mut |_| ControlFlow::Continue(()));
+    assert!(shrunk.finished);
+    assert_eq!((shrunk.scenario.file.steps.len(), shrunk.scenario.file.seed), (1, Some(Seed(3))));
+}
 
 #[test]
 fn a_group_goes_with_its_members_and_all_that_is_done_to_it() {
