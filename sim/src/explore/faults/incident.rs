@@ -113,7 +113,7 @@ fn recovery(stage: &Stage) -> i64 {
     stage.shape.session_micros as i64 * 2 + 3_000_000
 }
 
-fn power_cut(at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw, back: Step) -> Incident {
+pub(super) fn power_cut(at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw, back: Step) -> Incident {
     let lose = draw.pick(&[None, None, None, Some(Lose::All)]);
     let (number, down) = (draw.between(0, u64::from(u32::MAX)), downtime(draw));
     let step = Step { power_cut: said(victim::power_cut(victim, lose, number)), ..Step::default() };

@@ -15,6 +15,7 @@
 //!                  the same leader again    a broker hears no news, with a record that the next leader lacks
 //!                  they take turns          two replicas that only ever see each other dead
 //!   clients        answers are lost         several batches are under way, and none of their answers arrives
+//!   power          the power goes           everything is on the disk, a large batch comes, and the power goes
 //! ```
 //!
 //! Faults that are drawn one by one come together like this once in many thousand seeds. These are the moments at which one
@@ -24,6 +25,7 @@
 
 mod clients;
 mod membership;
+mod power;
 mod reigns;
 
 use super::incident::{Incident, incident, once};
@@ -41,8 +43,9 @@ fn percent(profile: Profile) -> u64 {
     match profile {
         Profile::Replication => 100,
         Profile::Network | Profile::Everything => 50,
+        Profile::Disk => 40,
         Profile::Default => 20,
-        Profile::Lite | Profile::Disk | Profile::Controllers | Profile::Groups => 0,
+        Profile::Lite | Profile::Controllers | Profile::Groups => 0,
     }
 }
 
@@ -77,6 +80,7 @@ enum Story {
     WhatItKnewGoesToo = 7,
     AnswersAreLost = 8,
     DecisionBetween = 9,
+    PowerGoes = 10,
 }
 
 /// All that are drawn of a seed.
@@ -87,10 +91,13 @@ pub(super) fn together(stage: &Stage) -> Vec<Incident> {
     }
     let Some(partition) = replicated(stage, &mut draw) else { return Vec::new() };
     let stories = possible(stage, &partition);
+    if stories.is_empty() {
+        return Vec::new();
+    }
     let (story, twice) = (draw.pick(&stories), draw.percent(30));
     let mut draw = Draw::new(stage.seed, Aspect::Together, story as u64);
     let mut all = told(story, stage, &partition, &mut draw);
-    if twice {
+    if twice && stage.profile != Profile::Disk {
         // Clients go on beside whatever happens to brokers.
         all.extend(told(Story::AnswersAreLost, stage, &partition, &mut draw));
     }
@@ -99,6 +106,10 @@ pub(super) fn together(stage: &Stage) -> Vec<Incident> {
 
 /// The stories that can be told of a partition; the longer ones stand twice, for more of them come to nothing.
 fn possible(stage: &Stage, partition: &Replicated) -> Vec<Story> {
+    let loses_power = stage.profile.kinds().contains(&Kind::PowerCut) && stage.shape.loss_budget() > 0;
+    if stage.profile == Profile::Disk {
+        return if loses_power { vec![Story::PowerGoes] } else { Vec::new() };
+    }
     if partition.is_unclean && stage.profile != Profile::Network {
         return vec![Story::TheyTakeTurns, Story::TheyTakeTurns, Story::SameLeaderAgain, Story::FollowerReturns];
     }
@@ -117,7 +128,6 @@ fn possible(stage: &Stage, partition: &Replicated) -> Vec<Story> {
         }
     }
     // Members of one quorum that do not ask each other for records have no news either, and nobody is unfenced without.
-    let loses_power = stage.profile.kinds().contains(&Kind::PowerCut) && stage.shape.loss_budget() > 0;
     if loses_power && !stage.shape.is_combined() {
         all.extend([Story::SecondLife; 2]);
     }
@@ -135,6 +145,7 @@ fn told(story: Story, stage: &Stage, partition: &Replicated, draw: &mut Draw) ->
         Story::WhatItKnewGoesToo => membership::what_it_knew_goes_too(stage, partition, draw),
         Story::DecisionBetween => membership::a_decision_between(stage, partition, draw),
         Story::AnswersAreLost => clients::answers_are_lost(stage, partition, draw),
+        Story::PowerGoes => power::the_power_goes(stage, partition, draw),
     }
 }
 
