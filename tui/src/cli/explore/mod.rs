@@ -7,6 +7,7 @@
 //!   trial merge results.jsonl … ───────────────────▶ campaign ─▶ the same report
 //! ```
 
+mod head;
 mod merge;
 mod out;
 mod progress;
@@ -149,7 +150,7 @@ pub fn explore(arguments: &Explore) -> u8 {
         return 0;
     }
     let Some(farm) = farm_of(arguments, drawing) else { return WRONG_USE };
-    let mut out = match arguments.out.as_deref().map(Out::create).transpose() {
+    let mut out = match arguments.out.as_deref().map(|folder| Out::create(folder, &farm)).transpose() {
         Ok(out) => out,
         Err(complaint) => {
             complain(&format!("error: {complaint}"));

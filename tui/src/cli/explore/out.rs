@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use trial_sim::internal::explore::{Campaign, SeedResult, scenario_of};
+use serde::Serialize;
+use trial_sim::internal::explore::{Campaign, Farm, SeedResult, scenario_of};
 use trial_sim::internal::scenario::print::{Story, print_with};
 
+use super::head::Head;
 use crate::cli::output::write_whole;
 
 /// The name of the file of results.
@@ -21,12 +23,12 @@ pub struct Out {
 }
 
 impl Out {
-    /// Makes the folder, with an empty file of results. What an earlier campaign left there stays: a folder with results
+    /// Makes the folder, with a file of results that says of which campaign they will be, and of which part of it. What an earlier campaign left there stays: a folder with results
     /// or with scenarios is refused before anything is run.
     ///
     /// # Errors
     /// A sentence that says what could not be made.
-    pub fn create(folder: &Path) -> Result<Out, String> {
+    pub fn create(folder: &Path, farm: &Farm) -> Result<Out, String> {
         let cannot = |path: &Path, error| format!("cannot write {}: {error}", path.display());
         fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
         let path = folder.join(RESULTS);
@@ -42,15 +44,14 @@ impl Out {
             }
             _ => cannot(&path, error),
         })?;
-        Ok(Out { folder: folder.to_owned(), results: BufWriter::new(file), complaint: None })
+        let mut out = Out { folder: folder.to_owned(), results: BufWriter::new(file), complaint: None };
+        out.append(&Head::of(farm));
+        Ok(out)
     }
 
     /// Keeps a result; and its scenario, if no faster seed of its signature is known.
     pub fn keep(&mut self, result: &SeedResult, campaign: &Campaign) {
-        let line = serde_json::to_string(result).expect("a result is JSON");
-        // Flushed at once: whatever ends the process, what was found stays.
-        let written = writeln!(self.results, "{line}").and_then(|()| self.results.flush());
-        self.note(RESULTS, written);
+        self.append(result);
         let Some(signature) = &result.signature else { return };
         let is_fastest = campaign.failures.get(signature).is_some_and(|failure| failure.fastest == *result);
         if is_fastest {
@@ -58,6 +59,13 @@ impl Out {
             let written = write_whole(&self.folder.join(&name), &scenario_with_story(result));
             self.note(&name, written);
         }
+    }
+
+    fn append(&mut self, line: &impl Serialize) {
+        let line = serde_json::to_string(line).expect("a line of results is JSON");
+        // Flushed at once: whatever ends the process, what was found stays.
+        let written = writeln!(self.results, "{line}").and_then(|()| self.results.flush());
+        self.note(RESULTS, written);
     }
 
     fn note(&mut self, name: &str, written: std::io::Result<()>) {
