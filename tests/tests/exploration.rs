@@ -1,8 +1,9 @@
 //! The campaign of the test suite: what exploration must find, what it must reach, and what it must not depend on.
 //!
 //! ```text
-//!   each profile: so many seeds ─▶ no failure · every mark that it must reach · second runs agree
+//!   each profile: so many seeds ─▶ no failure · every mark that it must reach · second runs agree · few excused
 //!   canary: one broken variant  ─▶ caught, and without the switch nothing to catch
+//!   five bugs of the museum     ─▶ each found within a few dozen seeds
 //! ```
 //!
 //! A campaign that never fails proves nothing by itself. So one deliberately broken variant
@@ -14,28 +15,27 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use trial_sim::internal::explore::{Campaign, Drawing, Failure, Farm, Profile, Shard, explore};
-use trial_sim::internal::scenario::Verdict;
-
-/// How many seeds the suite's campaign has.
-const SEEDS: u64 = 5_000;
-
-/// How many of a hundred seeds each profile has. The cheapest seeds are the most.
-const SHARES: [(Profile, u64); 8] = [
-    (Profile::Lite, 40),
-    (Profile::Default, 16),
-    (Profile::Network, 14),
-    (Profile::Disk, 10),
-    (Profile::Controllers, 8),
-    (Profile::Everything, 6),
-    (Profile::Replication, 6),
-    (Profile::Groups, 0),
-];
+use trial_sim::internal::explore::{
+    Campaign, Drawing, Failure, Farm, Hunt, Profile, SUITE_SEEDS, SUITE_SHARES, Shard, explore,
+};
+use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_tests::stories::in_folder;
 
 /// Profiles without a share: what they find is not all read yet.
 const UNREAD: [Profile; 1] = [Profile::Groups];
 
-/// Says how many seeds the whole campaign has, instead of [`SEEDS`].
+/// How many of a hundred seeds a campaign may excuse. What the loss budget or the liveness oracle forgives was not judged to
+/// its end; measured over thousands of seeds it is less than one in five of any profile. Where it becomes more than one in
+/// four, the generator breaks more than Kafka promises to survive, or an excuse covers what it should not.
+const MOST_EXCUSED: u64 = 25;
+
+/// Bugs of the museum that five campaigns found within six seeds each. They are looked for among this many.
+const CHEAP_PIECES: [&str; 5] = ["KR-10", "KR-03", "ISR-04", "DUR-05", "REP-01"];
+
+/// After how many seeds a hunt of the suite gives up.
+const HUNTED_SEEDS: u64 = 40;
+
+/// Says how many seeds the whole campaign has, instead of [`SUITE_SEEDS`].
 const VARIABLE: &str = "TRIAL_CAMPAIGN_SEEDS";
 
 fn farm(profile: Profile, seeds: Range<u64>, jobs: usize) -> Farm {
@@ -92,19 +92,19 @@ fn fingerprint_of_a_campaign_depends_neither_on_jobs_nor_on_shards() {
 fn seeds_of(profile: Profile) -> u64 {
     let all = match std::env::var(VARIABLE) {
         Ok(said) => said.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number of seeds, not {said:?}")),
-        Err(_) => SEEDS,
+        Err(_) => SUITE_SEEDS,
     };
-    let share = SHARES.iter().find(|(it, _)| *it == profile).map_or(0, |(_, share)| *share);
+    let share = SUITE_SHARES.iter().find(|(it, _)| *it == profile).map_or(0, |(_, share)| *share);
     (all * share).div_ceil(100)
 }
 
 #[test]
 fn every_profile_has_a_share_in_the_campaign_but_those_that_are_not_read_yet() {
     for profile in Profile::ALL {
-        let (_, share) = SHARES.iter().find(|(it, _)| it == profile).expect("each profile stands in the list");
+        let (_, share) = SUITE_SHARES.iter().find(|(it, _)| it == profile).expect("each profile stands in the list");
         assert_eq!(*share == 0, UNREAD.contains(profile), "{profile} has {share} %");
     }
-    assert_eq!(SHARES.iter().map(|(_, share)| share).sum::<u64>(), 100);
+    assert_eq!(SUITE_SHARES.iter().map(|(_, share)| share).sum::<u64>(), 100);
 }
 
 /// No seed of the profile fails, the campaign reaches what it must, and the seeds that ran twice did the same.
@@ -116,6 +116,12 @@ fn profile_holds(profile: Profile) {
     // One in fifty, drawn from the seed's number: of a few dozen it may be none.
     assert!(campaign.twice > 0 || campaign.seeds < 150, "no seed ran twice");
     assert_eq!(campaign.verdict, Verdict::Pass);
+    let (excused, seeds) = (campaign.excused.len() as u64, campaign.seeds);
+    assert!(
+        excused * 100 <= seeds * MOST_EXCUSED,
+        "{profile} excused {excused} of {seeds} seeds: {:?}",
+        campaign.excused
+    );
 }
 
 #[test]
@@ -151,6 +157,23 @@ fn network_finds_nothing_and_reaches_its_marks() {
 #[test]
 fn replication_finds_nothing_and_reaches_its_marks() {
     profile_holds(Profile::Replication);
+}
+
+/// The museum's table is measured by hand; this is the part of it that every run of the suite can afford.
+#[test]
+fn bugs_that_need_few_seeds_are_found_by_plain_exploration() {
+    let jobs = NonZeroUsize::new(cores()).expect("at least one");
+    let museum = in_folder("scenarios/museum");
+    for number in CHEAP_PIECES {
+        let is_it = |piece: &&Scenario| piece.file.museum.as_ref().is_some_and(|museum| museum.piece.value == number);
+        let piece = museum.iter().find(is_it).unwrap_or_else(|| panic!("the museum has no piece {number}"));
+        let hunt = Hunt::of(piece, HUNTED_SEEDS, jobs).unwrap_or_else(|| panic!("{number} is a piece with a bug"));
+        let found = hunt.campaign(0, &|| false);
+        assert!(
+            found.is_some(),
+            "{number} was not found in {HUNTED_SEEDS} seeds: trial museum {number} --seeds {HUNTED_SEEDS}"
+        );
+    }
 }
 
 #[test]

@@ -50,6 +50,21 @@ pub struct Found {
 }
 
 impl Hunt {
+    /// The hunt for the bug of a piece of the museum, where the piece says that it is to be looked for; none if it has no
+    /// bug.
+    pub fn of(piece: &Scenario, most: u64, jobs: NonZeroUsize) -> Option<Hunt> {
+        let museum = piece.file.museum.as_ref().filter(|museum| !museum.switches.is_empty())?;
+        let named = museum.profile.as_ref().map_or(Profile::default().name(), |profile| profile.value.as_str());
+        Some(Hunt {
+            piece: museum.piece.value.clone(),
+            profile: Profile::ALL.iter().copied().find(|profile| profile.name() == named)?,
+            drawing: Drawing { faithful: museum.faithful, ..Drawing::default() },
+            switches: museum.switches.iter().map(|switch| switch.value.clone()).collect(),
+            most,
+            jobs,
+        })
+    }
+
     /// The first seed of a campaign; the others follow it. Seeds have 48 bits, so that a file can say them.
     pub fn first_seed(&self, campaign: u64) -> Seed {
         Seed(xxh3_64(format!("{} {campaign}", self.piece).as_bytes()) >> 16)

@@ -47,7 +47,7 @@ pub use generate::{Drawing, generate};
 pub(crate) use generate::{faults_for, mended_hazards};
 pub use hunt::{CAMPAIGNS, Found, Hunt, median};
 pub use marks::Mark;
-pub use profile::Profile;
+pub use profile::{Profile, SUITE_SEEDS, SUITE_SHARES};
 pub use twice::{difference, first_difference, whole_trace};
 pub(crate) use twice::{difference_by, runs_twice};
 

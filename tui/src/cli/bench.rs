@@ -4,6 +4,7 @@
 //! noise meets all three alike. The unit of cost is a message between bare endpoints of
 //! madsim, measured between the seeds of the same run.
 
+mod exploring;
 mod goals;
 mod group;
 mod window;
@@ -53,6 +54,8 @@ What the figures mean:
   its memory     what the process grows by with a minute of R1 open in a window
   cleaner        wall time of a pass of the cleaner (log compaction) over a log of 100,000 records
   rebalance      wall time from the call of the hundredth member of a group until the group is stable with it
+  shrink         wall time to make the first random seed that finds a museum bug small, its story included
+  suite          wall time of all seeds of the test suite's campaign, at the rate of some of each profile
   idle group     what a hundred members add to an idle minute of a cluster, and to the messages in it
 
 Figures are comparable only when the digest of the scenario is the same and the build is a release build:

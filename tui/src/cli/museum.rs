@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trial_sim::internal::explore::{CAMPAIGNS, Drawing, Hunt, Profile, median};
+use trial_sim::internal::explore::{CAMPAIGNS, Hunt, median};
 use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::run::{read, silently};
-use super::{Format, WRONG_USE};
+use super::{Format, WRONG_USE, all_cores};
 
 const HELP: &str = "\
 Each piece is a scenario with a section [museum]. It must pass as it stands, and with its own switches
@@ -249,17 +249,7 @@ impl Piece {
 
 /// Hunts a piece's bug; none if it has none, or its profile is not known.
 fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
-    let museum = piece.scenario.file.museum.as_ref()?;
-    piece.with.as_ref()?;
-    let named = museum.profile.as_ref().map_or(Profile::default().name(), |profile| profile.value.as_str());
-    let hunt = Hunt {
-        piece: museum.piece.value.clone(),
-        profile: Profile::ALL.iter().copied().find(|profile| profile.name() == named)?,
-        drawing: Drawing { faithful: museum.faithful, ..Drawing::default() },
-        switches: museum.switches.iter().map(|switch| switch.value.clone()).collect(),
-        most,
-        jobs: arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),
-    };
+    let hunt = Hunt::of(&piece.scenario, most, arguments.jobs.unwrap_or_else(all_cores))?;
     let mut hunted = Hunted { needed: Vec::new(), found_by: BTreeSet::new(), steps: None };
     for campaign in 0..CAMPAIGNS {
         let found = hunt.campaign(campaign, &interrupt::asked);
@@ -271,7 +261,7 @@ fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
                 format!("found after {} seeds, again: {command}", found.seeds)
             }
         };
-        complain(&format!("  campaign {} of {CAMPAIGNS}, profile {named}: {said}", campaign + 1));
+        complain(&format!("  campaign {} of {CAMPAIGNS}, profile {}: {said}", campaign + 1, hunt.profile));
         hunted.needed.push(seeds);
         let Some(found) = found else { continue };
         hunted.found_by.extend(found.outcome.report.property);

@@ -10,6 +10,7 @@ use trial_sim::internal::bench::{CLEANED_RECORDS, DirtyLog, GROWN, IDLE, IDLE_PA
 use trial_sim::internal::scenario::run::{Counts, Measure, recorded, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Span, Verdict};
 
+use super::exploring::Exploring;
 use super::group::Groups;
 use crate::cli::interrupt;
 use crate::cli::output::complain;
@@ -53,6 +54,7 @@ pub(super) struct Goals {
     jumps: Jumps,
     cleaning: Cleaning,
     groups: Groups,
+    exploring: Exploring,
 }
 
 /// How long a pass of the cleaner took, and what became of the records.
@@ -84,13 +86,16 @@ impl Goals {
         complain("a pass of the cleaner");
         let cleaning = cleaning()?;
         complain("groups of a hundred members");
-        Some(Goals { reference, grown, idle, jumps, cleaning, groups: Groups::measure()? })
+        let groups = Groups::measure()?;
+        Some(Goals { reference, grown, idle, jumps, cleaning, groups, exploring: Exploring::measure()? })
     }
 
     /// Whether a run did not end well.
     pub(super) fn failed(&self) -> bool {
         let failed = |timed: &Timed| timed.verdict != Verdict::Pass;
-        self.grown.iter().chain([&self.reference, &self.idle]).any(failed) || self.groups.failed()
+        self.grown.iter().chain([&self.reference, &self.idle]).any(failed)
+            || self.groups.failed()
+            || self.exploring.failed()
     }
 
     /// What an event costs, and what a step costs, over what they cost in R1. Neither alone is fair: a fetch of a
@@ -146,7 +151,7 @@ impl Goals {
             cleaning.records_read,
             cleaning.records_kept,
         );
-        text + &self.groups.to_text()
+        text + &self.groups.to_text() + &self.exploring.to_text()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -191,6 +196,7 @@ impl Goals {
                 "records_kept": self.cleaning.records_kept,
             },
             "groups": self.groups.to_json(),
+            "exploring": self.exploring.to_json(),
         })
     }
 }
