@@ -222,7 +222,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         group: "Doing things (each makes another run)",
         shown: "d",
-        does: "what can be done to the selected machine, partition or message",
+        does: "what can be done to the selected machine, link, partition or message",
         footer: Some("menu"),
         keys: &[(letter('d'), Action::Menu)],
     },

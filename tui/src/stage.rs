@@ -34,9 +34,14 @@ impl Stage {
 
     /// Opens lesson 5 with its questions.
     pub fn with_questions() -> Stage {
+        Stage::questions_of(LESSON)
+    }
+
+    /// Opens a lesson with its questions.
+    pub fn questions_of(source: &str) -> Stage {
         let mut model = Model::new(Look::default(), "a lesson".to_owned(), None);
         model.is_lesson = true;
-        Stage::with(LESSON, model)
+        Stage::with(source, model)
     }
 
     /// Plays a scenario up to where a window opens.

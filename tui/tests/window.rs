@@ -321,6 +321,44 @@ fn a_recording_opens_in_a_window_and_a_wrong_one_is_refused_before_it() {
     let _ = std::fs::remove_dir_all(folder);
 }
 
+/// What was done in the window is done again without one: the file that it saves has the fingerprint of what it showed.
+#[test]
+fn a_fork_that_was_saved_runs_headless_to_the_same_fingerprint() {
+    let Some(terminal) = Terminal::open("fork") else { return };
+    let folder = std::env::temp_dir().join(format!("trial-forks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (scenario, recording) = (folder.join("fork.toml"), folder.join("fork.recording"));
+    terminal.play("--at 35ms");
+    terminal.wait_for_all(&["PARTITIONS", "ends in", "quit"]);
+    let typed = |command: &str, answer: &str| {
+        terminal.press(":");
+        terminal.wait_for("do: ");
+        terminal.tmux(&["send-keys", "-l", command]);
+        terminal.press("Enter");
+        terminal.wait_for(answer);
+    };
+    typed("kill broker=3", "run 2 of 2");
+    typed(&format!("save {}", scenario.display()), "saved: `trial run");
+    typed(&format!("record {}", recording.display()), "saved: `trial play");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    let kept = std::fs::read_to_string(&recording).expect("it was written");
+    let shown = kept.split("\"fingerprint\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("it has one");
+    let headless = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_trial")).args(arguments).arg(&scenario).output().expect("it starts");
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    let run = headless(&["run", "--trace", "none"]);
+    assert!(run.contains(&format!("fingerprint: {shown}")), "{shown} in the window, without one:\n{run}");
+    let mut original = Command::new(env!("CARGO_BIN_EXE_trial"));
+    let original = original.args(["run", "--trace", "none", LESSON]).current_dir(root()).output().expect("it starts");
+    let original = text(&original.stdout);
+    assert!(original.contains("fingerprint: ") && !original.contains(shown), "the fork is another run: {original}");
+    let replayed = headless(&["replay"]);
+    assert!(replayed.contains(shown), "{shown} in the window, replayed:\n{replayed}");
+    let _ = std::fs::remove_dir_all(folder);
+}
+
 #[test]
 fn where_there_is_no_terminal_it_says_so_and_what_to_do_instead() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trial"));

@@ -13,7 +13,7 @@ use super::kind::Group;
 use super::shard::Shard;
 use crate::api::consumer_protocol::decode_assignment;
 use crate::config::GroupProtocol;
-use crate::ids::{GroupId, GroupInstanceId, MemberId, TopicPartition};
+use crate::ids::{GroupId, GroupInstanceId, MemberId, Offset, TopicPartition};
 use crate::message::PartitionsByTopic;
 use crate::metadata::MetadataImage;
 
@@ -28,6 +28,9 @@ pub struct GroupView {
     pub state: GroupStateName,
     /// The generation (classic) or group epoch (KIP-848).
     pub epoch: i32,
+    /// The assignor of its generation (classic), or the one that most members ask for (KIP-848); none where nobody has
+    /// chosen one yet, or nobody asks for one and the broker's own first counts.
+    pub assignor: Option<String>,
     /// Its members, in the order of their ids.
     pub members: Vec<GroupMemberView>,
 }
@@ -118,9 +121,20 @@ impl GroupCoordinator {
 
     /// A group that is coordinated here; none if it is not here, or does not exist.
     pub fn group_view(&self, group: &GroupId, image: &MetadataImage) -> Option<GroupView> {
+        self.shard_of(group)?.group_view(group, image)
+    }
+
+    /// What was committed for a group that is coordinated here, by partition: the next offset to read. Offsets of open
+    /// transactions are not among them.
+    pub fn group_offsets(&self, group: &GroupId) -> Vec<(TopicPartition, Offset)> {
+        let offsets = self.shard_of(group).and_then(|shard| shard.hard.offsets.of(group));
+        let committed = offsets.into_iter().flat_map(|offsets| &offsets.committed);
+        committed.map(|(partition, stored)| (partition.clone(), stored.value.offset)).collect()
+    }
+
+    fn shard_of(&self, group: &GroupId) -> Option<&Shard> {
         let partition = partition_for(group.as_str(), self.partition_count());
-        let (_, shard) = self.shards().find(|(served, _)| *served == partition)?;
-        shard.group_view(group, image)
+        self.shards().find(|(served, _)| *served == partition).map(|(_, shard)| shard)
     }
 }
 
@@ -146,6 +160,7 @@ impl ClassicGroup {
             protocol: GroupProtocol::Classic,
             state: self.state.into(),
             epoch: self.generation,
+            assignor: self.protocol.clone(),
             members: self.members.values().map(|member| self.member_view(member)).collect(),
         }
     }
@@ -172,6 +187,7 @@ impl ConsumerGroup {
             protocol: GroupProtocol::Consumer,
             state: self.state().into(),
             epoch: self.epoch,
+            assignor: self.preferred_assignor(None, None).map(|assignor| assignor.name().to_owned()),
             members: self.members().map(|member| self.member_view(member, image)).collect(),
         }
     }

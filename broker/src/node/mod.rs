@@ -45,7 +45,7 @@ use crate::controller::Controller;
 use crate::event::{BrokerState, LifecycleEvent};
 use crate::group::GroupView;
 use crate::group::coordinator::GroupCoordinator;
-use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId, GroupId};
+use crate::ids::{BROKER_PORT, CONTROLLER_PORT, ConnectionId, GroupId, Offset, TopicPartition};
 use crate::input::{Input, Lane};
 use crate::metadata::MetadataImage;
 use crate::partition::ReplicaManager;
@@ -252,6 +252,11 @@ impl Node {
     /// A group that this broker coordinates; none if it coordinates no such group.
     pub fn group(&self, group: &GroupId) -> Option<GroupView> {
         self.groups()?.group_view(group, self.broker_metadata()?)
+    }
+
+    /// What was committed for a group that this broker coordinates, by partition: the next offset to read.
+    pub fn group_offsets(&self, group: &GroupId) -> Vec<(TopicPartition, Offset)> {
+        self.groups().map(|groups| groups.group_offsets(group)).unwrap_or_default()
     }
 
     /// The groups that this broker coordinates.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use trial_broker::time::WallTime;
+use trial_broker::time::{Time, WallTime};
 
 use super::page::{self, PAGE_BYTES, Slot};
 
@@ -24,6 +24,8 @@ pub(super) struct File {
     /// not in here was lost by a failed sync that marked it clean.
     pub(super) dirty: BTreeSet<u32>,
     pub(super) modified: WallTime,
+    /// When a sync of it landed last; it changes nothing that the disk does.
+    pub(super) synced: Option<Time>,
 }
 
 /// What a sync has taken to write: durable when it lands.

@@ -279,6 +279,7 @@ impl Disk {
                     durable_length: file.durable_length,
                     dirty_pages: file.dirty.iter().copied().collect(),
                     name_is_durable: inode.durable_links > 0,
+                    synced: file.synced,
                 });
             }
         });
@@ -471,6 +472,8 @@ pub struct FileView {
     pub dirty_pages: Vec<u32>,
     /// Whether a power cut would leave a name for it.
     pub name_is_durable: bool,
+    /// When a sync that its machine asked for landed last; none if none did. What the kernel writes by itself is no sync.
+    pub synced: Option<Time>,
 }
 
 /// The handle under which a program knows an inode.

@@ -106,6 +106,7 @@ impl Disk {
             Captured::File(capture) => {
                 if let Some(file) = self.inode_mut(sync.inode).file_mut() {
                     file.land(capture);
+                    file.synced = Some(sync.lands);
                 }
             }
             Captured::Directory { before_change } => self.land_directory(sync.inode, before_change),

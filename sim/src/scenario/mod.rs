@@ -124,6 +124,18 @@ impl Scenario {
         Scenario::parse(&self.path, &text)
     }
 
+    /// The same without what comes later: of its steps the first `begun`, of its interventions those before an instant. What
+    /// `[swarm]` draws from the seed stays.
+    ///
+    /// # Errors
+    /// What is wrong with the rest; nothing, unless a step needs one behind it.
+    pub fn without_later(&self, at: Span, begun: usize) -> Result<Scenario, Invalid> {
+        let mut file = self.file.clone();
+        file.steps.truncate(begun);
+        file.interventions.retain(|step| step.at.as_ref().is_some_and(|planned| planned.value < at));
+        Scenario::parse(&self.path, &print::print(&file))
+    }
+
     /// The line to paste that runs this again with this seed, up to an instant or to its end: with the switches that
     /// were turned on and the hazards that were mended since it was read.
     pub fn again(&self, seed: Seed, until: Option<Span>) -> String {

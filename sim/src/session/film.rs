@@ -1,7 +1,7 @@
 //! The way back: copies of the world, and stepping again from the nearest one.
 //!
 //! ```text
-//!   copies    ●───────────────●───────────────●──────▶      every 4096 steps, made while it ran
+//!   copies    ●───────────────●───────────────●──────▶      every 1024 steps, made while it ran
 //!   near              ○ ○ ○ ○                               every 256 steps, made while looking
 //!   entries     ▲        ▲▲          ▲                      put in again before the step that they were
 //! ```
@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use crate::fault::Entry;
 use crate::step::{Step, StepKind};
-use crate::world::{DIGEST_EVERY, World};
+use crate::world::World;
+
+/// A copy of the world is kept after so many steps of the run: a jump steps at most so many again.
+const COPY_EVERY: u64 = 1024;
 
 /// While looking, a copy is kept after so many steps: whoever goes back does it step by step.
 const NEAR_EVERY: u64 = 256;
@@ -36,7 +39,7 @@ impl Film {
         if let Some(Step { index, at, kind: StepKind::Entry(fault), .. }) = step {
             self.entries.insert(*index, Entry::new(*at, fault.clone()));
         }
-        if step.is_none() || world.steps().is_multiple_of(DIGEST_EVERY) {
+        if step.is_none() || world.steps().is_multiple_of(COPY_EVERY) {
             self.copies.insert(world.steps(), world.clone());
         }
     }

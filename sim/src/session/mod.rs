@@ -28,8 +28,8 @@ use trial_broker::time::Time;
 pub use kept::Kept;
 pub use metrics::Metric;
 pub use snapshot::{
-    BrokerPart, ClientPart, FilePart, GroupPart, IsrPhase, LogBatch, LogPart, MachinePart, MemberPart, ParkedPart,
-    PartitionPart, QuorumPart, ReadPart, ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
+    BrokerPart, ClientPart, CoordinatorPart, FilePart, GroupPart, IsrPhase, LogBatch, LogPart, MachinePart, MemberPart,
+    MetadataPart, ParkedPart, PartitionPart, QuorumPart, ReadPart, ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
 };
 pub use tally::Tally;
 pub use tape::{Fate, Passage, Tape};

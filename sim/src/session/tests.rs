@@ -99,7 +99,7 @@ fn every_step_is_shown_as_it_was_whether_one_comes_from_before_or_from_behind() 
 fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cache() {
     let (session, tape) = recorded(scenario());
     let orders = trial_broker::ids::TopicPartition::new("orders", 0);
-    let wanted = Wanted { logs_of: Some(orders.clone()), files: true };
+    let wanted = Wanted { logs_of: Some(orders.clone()), files: true, metadata: true };
     let end = seen(&session, tape.end(), wanted).snapshot;
     let partition = end.partition(&orders).expect("the topic is there");
     assert_eq!((partition.leader.0, partition.isr.len(), partition.is_under_replicated), (1, 3, false));
@@ -110,6 +110,10 @@ fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cac
     assert_eq!(held, 10);
     assert!(end.logs[0].batches.iter().all(|batch| !batch.is_durable), "Kafka trusts replication and does not sync");
     let b1 = end.machines.iter().find(|machine| machine.name == "b1").expect("b1 is there");
+    let elected = end.metadata.iter().find(|record| record.kind == "PartitionChange" && record.words.contains("orders-0"));
+    assert!(elected.is_some_and(|record| record.is_committed), "b3 left the in-sync set: {:?}", end.metadata);
+    let checkpoint = b1.files.iter().find(|file| file.path.contains("replication-offset-checkpoint"));
+    assert!(checkpoint.is_some_and(|file| file.synced.is_some()), "Kafka syncs its checkpoints: {:?}", b1.files);
     assert!(b1.dirty_bytes > 0 && b1.files.iter().any(|file| file.path.contains("orders-0")));
     assert!(
         end.machines.iter().all(|machine| machine.name != "admin"),
@@ -119,6 +123,24 @@ fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cac
     let tally = |name| tape.tally(client(name).expect("a client"), tape.end());
     assert_eq!((tally("p1").sent, tally("p1").acked, tally("r1").consumed), (10, 10, 10));
     assert_eq!(tape.tally(client("p1").expect("a client"), tape.zero()), Tally::default());
+}
+
+#[test]
+fn without_what_comes_later_a_run_is_the_same_up_to_then_and_ends_otherwise() {
+    let (_, tape) = recorded(scenario());
+    let at = crate::scenario::Span { micros: 5_000_000 };
+    let zero = tape.cast.zero();
+    let begun = tape.moments.iter().filter(|moment| tape.cast.micros(moment.at) < at.micros).count();
+    assert_eq!(begun, 2, "the records and the kill");
+    let fork = scenario().without_later(at, begun).expect("its first half is a scenario");
+    let fork = fork.with_intervention(at, "kill = { broker = 2 }").expect("valid");
+    let (_, fork) = recorded(fork);
+    let before = tape.steps.iter().filter(|step| step.at < zero + at.duration()).count();
+    assert!(before > 1000, "{before} steps");
+    let same = tape.steps.iter().zip(&fork.steps).take(before);
+    assert!(same.into_iter().all(|(one, other)| one.fingerprint == other.fingerprint));
+    let starts = |tape: &Tape| tape.lines_after(tape.zero()).iter().filter(|line| line.event == "start").count();
+    assert_eq!((starts(&tape), starts(&fork)), (1, 0), "b3 was to start after 15 s");
 }
 
 #[test]

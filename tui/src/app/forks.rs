@@ -16,6 +16,9 @@ use trial_sim::internal::session::{Kept, Tape};
 
 use super::{Effect, Macro, Model, Pane, Place, Screen, Status, Subject, place};
 
+/// Behind an action: what the scenario and earlier forks do later is left out.
+pub(super) const DROP_LATER: &str = "--drop-later";
+
 /// What can be typed beside the actions of scenario files.
 pub(super) const COMMANDS: &[&str] = &["save", "record", "run"];
 
@@ -77,13 +80,18 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
     if model.place.at < tape.cast.zero() {
         return refuse(model, "before time zero the cluster is only being set up: g goes to time zero");
     }
-    let line = match words::line(typed) {
+    let (words, drops_later) = match typed.strip_suffix(DROP_LATER) {
+        Some(before) => (before.trim_end(), true),
+        None => (typed, false),
+    };
+    let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
     };
     let at = next_instant(tape, model.place);
     let span = Span { micros: tape.cast.micros(at) };
-    match tape.scenario.with_intervention(span, &line) {
+    let kept = if drops_later { tape.scenario.without_later(span, begun(tape, at)) } else { Ok(tape.scenario.clone()) };
+    match kept.and_then(|kept| kept.with_intervention(span, &line)) {
         Ok(scenario) => {
             let name = format!("{typed} at {span}");
             model.status = Some(Status::Said(format!("recording a run with {name}")));
@@ -97,6 +105,11 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
             refuse(model, reason.unwrap_or_else(|| "this cannot be done".to_owned()))
         }
     }
+}
+
+/// How many of the scenario's steps had begun before an instant.
+fn begun(tape: &Tape, at: Time) -> usize {
+    tape.moments.iter().filter(|moment| moment.at < at).map(|moment| moment.number).max().unwrap_or(0)
 }
 
 /// The first instant of which nothing has been seen: what was seen stays as it was.

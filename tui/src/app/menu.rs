@@ -78,6 +78,10 @@ fn of(model: &Model, subject: &Subject) -> Option<Menu> {
             items.push(item("follow a record", Deed::Follow));
             (name, items)
         }
+        Subject::Link(from, to) => {
+            let title = format!("the link between {} and {}", tape.cast.name(*from), tape.cast.name(*to));
+            (title, of_link(model, tape, *from, *to))
+        }
         Subject::Message(message) => {
             let passage = tape.passage(*message)?;
             (of_whom(tape, passage), of_message(model, tape, *message, passage))
@@ -142,6 +146,26 @@ fn isolated(model: &Model, one: MachineId, name: &str) -> String {
     let others: Vec<String> = others.map(named).collect();
     let own = model.machines().iter().find(|machine| machine.id == one).map_or_else(|| name.to_owned(), named);
     format!("partition {own} | {}", others.join(" "))
+}
+
+/// What can be done to the link between two machines: to both directions, or to one.
+fn of_link(model: &Model, tape: &Tape, from: MachineId, to: MachineId) -> Vec<Item> {
+    let name = |machine: MachineId| {
+        let part = model.machines().iter().find(|part| part.id == machine);
+        part.map_or_else(|| tape.cast.name(machine).to_owned(), named)
+    };
+    let (from, to) = (name(from), name(to));
+    let mut items = vec![done("cut it in both directions", format!("partition {from} | {to}"))];
+    for (from, to) in [(&from, &to), (&to, &from)] {
+        let link = format!("from={from} to={to}");
+        items.extend([
+            done("cut it in this direction", format!("partition {link}")),
+            done("let it carry nothing further, without a reset", format!("clog {link}")),
+            done("let it take 500 ms", format!("latency {link} is=500ms")),
+        ]);
+    }
+    items.push(done("heal all partitions and clogs", "heal".to_owned()));
+    items
 }
 
 /// A machine's name as lists of names have it.

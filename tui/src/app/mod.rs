@@ -50,8 +50,11 @@ pub struct Place {
     pub at: Time,
 }
 
-/// How fast time runs, slowest first: a hundredth and a tenth of the world's own pace, …
-pub const SPEEDS: [f64; 9] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0];
+/// How fast time runs, slowest first: a hundredth and a tenth of the world's own pace, …, and as fast as possible.
+pub const SPEEDS: [f64; 10] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0, f64::INFINITY];
+
+/// As fast as possible, the whole of a run passes in so many frames, so that something is seen of it.
+const FEWEST_FRAMES: f64 = 60.0;
 
 /// The world's own pace.
 const OWN_PACE: usize = 4;
@@ -132,6 +135,8 @@ pub struct Model {
 pub enum Subject {
     /// A machine.
     Machine(MachineId),
+    /// The link between two machines, both directions: from the one that was selected to another.
+    Link(MachineId, MachineId),
     /// A partition.
     Partition(TopicPartition),
     /// A message that was sent.
@@ -160,15 +165,29 @@ impl Model {
     }
 
     /// What can be selected, in the order of the cluster's screen: the nodes, the partitions, the clients; on the lanes the
-    /// messages on their way as well.
+    /// links of the selected machine and the messages on their way as well.
     pub fn subjects(&self) -> Vec<Subject> {
-        let machine = |machine: &MachinePart| Subject::Machine(machine.id);
+        let machine = |machine: &MachinePart| {
+            let links = self.links().into_iter().filter(|(from, _)| *from == machine.id);
+            let links = links.map(|(from, to)| Subject::Link(from, to));
+            std::iter::once(Subject::Machine(machine.id)).chain(links).collect::<Vec<Subject>>()
+        };
         let (nodes, clients): (Vec<_>, Vec<_>) = self.machines().iter().partition(|machine| machine.work.is_node());
         let partitions = self.partitions().iter().map(|partition| Subject::Partition(partition.name.clone()));
         let in_flight = self.snapshot().filter(|_| self.screen == Screen::Lanes).into_iter();
         let in_flight = in_flight.flat_map(|snapshot| &snapshot.in_flight).map(|message| Subject::Message(message.id));
-        let things = nodes.into_iter().map(machine).chain(partitions).chain(clients.into_iter().map(machine));
+        let things = nodes.into_iter().flat_map(machine).chain(partitions).chain(clients.into_iter().flat_map(machine));
         things.chain(in_flight).collect()
+    }
+
+    /// On the lanes the links of the machine that is selected, or one of whose links is: to every other machine.
+    pub fn links(&self) -> Vec<(MachineId, MachineId)> {
+        let from = match self.selected {
+            Some(Subject::Machine(from) | Subject::Link(from, _)) if self.screen == Screen::Lanes => from,
+            _ => return Vec::new(),
+        };
+        let others = self.machines().iter().map(|machine| machine.id).filter(|other| *other != from);
+        others.map(|other| (from, other)).collect()
     }
 
     /// What is selected.
@@ -209,7 +228,7 @@ impl Model {
             Screen::Partition => self.shown_partition().map(|partition| partition.name.clone()),
             _ => None,
         };
-        Wanted { logs_of, files: self.screen == Screen::Disk }
+        Wanted { logs_of, files: self.screen == Screen::Disk, metadata: self.screen == Screen::Controller }
     }
 
     fn look_here(&self) -> Vec<Effect> {
@@ -295,9 +314,12 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(tape) = &model.tape else { return Vec::new() };
-    let micros = passed.as_secs_f64() * SPEEDS[model.speed] * 1e6;
-    let at = Time(model.place.at.0.saturating_add(micros as u64));
     let last = tape.time_at(tape.end());
+    let micros = match SPEEDS[model.speed] {
+        speed if speed.is_finite() => passed.as_secs_f64() * speed * 1e6,
+        _ => (last.0.saturating_sub(tape.cast.zero().0) as f64 / FEWEST_FRAMES).ceil(),
+    };
+    let at = Time(model.place.at.0.saturating_add(micros as u64));
     let there = Place { steps: tape.steps_until(at), at: at.min(last) };
     if at >= last {
         model.is_playing = false;
@@ -464,7 +486,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         _ => match model.subject() {
             Some(Subject::Partition(_)) => show(model, Screen::Partition),
             Some(Subject::Machine(_)) => show(model, Screen::Disk),
-            Some(Subject::Message(_)) => menu::open(model),
+            Some(Subject::Message(_) | Subject::Link(..)) => menu::open(model),
             None => {
                 model.status = Some(Status::Said("nothing is selected: Tab selects".to_owned()));
                 Vec::new()

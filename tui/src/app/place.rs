@@ -179,6 +179,7 @@ fn line(tape: &Tape, here: u64, direction: i8, is_wanted: impl Fn(&Told) -> bool
 pub(super) fn is_about(tape: &Tape, line: &Told, subject: &Subject) -> bool {
     match subject {
         Subject::Machine(machine) => line.machines.contains(machine),
+        Subject::Link(from, to) => line.machines.contains(from) && line.machines.contains(to),
         Subject::Partition(partition) => line.partition.as_ref() == Some(partition),
         Subject::Message(message) => tape.way_of_message(*message).contains(&line.step),
     }

@@ -453,3 +453,53 @@ fn in_a_poll_the_counts_themselves_are_typed_and_a_click_counts_one() {
     let shown = stage.shown(120, 40);
     assert!(shown.contains("WHAT CAME") && shown.contains("█ 12") && !shown.contains("LINES UP TO NOW"), "{shown}");
 }
+
+#[test]
+fn a_fork_may_leave_out_what_comes_later() {
+    let mut stage = stage();
+    let all = tape(&stage).scenario.steps.len();
+    stage.press("t5s<Enter>:kill broker=3 --drop-later<Enter>");
+    let (whole, fork) = (stage.model.runs[0].shelved.as_deref().expect("it was shown"), tape(&stage));
+    assert!(fork.scenario.steps.len() < all, "{} of {all} steps", fork.scenario.steps.len());
+    assert!(stage.model.runs[1].name.contains("--drop-later"), "{}", stage.model.runs[1].name);
+    let at = stage.model.runs[1].parent.expect("it is a fork").1;
+    let before = whole.steps_before(at) as usize;
+    assert!(before > 100);
+    let same = whole.steps.iter().zip(&fork.steps).take(before);
+    assert!(same.into_iter().all(|(one, other)| one.fingerprint == other.fingerprint));
+    let later = |tape: &Tape, event: &str| tape.lines.iter().filter(|line| line.at > at && line.event == event).count();
+    assert_eq!((later(whole, "kill") > 0, later(fork, "kill")), (true, 0), "the lesson's own kills are left out");
+}
+
+#[test]
+fn flat_out_a_run_is_over_in_a_second_of_frames_and_something_is_seen_of_it() {
+    let mut stage = stage();
+    stage.press("+++++++++ ");
+    let mut frames = 0;
+    while stage.model.is_playing {
+        stage.happen(Message::Tick(Duration::from_millis(16)));
+        frames += 1;
+    }
+    assert!((30..=61).contains(&frames), "{frames} frames");
+    assert_eq!(stage.model.place.steps, tape(&stage).end());
+}
+
+#[test]
+fn a_link_is_selected_by_keys_and_by_click_and_can_be_cut() {
+    let mut stage = stage();
+    stage.press("t1.5s<Enter>3<Tab><Tab>");
+    let Some(Subject::Link(from, first)) = stage.model.selected.clone() else {
+        panic!("the first machine's first link, and not {:?}", stage.model.selected)
+    };
+    stage.click("-b2", Pointing::Click);
+    let Some(Subject::Link(same, other)) = stage.model.selected.clone() else { panic!("a click selects it") };
+    assert!(same == from && other != first);
+    let name = |machine| tape(&stage).cast.name(machine).to_owned();
+    let title = format!("the link between {} and {}", name(from), name(other));
+    assert!(stage.shown(120, 40).contains(&format!("LANES: {title}")), "{}", stage.shown(120, 40));
+    stage.press("d");
+    assert_eq!(stage.model.menu.as_ref().map(|menu| menu.title.clone()), Some(title));
+    stage.press("<Enter>");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    assert!(stage.model.runs[1].name.starts_with("partition "), "{}", stage.model.runs[1].name);
+}

@@ -28,8 +28,13 @@ const ROW: usize = 22;
 const LANE: usize = 150;
 /// Before the first lane.
 const LEFT: usize = 130;
-/// Behind the last lane, for the words of lines.
+/// Behind the last lane, for the words of lines, at least.
 const RIGHT: usize = 460;
+/// How wide a letter is, with something to spare, and how high a label.
+const LETTER: usize = 8;
+const HEIGHT: usize = 13;
+/// Where on its arrow a label may stand, the best place first, in hundredths of the way.
+const PLACES: [usize; 9] = [50, 66, 34, 80, 20, 58, 42, 90, 10];
 /// Above the first row.
 const TOP: usize = 60;
 /// So many rows are drawn at most.
@@ -61,8 +66,11 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     instants.dedup();
     let left_out = instants.len().saturating_sub(MOST);
     instants.truncate(MOST);
-    let rows = Rows::of(&instants, &lines);
-    let (width, height) = (LEFT + lanes.len().saturating_sub(1) * LANE + RIGHT, rows.end + 2 * ROW);
+    let rows = Rows::of(&instants, &lines, &passages);
+    let behind = LEFT + lanes.len() * LANE - LANE / 2;
+    let longest = lines.iter().map(|line| words(line).chars().count()).max().unwrap_or(0);
+    let width = (LEFT + lanes.len().saturating_sub(1) * LANE + RIGHT).max(behind + longest * LETTER);
+    let height = rows.end + 2 * ROW;
     let title = escaped(&tape.scenario.file.title);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
@@ -87,12 +95,12 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
             let _ = writeln!(svg, "<text class=\"t\" x=\"{}\" y=\"{}\">{time}</text>", LEFT - 20, y + 4);
         }
     }
+    let mut labels = Labels::default();
     for passage in passages {
         if let (Some(from), Some(to), Some(y)) = (lane_of(passage.from), lane_of(passage.to), rows.at(passage.sent.1)) {
-            arrow(&mut svg, passage, (from, to), y, end(passage).and_then(|at| rows.at(at)));
+            arrow(&mut svg, &mut labels, passage, (from, to), y, end(passage).and_then(|at| rows.at(at)));
         }
     }
-    let behind = LEFT + lanes.len() * LANE - LANE / 2;
     let mut row: BTreeMap<Time, usize> = BTreeMap::new();
     for line in lines {
         let Some(y) = rows.at(line.at) else { continue };
@@ -100,7 +108,7 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
             let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\"/>");
         }
         let place = row.entry(line.at).or_default();
-        let words = escaped(format!("{} {} {}", line.event, line.what, line.cause).trim());
+        let words = escaped(&words(line));
         let _ = writeln!(svg, "<text x=\"{behind}\" y=\"{}\">{words}</text>", y + 4 + *place * ROW);
         *place += 1;
     }
@@ -115,6 +123,37 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     svg
 }
 
+/// A line of the transcript in one.
+fn words(line: &Told) -> String {
+    let words = [line.event, line.what.as_str(), line.cause.as_str()];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Where labels stand: no two in one place, as long as their arrows leave them one.
+#[derive(Default)]
+struct Labels {
+    /// The middles of their lower edges, and half their widths.
+    taken: Vec<(usize, usize, usize)>,
+}
+
+impl Labels {
+    /// A place on the way between two points that is free; if none is, the one that meets the fewest others.
+    fn place(&mut self, from: (usize, usize), to: (usize, usize), text: &str) -> (usize, usize) {
+        let half = text.chars().count() * LETTER / 2;
+        let on_the_way = |from: usize, to: usize, part: usize| (from * (100 - part) + to * part) / 100;
+        let at = |part: usize| (on_the_way(from.0, to.0, part), on_the_way(from.1, to.1, part).saturating_sub(4));
+        let met = |(x, y): (usize, usize)| {
+            let meets = |&&(other_x, other_y, other): &&(usize, usize, usize)| {
+                x.abs_diff(other_x) < half + other && y.abs_diff(other_y) < HEIGHT
+            };
+            self.taken.iter().filter(meets).count()
+        };
+        let (x, y) = PLACES.map(at).into_iter().min_by_key(|place| met(*place)).unwrap_or_else(|| at(50));
+        self.taken.push((x, y, half));
+        (x, y)
+    }
+}
+
 /// When a message came to its end, if it did.
 fn end(passage: &Passage) -> Option<Time> {
     match passage.fate {
@@ -123,20 +162,22 @@ fn end(passage: &Passage) -> Option<Time> {
     }
 }
 
-/// Where each instant stands: as many rows as it has lines, at least one.
+/// Where each instant stands: as many rows as it has lines, and one for every two messages, whose names want room; at least
+/// one.
 struct Rows {
     places: BTreeMap<Time, usize>,
     end: usize,
 }
 
 impl Rows {
-    fn of(instants: &[Time], lines: &[&Told]) -> Rows {
+    fn of(instants: &[Time], lines: &[&Told], passages: &[&Passage]) -> Rows {
         let mut end = TOP + ROW / 2;
         let mut places = BTreeMap::new();
         for instant in instants {
             places.insert(*instant, end);
             let lines = lines.iter().filter(|line| line.at == *instant).count();
-            end += ROW * lines.max(1);
+            let sent = passages.iter().filter(|passage| passage.sent.1 == *instant).count();
+            end += ROW * lines.max(sent.div_ceil(2)).max(1);
         }
         Rows { places, end }
     }
@@ -147,7 +188,14 @@ impl Rows {
 }
 
 /// A message: dashed if it was lost, or never came as far as this drawing goes.
-fn arrow(svg: &mut String, passage: &Passage, (from, to): (usize, usize), y: usize, arrives: Option<usize>) {
+fn arrow(
+    svg: &mut String,
+    labels: &mut Labels,
+    passage: &Passage,
+    (from, to): (usize, usize),
+    y: usize,
+    arrives: Option<usize>,
+) {
     let class = match passage.fate {
         Fate::Arrived(..) if arrives.is_some() => "m",
         Fate::Dropped(..) => "x",
@@ -158,6 +206,27 @@ fn arrow(svg: &mut String, passage: &Passage, (from, to): (usize, usize), y: usi
     let to = if class == "m" { to } else { (from + to) / 2 };
     let head = if class == "m" { " marker-end=\"url(#head)\"" } else { "" };
     let _ = writeln!(svg, "<line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{below}\"{head}/>");
-    let (x, y) = ((from + to) / 2, (y + below) / 2 - 4);
-    let _ = writeln!(svg, "<text class=\"c\" x=\"{x}\" y=\"{y}\">{}</text>", escaped(&message_label(passage)));
+    let label = message_label(passage);
+    let (x, y) = labels.place((from, y), (to, below), &label);
+    let _ = writeln!(svg, "<text class=\"c\" x=\"{x}\" y=\"{y}\">{}</text>", escaped(&label));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_arrows_that_run_close_together_stand_beside_each_other() {
+        let mut labels = Labels::default();
+        let mut all = Vec::new();
+        for to in [730, 880, 1030] {
+            all.push(labels.place((130, 200), (to, 240), "Produce answer"));
+        }
+        for (index, one) in all.iter().enumerate() {
+            for other in &all[..index] {
+                let is_beside = one.0.abs_diff(other.0) >= 14 * LETTER || one.1.abs_diff(other.1) >= HEIGHT;
+                assert!(is_beside, "{one:?} and {other:?} overlap");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use trial_sim::internal::fault::MachineId;
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
 
+use super::groups::state_role;
 use super::words;
 use crate::app::{Model, Spot, Subject};
 use crate::theme::{Glyph, Role};
@@ -165,14 +166,19 @@ fn partition_row(model: &Model, brokers: &[(NodeId, MachineId)], partition: &Par
     cells
 }
 
-/// `13/10`: the end of a replica's log, and its high watermark.
+/// `13/10`: the end of a replica's log, and its high watermark; `13/10/7` where its last stable offset is lower still.
 fn positions(replica: &ReplicaPart, partition: &PartitionPart) -> Cell {
     if !matches!(replica.process, ProcessState::Running | ProcessState::Paused) || replica.role.is_none() {
         return cell("-");
     }
     let is_leader = matches!(replica.role, Some(ReplicaRole::Leader { .. }));
     let believes = if is_leader && replica.node != partition.leader { " leads too" } else { "" };
-    let text = format!("{}/{}{believes}", replica.log_end_offset, replica.high_watermark);
+    // A last stable offset below the high watermark is that of an open transaction.
+    let stable = match replica.last_stable_offset {
+        stable if stable < replica.high_watermark => format!("/{stable}"),
+        _ => String::new(),
+    };
+    let text = format!("{}/{}{stable}{believes}", replica.log_end_offset, replica.high_watermark);
     let role = match (is_leader, replica.node == partition.leader) {
         (true, true) => Role::Leader,
         (true, false) => Role::Bad,
@@ -195,11 +201,16 @@ fn groups(model: &Model) -> Table {
     let rows = groups.iter().map(|group| {
         let settled = group.members.iter().filter(|member| member.is_settled).count();
         let role = if settled == group.members.len() { Role::Good } else { Role::Warning };
-        let epoch = group.members.iter().map(|member| member.epoch).max().unwrap_or(0);
+        let told = group.told.as_ref();
+        let state = told.map_or_else(
+            || styled(Role::Bad, "no coordinator"),
+            |told| styled(state_role(told.view.state), told.view.state.name()),
+        );
         vec![
             cell(group.group.as_str()),
-            cell(words::nodes(model, &group.coordinators)),
-            cell(epoch.to_string()),
+            state,
+            cell(told.map_or_else(|| "-".to_owned(), |told| words::node(model, told.node))),
+            cell(told.map_or_else(|| "-".to_owned(), |told| told.view.epoch.to_string())),
             styled(role, format!("{settled} of {} settled", group.members.len())),
             cell(counted(group.lag, "record")),
         ]
@@ -207,9 +218,10 @@ fn groups(model: &Model) -> Table {
     Table {
         columns: vec![
             column("group", 0),
-            column("coordinator", 1),
-            column("generation or epoch", 2),
-            column("members", 0),
+            column("state", 0),
+            column("coordinator", 2),
+            column("generation or epoch", 3),
+            column("members", 2),
             column("behind", 1),
         ],
         rows: rows.collect(),

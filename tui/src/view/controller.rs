@@ -1,7 +1,8 @@
-//! The metadata quorum: who leads it, how far each metadata log is, and how far behind the brokers' images are.
+//! The metadata quorum: who leads it, how far each metadata log is, how far behind the brokers' images are, and what the
+//! controllers wrote last.
 
 use ratatui::text::Line;
-use trial_sim::internal::session::{MachinePart, QuorumPart};
+use trial_sim::internal::session::{MachinePart, MetadataPart, QuorumPart};
 
 use super::words;
 use crate::app::Model;
@@ -9,8 +10,8 @@ use crate::theme::Role;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{counted, heading};
 
-/// Voters, then those that only watch.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+/// Voters, then those that only watch, then as many of the last metadata records as there is room for.
+pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
     let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
     let (voters, observers): (Vec<&MachinePart>, Vec<&MachinePart>) =
         nodes.partition(|machine| machine.quorum.as_ref().is_some_and(|quorum| quorum.is_voter));
@@ -22,7 +23,40 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         lines.push(heading(model.look, "THOSE THAT WATCH, OR DO NOT RUN", width));
         lines.extend(table(model, &observers, end).without(model.hidden_columns()).lines(model.look, width));
     }
+    let records = model.snapshot().map_or(&[][..], |snapshot| &snapshot.metadata);
+    // A heading, and the names of the columns.
+    let room = usize::from(most).saturating_sub(lines.len() + 2).min(records.len());
+    // What is hidden of partitions and brokers stands in these records too.
+    if room > 0 && model.hidden_columns().is_empty() {
+        lines.push(heading(model.look, "THE LAST METADATA RECORDS", width));
+        lines.extend(written(&records[records.len() - room..]).lines(model.look, width));
+    }
     lines
+}
+
+fn written(records: &[MetadataPart]) -> Table {
+    let row = |record: &MetadataPart| {
+        let committed =
+            if record.is_committed { styled(Role::Good, "yes") } else { styled(Role::Warning, "not yet") };
+        vec![
+            cell(record.offset.to_string()),
+            cell(record.epoch.to_string()),
+            committed,
+            styled(Role::Heading, record.kind),
+            cell(record.words.clone()),
+        ]
+    };
+    Table {
+        columns: vec![
+            column("offset", 0),
+            column("epoch", 2),
+            column("committed", 1),
+            column("record", 0),
+            column("says", 0),
+        ],
+        rows: records.iter().map(row).collect(),
+        selected: None,
+    }
 }
 
 fn table(model: &Model, machines: &[&MachinePart], end: i64) -> Table {

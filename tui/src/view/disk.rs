@@ -24,7 +24,7 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         let process = words::process(model.look, machine.state).text;
         let title = format!("{}: {process}, {} not on the medium", machine.name, bytes(machine.dirty_bytes));
         lines.push(heading(model.look, &title, width));
-        lines.extend(files(machine).lines(model.look, width));
+        lines.extend(files(model, machine).lines(model.look, width));
         lines.extend(model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id)).into_iter().flatten());
     }
     if lines.is_empty() {
@@ -33,23 +33,36 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     lines
 }
 
-fn files(machine: &MachinePart) -> Table {
+fn files(model: &Model, machine: &MachinePart) -> Table {
     // Empty files say nothing to anybody.
     let files = machine.files.iter().filter(|file| file.length > 0 || file.dirty_pages > 0);
     Table {
-        columns: vec![column("file", 0), column("length", 0), column("on the medium", 1), column("a power cut", 0)],
-        rows: files.map(row).collect(),
+        columns: vec![
+            column("file", 0),
+            column("length", 0),
+            column("on the medium", 1),
+            column("synced at", 2),
+            column("a power cut", 0),
+        ],
+        rows: files.map(|file| row(model, file)).collect(),
         selected: None,
     }
 }
 
-fn row(file: &FilePart) -> Vec<Cell> {
+fn row(model: &Model, file: &FilePart) -> Vec<Cell> {
     let after = match (file.name_is_durable, file.dirty_pages) {
         (false, _) => styled(Role::Bad, "may take the whole file: its name is not durable"),
         (true, 0) => styled(Role::Good, "takes nothing"),
         (true, pages) => styled(Role::Warning, format!("may take {pages} dirty pages")),
     };
-    vec![cell(file.path.clone()), cell(bytes(file.length)), cell(bytes(file.durable_length)), after]
+    let synced = file.synced.zip(model.tape.as_ref()).map(|(at, tape)| seconds(tape.cast.micros(at)));
+    vec![
+        cell(file.path.clone()),
+        cell(bytes(file.length)),
+        cell(bytes(file.durable_length)),
+        cell(synced.unwrap_or_else(|| "never".to_owned())),
+        after,
+    ]
 }
 
 /// What the last power cut so far took from a machine.

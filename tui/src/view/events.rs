@@ -69,6 +69,7 @@ fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Sub
     let places: Vec<&str> = line.machines.iter().map(|machine| tape.cast.name(*machine)).collect();
     let is_subject = match subject {
         Some(Subject::Machine(machine)) => line.machines.contains(machine),
+        Some(Subject::Link(from, to)) => line.machines.contains(from) && line.machines.contains(to),
         Some(Subject::Partition(partition)) => line.partition.as_ref() == Some(partition),
         Some(Subject::Message(_)) | None => false,
     };

@@ -19,10 +19,13 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
     let Some(tape) = &model.tape else { return line(look, Role::Title, format!("trial  {}", model.opening)) };
     let time = seconds(tape.cast.micros(model.place.at));
     let (glyph, pace) = if model.is_playing { (Glyph::Play, "plays") } else { (Glyph::Still, "paused") };
-    let (speed, times) = (SPEEDS[model.speed], look.sign(Glyph::Times));
+    let speed = match SPEEDS[model.speed] {
+        speed if speed.is_finite() => format!("{speed}{}", look.sign(Glyph::Times)),
+        _ => "flat out".to_owned(),
+    };
     let right = match width {
         0..60 => format!("{} {pace} {time}", look.sign(glyph)),
-        60.. => format!("{} {pace} {speed}{times}  {time:>14}", look.sign(glyph)),
+        60.. => format!("{} {pace} {speed}  {time:>14}", look.sign(glyph)),
     };
     let title = tape.scenario.file.title.as_str();
     let left = format!("{title}   seed {}", tape.report.seed);

@@ -38,12 +38,35 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let lanes = Lanes::of(model, width);
     let mut shown = vec![Row::from(heading(model.look, &title(model, tape), width)), lanes.names(model.look)];
     shown.extend(lanes.kinds(model.look).map(Row::from));
+    shown.extend(links(model, tape, width));
     let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));
     if happened.is_empty() {
         shown.push(line(model.look, Role::Plain, "no message of this kind so far").into());
     }
     shown.extend(happened.iter().map(|one| lanes.row(model, tape, one)));
     shown
+}
+
+/// The links of the selected machine, to be selected themselves: as many as there is room for, the selected one always.
+fn links(model: &Model, tape: &Tape, width: u16) -> Option<Row> {
+    let links = model.links();
+    let (from, _) = *links.first()?;
+    let title = format!("{:<TIME$}", format!("links of {}", tape.cast.name(from)));
+    let subjects: Vec<Subject> = links.into_iter().map(|(from, to)| Subject::Link(from, to)).collect();
+    let selected = subjects.iter().position(|subject| model.selected.as_ref() == Some(subject)).unwrap_or(0);
+    // A name has two letters, or seldom more; a gap behind it.
+    let room = usize::from(width).saturating_sub(TIME) / 5;
+    let first = (selected + 1).saturating_sub(room.max(1));
+    let name = |subject: &Subject| {
+        let Subject::Link(_, to) = subject else { return String::new() };
+        format!("{:<5}", format!("-{}", tape.cast.name(*to)))
+    };
+    let piece = |subject: &Subject| {
+        let role = if model.selected.as_ref() == Some(subject) { Role::Selected } else { Role::Key };
+        (word(model.look, role, name(subject)), Some(Spot::Subject(subject.clone())))
+    };
+    let shown = subjects.iter().skip(first).take(room).map(piece);
+    Some(Row::of(std::iter::once((word(model.look, Role::Plain, title), None)).chain(shown).collect()))
 }
 
 fn title(model: &Model, tape: &Tape) -> String {
@@ -55,6 +78,9 @@ fn title(model: &Model, tape: &Tape) -> String {
         Some(Subject::Machine(machine)) => {
             let name = tape.cast.name(machine);
             format!("LANES: what {name} sends and gets")
+        }
+        Some(Subject::Link(from, to)) => {
+            format!("LANES: the link between {} and {}", tape.cast.name(from), tape.cast.name(to))
         }
         Some(Subject::Partition(partition)) => format!("LANES: data, and lines about {partition}"),
         Some(Subject::Message(_)) | None if model.filter.is_some() => "LANES: all machines".to_owned(),
@@ -114,6 +140,11 @@ pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
     {
         return false;
     }
+    if let Some(Subject::Link(from, to)) = model.subject()
+        && [(from, to), (to, from)].iter().all(|link| *link != (passage.from, passage.to))
+    {
+        return false;
+    }
     if let Some(filter) = &model.filter {
         return filter.lets_passage(tape, passage);
     }
@@ -121,7 +152,7 @@ pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
         let part = model.machines().iter().find(|part| part.id == machine);
         part.is_some_and(|part| part.work == Work::Controller)
     };
-    matches!(model.subject(), Some(Subject::Machine(_)))
+    matches!(model.subject(), Some(Subject::Machine(_) | Subject::Link(..)))
         || (is_data(passage.api) && !is_controller(passage.from) && !is_controller(passage.to))
 }
 
@@ -140,6 +171,7 @@ pub fn is_line_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     }
     match model.subject() {
         Some(Subject::Machine(machine)) => line.machines.contains(&machine),
+        Some(Subject::Link(from, to)) => line.machines.contains(&from) && line.machines.contains(&to),
         Some(Subject::Partition(partition)) => line.partition.as_ref() == Some(&partition),
         Some(Subject::Message(_)) | None => true,
     }

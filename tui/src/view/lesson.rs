@@ -10,8 +10,11 @@ use crate::widget::{heading, line, word, wrapped};
 /// From this width on a text stands beside its title.
 const NARROW: u16 = 60;
 
-/// What to watch for; at the end what to change. As many lines as it takes, at most three.
-pub fn banner(model: &Model, width: u16) -> Vec<Line<'static>> {
+/// Below so many rows what the screen shows needs them more than what is said about it.
+const LOW: u16 = 12;
+
+/// What to watch for; at the end what to change. As many lines as it takes, at most three; in a low window one, cut short.
+pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     let Some(tape) = model.tape.as_ref().filter(|_| model.is_lesson) else { return Vec::new() };
     let Some(lesson) = tape.scenario.file.lesson.as_ref() else { return Vec::new() };
     let (title, text) = match (&lesson.now_change, &lesson.watch_for) {
@@ -20,6 +23,14 @@ pub fn banner(model: &Model, width: u16) -> Vec<Line<'static>> {
         _ => return Vec::new(),
     };
     let title_word = word(model.look, Role::Done, format!("{title}  "));
+    if height < LOW {
+        let room = usize::from(width).saturating_sub(title_word.width());
+        let cut: String = match text.chars().count() > room {
+            true => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+            false => text.clone(),
+        };
+        return vec![Line::from(vec![title_word, word(model.look, Role::Heading, cut)])];
+    }
     let indent = if width < NARROW { 0 } else { title_word.width() };
     let room = width.saturating_sub(u16::try_from(indent).unwrap_or(u16::MAX));
     let text = wrapped(text, room).into_iter().take(3).map(|text| word(model.look, Role::Heading, text));

@@ -113,7 +113,7 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
         return vec![Block { area, rows: events::rows(model, area.width, area.height) }];
     }
     let mut blocks = Vec::new();
-    let area = match lesson::banner(model, area.width) {
+    let area = match lesson::banner(model, area.width, area.height) {
         banner if banner.is_empty() => area,
         banner => {
             let height = u16::try_from(banner.len()).unwrap_or(u16::MAX);
@@ -177,7 +177,7 @@ fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
         Screen::Cluster => cluster::rows(model, width, most(model, height)),
         Screen::Partition => rows(partition::lines(model, width)),
         Screen::Lanes => lanes::rows(model, width, most(model, height)),
-        Screen::Controller => rows(controller::lines(model, width)),
+        Screen::Controller => rows(controller::lines(model, width, most(model, height))),
         Screen::Disk => rows(disk::lines(model, width)),
         Screen::Groups => rows(groups::lines(model, width)),
         Screen::Checks => checks::rows(model, width, most(model, height)),

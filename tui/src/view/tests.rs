@@ -1,9 +1,12 @@
 //! What the window looks like: pictures of every screen at three sizes, and no size at which it fails.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
 
+use crate::app::{Ask, Prompt, Screen};
 use crate::stage::Stage;
 use crate::theme::{Alphabet, Look, Theme};
 
@@ -77,7 +80,7 @@ fn a_group_shows_who_reads_what_and_how_far_behind() {
     let mut stage = Stage::open(GROUP, Look::default(), None);
     stage.press("t2s<Enter>7");
     let both = stage.shown(120, 30);
-    assert!(both.contains("GROUP billing: coordinator b") && both.contains("0 records behind"), "{both}");
+    assert!(both.contains("GROUP billing: classic, Stable") && both.contains("0 records behind"), "{both}");
     let members = |shown: &str| shown.lines().filter(|line| line.contains("settled")).count();
     assert_eq!(members(&both), 2, "{both}");
     stage.press("t3.5s<Enter>");
@@ -86,6 +89,61 @@ fn a_group_shows_who_reads_what_and_how_far_behind() {
     stage.press("1");
     let cluster = stage.shown(120, 40);
     assert!(cluster.contains("GROUPS") && cluster.contains("1 of 1 settled"), "{cluster}");
+}
+
+/// The coordinator's side and the members': what each has, and what is committed beside where each stands.
+#[test]
+fn a_group_is_shown_as_its_coordinator_knows_it_with_what_is_committed() {
+    let mut stage = Stage::open(GROUP, Look::default(), None);
+    stage.press("t3.9s<Enter>7");
+    let shown = stage.shown(120, 30);
+    assert!(shown.contains("GROUP billing: classic, Stable, generation 2, range; coordinator b"), "{shown}");
+    // g2 has crashed, and its session lasts: the coordinator still counts on it.
+    let row = |words: &str| shown.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {shown}"));
+    assert!(row("\"g2 ").contains("orders-1"), "{shown}");
+    assert!(row("nobody").contains("orders-1"), "what g2 committed at its start is left:\n{shown}");
+}
+
+/// What a question hides is nowhere to be read until it is answered, and stands there when nothing is asked.
+#[test]
+fn no_screen_of_a_lesson_shows_what_its_question_hides() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
+    let files = fs::read_dir(&folder).expect("there are lessons").map(|file| file.expect("a file").path());
+    let sources = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let sources = sources.map(|path| (path.clone(), fs::read_to_string(path).expect("a text")));
+    let mut lessons = 0;
+    for (path, source) in sources.filter(|(_, source)| source.contains("hide = [")) {
+        lessons += 1;
+        let mut stage = Stage::questions_of(&source);
+        for number in 1..=Screen::ALL.len() {
+            stage.model.prompt = None;
+            stage.press(&format!("g{number}G"));
+            let question = match stage.model.prompt {
+                Some(Prompt { ask: Ask::Prediction(question), .. }) => question,
+                ref other => panic!("{}: a question, and not {other:?}", path.display()),
+            };
+            assert_eq!(stage.model.hidden_columns(), ["high"], "{}: this test knows of no other", path.display());
+            let replicas = stage.model.partitions().iter().flat_map(|partition| &partition.replicas);
+            let told: Vec<String> =
+                replicas.map(|replica| format!("{}/{} ", replica.log_end_offset, replica.high_watermark)).collect();
+            let asked = stage.shown(160, 50);
+            let given_away: Vec<&String> = told.iter().filter(|cell| asked.contains(*cell)).collect();
+            assert!(given_away.is_empty(), "{}: question {question} gives {given_away:?} away:\n{asked}", path.display());
+            if number == 1 {
+                stage.model.prompt = None;
+                let open = stage.shown(160, 50);
+                assert!(told.iter().any(|cell| open.contains(cell)), "{}: {told:?} in\n{open}", path.display());
+            }
+        }
+    }
+    assert!(lessons >= 5, "{lessons} lessons hide something");
+}
+
+/// What is said about a lesson takes no row from what it is about.
+#[test]
+fn a_lesson_shows_its_partition_in_the_lowest_window_too() {
+    let shown = Stage::with_questions().shown(40, 12);
+    assert!(shown.contains("WATCH FOR") && shown.contains("orders-0"), "{shown}");
 }
 
 /// No picture: a check more is no change of the window.

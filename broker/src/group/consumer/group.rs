@@ -146,7 +146,7 @@ impl ConsumerGroup {
     /// The assignor that most members ask for, if `replaced` becomes `with`; none if nobody asks for one.
     ///
     /// Of several with equal votes Kafka takes one by the order of a hash map: here the last by name.
-    pub(super) fn preferred_assignor(
+    pub(in crate::group) fn preferred_assignor(
         &self,
         replaced: Option<&MemberId>,
         with: Option<&Member>,

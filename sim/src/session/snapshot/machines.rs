@@ -138,6 +138,8 @@ pub struct FilePart {
     pub dirty_pages: usize,
     /// Whether a power cut would leave a name for it.
     pub name_is_durable: bool,
+    /// When a sync of it landed last; none if none did.
+    pub synced: Option<Time>,
 }
 
 /// All machines that are part of the story.
@@ -217,6 +219,6 @@ fn broker(world: &World, id: MachineId, node: Option<&Node>) -> Option<BrokerPar
 }
 
 fn file(file: FileView) -> FilePart {
-    let FileView { path, length, durable_length, dirty_pages, name_is_durable } = file;
-    FilePart { path, length, durable_length, dirty_pages: dirty_pages.len(), name_is_durable }
+    let FileView { path, length, durable_length, dirty_pages, name_is_durable, synced } = file;
+    FilePart { path, length, durable_length, dirty_pages: dirty_pages.len(), name_is_durable, synced }
 }

@@ -4,6 +4,7 @@
 
 mod groups;
 mod machines;
+mod metadata;
 mod partitions;
 mod replica_log;
 
@@ -11,8 +12,9 @@ use serde::Serialize;
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
-pub use groups::{GroupPart, MemberPart, ReadPart};
+pub use groups::{CoordinatorPart, GroupPart, MemberPart, ReadPart};
 pub use machines::{BrokerPart, ClientPart, FilePart, MachinePart, QuorumPart, Work};
+pub use metadata::MetadataPart;
 pub use partitions::{IsrPhase, ParkedPart, PartitionPart, ReplicaPart, ReplicaRole};
 pub use replica_log::{LogBatch, LogPart};
 
@@ -27,6 +29,8 @@ pub struct Wanted {
     pub logs_of: Option<TopicPartition>,
     /// The files on the disks.
     pub files: bool,
+    /// The last records of the metadata log.
+    pub metadata: bool,
 }
 
 /// The world when so many steps had run.
@@ -40,10 +44,12 @@ pub struct Snapshot {
     pub machines: Vec<MachinePart>,
     /// The partitions of the scenario's topics, in order of their names.
     pub partitions: Vec<PartitionPart>,
-    /// The groups that clients take themselves for members of, in order of their names.
+    /// The groups that coordinators know or clients take themselves for members of, in order of their names.
     pub groups: Vec<GroupPart>,
     /// The logs that were asked for.
     pub logs: Vec<LogPart>,
+    /// The end of the metadata log, if it was asked for.
+    pub metadata: Vec<MetadataPart>,
     /// Messages between two sockets.
     pub in_flight: Vec<InFlightView>,
     /// What entries have done to the network that is still in force.
@@ -60,10 +66,11 @@ impl Snapshot {
         Snapshot {
             steps: world.steps(),
             at: world.now(),
-            groups: groups::groups(&machines, &partitions),
+            groups: groups::groups(world, &machines, &partitions),
             machines,
             partitions,
             logs,
+            metadata: if wanted.metadata { metadata::metadata(world) } else { Vec::new() },
             in_flight: world.in_flight().into_iter().filter(|m| is_seen(m.from) && is_seen(m.to)).collect(),
             interference: world.network_interference(),
         }
