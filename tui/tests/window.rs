@@ -345,7 +345,8 @@ fn a_fork_that_was_saved_runs_headless_to_the_same_fingerprint() {
     let kept = std::fs::read_to_string(&recording).expect("it was written");
     let shown = kept.split("\"fingerprint\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("it has one");
     let headless = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_trial")).args(arguments).arg(&scenario).output().expect("it starts");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_trial")).args(arguments).arg(&scenario).output().expect("it starts");
         text(&output.stdout) + &text(&output.stderr)
     };
     let run = headless(&["run", "--trace", "none"]);

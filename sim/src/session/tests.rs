@@ -110,7 +110,8 @@ fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cac
     assert_eq!(held, 10);
     assert!(end.logs[0].batches.iter().all(|batch| !batch.is_durable), "Kafka trusts replication and does not sync");
     let b1 = end.machines.iter().find(|machine| machine.name == "b1").expect("b1 is there");
-    let elected = end.metadata.iter().find(|record| record.kind == "PartitionChange" && record.words.contains("orders-0"));
+    let elected =
+        end.metadata.iter().find(|record| record.kind == "PartitionChange" && record.words.contains("orders-0"));
     assert!(elected.is_some_and(|record| record.is_committed), "b3 left the in-sync set: {:?}", end.metadata);
     let checkpoint = b1.files.iter().find(|file| file.path.contains("replication-offset-checkpoint"));
     assert!(checkpoint.is_some_and(|file| file.synced.is_some()), "Kafka syncs its checkpoints: {:?}", b1.files);

@@ -458,7 +458,7 @@ fn in_a_poll_the_counts_themselves_are_typed_and_a_click_counts_one() {
 fn a_fork_may_leave_out_what_comes_later() {
     let mut stage = stage();
     let all = tape(&stage).scenario.steps.len();
-    stage.press("t5s<Enter>:kill broker=3 --drop-later<Enter>");
+    stage.press("t2s<Enter>:kill broker=3 --drop-later<Enter>");
     let (whole, fork) = (stage.model.runs[0].shelved.as_deref().expect("it was shown"), tape(&stage));
     assert!(fork.scenario.steps.len() < all, "{} of {all} steps", fork.scenario.steps.len());
     assert!(stage.model.runs[1].name.contains("--drop-later"), "{}", stage.model.runs[1].name);
@@ -491,7 +491,7 @@ fn a_link_is_selected_by_keys_and_by_click_and_can_be_cut() {
     let Some(Subject::Link(from, first)) = stage.model.selected.clone() else {
         panic!("the first machine's first link, and not {:?}", stage.model.selected)
     };
-    stage.click("-b2", Pointing::Click);
+    stage.click("-b3", Pointing::Click);
     let Some(Subject::Link(same, other)) = stage.model.selected.clone() else { panic!("a click selects it") };
     assert!(same == from && other != first);
     let name = |machine| tape(&stage).cast.name(machine).to_owned();

@@ -36,8 +36,7 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
 
 fn written(records: &[MetadataPart]) -> Table {
     let row = |record: &MetadataPart| {
-        let committed =
-            if record.is_committed { styled(Role::Good, "yes") } else { styled(Role::Warning, "not yet") };
+        let committed = if record.is_committed { styled(Role::Good, "yes") } else { styled(Role::Warning, "not yet") };
         vec![
             cell(record.offset.to_string()),
             cell(record.epoch.to_string()),

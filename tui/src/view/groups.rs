@@ -147,9 +147,7 @@ fn reads(model: &Model, group: &GroupPart) -> Table {
 }
 
 fn row(model: &Model, member: Option<&MemberPart>, read: Option<&ReadPart>) -> Vec<Cell> {
-    let name = member.map_or("nobody", |member| {
-        model.tape.as_ref().map_or("?", |tape| tape.cast.name(member.machine))
-    });
+    let name = member.map_or("nobody", |member| model.tape.as_ref().map_or("?", |tape| tape.cast.name(member.machine)));
     let epoch = match member {
         Some(member) if member.epoch > 0 => member.epoch.to_string(),
         Some(_) => "in none".to_owned(),

@@ -83,9 +83,8 @@ pub(super) fn groups(world: &World, machines: &[MachinePart], partitions: &[Part
     for machine in machines {
         let Some(client) = &machine.client else { continue };
         let Some(membership) = &client.membership else { continue };
-        let group = groups
-            .entry(membership.group.clone())
-            .or_insert_with(|| GroupPart::new(membership.group.clone(), None));
+        let group =
+            groups.entry(membership.group.clone()).or_insert_with(|| GroupPart::new(membership.group.clone(), None));
         let coordinator = membership.coordinator.filter(|node| !group.coordinators.contains(node));
         group.coordinators.extend(coordinator);
         let reads = membership.assigned.iter().map(|partition| read(partition, &client.positions, partitions));

@@ -108,7 +108,9 @@ fn told(record: &MetadataRecord, image: Option<&MetadataImage>) -> (&'static str
         MetadataRecord::ProducerIds { broker, next_producer_id, .. } => {
             ("ProducerIds", format!("broker {broker}, next {next_producer_id}"))
         }
-        MetadataRecord::BrokerRegistrationChange { broker, fenced, in_controlled_shutdown, log_directories, .. } => {
+        MetadataRecord::BrokerRegistrationChange {
+            broker, fenced, in_controlled_shutdown, log_directories, ..
+        } => {
             let mut words = vec![format!("broker {broker}")];
             words.extend(fenced.map(|fenced| if fenced { "fenced" } else { "unfenced" }.to_owned()));
             words.extend(in_controlled_shutdown.filter(|leaves| *leaves).map(|_| "leaves".to_owned()));
