@@ -332,7 +332,7 @@ fn a_fork_that_was_saved_runs_headless_to_the_same_fingerprint() {
     terminal.wait_for_all(&["PARTITIONS", "ends in", "quit"]);
     let typed = |command: &str, answer: &str| {
         terminal.press(":");
-        terminal.wait_for("do: ");
+        terminal.wait_for("do:");
         terminal.tmux(&["send-keys", "-l", command]);
         terminal.press("Enter");
         terminal.wait_for(answer);
