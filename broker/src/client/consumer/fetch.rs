@@ -73,7 +73,8 @@ impl Consumer {
             .collect();
         for partition in &self.order {
             let state = &self.partitions[partition];
-            let Some(position) = state.fetchable_position().filter(|_| !self.is_buffered(partition)) else { continue };
+            let position = self.fetchable_position(partition).filter(|_| !self.is_buffered(partition));
+            let Some(position) = position else { continue };
             let Some(node) = self.read_replica(cluster, state, now) else {
                 cluster.metadata.request_update();
                 continue;
@@ -346,10 +347,12 @@ impl Consumer {
 
     /// Reads on in the answer that is open.
     fn read_on(&mut self, ctx: &mut Context, limit: usize) -> Result<Collected, Raised> {
+        let Some(partition) = self.reading.as_ref().map(|reading| reading.partition.clone()) else {
+            return Ok((Vec::new(), false));
+        };
+        let position = self.fetchable_position(&partition);
         let Some(reading) = self.reading.as_mut() else { return Ok((Vec::new(), false)) };
-        let partition = reading.partition.clone();
         let state = self.partitions.get_mut(&partition);
-        let position = state.as_ref().and_then(|state| state.fetchable_position());
         let (Some(state), Some(position)) = (state, position.filter(|position| position.offset == reading.next_offset))
         else {
             // The application has gone elsewhere since.

@@ -173,7 +173,11 @@ impl PartitionState {
         {
             match behaviour.is(Switch::ClientSkipsPositionValidation) {
                 true => self.seek_validated(Position { leader, ..position }),
-                false => self.seek_unvalidated(Position { leader, ..position }),
+                false => {
+                    self.seek_unvalidated(Position { leader, ..position });
+                    // Which replica to read from is for the new leader to say.
+                    self.preferred = None;
+                }
             }
         }
     }
@@ -263,6 +267,18 @@ mod tests {
         state.prefer(NodeId(42), at(40), at(30));
         state.reset(OffsetReset::Latest);
         assert_eq!(state.preferred(at(31)), None);
+    }
+
+    #[test]
+    fn a_new_leader_is_asked_anew_which_replica_to_read() {
+        // SubscriptionState.TopicPartitionState.maybeValidatePosition.
+        let mut state = PartitionState::new();
+        state.seek_validated(at(10, 5, 10));
+        state.prefer(NodeId(42), Time::from_millis(100), Time::ZERO);
+        state.see_leader(at(10, 5, 10).leader, &Behaviour::default());
+        assert_eq!(state.preferred(Time::ZERO), Some(NodeId(42)), "the same leader in the same epoch");
+        state.see_leader(at(10, 5, 11).leader, &Behaviour::default());
+        assert_eq!(state.preferred(Time::ZERO), None);
     }
 
     #[test]

@@ -71,6 +71,19 @@ impl Consumer {
         }
     }
 
+    /// Whether records of this partition may be asked for and returned now (`isFetchableAndSubscribed`): its topic is still
+    /// among the named ones, though the group has not decided yet.
+    pub(super) fn fetchable_position(&self, partition: &TopicPartition) -> Option<Position> {
+        match &self.subscription {
+            Subscription::Topics(topics) if !topics.contains(&partition.topic) => None,
+            Subscription::None
+            | Subscription::Partitions
+            | Subscription::Topics(_)
+            | Subscription::Pattern { .. }
+            | Subscription::ServerPattern(_) => self.partitions.get(partition)?.fetchable_position(),
+        }
+    }
+
     /// The topics it subscribes to.
     pub(crate) fn topics(&self) -> BTreeSet<TopicName> {
         match &self.subscription {
@@ -121,7 +134,8 @@ impl Consumer {
     /// Everything it has read and returned: what a commit of positions commits (`allConsumed`).
     pub(crate) fn consumed(&self) -> Vec<Consumed> {
         let consumed = self.partitions.iter().filter_map(|(partition, state)| {
-            let position = state.position()?;
+            // A position that is not validated yet may be behind the end of the new leader's log.
+            let position = state.valid_position()?;
             Some((partition.clone(), position.offset, position.offset_epoch))
         });
         consumed.collect()
@@ -169,12 +183,16 @@ impl Consumer {
 // ---- Calls --------------------------------------------------------------------------
 
 impl Consumer {
-    /// `Consumer.subscribe`: these topics from the next poll on. Partitions stay until the group has decided.
+    /// `Consumer.subscribe`: these topics from the next poll on. Partitions stay until the group has decided, but of other
+    /// topics nothing is fetched or returned any more.
     pub(crate) fn subscribe(&mut self, ctx: &mut Context, cluster: &mut Cluster, topics: BTreeSet<TopicName>) {
         self.to_subscribe = None;
         self.to_assign = None;
         for topic in &topics {
             cluster.metadata.add_topic(topic, ctx.now.monotonic);
+        }
+        for partition in self.assigned().iter().filter(|partition| !topics.contains(&partition.topic)) {
+            self.drop_buffered(partition);
         }
         self.subscription = Subscription::Topics(topics);
     }

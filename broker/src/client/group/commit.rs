@@ -15,7 +15,6 @@ use std::time::Duration;
 use super::member::{MemberIdentity, Standing};
 use crate::client::consumer::Consumed;
 use crate::client::network::{Asker, Outcome};
-use crate::client::retry::is_retriable;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent};
 use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, Offset, Ticket, TopicPartition};
@@ -207,7 +206,7 @@ pub(super) fn judge(outcome: &Outcome) -> (CommitOutcome, Consequence) {
         | ErrorCode::UnknownMemberId
         | ErrorCode::IllegalGeneration
         | ErrorCode::StaleMemberEpoch => (failed, Consequence::TellMember(error)),
-        _ if is_retriable(error) => (CommitOutcome::Retriable(error), Consequence::Nothing),
+        // Anything else is unexpected and fails for good in both protocols, retriable or not.
         _ => (failed, Consequence::Nothing),
     }
 }

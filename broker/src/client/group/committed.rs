@@ -68,7 +68,7 @@ pub(super) fn judge(outcome: &Outcome) -> Answer {
         ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
             return Answer::Later { lose_coordinator: Some(false) };
         }
-        ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId => return Answer::Stale,
+        ErrorCode::StaleMemberEpoch => return Answer::Stale,
         error if is_retriable(error) => return Answer::Later { lose_coordinator: None },
         error => return Answer::Failed(error, format!("Unexpected error in fetch offset response: {}", error.name())),
     }

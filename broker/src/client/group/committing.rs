@@ -101,7 +101,7 @@ impl Group {
         {
             outcome = match &mut self.member {
                 Member::Classic(member) => member.on_commit_refused(ctx, &self.shared, error, sent_as),
-                Member::Consumer(member) => member.on_commit_refused(error),
+                Member::Consumer(member) => member.on_commit_refused(error, commit.cause),
             };
         }
         let waits = matches!(commit.cause, CommitCause::Sync | CommitCause::Chosen | CommitCause::Close);

@@ -42,6 +42,7 @@ use super::{CloseOptions, GroupMembershipOperation, MembershipView};
 use crate::config::{ConsumerSettings, GroupProtocol, Membership};
 use crate::context::Context;
 use crate::event::{CommitCause, CoordinatorLoss, MembershipEvent};
+use crate::message::ErrorCode;
 use crate::time::Time;
 
 /// How long a consumer takes to close, unless it is told (`ConsumerUtils.DEFAULT_CLOSE_TIMEOUT_MS`).
@@ -115,6 +116,16 @@ enum End {
 enum Member {
     Classic(Box<ClassicMember>),
     Consumer(Box<ConsumerMember>),
+}
+
+impl Member {
+    /// Whether it is a member of a KIP-848 group with an epoch that the coordinator gave it.
+    fn has_epoch(&self) -> bool {
+        match self {
+            Member::Classic(_) => false,
+            Member::Consumer(member) => member.identity().epoch > 0,
+        }
+    }
 }
 
 /// A consumer's group.
@@ -369,7 +380,14 @@ impl Group {
                 }
             }
             // The next question names the member's new epoch.
-            Answer::Stale => committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff),
+            Answer::Stale if self.member.has_epoch() => {
+                committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff);
+            }
+            Answer::Stale => {
+                committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff);
+                let message = "the member has left its group since it asked for committed offsets".to_owned();
+                consumer.raise_from_group((ErrorCode::StaleMemberEpoch, message));
+            }
             Answer::Failed(error, message) => {
                 committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff);
                 consumer.raise_from_group((error, message));

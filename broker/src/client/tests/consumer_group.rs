@@ -5,7 +5,7 @@ use super::group::{commit_answer, committed, member, unsubscribed};
 use super::*;
 
 /// An answer: the member's epoch, and its whole assignment if that is new.
-fn heartbeat(epoch: i32, assignment: Option<&[i32]>) -> ConsumerGroupHeartbeatResponse {
+pub(super) fn heartbeat(epoch: i32, assignment: Option<&[i32]>) -> ConsumerGroupHeartbeatResponse {
     let partitions = |partitions: &[i32]| BTreeMap::from([(topic_id("orders"), partitions.iter().copied().collect())]);
     ConsumerGroupHeartbeatResponse {
         error: ErrorCode::None,
@@ -22,7 +22,7 @@ fn refused(error: ErrorCode) -> ConsumerGroupHeartbeatResponse {
 }
 
 /// A member whose coordinator is b3, at epoch 1 with partitions 0 and 1 at offsets 5 and 6, its fetches parked.
-fn settled(properties: &[(&str, &str)]) -> Script {
+pub(super) fn settled(properties: &[(&str, &str)]) -> Script {
     let said: Vec<(&str, &str)> = [("group.protocol", "consumer")].iter().chain(properties).copied().collect();
     let mut script = Script::new(member(&said));
     script.leaders.insert(TopicPartition::new("orders", 1), (1, 0));

@@ -78,7 +78,7 @@ fn assigned(protocol: &str, partitions: &[i32]) -> SyncGroupResponse {
     }
 }
 
-fn beat(error: ErrorCode) -> HeartbeatResponse {
+pub(super) fn beat(error: ErrorCode) -> HeartbeatResponse {
     HeartbeatResponse { error }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn commit_answer(error: ErrorCode) -> OffsetCommitResponse {
 }
 
 /// A member whose coordinator is b3, in generation 1 with partition 0 at offset 5, its fetch parked.
-fn settled(properties: &[(&str, &str)]) -> Script {
+pub(super) fn settled(properties: &[(&str, &str)]) -> Script {
     let mut script = Script::new(member(properties));
     script.until(0);
     script.answer_coordinator();
@@ -121,7 +121,7 @@ impl Script {
         self.answer(host, coordinator_is(3));
     }
 
-    fn asks(&self, host: &str, api: Api) -> bool {
+    pub(super) fn asks(&self, host: &str, api: Api) -> bool {
         self.connections_to(host).iter().any(|connection| {
             let waiting = self.waiting.get(connection).and_then(|queue| queue.front());
             waiting.is_some_and(|(message, _)| wire::decode_request(message).is_ok_and(|request| request.api() == api))

@@ -30,6 +30,7 @@ mod consumer;
 mod consumer_group;
 mod group;
 mod producer;
+mod refusals;
 mod vectors;
 
 /// One client and the cluster that the script plays.

@@ -316,6 +316,10 @@ impl ClassicMember {
 
     // ---- The assignment's arrival -----------------------------------------------------
 
+    /// Takes the assignment, unless the generation was lost meanwhile.
+    ///
+    /// Simplified: bytes that are no assignment fail one poll, and the member is in its generation without partitions; Kafka's
+    /// consumer reads them anew with each poll, and each fails.
     fn finish(
         &mut self,
         ctx: &mut Context,

@@ -207,10 +207,8 @@ impl ClassicMember {
                     self.heartbeat.failed(ctx);
                 }
             }
-            _ => {
-                // Kafka's heartbeat thread ends with an error that the next poll raises.
-                self.failure = Some(error);
-            }
+            // Whatever it is, Kafka's heartbeat thread keeps none of these for the next poll: it beats again after a while.
+            _ => self.heartbeat.failed(ctx),
         }
     }
 
@@ -226,7 +224,9 @@ impl ClassicMember {
     }
 }
 
-/// A member as the leader reads it. Bytes that are no subscription count as one to nothing; Kafka's leader fails.
+/// A member as the leader reads it.
+///
+/// Simplified: bytes that are no subscription count as one to nothing; Kafka's leader fails.
 fn read_member(member: &JoinGroupMember) -> GroupMember {
     let subscription = consumer_protocol::decode_subscription(&member.metadata).unwrap_or_default();
     GroupMember { instance: member.instance.clone(), subscription }

@@ -33,7 +33,7 @@ use crate::client::GroupMembershipOperation;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::context::Context;
-use crate::event::{MembershipEvent, MembershipLoss};
+use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::{MemberId, TopicId, TopicName};
 use crate::message::{ErrorCode, PartitionsByTopic};
 use crate::time::Time;
@@ -272,9 +272,9 @@ impl ConsumerMember {
     }
 
     /// The coordinator refused a commit: what that says of the commit (`CommitRequestManager`). Of the member the
-    /// heartbeats decide.
-    pub fn on_commit_refused(&self, error: ErrorCode) -> CommitOutcome {
-        if error == ErrorCode::StaleMemberEpoch && self.epoch > 0 {
+    /// heartbeats decide. Only the commit before a rebalance is tried again with the epoch that came meanwhile.
+    pub fn on_commit_refused(&self, error: ErrorCode, cause: CommitCause) -> CommitOutcome {
+        if error == ErrorCode::StaleMemberEpoch && self.epoch > 0 && cause == CommitCause::Rebalance {
             return CommitOutcome::Retriable(error);
         }
         CommitOutcome::Failed { error, unsent: false }
