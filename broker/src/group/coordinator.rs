@@ -209,6 +209,8 @@ impl GroupCoordinator {
         self.ask(ctx, broker, who, &request, Access::Write);
     }
 
+    /// Partitions that do not exist are answered here. The coordinator is asked all the same, about none if there are no
+    /// others: whether there is such a group, and whether its offsets may go, is for it to say.
     fn delete_offsets(
         &mut self,
         ctx: &mut Context,
@@ -219,9 +221,6 @@ impl GroupCoordinator {
         let (known, unknown): (Vec<_>, Vec<_>) = body.partitions.into_iter().partition(|of| exists(broker.image, of));
         let unknown = unknown.into_iter().map(|of| (of, ErrorCode::UnknownTopicOrPartition)).collect();
         let so_far = OffsetDeleteResponse { error: ErrorCode::None, partitions: unknown };
-        if known.is_empty() {
-            return self.answer(who.handle, so_far.into());
-        }
         body.partitions = known;
         let request = Request::OffsetDelete(body);
         if !so_far.partitions.is_empty() {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::classic::{ClassicGroup, ClassicState};
 use super::consumer::{
-    self, ConsumerGroup, Coordination, Goodbye, JOIN_EPOCH, Member, RETRY_BACKOFF, Refusal, Replayed, TimerFate,
-    is_tombstone,
+    self, ConsumerGroup, Coordination, Goodbye, JOIN_EPOCH, Member, RETRY_BACKOFF, Refusal, ReplayError, Replayed,
+    TimerFate, is_tombstone,
 };
-use super::contract::{AfterWrite, Decision, RequestContext, WriteOutcome};
+use super::contract::{AfterWrite, Decision, Reply, RequestContext, WriteOutcome};
 use super::kind::{Group, WrittenClassicGroup};
 use super::migration::{self, ClassicJoin, Downgraded};
 use super::record::GroupRecord;
@@ -89,14 +89,17 @@ impl Shard {
         who: &RequestContext,
         request: &ConsumerGroupHeartbeatRequest,
     ) -> Decision {
+        let mut released = Vec::new();
         let outcome = match request.member_epoch >= JOIN_EPOCH {
-            true => self.consumer_lives(ctx, image, who, request),
+            true => self.consumer_lives(ctx, image, who, request, &mut released),
             false => self.consumer_leaves(ctx, image, request),
         };
-        match outcome {
+        let mut decision = match outcome {
             Ok((decision, response)) => decision.then_answer(who, request.clone(), response),
             Err(refusal) => Decision::now(who, refused(refusal)),
-        }
+        };
+        decision.replies.splice(0..0, released);
+        decision
     }
 
     fn consumer_lives(
@@ -105,6 +108,7 @@ impl Shard {
         image: &MetadataImage,
         who: &RequestContext,
         request: &ConsumerGroupHeartbeatRequest,
+        released: &mut Vec<Reply>,
     ) -> Result<(Decision, ConsumerGroupHeartbeatResponse), Refusal> {
         if let Some(group) = self.hard.consumer_group(&request.group) {
             let beat = |of: &mut Coordination<'_, '_>| consumer::heartbeat(of, &group, who, request, Vec::new());
@@ -119,7 +123,7 @@ impl Shard {
         }
         match self.classic_group(&self.hard, &request.group) {
             Some(classic) if classic.state != ClassicState::Empty => {
-                self.consumer_joins_classic_group(ctx, image, who, request, &classic)
+                self.consumer_joins_classic_group(ctx, image, who, request, &classic, released)
             }
             empty => {
                 let tombstone = empty.map(|_| ClassicGroup::tombstone(&request.group));
@@ -132,7 +136,8 @@ impl Shard {
         }
     }
 
-    /// The group is converted, and whoever waits in it is told to join again.
+    /// The group is converted. Whoever waits in it is `released` before anything can go wrong, to join again: also if the
+    /// group then stays what it is (`convertToConsumerGroup`).
     fn consumer_joins_classic_group(
         &mut self,
         ctx: &mut Context<'_>,
@@ -140,15 +145,17 @@ impl Shard {
         who: &RequestContext,
         request: &ConsumerGroupHeartbeatRequest,
         classic: &ClassicGroup,
+        released: &mut Vec<Reply>,
     ) -> Result<(Decision, ConsumerGroupHeartbeatResponse), Refusal> {
+        self.coordinate(ctx, image, |of| migration::validate_upgrade(of, classic))?;
+        let told = self.turn(ctx, &request.group, |turn| turn.release_all(ErrorCode::RebalanceInProgress));
+        released.extend(told.into_iter().flat_map(|(decision, ())| decision.replies));
         let (records, response) = self.coordinate(ctx, image, |of| {
             let (records, group) = migration::upgrade(of, classic)?;
             consumer::heartbeat(of, &group, who, request, records)
         })?;
-        let told = self.turn(ctx, &request.group, |turn| turn.release_all(ErrorCode::RebalanceInProgress));
-        let replies = told.map(|(decision, ())| decision.replies).unwrap_or_default();
         let then = Some(AfterWrite::ConsumerUpgraded { group: request.group.clone() });
-        Ok((Decision { records, replies, then, ..Decision::default() }, response))
+        Ok((Decision { records, then, ..Decision::default() }, response))
     }
 
     fn consumer_leaves(
@@ -416,29 +423,29 @@ impl Shard {
 
     /// Takes in a record of a KIP-848 group.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// The record does not follow from those before it: Kafka's coordinator throws, and does not load.
-    pub(super) fn replay_consumer(&mut self, id: &GroupId, record: GroupRecord) {
+    /// The record does not follow from those before it.
+    pub(super) fn replay_consumer(&mut self, id: &GroupId, record: GroupRecord) -> Result<(), ReplayError> {
         let groups = Arc::make_mut(&mut self.hard.groups);
         // A group that only has offsets may become any group.
         let is_simple = |group: &Group| matches!(group, Group::Classic(WrittenClassicGroup { metadata: None }));
         match groups.get(id).map(Arc::as_ref) {
-            None if is_tombstone(&record) => return,
+            None if is_tombstone(&record) => return Ok(()),
             None => drop(groups.insert(id.clone(), Arc::new(Group::Consumer(ConsumerGroup::new(id.clone()))))),
             Some(group) if is_simple(group) => {
                 groups.insert(id.clone(), Arc::new(Group::Consumer(ConsumerGroup::new(id.clone()))));
             }
-            Some(Group::Classic(_)) if is_tombstone(&record) => return,
+            Some(Group::Classic(_)) if is_tombstone(&record) => return Ok(()),
             Some(Group::Classic(_) | Group::Consumer(_)) => {}
         }
         let group = groups.get_mut(id).map(Arc::make_mut);
-        let Some(Group::Consumer(group)) = group else { panic!("group {id} is not a consumer group: {record:?}") };
-        match group.replay(record, &self.behaviour) {
-            Ok(Replayed::Kept) => {}
-            Ok(Replayed::Removed) => drop(groups.remove(id)),
-            Err(error) => panic!("{error}"),
+        let Some(Group::Consumer(group)) = group else { return Err(ReplayError::ClassicGroup(id.clone())) };
+        match group.replay(record, &self.behaviour)? {
+            Replayed::Kept => {}
+            Replayed::Removed => drop(groups.remove(id)),
         }
+        Ok(())
     }
 
     /// The coordinator serves from now on: every session begins at full length.

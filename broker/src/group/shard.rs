@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::{ClassicGroup, Turn, TurnContext};
-use super::consumer::{ConsumerGroup, ConsumerSoftState};
+use super::consumer::{ConsumerGroup, ConsumerSoftState, ReplayError};
 use super::contract::{AfterWrite, Decision, MetadataChange, RequestContext, WriteOutcome, error_for_clients};
 use super::kind::{Group, WrittenClassicGroup};
 use super::offsets::{OffsetStore, StoredOffset};
@@ -135,7 +135,15 @@ impl Shard {
     }
 
     /// Takes a record in: one that was read while loading, or one of a decision, as soon as that is made.
-    pub fn replay(&mut self, offset: Offset, producer: Option<(ProducerId, ProducerEpoch)>, record: GroupRecord) {
+    ///
+    /// # Errors
+    /// It cannot follow from those before it: a coordinator that loads fails, and live the write with its whole batch.
+    pub fn replay(
+        &mut self,
+        offset: Offset,
+        producer: Option<(ProducerId, ProducerEpoch)>,
+        record: GroupRecord,
+    ) -> Result<(), ReplayError> {
         match record {
             GroupRecord::OffsetCommit { group, partition, value: Some(value) } => {
                 let producer = producer.map(|(id, _)| id);
@@ -161,9 +169,10 @@ impl Shard {
             | GroupRecord::ConsumerGroupCurrentMemberAssignment { ref group, .. }
             | GroupRecord::ConsumerGroupRegularExpression { ref group, .. } => {
                 let group = group.clone();
-                self.replay_consumer(&group, record);
+                self.replay_consumer(&group, record)?;
             }
         }
+        Ok(())
     }
 
     fn put_group(&mut self, id: GroupId, group: Group) {

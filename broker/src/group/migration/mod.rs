@@ -33,4 +33,4 @@ mod tests;
 pub use classic_life::{heartbeat, leaving, sync};
 pub use classic_member::{ClassicJoin, join};
 pub use downgrade::{Downgraded, downgrade_without};
-pub use upgrade::upgrade;
+pub use upgrade::{upgrade, validate_upgrade};

@@ -14,14 +14,13 @@ use crate::group::consumer::{ConsumerGroup, Coordination, Member, Outcome, Refus
 use crate::group::record::{ClassicMemberMetadata, ConsumerGroupMetadataValue, GroupRecord};
 use crate::message::{ErrorCode, PartitionsByTopic};
 
-/// The KIP-848 group that a classic group becomes, with the records of the change.
+/// The KIP-848 group that a classic group becomes, with the records of the change. It has passed [`validate_upgrade`].
 ///
 /// # Errors
 ///
-/// GROUP_ID_NOT_FOUND, as Kafka says it, if the group may not or cannot be converted; UNKNOWN_SERVER_ERROR for one whose
+/// GROUP_ID_NOT_FOUND, as Kafka says it, if the group cannot be converted; UNKNOWN_SERVER_ERROR for one whose
 /// first generation is not complete, where Kafka finds no assignor.
 pub fn upgrade(of: &mut Coordination<'_, '_>, classic: &ClassicGroup) -> Outcome<ConsumerGroup> {
-    validate(of, classic)?;
     let mut members = Vec::new();
     for member in classic.members.values() {
         members.push(converted(of, classic, member)?);
@@ -42,8 +41,12 @@ pub fn upgrade(of: &mut Coordination<'_, '_>, classic: &ClassicGroup) -> Outcome
     Ok((records, group))
 }
 
-/// `validateOnlineUpgrade`.
-fn validate(of: &Coordination<'_, '_>, classic: &ClassicGroup) -> Result<(), Refusal> {
+/// Whether a classic group may be converted at all (`validateOnlineUpgrade`).
+///
+/// # Errors
+///
+/// GROUP_ID_NOT_FOUND if it may not.
+pub fn validate_upgrade(of: &Coordination<'_, '_>, classic: &ClassicGroup) -> Result<(), Refusal> {
     let max = usize::try_from(of.settings.consumer_max_size).unwrap_or(usize::MAX);
     let why = if !of.settings.consumer_migration_policy.upgrades() {
         "online upgrade is disabled"

@@ -201,8 +201,14 @@ impl Active {
                     self.batch.insert(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before))
                 }
             };
-            if !(is_tombstone(record) && around.behaviour.is(Switch::TombstonesNotReplayed)) {
-                self.shard.replay(batch.next_offset, None, record.clone());
+            let is_left_out = is_tombstone(record) && around.behaviour.is(Switch::TombstonesNotReplayed);
+            if !is_left_out && self.shard.replay(batch.next_offset, None, record.clone()).is_err() {
+                // A bug: what a shard decides follows from what it knows. The whole batch fails with it, as in Kafka.
+                batch.waiting.push(id);
+                if let Some(batch) = self.batch.take() {
+                    self.fail_batch(ctx, around, batch, ErrorCode::UnknownServerError);
+                }
+                return Ok(());
             }
             batch.push(now_ms, bytes);
         }

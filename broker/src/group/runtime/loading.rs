@@ -52,7 +52,8 @@ impl Loading {
     /// One read.
     ///
     /// # Errors
-    /// The partition is led elsewhere, the disk failed, or a record cannot be read: the coordinator fails.
+    /// The partition is led elsewhere, the disk failed, or a record cannot be read or cannot follow from those before it:
+    /// the coordinator fails.
     pub fn read(&mut self, ctx: &mut Context, around: &mut Around, partition: i32) -> Result<Progress, ErrorCode> {
         let max_bytes = around.settings.offsets_load_buffer_size;
         let read = around.log.read(ctx, partition, self.next_offset, max_bytes)?;
@@ -97,7 +98,10 @@ impl Loading {
         for record in batch.records().map_err(|_| ErrorCode::CorruptMessage)? {
             match GroupRecord::read(record.key.as_deref().unwrap_or_default(), record.value.as_deref()) {
                 Ok(GroupRecord::OffsetCommit { .. }) if behaviour.is(Switch::LoaderForgetsOffsets) => {}
-                Ok(replayed) => self.shard.replay(record.offset, producer, replayed),
+                Ok(replayed) => {
+                    let fits = self.shard.replay(record.offset, producer, replayed);
+                    fits.map_err(|_| ErrorCode::UnknownServerError)?;
+                }
                 Err(GroupRecordError::UnknownType(record_type)) => {
                     ctx.emit(GroupEvent::GroupRecordSkipped { partition, offset: record.offset, record_type });
                 }

@@ -17,6 +17,7 @@ use crate::storage::MemoryStorage;
 use crate::time::{Now, WallTime};
 
 mod parted;
+mod unfit;
 
 /// One partition of the offsets topic, as a broker sees it.
 #[derive(Clone, Debug)]

@@ -280,10 +280,19 @@ fn offsets_of_partitions_that_do_not_exist_are_refused_without_asking_the_coordi
     let expected = [(TopicPartition::new("orders", 1), unknown), (TopicPartition::new("absent", 0), unknown)];
     let answer = stage.ask(nowhere);
     assert_eq!(answer, Some(OffsetCommitResponse { partitions: expected.to_vec() }.into()));
+}
+
+#[test]
+fn whether_there_is_a_group_whose_offsets_may_go_the_coordinator_says_also_of_partitions_that_do_not_exist() {
+    // KafkaApis.handleOffsetDeleteRequest asks whatever is left of the request, and an error of the group is the whole answer.
+    let mut stage = Stage::serving();
     let delete = OffsetDeleteRequest { group: group("a"), partitions: vec![TopicPartition::new("absent", 0)] };
-    let partitions = vec![(TopicPartition::new("absent", 0), unknown)];
-    let expected = OffsetDeleteResponse { error: ErrorCode::None, partitions };
-    assert_eq!(stage.ask(delete), Some(expected.into()));
+    let no_group = OffsetDeleteResponse { error: ErrorCode::GroupIdNotFound, partitions: Vec::new() };
+    assert_eq!(stage.ask(delete.clone()), Some(no_group.into()));
+    stage.commit(&["a"]);
+    let partitions = vec![(TopicPartition::new("absent", 0), ErrorCode::UnknownTopicOrPartition)];
+    let unknown = OffsetDeleteResponse { error: ErrorCode::None, partitions };
+    assert_eq!(stage.ask(delete), Some(unknown.into()));
 }
 
 /// A first heartbeat as it should be.

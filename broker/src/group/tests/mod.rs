@@ -151,7 +151,8 @@ impl Bench {
     }
 
     fn write(&mut self, producer: Option<(ProducerId, ProducerEpoch)>, record: GroupRecord) {
-        self.shard.replay(self.log.len() as Offset, producer, record.clone());
+        let fits = self.shard.replay(self.log.len() as Offset, producer, record.clone());
+        fits.expect("what a shard decides follows from what it knows");
         self.log.push(Entry::Record(producer, Box::new(record)));
     }
 
@@ -285,7 +286,9 @@ impl Bench {
         let mut shard = Shard::new(Arc::clone(&self.config), self.behaviour.clone());
         for (offset, entry) in self.log.iter().enumerate() {
             match entry.clone() {
-                Entry::Record(producer, record) => shard.replay(offset as Offset, producer, *record),
+                Entry::Record(producer, record) => {
+                    shard.replay(offset as Offset, producer, *record).expect("it was replayed before");
+                }
                 Entry::End(producer, committed) => shard.replay_end_transaction(producer, ProducerEpoch(0), committed),
             }
         }

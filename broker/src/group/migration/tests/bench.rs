@@ -95,7 +95,7 @@ impl Bench {
         let lost = !decision.records.is_empty() && std::mem::take(&mut self.lose_next_write);
         for (index, record) in decision.records.iter().enumerate() {
             let offset = i64::try_from(self.log.len() + index).expect("few records");
-            self.shard.replay(offset, None, record.clone());
+            self.shard.replay(offset, None, record.clone()).expect("a record that follows");
         }
         let outcome = if lost { Err(ErrorCode::NotEnoughReplicas) } else { Ok(()) };
         match lost {
@@ -116,7 +116,7 @@ impl Bench {
         self.shard.assert_invariants();
         let mut again = Shard::new(self.settings.clone(), Behaviour::default());
         for (offset, record) in (0..).zip(&self.log) {
-            again.replay(offset, None, record.clone());
+            again.replay(offset, None, record.clone()).expect("a record that follows");
         }
         assert_eq!(again.snapshot(), self.shard.snapshot(), "who reads the records knows the same");
     }
@@ -136,7 +136,7 @@ impl Bench {
     pub fn reload(&mut self) {
         self.shard = Shard::new(self.settings.clone(), Behaviour::default());
         for (offset, record) in (0..).zip(self.log.clone()) {
-            self.shard.replay(offset, None, record);
+            self.shard.replay(offset, None, record).expect("a record that follows");
         }
         let decisions = self.with(|shard, ctx, image| shard.loaded(ctx, image));
         decisions.into_iter().for_each(|decision| self.carry_out(decision));
