@@ -287,7 +287,9 @@ planted! {
     a_consumer_that_waits_for_ever: "more/consumer-forgets-failed-fetch" =>
         Stuck(&["alone-0: r1 stands at 3, and could read to 6"]);
     groups_that_nobody_takes_over: "more/coordinator-never-takes-over" =>
-        Stuck(&[" leads it and does not coordinate its groups"]);
+        Stuck(&[" leads it and does not coordinate its groups", "group billing: its coordinator does not know it"]);
+    a_partition_that_an_assignor_gives_to_nobody: "more/assignor-forgets-partition" =>
+        Stuck(&["group billing: orders-1 is nobody's"]);
     a_producer_that_never_says_what_became_of_a_record: "more/producer-keeps-failure-to-itself" =>
         Stuck(&["p1 does not know what became of 3 records"]);
 }
