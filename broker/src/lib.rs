@@ -64,6 +64,7 @@ pub mod log;
 pub mod message;
 pub mod metadata;
 pub mod node;
+mod outbox;
 pub mod partition;
 pub mod raft;
 pub mod record;

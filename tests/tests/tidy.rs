@@ -95,6 +95,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time", &[]),
     ("choice", &[]),
+    ("outbox", &[]),
     ("storage", &["time"]),
     ("message", &["ids"]),
     // How text tests are played; the machines do not know it.
@@ -109,10 +110,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("effects", &["api", "client", "event", "ids", "input", "storage"]),
     ("input", &["api", "client", "ids", "metadata", "storage"]),
     ("log", &["context", "config", "event", "ids", "message", "record", "storage", "time"]),
-    ("raft", &["choice", "config", "context", "event", "ids", "log", "message", "record", "storage", "time"]),
+    ("raft", &["choice", "config", "context", "event", "ids", "log", "message", "outbox", "record", "storage", "time"]),
     (
         "partition",
-        &["choice", "config", "context", "event", "ids", "log", "message", "metadata", "record", "storage", "time"],
+        &[
+            "choice", "config", "context", "event", "ids", "log", "message", "metadata", "outbox", "record", "storage",
+            "time",
+        ],
     ),
     ("controller", &["choice", "config", "context", "event", "ids", "message", "metadata", "time"]),
     // A group that changes its protocol reads what its classic members told each other.
@@ -127,7 +131,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "api",
-        &["choice", "config", "context", "effects", "event", "ids", "input", "message", "metadata", "record", "time"],
+        &[
+            "choice", "config", "context", "effects", "event", "ids", "input", "message", "metadata", "outbox",
+            "record", "time",
+        ],
     ),
 ];
 

@@ -253,8 +253,8 @@ impl DataLane {
     fn settle(&mut self, ctx: &mut Context) {
         loop {
             let group_answers = self.groups.settle(ctx, &mut self.manager, &self.image);
-            let partition_outputs = self.manager.take_outputs();
-            let channel_outputs = self.channels.take_outputs();
+            let mut partition_outputs = self.manager.take_outputs();
+            let mut channel_outputs = self.channels.take_outputs();
             let ready = self.connections.take_ready();
             let is_quiet = partition_outputs.is_empty() && channel_outputs.is_empty() && group_answers.is_empty();
             if is_quiet && ready.is_none() {
@@ -263,12 +263,14 @@ impl DataLane {
             for (handle, response) in group_answers {
                 self.connections.respond(ctx, handle, &response);
             }
-            for output in partition_outputs {
+            for output in partition_outputs.drain(..) {
                 self.on_partition_output(ctx, output);
             }
-            for output in channel_outputs {
+            self.manager.reuse(partition_outputs);
+            for output in channel_outputs.drain(..) {
                 self.on_channel_output(ctx, output);
             }
+            self.channels.reuse(channel_outputs);
             if let Some(incoming) = ready {
                 self.handle_request(ctx, incoming);
             }

@@ -175,23 +175,25 @@ impl QuorumLane {
         loop {
             self.announce_controller(ctx);
             self.maybe_register(ctx);
-            let raft_outputs = self.raft.take_outputs();
+            let mut raft_outputs = self.raft.take_outputs();
             let controller_outputs = self.controller.as_mut().map(Controller::take_outputs).unwrap_or_default();
-            let channel_outputs = self.channels.take_outputs();
+            let mut channel_outputs = self.channels.take_outputs();
             let ready = self.connections.take_ready();
             if raft_outputs.is_empty() && controller_outputs.is_empty() && channel_outputs.is_empty() && ready.is_none()
             {
                 break;
             }
-            for output in raft_outputs {
+            for output in raft_outputs.drain(..) {
                 self.on_raft_output(ctx, output);
             }
+            self.raft.reuse(raft_outputs);
             for output in controller_outputs {
                 self.on_controller_output(ctx, output);
             }
-            for output in channel_outputs {
+            for output in channel_outputs.drain(..) {
                 self.on_channel_output(ctx, output);
             }
+            self.channels.reuse(channel_outputs);
             if let Some(incoming) = ready {
                 self.handle_request(ctx, incoming);
             }

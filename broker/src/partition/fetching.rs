@@ -116,7 +116,7 @@ impl ReplicaManager {
 
     /// Reads everything that a fetch asks for, within its limits, in its order.
     fn read_targets(&mut self, ctx: &mut Context, fetch: &DelayedFetch, book: bool) -> Round {
-        let mut round = Round::default();
+        let mut round = Round { answers: Vec::with_capacity(fetch.targets.len()), ..Round::default() };
         let mut limit = ReadLimit { bytes: fetch.parameters.max_bytes, min_one_batch: true };
         for target in &fetch.targets {
             let result = self.read_target(ctx, &fetch.parameters, target, limit, book);

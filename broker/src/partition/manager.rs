@@ -32,6 +32,7 @@ use crate::context::Context;
 use crate::ids::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, TopicId, TopicName, TopicPartition};
 use crate::message::{ErrorCode, LeaderHint};
 use crate::metadata::MetadataImage;
+use crate::outbox::{give_room, take_filled};
 use crate::storage::{StorageError, StorageResult};
 use crate::time::Time;
 
@@ -160,7 +161,12 @@ impl ReplicaManager {
 
     /// What the last call wants done, in order. Must be drained after every call.
     pub fn take_outputs(&mut self) -> Vec<PartitionOutput> {
-        std::mem::take(&mut self.outbox)
+        take_filled(&mut self.outbox)
+    }
+
+    /// Takes a list back that was emptied: what comes next is written there.
+    pub fn reuse(&mut self, emptied: Vec<PartitionOutput>) {
+        give_room(&mut self.outbox, emptied);
     }
 
     /// The controller registered this broker under this epoch.

@@ -65,6 +65,7 @@ use crate::event::QuorumStateName;
 use crate::ids::{Endpoint, LeaderEpoch, NodeId, Offset, RequestHandle};
 use crate::log::Log;
 use crate::message::{ReplicaKey, Request, Response, SnapshotId};
+use crate::outbox::{give_room, take_filled};
 use crate::storage::StorageResult;
 use crate::time::Time;
 
@@ -209,7 +210,12 @@ impl Raft {
 
     /// What the last call left behind.
     pub fn take_outputs(&mut self) -> Vec<RaftOutput> {
-        std::mem::take(&mut self.outbox)
+        take_filled(&mut self.outbox)
+    }
+
+    /// Takes a list back that was emptied: what comes next is written there.
+    pub fn reuse(&mut self, emptied: Vec<RaftOutput>) {
+        give_room(&mut self.outbox, emptied);
     }
 
     /// Accepts records for the log: they are written after the append linger, in order.

@@ -40,6 +40,7 @@ use crate::context::Context;
 use crate::effects::Output;
 use crate::ids::{ConnectionId, CorrelationId, Endpoint, NodeId};
 use crate::message::{Api, ApiVersionsRequest, Request, Response};
+use crate::outbox::{give_room, take_filled};
 use crate::time::{Time, earliest};
 
 mod controller;
@@ -389,21 +390,26 @@ impl Channels {
 
     /// When [`Channels::on_timers`] has something to do.
     pub fn next_deadline(&self) -> Option<Time> {
-        let of_channel = |channel: &Channel| {
+        let mut first = self.controller_deadline();
+        for channel in self.channels.values() {
             let reconnect = match channel.state {
                 ChannelState::Disconnected { retry_at } if !channel.queue.is_empty() => Some(retry_at),
                 _ => None,
             };
             let queued = channel.queue.front().map(|request| request.deadline);
-            earliest([channel.deadline(), reconnect, queued])
-        };
-        let channels = self.channels.values().filter_map(of_channel).min();
-        earliest([channels, self.controller_deadline()])
+            first = earliest([first, channel.deadline(), reconnect, queued]);
+        }
+        first
     }
 
     /// What became of requests since the last call, in order.
     pub fn take_outputs(&mut self) -> Vec<ChannelOutput> {
-        std::mem::take(&mut self.outputs)
+        take_filled(&mut self.outputs)
+    }
+
+    /// Takes a list back that was emptied: what comes next is written there.
+    pub fn reuse(&mut self, emptied: Vec<ChannelOutput>) {
+        give_room(&mut self.outputs, emptied);
     }
 
     /// Closes a channel that is no longer needed; its requests are forgotten without a word.
