@@ -131,13 +131,18 @@ impl ServerConnections {
     /// another, was refused, or the connection is gone.
     pub fn received(&mut self, ctx: &mut Context, connection: ConnectionId, message: &Message) -> Option<Incoming> {
         let of = self.connections.get_mut(&connection)?;
-        of.queue.push_back(Queued {
+        let request = Queued {
             api: message.api,
             correlation_id: message.correlation_id,
             info: RequestInfo { version: message.version, client_id: message.client_id.clone() },
             request: wire::decode_request(message),
-        });
-        self.next(ctx, connection)
+        };
+        if of.processing.is_some() {
+            of.queue.push_back(request);
+            return None;
+        }
+        // Nothing is in processing, so nothing is before it.
+        self.judge(ctx, connection, request).or_else(|| self.next(ctx, connection))
     }
 
     /// Answers a request: the response leaves, and the next request of its connection
@@ -244,26 +249,36 @@ impl ServerConnections {
                 }
                 return None;
             };
-            let served = self.listener.serves(queued.api);
-            match queued.request {
-                Ok(request) if served => {
-                    of.processing = Some(Processing {
-                        correlation_id: queued.correlation_id,
-                        api: queued.api,
-                        version: queued.info.version,
-                    });
-                    let handle = RequestHandle { connection, correlation_id: queued.correlation_id };
-                    return Some(Incoming { handle, request, info: queued.info });
-                }
-                Err(WireError::UnsupportedVersion { api: Api::ApiVersions, .. }) => {
-                    self.refuse_api_versions(ctx, connection, queued.correlation_id);
-                }
-                Ok(_) => return self.refuse(ctx, connection, queued.api, ErrorCode::InvalidRequest),
-                Err(WireError::UnsupportedVersion { api, .. }) => {
-                    return self.refuse(ctx, connection, api, ErrorCode::UnsupportedVersion);
-                }
-                Err(_) => return self.refuse(ctx, connection, queued.api, ErrorCode::InvalidRequest),
+            if let Some(incoming) = self.judge(ctx, connection, queued) {
+                return Some(incoming);
             }
+        }
+    }
+
+    /// Puts a request into processing whose turn it is, or refuses it: then the connection is closed, or its next request
+    /// is to be looked at.
+    fn judge(&mut self, ctx: &mut Context, connection: ConnectionId, queued: Queued) -> Option<Incoming> {
+        let served = self.listener.serves(queued.api);
+        match queued.request {
+            Ok(request) if served => {
+                let of = self.connections.get_mut(&connection)?;
+                of.processing = Some(Processing {
+                    correlation_id: queued.correlation_id,
+                    api: queued.api,
+                    version: queued.info.version,
+                });
+                let handle = RequestHandle { connection, correlation_id: queued.correlation_id };
+                Some(Incoming { handle, request, info: queued.info })
+            }
+            Err(WireError::UnsupportedVersion { api: Api::ApiVersions, .. }) => {
+                self.refuse_api_versions(ctx, connection, queued.correlation_id);
+                None
+            }
+            Ok(_) => self.refuse(ctx, connection, queued.api, ErrorCode::InvalidRequest),
+            Err(WireError::UnsupportedVersion { api, .. }) => {
+                self.refuse(ctx, connection, api, ErrorCode::UnsupportedVersion)
+            }
+            Err(_) => self.refuse(ctx, connection, queued.api, ErrorCode::InvalidRequest),
         }
     }
 
