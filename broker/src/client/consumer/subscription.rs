@@ -85,10 +85,11 @@ impl Consumer {
     }
 
     /// The topics it subscribes to.
-    pub(crate) fn topics(&self) -> BTreeSet<TopicName> {
+    pub(crate) fn topics(&self) -> &BTreeSet<TopicName> {
+        static NONE: BTreeSet<TopicName> = BTreeSet::new();
         match &self.subscription {
-            Subscription::None | Subscription::Partitions | Subscription::ServerPattern(_) => BTreeSet::new(),
-            Subscription::Topics(topics) | Subscription::Pattern { topics, .. } => topics.clone(),
+            Subscription::None | Subscription::Partitions | Subscription::ServerPattern(_) => &NONE,
+            Subscription::Topics(topics) | Subscription::Pattern { topics, .. } => topics,
         }
     }
 

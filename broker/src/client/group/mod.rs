@@ -425,7 +425,7 @@ impl Group {
             coordinator: self.shared.coordinator.node(),
             settled: self.is_settled(consumer),
             subscribed: consumer.is_subscribed(),
-            topics: consumer.topics().into_iter().collect(),
+            topics: consumer.topics().iter().cloned().collect(),
             assigned: consumer.assigned().into_iter().collect(),
         }
     }

@@ -201,13 +201,13 @@ impl ClassicMember {
             return;
         }
         let subscription = ConsumerSubscription {
-            topics: consumer.topics().into_iter().collect(),
+            topics: consumer.topics().iter().cloned().collect(),
             user_data: None,
             owned: consumer.assigned().into_iter().collect(),
             generation: Some(self.generation.id).filter(|id| *id >= 0),
             rack: shared.settings.rack.as_deref().map(str::to_owned),
         };
-        self.joined_topics = Some(consumer.topics());
+        self.joined_topics = Some(consumer.topics().clone());
         let protocol = |assignor: &Assignor| {
             let subscription =
                 ConsumerSubscription { user_data: self.memory.user_data(*assignor), ..subscription.clone() };

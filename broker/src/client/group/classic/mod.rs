@@ -227,7 +227,7 @@ impl ClassicMember {
     fn needs_rejoin(&mut self, consumer: &Consumer) -> bool {
         if self.assigned_counts.as_ref().is_some_and(|assigned| *assigned != self.counts.1) {
             self.request_rejoin_if_necessary("cached metadata has changed");
-        } else if self.joined_topics.as_ref().is_some_and(|joined| *joined != consumer.topics()) {
+        } else if self.joined_topics.as_ref().is_some_and(|joined| joined != consumer.topics()) {
             self.request_rejoin_if_necessary("subscription has changed");
         }
         self.rejoin_needed || self.join != Join::Idle

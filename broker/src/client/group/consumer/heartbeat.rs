@@ -122,7 +122,7 @@ impl ConsumerMember {
         };
         self.sent = Sent {
             rebalance_timeout: true,
-            topics: Some(topics),
+            topics: Some(topics.clone()),
             pattern,
             assignor: true,
             local: Some(self.current.clone()),
