@@ -95,11 +95,16 @@ pub enum Hazard {
     /// former process has sent and that comes late: the living process is refused for ever, for it does not register again
     /// (`ClusterControlManager.registerBroker`, `BrokerLifecycleManager`). Mended: the session begins with the registration.
     LateRegistrationWins,
+    /// A classic group that has not completed a generation since it was last empty has no assignor. A KIP-848 member that joins it
+    /// then is told UNKNOWN_SERVER_ERROR, and its application ends with that (`ConsumerGroup.fromClassicGroup`,
+    /// `AbstractHeartbeatRequestManager.onErrorResponse`). Mended: each member is taken over with the subscription of the assignor
+    /// that it likes best.
+    UpgradeAmidFirstRebalance,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 21] = [
+    pub const ALL: [Hazard; 22] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -121,6 +126,7 @@ impl Hazard {
         Hazard::ConsumerMissesDivergence,
         Hazard::RebootstrapForgetsEpochs,
         Hazard::LateRegistrationWins,
+        Hazard::UpgradeAmidFirstRebalance,
     ];
 }
 

@@ -207,9 +207,9 @@ impl Group {
         (member, Client { name, producer: None, consumer: said(section), admin: None })
     }
 
-    /// In which protocol a member speaks. Whoever speaks another one than the first comes later: a KIP-848 member that joins a
-    /// classic group in its very first rebalance is refused for ever (`ConsumerGroup.fromClassicGroup` asks for the name of
-    /// a protocol that nobody has voted for yet), so that time zero would not come.
+    /// In which protocol a member speaks. Whoever speaks another one than the first comes later: faithful to Kafka 4.1 a KIP-848
+    /// member that joins a classic group in its very first rebalance is refused for ever (hazard `upgrade-amid-first-rebalance`),
+    /// so that time zero would not come.
     fn protocol(&self, index: u64) -> Protocol {
         self.protocols[index as usize % self.protocols.len()]
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::names::by_id;
 use crate::api::consumer_protocol::{decode_assignment, decode_subscription};
-use crate::config::Behaviour;
+use crate::config::{Behaviour, Hazard};
 use crate::event::{ForgetReason, GroupEvent};
 use crate::group::classic::{ClassicGroup, ClassicMember};
 use crate::group::consumer::{ConsumerGroup, Coordination, Member, Outcome, Refusal, Subscriptions};
@@ -66,7 +66,12 @@ fn cannot(classic: &ClassicGroup, why: &str) -> Refusal {
 }
 
 fn converted(of: &Coordination<'_, '_>, classic: &ClassicGroup, member: &ClassicMember) -> Result<Member, Refusal> {
-    let said = classic.protocol.as_deref().and_then(|protocol| member.metadata(protocol));
+    let protocol = classic.protocol.as_deref().or_else(|| {
+        // Every assignor of a consumer carries the same subscription.
+        let first = member.protocols.first().map(|protocol| protocol.name.as_str());
+        first.filter(|_| of.behaviour.mends(Hazard::UpgradeAmidFirstRebalance))
+    });
+    let said = protocol.and_then(|protocol| member.metadata(protocol));
     let said = said.ok_or_else(|| Refusal::new(ErrorCode::UnknownServerError, "No value present"))?;
     let malformed = || cannot(classic, "the embedded consumer protocol is malformed");
     let subscription = decode_subscription(said).ok_or_else(malformed)?;
