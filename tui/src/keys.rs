@@ -1,10 +1,10 @@
-//! The one table of keys: what they do, and in which words footer and help say so.
+//! The tables of keys: what they do, and in which words footer and help say so; and what they do while something is typed.
 //!
 //! Nothing else knows a key. Presentation clickers send PgUp, PgDn, `.` and `b`: they step, pause and blank.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::app::{Action, Macro, Screen};
+use crate::app::{Action, Ask, Macro, Message, Screen, Typed};
 
 /// A key, with its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,7 +247,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         group: "Doing things (each makes another run)",
         shown: "f",
-        does: "show the next run, at the same time",
+        does: "show the other run, at the same time; of several, choose",
         footer: None,
         keys: &[(letter('f'), Action::NextRun)],
     },
@@ -296,8 +296,115 @@ pub fn in_ascii(shown: &str) -> String {
         .fold(shown.to_owned(), |text, (sign, name)| text.replace(sign, name))
 }
 
+/// What a key does while something is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Editing {
+    /// Takes a letter away.
+    Backspace,
+    /// Goes on as far as there is only one way to.
+    Complete,
+    /// Done.
+    Enter,
+    /// Never mind.
+    Escape,
+    /// The screen becomes empty, or not.
+    Blank,
+}
+
+/// One line of the table of keys of a prompt; letters that stand in none are typed.
+pub struct PromptBinding {
+    /// The keys, as people call them.
+    pub shown: &'static str,
+    /// What they do, in a word or two.
+    pub does: &'static str,
+    /// The keys themselves.
+    keys: &'static [Key],
+    /// What they do.
+    pub edits: Editing,
+}
+
+/// The keys while a line is typed.
+const OF_A_LINE: &[PromptBinding] = &[
+    PromptBinding { shown: "Enter", does: "done", keys: &[key(KeyCode::Enter)], edits: Editing::Enter },
+    PromptBinding { shown: "Tab", does: "complete", keys: &[key(KeyCode::Tab)], edits: Editing::Complete },
+    PromptBinding { shown: "Backspace", does: "a letter back", keys: &[key(KeyCode::Backspace)], edits: Editing::Backspace },
+    PromptBinding {
+        shown: "Esc",
+        does: "never mind",
+        keys: &[key(KeyCode::Esc), control('c')],
+        edits: Editing::Escape,
+    },
+];
+
+/// The keys while a class votes: those of a clicker among them.
+const OF_A_QUESTION: &[PromptBinding] = &[
+    PromptBinding {
+        shown: "Enter PgDn .",
+        does: "go on",
+        keys: &[key(KeyCode::Enter), key(KeyCode::PageDown), letter('.')],
+        edits: Editing::Enter,
+    },
+    PromptBinding {
+        shown: "Backspace PgUp",
+        does: "a vote back",
+        keys: &[key(KeyCode::Backspace), key(KeyCode::PageUp)],
+        edits: Editing::Backspace,
+    },
+    PromptBinding { shown: "b", does: "blank", keys: &[letter('b')], edits: Editing::Blank },
+    PromptBinding {
+        shown: "Esc",
+        does: "without an answer",
+        keys: &[key(KeyCode::Esc), control('c')],
+        edits: Editing::Escape,
+    },
+];
+
+/// The table of keys of a prompt.
+pub fn of_prompt(ask: Ask) -> &'static [PromptBinding] {
+    match ask {
+        Ask::Prediction(_) => OF_A_QUESTION,
+        Ask::Place | Ask::Command | Ask::Filter | Ask::Record => OF_A_LINE,
+    }
+}
+
+/// What a key means here and now: to the prompt that is open, or else to the window.
+pub fn message(event: KeyEvent, ask: Option<Ask>) -> Option<Message> {
+    match ask {
+        Some(ask) => typed(event, ask),
+        None => action(event).map(Message::Do),
+    }
+}
+
+fn typed(event: KeyEvent, ask: Ask) -> Option<Message> {
+    // Escape, and a letter right behind it: terminals send the same for both.
+    if matches!(event.code, KeyCode::Char(_)) && event.modifiers.contains(KeyModifiers::ALT) {
+        return Some(Message::Type(Typed::Escape));
+    }
+    let pressed = Key::of(event);
+    match of_prompt(ask).iter().find(|binding| binding.keys.contains(&pressed)) {
+        Some(binding) => Some(binding.edits.message()),
+        None => match event.code {
+            KeyCode::Char(letter) if pressed.modifiers.is_empty() => Some(Message::Type(Typed::Text(letter.to_string()))),
+            _ => None,
+        },
+    }
+}
+
+impl Editing {
+    /// What is said to the window then.
+    pub fn message(self) -> Message {
+        match self {
+            Editing::Backspace => Message::Type(Typed::Backspace),
+            Editing::Complete => Message::Type(Typed::Complete),
+            Editing::Enter => Message::Type(Typed::Enter),
+            Editing::Escape => Message::Type(Typed::Escape),
+            Editing::Blank => Message::Do(Action::Blank),
+        }
+    }
+}
+
 /// What a key does while nothing is being typed.
-pub fn action(event: KeyEvent) -> Option<Action> {
+fn action(event: KeyEvent) -> Option<Action> {
     let pressed = Key::of(event);
     BINDINGS.iter().flat_map(|binding| binding.keys).find(|(key, _)| *key == pressed).map(|(_, action)| *action)
 }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{News, Session};
 
-use crate::app::{Effect, Message, Model, Pointing, Typed, Whereto, update};
+use crate::app::{Effect, Message, Model, Pointing, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -110,15 +110,7 @@ impl Stage {
     }
 
     fn key(&mut self, key: KeyEvent) {
-        let message = match (&self.model.prompt, key.code) {
-            (None, _) => keys::action(key).map(Message::Do),
-            (Some(_), KeyCode::Char(letter)) => Some(Message::Type(Typed::Text(letter.to_string()))),
-            (Some(_), KeyCode::Tab) => Some(Message::Type(Typed::Complete)),
-            (Some(_), KeyCode::Enter) => Some(Message::Type(Typed::Enter)),
-            (Some(_), KeyCode::Esc) => Some(Message::Type(Typed::Escape)),
-            (Some(_), KeyCode::Backspace) => Some(Message::Type(Typed::Backspace)),
-            (Some(_), _) => None,
-        };
+        let message = keys::message(key, self.model.prompt.as_ref().map(|prompt| prompt.ask));
         let message = message.unwrap_or_else(|| panic!("no key {key:?}"));
         self.happen(message);
     }
@@ -164,6 +156,8 @@ fn named(name: &str) -> KeyCode {
         "Right" => KeyCode::Right,
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
+        "PgUp" => KeyCode::PageUp,
+        "PgDn" => KeyCode::PageDown,
         other => panic!("no key <{other}>"),
     }
 }

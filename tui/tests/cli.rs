@@ -397,3 +397,40 @@ fn what_passes_cannot_be_shrunk() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("passes: there is nothing to shrink"), "{}", text(&output.stderr));
 }
+
+/// A recording is one run, not a scenario: it is made again and compared with its marks, and `trial run` says what to use.
+#[test]
+fn a_recording_is_repeated_and_compared_and_is_no_scenario() {
+    let folder = Folder::new("recordings");
+    let path = folder.file("lesson.recording", b"");
+    assert_eq!(trial(&["export", LESSON, "--recording", &path]).status.code(), Some(0));
+    let replayed = trial(&["replay", &path]);
+    let said = text(&replayed.stdout);
+    assert_eq!(replayed.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("the same run") && said.contains("\nreplayed: pass  seed: 0x2"), "{said}");
+    let whole = std::fs::read_to_string(&path).expect("it was written");
+    let other = whole.replacen("\"seed\":\"0x2\"", "\"seed\":\"0x3\"", 1);
+    assert_ne!(whole, other);
+    let replayed = trial(&["replay", &folder.file("other.recording", other.as_bytes())]);
+    assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stderr));
+    assert!(text(&replayed.stdout).starts_with("another run from one of the steps 0 to "), "{}", text(&replayed.stdout));
+    let run = trial(&["run", &path]);
+    assert_eq!(run.status.code(), Some(2));
+    let complaint = text(&run.stderr);
+    assert!(complaint.contains("is a recording of one run") && complaint.contains("hint: `trial play"), "{complaint}");
+}
+
+#[test]
+fn a_drawing_of_nothing_is_refused_and_not_written() {
+    let folder = Folder::new("drawings");
+    let path = folder.0.join("lanes.svg");
+    let file = path.to_str().expect("a plain path");
+    for (arguments, said) in [
+        (["--from", "5s", "--to", "1s"], "nothing lies between --from 5s and --to 1s"),
+        (["--from", "0s", "--filter", "nosuchword"], "nothing can be drawn"),
+    ] {
+        let output = trial(&[["export", LESSON, "--svg", file].as_slice(), &arguments].concat());
+        assert_eq!((output.status.code(), path.exists()), (Some(2), false));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}

@@ -38,6 +38,9 @@ pub use validate::{Machine, PlannedStep, Start};
 /// The topic that clients have used before time zero: one partition led by each broker.
 pub const WARMUP_TOPIC: &str = "warmup";
 
+/// What runs a fork again that lies in no file yet.
+pub const UNSAVED: &str = "`:save FILE` in the window first, then `trial run FILE`";
+
 /// A scenario that makes sense and can be run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
@@ -121,7 +124,9 @@ impl Scenario {
         let is_as_read = Scenario::parse(&self.path, &self.source).is_ok_and(|read| read.file == self.file);
         let source = if is_as_read { self.source.clone() } else { print::print(&self.file) };
         let text = format!("{}\n\n[[intervention]]\nat = \"{at}\"\n{line}\n", source.trim_end());
-        Scenario::parse(&self.path, &text)
+        let fork = Scenario::parse(&self.path, &text)?;
+        // The file of this path does something else.
+        Ok(Scenario { command: Some(UNSAVED.to_owned()), ..fork })
     }
 
     /// The same without what comes later: of its steps the first `begun`, of its interventions those before an instant. What

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use trial_broker::event::Event;
 use trial_broker::ids::CorrelationId;
 use trial_broker::message::Api;
 use trial_broker::time::Time;
@@ -9,7 +10,7 @@ use trial_broker::time::Time;
 use super::metrics::{Counters, Metric};
 use super::snapshot::Snapshot;
 use super::tally::{Tallies, Tally};
-use crate::check::Violation;
+use crate::check::{Violation, event_words};
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
 use crate::scenario::run::Moment;
 use crate::scenario::trace::{Cast, Teller, Told, Weight};
@@ -158,6 +159,18 @@ impl Tape {
         &self.lines[self.lines.partition_point(|line| line.step < steps)..]
     }
 
+    /// The lines of the first so many steps, without what the scenario notes at its own steps behind the one of this number:
+    /// a note may stand at the instant of a question and tell its answer.
+    pub fn lines_until_asked(&self, steps: u64, number: usize) -> &[Told] {
+        let lines = self.lines_until(steps);
+        let asked = self.moments.iter().position(|moment| moment.number == number);
+        let later = asked.map_or(&[][..], |asked| &self.moments[asked + 1..]);
+        let hidden = later.iter().filter(|moment| moment.steps <= steps && note(&self.scenario, moment).is_some()).count();
+        // Notes stand behind all else of their step, in the order of their moments.
+        let notes = lines.iter().rev().take_while(|line| line.event == "note").count();
+        &lines[..lines.len() - hidden.min(notes)]
+    }
+
     /// What a client has done between time zero and the end of so many steps.
     pub fn tally(&self, client: MachineId, steps: u64) -> Tally {
         self.tallies.at(client, steps)
@@ -184,7 +197,10 @@ impl Tape {
         match &step.kind {
             StepKind::Input { machine, input, pays_until, .. } => {
                 let pays = if pays_until.is_some() { ", and its disk lane has to pay" } else { "" };
-                format!("{}{pays}", self.input_words(name(*machine), *input))
+                // What one lane of a machine tells another is plain from what came of it.
+                let came = step.events.first().filter(|_| *input == InputKind::Internal);
+                let came = came.map_or_else(String::new, |event| format!(": {}", event_name(event)));
+                format!("{}{came}{pays}", self.input_words(name(*machine), *input))
             }
             StepKind::Paid { machine, step, .. } => {
                 format!("{}: the disk is done; what step {step} said is published", name(*machine))
@@ -195,7 +211,7 @@ impl Tape {
             StepKind::Network => "a handshake, a close or a reset passes the network".to_owned(),
             StepKind::Disk { machine } => format!("{}: bytes reach the medium of its disk", name(*machine)),
             StepKind::Entry(Fault::Call { machine, .. }) => format!("{}: its application calls", name(*machine)),
-            StepKind::Entry(_) => match self.lines_after(step.index).first().filter(|line| line.step == step.index) {
+            StepKind::Entry(_) => match self.lines_after(step.index).first().filter(|line| line.step == step.index && line.event != "note") {
                 Some(line) => format!("an entry of the list: {} {}: {}", line.event, line.what, line.cause),
                 None => "an entry of the list is executed".to_owned(),
             },
@@ -230,20 +246,26 @@ impl Tape {
 
 /// What the scenario says at its steps, as lines.
 fn notes(scenario: &Scenario, moments: &[Moment]) -> Vec<Told> {
-    let note = |moment: &Moment| {
-        let step = scenario.steps.get(moment.number.checked_sub(1)?)?;
-        Some(Told {
-            step: moment.steps.saturating_sub(1),
-            at: moment.at,
-            event: "note",
-            what: String::new(),
-            cause: step.note.clone()?,
-            partition: None,
-            machines: Vec::new(),
-            weight: Weight::News,
-        })
-    };
-    moments.iter().filter_map(note).collect()
+    moments.iter().filter_map(|moment| note(scenario, moment)).collect()
+}
+
+fn note(scenario: &Scenario, moment: &Moment) -> Option<Told> {
+    let step = scenario.steps.get(moment.number.checked_sub(1)?)?;
+    Some(Told {
+        step: moment.steps.saturating_sub(1),
+        at: moment.at,
+        event: "note",
+        what: String::new(),
+        cause: step.note.clone()?,
+        partition: None,
+        machines: Vec::new(),
+        weight: Weight::News,
+    })
+}
+
+/// The name of an event, without its fields.
+fn event_name(event: &Event) -> String {
+    event_words(event).split_whitespace().next().unwrap_or("something").to_owned()
 }
 
 /// Follows messages from their senders to their receivers.

@@ -9,18 +9,21 @@
 //! A fork at the end of a recording is how one goes on in the present. Runs stay open and can be switched, compared from
 //! where they part, and saved as scenario files that do the same again without a window.
 
+use std::collections::BTreeSet;
+
 use trial_broker::time::Time;
-use trial_sim::internal::scenario::trace::Weight;
-use trial_sim::internal::scenario::{Span, words};
+use trial_sim::internal::scenario::diagnostic::Diagnostic;
+use trial_sim::internal::scenario::trace::{Told, Weight};
+use trial_sim::internal::scenario::{Action, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, Tape};
 
-use super::{Effect, Macro, Model, Pane, Place, Screen, Status, Subject, place};
+use super::{Effect, Lesson, Macro, Model, Pane, Place, Screen, Status, Subject, lesson, menu, place};
 
 /// Behind an action: what the scenario and earlier forks do later is left out.
 pub(super) const DROP_LATER: &str = "--drop-later";
 
 /// What can be typed beside the actions of scenario files.
-pub(super) const COMMANDS: &[&str] = &["save", "record", "run"];
+pub(super) const COMMANDS: &[&str] = &["save", "record", "run", "runs"];
 
 /// A run that is open.
 #[derive(Debug)]
@@ -31,12 +34,20 @@ pub struct Run {
     pub parent: Option<(usize, Time)>,
     /// Its recording, unless it is the one that is shown.
     pub shelved: Option<Box<Tape>>,
+    /// Its questions, unless it is the one that is shown: steps have other numbers in every run.
+    pub lesson: Option<Lesson>,
+    /// Its bookmarks, unless it is the one that is shown.
+    pub bookmarks: BTreeSet<u64>,
 }
 
 impl Run {
     /// The run that the window was opened on.
     pub(super) fn first(tape: &Tape) -> Run {
-        Run { name: format!("as {} says", tape.scenario.path), parent: None, shelved: None }
+        Run::new(format!("as {} says", tape.scenario.path), None)
+    }
+
+    fn new(name: String, parent: Option<(usize, Time)>) -> Run {
+        Run { name, parent, shelved: None, lesson: None, bookmarks: BTreeSet::new() }
     }
 }
 
@@ -65,6 +76,10 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
             Some(index) if index < model.runs.len() => switch(model, index),
             _ => refuse(model, format!("there are runs 1 to {}", model.runs.len())),
         },
+        None if text == "runs" => {
+            menu::of_runs(model);
+            Vec::new()
+        }
         _ if COMMANDS.contains(&text) => {
             refuse(model, format!("`{text}` needs a word behind it: `save FILE`, `record FILE`, `run NUMBER`"))
         }
@@ -95,13 +110,12 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
         Ok(scenario) => {
             let name = format!("{typed} at {span}");
             model.status = Some(Status::Said(format!("recording a run with {name}")));
-            model.runs.push(Run { name, parent: Some((model.current, at)), shelved: None });
+            model.runs.push(Run::new(name, Some((model.current, at))));
             (model.is_forking, model.is_playing) = (true, false);
             vec![Effect::Fork(Box::new(scenario))]
         }
         Err(invalid) => {
-            let first = invalid.mistakes.first();
-            let reason = first.map(|mistake| format!("{}: {}", mistake.title, mistake.primary.1));
+            let reason = invalid.mistakes.first().map(in_a_line);
             refuse(model, reason.unwrap_or_else(|| "this cannot be done".to_owned()))
         }
     }
@@ -110,6 +124,13 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
 /// How many of the scenario's steps had begun before an instant.
 fn begun(tape: &Tape, at: Time) -> usize {
     tape.moments.iter().filter(|moment| moment.at < at).map(|moment| moment.number).max().unwrap_or(0)
+}
+
+/// A mistake without the lines of the file: what is wrong, and what can be done about it.
+fn in_a_line(mistake: &Diagnostic) -> String {
+    let context = mistake.context.iter().map(|(_, label)| label.as_str());
+    let hints = context.chain(mistake.help.iter().map(String::as_str));
+    hints.fold(mistake.title.clone(), |text, hint| format!("{text}; {hint}"))
 }
 
 /// The first instant of which nothing has been seen: what was seen stays as it was.
@@ -121,12 +142,11 @@ fn next_instant(tape: &Tape, place: Place) -> Time {
 /// The fork that was asked for is there: it is shown from its deed on.
 pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.is_forking = false;
-    let before = model.current;
+    let at = model.runs.last().and_then(|run| run.parent).map_or(Time::ZERO, |(_, at)| at);
+    let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, at, before));
+    shelve(model);
     model.current = model.runs.len() - 1;
-    if let Some(run) = model.runs.get_mut(before) {
-        run.shelved = model.tape.take();
-    }
-    let at = model.runs[model.current].parent.map_or(Time::ZERO, |(_, at)| at);
+    model.lesson = own;
     let steps = tape.entries_until(at);
     let broken = tape.violations.first().map(|violation| violation.property.name);
     model.status = Some(match broken {
@@ -138,31 +158,54 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     place::go(model, Place { steps, at })
 }
 
-/// Shows the run that comes next.
+/// Puts away the run that is shown, with all that is said in numbers of its steps.
+fn shelve(model: &mut Model) {
+    if let Some(run) = model.runs.get_mut(model.current) {
+        run.shelved = model.tape.take();
+        run.lesson = model.lesson.take();
+        run.bookmarks = std::mem::take(&mut model.bookmarks);
+    }
+    model.way = None;
+}
+
+/// Shows the other run; of more than two asks which.
 pub(super) fn next(model: &mut Model) -> Vec<Effect> {
     match model.runs.len() {
         0 | 1 => {
             model.status = Some(Status::Said("there is one run: `:` does something and makes another".to_owned()));
             Vec::new()
         }
-        count => switch(model, (model.current + 1) % count),
+        2 => switch(model, 1 - model.current),
+        // Of many one wants to see what there is.
+        _ => {
+            menu::of_runs(model);
+            Vec::new()
+        }
     }
 }
 
 /// Shows another run, at the same time.
-fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
+pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
     if model.is_forking {
         return refuse(model, "a fork is being recorded");
     }
     let Some(tape) = model.runs[index].shelved.take() else { return Vec::new() };
-    let before = model.current;
-    model.runs[before].shelved = model.tape.take();
+    let left = model.lesson.clone();
+    shelve(model);
     model.current = index;
+    model.lesson = model.runs[index].lesson.take();
+    model.bookmarks = std::mem::take(&mut model.runs[index].bookmarks);
+    if let (Some(own), Some(left)) = (&mut model.lesson, &left) {
+        own.take_votes_of(left);
+    }
     model.news = news_of(&tape);
     model.status = Some(Status::Said(format!("run {}: {}", index + 1, model.runs[index].name)));
     let last = tape.time_at(tape.end());
     let place = Place { steps: tape.steps_until(model.place.at), at: model.place.at.min(last) };
+    let place = lesson::no_further_than_asked(model, place);
     model.tape = Some(tape);
+    // Not a way from the other run's place: what lies before this one was seen there.
+    model.place = place;
     let mut effects = vec![Effect::Switch(index)];
     effects.extend(place::go(model, place));
     effects
@@ -172,6 +215,17 @@ fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
 pub fn parent(model: &Model) -> Option<&Tape> {
     let (parent, _) = model.runs.get(model.current)?.parent?;
     model.runs.get(parent)?.shelved.as_deref()
+}
+
+/// Its lines up to the same time; of a lesson not beyond a question that waits there.
+pub fn told_by_parent<'a>(model: &'a Model, parent: &'a Tape) -> &'a [Told] {
+    let index = model.runs.get(model.current).and_then(|run| run.parent).map(|(index, _)| index);
+    let lesson = index.and_then(|index| model.runs.get(index)).and_then(|run| run.lesson.as_ref());
+    let steps = parent.steps_until(model.place.at);
+    match lesson.and_then(Lesson::waiting) {
+        Some(question) => parent.lines_until_asked(steps.min(question.asked.steps), question.number),
+        None => parent.lines_until(steps),
+    }
 }
 
 /// Goes to the first step that the run and its parent do not share.
@@ -193,10 +247,35 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     vec![Effect::Save { path: path.to_owned(), text: tape.scenario.source.clone(), command: "trial run" }]
 }
 
+/// The run lies in a file now: what it came to says how that is run again.
+pub(super) fn saved(model: &mut Model, command: &str) {
+    let (Some(tape), Some(path)) = (&mut model.tape, command.strip_prefix("trial run ")) else { return };
+    if tape.scenario.command.as_deref() == Some(UNSAVED) {
+        (tape.scenario.path, tape.scenario.command) = (path.to_owned(), None);
+        for failure in &mut tape.report.failures {
+            *failure = failure.replace(UNSAVED, command);
+        }
+    }
+}
+
 /// The run as a recording, which opens again as it is and as nothing else.
 fn record(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), command: "trial play" }]
+}
+
+/// How many expectations of the file stand behind what was done to make this run: they were made for another one.
+pub fn expectations_behind(model: &Model) -> usize {
+    let deed = model.runs.get(model.current).and_then(|run| run.parent).map(|(_, at)| at);
+    let (Some(tape), Some(deed)) = (&model.tape, deed) else { return 0 };
+    let begun = tape.moments.iter().filter(|moment| moment.at < deed).count();
+    let is_expected = |action: &Action| {
+        matches!(
+            action,
+            Action::Expect(_) | Action::ExpectError(_) | Action::ExpectEvent(_) | Action::Never(_) | Action::NeverEvent(_)
+        )
+    };
+    tape.scenario.steps.iter().skip(begun).filter(|step| is_expected(&step.action.value)).count()
 }
 
 /// Does what lecturers often do.

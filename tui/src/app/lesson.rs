@@ -5,20 +5,23 @@
 //!   plays ──▶ question: predict ──Enter──▶ plays ──▶ the step behind it: reveal ──Space──▶ plays
 //! ```
 
+use trial_broker::time::Time;
 use trial_sim::internal::scenario::Action;
 use trial_sim::internal::session::Tape;
 
-use super::{Ask, Effect, Model, Place, Prompt, place};
+use super::{Ask, Cover, Effect, Model, Place, Prompt, place};
 
 /// A question of the scenario, and where in the recording it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
+    /// The number of its step in the scenario, which is the same in every run of the lesson.
+    pub number: usize,
     /// What is asked.
     pub ask: String,
     /// What can be answered.
     pub choices: Vec<String>,
-    /// Which of them it is.
-    pub answer: usize,
+    /// Which of them it is; none in a run in which something else was done before that was seen.
+    pub answer: Option<usize>,
     /// The rule behind it.
     pub why: Option<String>,
     /// Columns that would give the answer away.
@@ -50,9 +53,10 @@ impl Lesson {
             let later = tape.moments[index..].iter().find(|later| later.at > moment.at);
             let end = Place { steps: tape.end(), at: tape.time_at(tape.end()) };
             questions.push(Question {
+                number: moment.number,
                 ask: predict.ask.clone(),
                 choices: predict.choices.clone(),
-                answer: predict.choices.iter().position(|choice| *choice == predict.answer.value).unwrap_or(0),
+                answer: predict.choices.iter().position(|choice| *choice == predict.answer.value),
                 why: predict.why.clone(),
                 hide: predict.hide.clone(),
                 asked: Place { steps: moment.steps, at: moment.at },
@@ -61,6 +65,31 @@ impl Lesson {
             });
         }
         Lesson { questions, revealing: None }
+    }
+
+    /// The lesson of a run in which something was done at an instant. What comes behind it was asked of another run, so only
+    /// what was asked before is asked here too; and where its outcome lies behind the deed, nobody has said what it will be.
+    pub fn of_fork(tape: &Tape, deed: Time, before: &Lesson) -> Lesson {
+        let mut lesson = Lesson::of(tape);
+        lesson.questions.retain(|question| question.asked.at < deed);
+        for question in &mut lesson.questions {
+            question.answer = question.answer.filter(|_| question.revealed.at < deed);
+        }
+        lesson.take_votes_of(before);
+        lesson
+    }
+
+    /// Whoever has voted in another run of the lesson is not asked again.
+    pub fn take_votes_of(&mut self, other: &Lesson) {
+        for question in self.questions.iter_mut().filter(|question| question.votes.is_none()) {
+            let same = other.questions.iter().find(|other| other.number == question.number);
+            question.votes = same.and_then(|same| same.votes.clone());
+        }
+    }
+
+    /// The first question that nobody has answered.
+    pub fn waiting(&self) -> Option<&Question> {
+        self.questions.iter().find(|question| question.votes.is_none())
     }
 
     /// How many votes each choice has in what was typed: a digit a vote; in a poll the counts themselves, one a choice.
@@ -81,6 +110,8 @@ pub(super) fn stop_between(model: &mut Model, from: Place, to: Place) -> Place {
     for (index, question) in lesson.questions.iter().enumerate() {
         if question.votes.is_none() && question.asked.at <= to.at && from.at <= question.asked.at {
             (model.prompt, model.is_playing) = (Some(Prompt::new(Ask::Prediction(index))), false);
+            // A question that nobody sees would be a window that does not answer.
+            (model.cover, model.menu) = (Cover::None, None);
             return question.asked;
         }
         if question.votes.is_some() && from.at < question.revealed.at && question.revealed.at <= to.at {
@@ -89,6 +120,12 @@ pub(super) fn stop_between(model: &mut Model, from: Place, to: Place) -> Place {
         }
     }
     to
+}
+
+/// A place of a run that was just taken up; no further than its first question without an answer.
+pub(super) fn no_further_than_asked(model: &Model, place: Place) -> Place {
+    let waiting = model.lesson.as_ref().and_then(Lesson::waiting);
+    waiting.map(|question| question.asked).filter(|asked| asked.at < place.at).unwrap_or(place)
 }
 
 /// Takes the answer, or nobody's, and goes on.

@@ -38,6 +38,8 @@ pub enum Deed {
     Show(Screen),
     /// The message, and its answer, are followed.
     Follow,
+    /// Another of the runs that are open, by its place among them.
+    Run(usize),
 }
 
 fn item(words: impl Into<String>, does: Deed) -> Item {
@@ -57,6 +59,17 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         None => model.status = Some(Status::Said("nothing is selected: Tab or a click selects".to_owned())),
     }
     Vec::new()
+}
+
+/// Opens the list of the runs that are open, each with what was done to make it.
+pub(super) fn of_runs(model: &mut Model) {
+    let run = |(index, run): (usize, &super::Run)| {
+        let from = run.parent.map_or_else(String::new, |(parent, _)| format!("   from run {}", parent + 1));
+        item(format!("run {}: {}{from}", index + 1, run.name), Deed::Run(index))
+    };
+    let items = model.runs.iter().enumerate().map(run).collect();
+    let menu = Menu { title: "which run to see".to_owned(), items, chosen: model.current };
+    (model.menu, model.is_playing) = (Some(menu), false);
 }
 
 fn of(model: &Model, subject: &Subject) -> Option<Menu> {
@@ -248,5 +261,7 @@ pub(super) fn choose(model: &mut Model, index: Option<usize>) -> Vec<Effect> {
         }
         Deed::Show(screen) => super::act(model, Action::Show(screen)),
         Deed::Follow => follow::begin(model),
+        Deed::Run(index) if index == model.current => Vec::new(),
+        Deed::Run(index) => forks::switch(model, index),
     }
 }

@@ -53,6 +53,23 @@ impl Screen {
     }
 }
 
+/// What stands in front of the screen: one thing at a time. A question takes it away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cover {
+    /// Nothing.
+    #[default]
+    None,
+    /// The help, from this line of the table of keys on where there is no room for all.
+    Help {
+        /// Its place in the table, from 0.
+        first: usize,
+    },
+    /// The lines of the transcript, as large as the window.
+    Lines,
+    /// An empty picture.
+    Blank,
+}
+
 /// What a key can ask for. Numbers are directions: −1 back, 1 forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -138,6 +155,8 @@ pub enum Spot {
     Property(usize),
     /// The name of a key.
     Key(Action),
+    /// The name of a key of the prompt that is open.
+    Typed(Typed),
     /// An item of the menu that is open.
     Item(usize),
     /// A choice of the question that is open, from 1.

@@ -14,11 +14,15 @@ mod filter;
 mod follow;
 mod forks;
 mod lesson;
+#[cfg(test)]
+mod lesson_tests;
 mod menu;
 mod message;
 mod place;
 mod point;
 mod prompt;
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;
 
@@ -29,15 +33,16 @@ use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::fault::MessageId;
+use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
 pub use filter::Filter;
 pub use follow::{Followed, Way};
-pub use forks::{Run, parent};
+pub use forks::{Run, expectations_behind, parent, told_by_parent};
 pub use lesson::{Lesson, Question};
 pub use menu::Menu;
-pub use message::{Action, Effect, Macro, Message, Pane, Pointing, Screen, Spot, Status, Typed};
+pub use message::{Action, Cover, Effect, Macro, Message, Pane, Pointing, Screen, Spot, Status, Typed};
 pub use place::Whereto;
 pub use prompt::{Ask, Prompt};
 
@@ -102,12 +107,8 @@ pub struct Model {
     pub screen: Screen,
     /// What is shown beside the lines.
     pub pane: Pane,
-    /// Whether the lines have the window for themselves.
-    pub is_zoomed: bool,
-    /// Whether help covers the rest.
-    pub is_help: bool,
-    /// Whether nothing is shown.
-    pub is_blank: bool,
+    /// What stands in front of the screen, if anything does.
+    pub cover: Cover,
     /// What is selected, if anything is.
     pub selected: Option<Subject>,
     /// What can be done to it, while somebody chooses.
@@ -205,6 +206,15 @@ impl Model {
         !self.is_lesson || step < self.place.steps
     }
 
+    /// The lines up to now: where a question waits, without the note behind it, which may tell its answer.
+    pub fn told(&self) -> &[Told] {
+        let Some(tape) = &self.tape else { return &[] };
+        match self.lesson.as_ref().and_then(Lesson::waiting) {
+            Some(question) => tape.lines_until_asked(self.place.steps, question.number),
+            None => tape.lines_until(self.place.steps),
+        }
+    }
+
     /// Columns that would give away the answer to the question that is asked.
     pub fn hidden_columns(&self) -> &[String] {
         let Some(Prompt { ask: Ask::Prediction(index), .. }) = self.prompt else { return &[] };
@@ -261,6 +271,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
         }
         Message::Saved(Ok(command)) => {
+            forks::saved(model, &command);
             model.status = Some(Status::Said(format!("saved: `{command}` does the same again")));
             Vec::new()
         }
@@ -347,6 +358,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             _ => model.menu = None,
         }
     }
+    if let (Cover::Help { first }, Action::Line(direction)) = (&mut model.cover, action) {
+        let last = crate::keys::BINDINGS.len() - 1;
+        *first = first.saturating_add_signed(isize::from(direction)).min(last);
+        return Vec::new();
+    }
     match action {
         Action::PlayOrPause => {
             place::play_or_pause(model);
@@ -384,18 +400,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Open => open(model),
         Action::Explain => toggle_pane(model, Pane::Explain),
         Action::Metrics => toggle_pane(model, Pane::Metrics),
-        Action::Zoom => {
-            model.is_zoomed = !model.is_zoomed;
-            Vec::new()
-        }
-        Action::Blank => {
-            model.is_blank = !model.is_blank;
-            Vec::new()
-        }
-        Action::Help => {
-            model.is_help = !model.is_help;
-            Vec::new()
-        }
+        Action::Zoom => cover(model, Cover::Lines),
+        Action::Blank => cover(model, Cover::Blank),
+        Action::Help => cover(model, Cover::Help { first: 0 }),
         Action::Back => {
             back(model);
             Vec::new()
@@ -411,6 +418,13 @@ fn ask(model: &mut Model, ask: Ask) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Puts something in front of the screen, or takes it away.
+fn cover(model: &mut Model, cover: Cover) -> Vec<Effect> {
+    let is_there = std::mem::discriminant(&model.cover) == std::mem::discriminant(&cover);
+    model.cover = if is_there { Cover::None } else { cover };
+    Vec::new()
+}
+
 fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
     model.pane = if model.pane == pane { Pane::None } else { pane };
     Vec::new()
@@ -422,18 +436,14 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     {
         model.partition = Some(name);
     }
-    (model.screen, model.is_help, model.is_blank, model.is_zoomed) = (screen, false, false, false);
+    (model.screen, model.cover) = (screen, Cover::None);
     model.look_here()
 }
 
 /// Closes the topmost of what is open.
 fn back(model: &mut Model) {
-    if model.is_blank {
-        model.is_blank = false;
-    } else if model.is_help {
-        model.is_help = false;
-    } else if model.is_zoomed {
-        model.is_zoomed = false;
+    if model.cover != Cover::None {
+        model.cover = Cover::None;
     } else if model.pane != Pane::None {
         model.pane = Pane::None;
     } else if model.way.is_some() {

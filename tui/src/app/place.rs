@@ -6,7 +6,7 @@ use trial_sim::internal::scenario::Span;
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::Tape;
 
-use super::{Action, Effect, Model, Place, Status, Subject, lesson};
+use super::{Action, Cover, Effect, Model, Place, Screen, Status, Subject, lesson};
 
 /// A place as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,7 @@ pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Step(direction) => here.checked_add_signed(i64::from(direction)).filter(|steps| *steps <= tape.end()),
         Action::Line(direction) => match &model.way {
             Some(way) => beside_step(&way.steps, here, direction),
+            None if proof(model).is_some() => beside_step(&proof(model).unwrap_or_default(), here, direction),
             None => line(tape, here, direction, |line| {
                 model.filter.as_ref().is_none_or(|filter| filter.lets_line(tape, line))
             }),
@@ -192,6 +193,21 @@ fn scrubbed(tape: &Tape, from: Time, direction: i8) -> Place {
     let to =
         if direction < 0 { from.0.saturating_sub(part).max(zero.0) } else { from.0.saturating_add(part).min(end.0) };
     at(tape, Time(to))
+}
+
+/// The steps of the events that prove the selected violation, in order, where the window shows them: one walks along them.
+fn proof(model: &Model) -> Option<Vec<u64>> {
+    if model.screen != Screen::Checks || model.cover != Cover::None {
+        return None;
+    }
+    let name = PROPERTIES.get(model.property)?.name;
+    let mut broken = model.tape.iter().flat_map(|tape| &tape.violations);
+    let violation = broken.find(|violation| violation.property.name == name && model.may_tell(violation.step))?;
+    let mut steps: Vec<u64> = violation.evidence.iter().map(|event| event.step).collect();
+    steps.push(violation.step);
+    steps.sort_unstable();
+    steps.dedup();
+    Some(steps)
 }
 
 /// Jumps to where the selected property was broken.

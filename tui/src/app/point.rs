@@ -15,6 +15,7 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
             let vote = lesson::vote_for(model, number);
             prompt::typed(model, Typed::Text(vote))
         }
+        (Spot::Typed(typed), _) => prompt::typed(model, typed),
         // What is typed is ended first.
         _ if model.prompt.is_some() => Vec::new(),
         (Spot::Key(action), _) => super::act(model, action),

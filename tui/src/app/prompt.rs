@@ -2,7 +2,7 @@
 
 use trial_sim::internal::scenario::words;
 
-use super::{Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place};
+use super::{Cover, Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ const LONGEST: usize = 200;
 /// Takes in what is typed.
 pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     let Some(prompt) = &mut model.prompt else { return Vec::new() };
+    if model.cover == Cover::Blank {
+        // Whoever cannot see the question cannot have meant an answer.
+        model.cover = Cover::None;
+        return Vec::new();
+    }
     match typed {
         Typed::Text(text) => {
             let is_vote = matches!(prompt.ask, Ask::Prediction(_));
@@ -87,7 +92,10 @@ fn complete(model: &mut Model) {
     if prompt.ask != Ask::Command {
         return;
     }
-    let mut offers = words::completions(&tape.scenario, &prompt.text);
+    let mut offers = match prompt.text.strip_prefix("run ") {
+        Some(typed) => (1..=model.runs.len()).map(|run| run.to_string()).filter(|run| run.starts_with(typed)).collect(),
+        None => words::completions(&tape.scenario, &prompt.text),
+    };
     let is_first_word = !prompt.text.contains(char::is_whitespace);
     offers.extend(
         forks::COMMANDS

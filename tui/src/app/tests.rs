@@ -126,6 +126,11 @@ fn bookmarks_are_found_again() {
     let marked = stage.model.place;
     stage.press("G(");
     assert_eq!(stage.model.place, marked);
+    // In another run the same number is another step.
+    stage.press("t2.5s<Enter>u(");
+    assert!(said(&stage).contains("no bookmark"), "{}", said(&stage));
+    stage.press("fG(");
+    assert_eq!(stage.model.place, marked);
     stage.press("m(");
     assert!(said(&stage).contains("no bookmark"), "{}", said(&stage));
 }
@@ -146,7 +151,7 @@ fn metrics_remember_the_last_pause() {
 fn escape_closes_one_thing_after_the_other() {
     let mut stage = stage();
     stage.press("2x?<Esc>");
-    assert!(!stage.model.is_help && stage.model.pane == Pane::Explain);
+    assert!(stage.model.cover == Cover::None && stage.model.pane == Pane::Explain);
     stage.press("<Esc>");
     assert_eq!((stage.model.pane, stage.model.screen), (Pane::None, Screen::Partition));
     stage.press("<Esc>");
@@ -316,7 +321,7 @@ fn a_click_selects_another_one_asks_what_can_be_done_and_an_item_does_it() {
     stage.click("3 Lanes", Pointing::Click);
     assert_eq!(stage.model.screen, Screen::Lanes);
     stage.click("? help", Pointing::Click);
-    assert!(stage.model.is_help);
+    assert_eq!(stage.model.cover, Cover::Help { first: 0 });
 }
 
 #[test]

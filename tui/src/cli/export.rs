@@ -42,7 +42,7 @@ pub struct Export {
     /// Draw only messages and lines with these words (-word: without it): "produce", "fetch b2".
     #[arg(long, value_name = "WORDS", default_value = "", requires = "svg", allow_hyphen_values = true)]
     filter: String,
-    /// Which screen the film shows: cluster, partition, lanes, controller, checks or groups.
+    /// Which screen the film shows: cluster, partition, lanes, controller, disk, checks or groups.
     #[arg(long, default_value = "cluster", value_parser = parse_screen)]
     screen: usize,
     /// Columns and rows of the pictures.
@@ -68,6 +68,11 @@ fn parse_size(text: &str) -> Result<(u16, u16), String> {
 
 /// Writes the files. Returns the exit code.
 pub fn export(arguments: &Export) -> u8 {
+    if let Some(to) = arguments.to.filter(|to| to.micros < arguments.from.micros) {
+        complain(&format!("error: nothing lies between --from {} and --to {to}", arguments.from));
+        complain("hint: --from comes first");
+        return WRONG_USE;
+    }
     let Some(scenario) = arguments.subject.scenario() else { return WRONG_USE };
     let Some(mut looked) = Looked::at(scenario, arguments.looks.look()) else {
         complain("error: the run ended without a recording");
@@ -80,7 +85,13 @@ pub fn export(arguments: &Export) -> u8 {
     if let Some(path) = &arguments.svg {
         looked.model.filter = Filter::parse(&arguments.filter);
         if let Some(tape) = &looked.model.tape {
-            written.push((path, drawn(arguments, &looked.model, tape)));
+            let drawing = drawn(arguments, &looked.model, tape);
+            if svg::is_empty(&drawing) {
+                complain("error: in this time there is no message and no line with these words, so nothing can be drawn");
+                complain("hint: another --filter, or another time from --from to --to");
+                return WRONG_USE;
+            }
+            written.push((path, drawing));
         }
         looked.model.filter = None;
     }

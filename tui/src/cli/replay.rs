@@ -1,12 +1,14 @@
 //! `trial replay`: a run again, compared with what was found.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trial_sim::internal::BUILD;
 use trial_sim::internal::explore::first_difference;
-use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::replay::{Found, Replay};
+use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_sim::internal::session::{Kept, News, Session, Tape};
 
 use super::output::{complain, print};
 use super::run::{findings, silently, silently_with_history};
@@ -17,7 +19,8 @@ use super::{Format, WRONG_USE};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A file that was found or shrunk says in [found] what it came to; of a seed, --found says it, as reports of `trial explore`
-write it. Where nobody says it, the run is done twice, and the two are compared.
+write it. Where nobody says it, the run is done twice, and the two are compared. A recording holds marks of its run, which
+are compared with those of the run that is made now.
 
 Examples:
   trial replay found/safety-log-matching-0123abcd.toml
@@ -41,6 +44,9 @@ pub struct ReplayOf {
 /// Repeats a run. Returns the exit code.
 pub fn replay(arguments: &ReplayOf) -> u8 {
     let subject = &arguments.subject;
+    if let Some(path) = subject.recording() {
+        return recording(arguments, path);
+    }
     let Some(scenario) = subject.scenario() else { return WRONG_USE };
     let of_file = scenario.file.found.clone();
     if subject.is_changed() && subject.is_file() && of_file.is_some() {
@@ -86,6 +92,74 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
         return Verdict::Nondeterminism.exit_code();
     }
     report.verdict.exit_code()
+}
+
+/// Makes the run of a recording again, and compares it with its marks. Returns the exit code.
+fn recording(arguments: &ReplayOf, path: &Path) -> u8 {
+    let refuse = |what: &str, hint: &str| {
+        complain(&format!("error: the recording {} cannot be repeated: {what}", path.display()));
+        complain(&format!("hint: {hint}"));
+        WRONG_USE
+    };
+    if arguments.found.is_some() || arguments.history.is_some() || arguments.subject.is_changed() {
+        return refuse("a recording says itself what its run was", "name it alone, or give its scenario");
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return refuse(&error.to_string(), "look at the file"),
+    };
+    let kept = match Kept::parse(&bytes) {
+        Ok(kept) => kept,
+        Err((what, hint)) => return refuse(&what, &hint),
+    };
+    let scenario = match kept.scenario() {
+        Ok(scenario) => scenario,
+        Err(complaint) => return refuse(&complaint, "the build that made it can repeat it"),
+    };
+    let Some(tape) = recorded(scenario) else {
+        return refuse("the run ended without a recording", "run its scenario to see why");
+    };
+    let difference = kept.difference(&tape);
+    let is_of_this_build = kept.refusal().is_none();
+    let comparison = match difference {
+        None => "the same run, step for step where it was marked".to_owned(),
+        Some((from, to)) => format!("another run from one of the steps {from} to {to} on"),
+    };
+    let other_build = if is_of_this_build { "" } else { " (it was made by another build)" };
+    let report = &tape.report;
+    let text = match arguments.format {
+        Format::Text => format!(
+            "{}{comparison}{other_build}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
+            findings(report),
+            report.verdict,
+            report.seed,
+            report.fingerprint,
+        ),
+        Format::Json => format!(
+            "{}\n",
+            serde_json::json!({
+                "path": path.display().to_string(), "same": difference.is_none(), "first_difference": difference,
+                "same_build": is_of_this_build, "verdict": report.verdict.to_string(), "seed": report.seed.to_string(),
+                "fingerprint": format!("{:016x}", report.fingerprint), "build": BUILD,
+            })
+        ),
+    };
+    let _ = print(&text);
+    match (difference, is_of_this_build) {
+        // Another build may do something else; the same one may not.
+        (Some(_), true) => Verdict::Nondeterminism.exit_code(),
+        _ => report.verdict.exit_code(),
+    }
+}
+
+/// A run, recorded.
+fn recorded(scenario: Scenario) -> Option<Box<Tape>> {
+    let session = Session::open(scenario);
+    loop {
+        if let News::Recorded(tape) = session.wait()? {
+            return Some(tape);
+        }
+    }
 }
 
 fn word(comparison: &Replay) -> &'static str {

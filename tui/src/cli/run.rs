@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use trial_sim::internal::history::History;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
 use trial_sim::internal::scenario::{Report, Scenario, Span};
+use trial_sim::internal::session::Kept;
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
@@ -240,6 +241,11 @@ pub(super) fn read(path: &Path) -> Option<Scenario> {
             return None;
         }
     };
+    if Kept::is_one(source.as_bytes()) {
+        complain(&format!("error: {shown} is a recording of one run, and this takes a scenario"));
+        complain(&format!("hint: `trial play {shown}` opens it, `trial replay {shown}` makes it again and compares"));
+        return None;
+    }
     match Scenario::parse(&shown, &source) {
         Ok(scenario) => Some(scenario),
         Err(invalid) => {

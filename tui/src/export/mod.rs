@@ -26,8 +26,7 @@ use crate::view;
 pub use picture::Picture;
 
 /// The screens that are shown.
-pub const SCREENS: [Screen; 6] =
-    [Screen::Cluster, Screen::Partition, Screen::Lanes, Screen::Controller, Screen::Checks, Screen::Groups];
+pub const SCREENS: [Screen; 7] = Screen::ALL;
 
 /// So many moments are shown at most: a page stays small enough to be sent by mail.
 const MOST: usize = 300;

@@ -44,6 +44,11 @@ const STYLE: &str = "text{font:12px ui-monospace,monospace;fill:#000}.n{font-wei
 .m{stroke:#05a;stroke-width:1.5}.a{fill:#05a}.o{stroke:#a50;stroke-dasharray:5 4}.x{stroke:#b00;stroke-dasharray:2 3}.t{text-anchor:end}\
 .c{text-anchor:middle;paint-order:stroke;stroke:#fff;stroke-width:4px}";
 
+/// Whether a drawing has no row: there was nothing to draw.
+pub fn is_empty(drawing: &str) -> bool {
+    !drawing.contains("<text class=\"t\"")
+}
+
 /// A span of time, as a drawing. Nothing of the model but its filter and what is selected decides what is in it.
 pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     let within = |at: Time| from <= at && at <= to;

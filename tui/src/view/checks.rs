@@ -1,14 +1,14 @@
 //! What must never happen: each property with whether it held, and the events that prove that it did not.
 
 use ratatui::text::Line;
-use trial_sim::internal::check::{PROPERTIES, Violation};
+use trial_sim::internal::check::{Evidence, PROPERTIES, Violation, event_words};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Spot};
+use crate::app::{Model, Spot, expectations_behind};
 use crate::theme::{Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{grouped, heading, line, seconds, word, wrapped};
+use crate::widget::{counted, grouped, heading, line, seconds, word, wrapped};
 
 /// The properties, and below them the selected one in words.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
@@ -24,22 +24,34 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let names = lines.next().map(Row::from);
     let rows = lines.enumerate().map(|(index, line)| Row::at(line, Spot::Property(index)));
     let rows: Vec<Row> = names.into_iter().chain(rows).collect();
-    let findings = findings(model, tape, width);
-    let room = usize::from(most).saturating_sub(shown.len() + story.len() + findings.len() + 1).max(3);
+    // The table keeps a third of the room, whatever a long list of findings says.
+    let findings = findings(model, tape, width, usize::from(most) / 3);
+    let room = usize::from(most).saturating_sub(shown.len() + story.len() + findings.len() + 1).max(4);
     shown.extend(scrolled(rows, model.property + 1, room));
     shown.push(heading(model.look, "THE SELECTED ONE", width).into());
-    shown.extend(story.into_iter().chain(findings).map(Row::from));
+    shown.extend(story);
+    shown.extend(findings.into_iter().map(Row::from));
     shown
 }
 
 /// What else the run came to: expectations that did not come true, a cluster that did not recover, a crash.
-fn findings(model: &Model, tape: &Tape, width: u16) -> Vec<Line<'static>> {
+fn findings(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Line<'static>> {
+    let look = model.look;
     if tape.report.failures.is_empty() || tape.report.property.is_some() || !model.may_tell_end() {
         return Vec::new();
     }
-    let mut lines = vec![heading(model.look, "WHAT THE RUN CAME TO", width)];
-    let said = tape.report.failures.iter().flat_map(|failure| failure.lines());
-    lines.extend(said.map(|text| line(model.look, Role::Bad, text.to_owned())));
+    let mut lines = vec![heading(look, "WHAT THE RUN CAME TO", width)];
+    let behind = expectations_behind(model);
+    if behind > 0 {
+        let text = format!("{} of the file behind what was done here: made for another run", counted(behind as i64, "expectation"));
+        lines.push(line(look, Role::Warning, text));
+    }
+    let said: Vec<&str> = tape.report.failures.iter().flat_map(|failure| failure.lines()).collect();
+    let room = most.saturating_sub(lines.len() + 1).max(1);
+    lines.extend(said.iter().take(room).map(|text| line(look, Role::Bad, (*text).to_owned())));
+    if said.len() > room {
+        lines.push(line(look, Role::Bad, format!("... {} more: `trial run` prints them", counted((said.len() - room) as i64, "line"))));
+    }
     lines
 }
 
@@ -71,18 +83,36 @@ fn row(model: &Model, tape: &Tape, name: &str) -> Vec<Cell> {
     }
 }
 
-fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Line<'static>> {
+fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Row> {
     let look = model.look;
     let Some(property) = PROPERTIES.get(model.property) else { return Vec::new() };
-    let mut lines: Vec<Line> = wrapped(&format!("{} ({})", property.rule, property.source), width)
-        .into_iter()
-        .map(|text| line(look, Role::Plain, text))
-        .collect();
+    let paragraph = |role: Role, text: &str| -> Vec<Row> {
+        wrapped(text, width).into_iter().map(|text| line(look, role, text).into()).collect()
+    };
+    let mut rows = paragraph(Role::Plain, &format!("{} ({})", property.rule, property.source));
     if let Some(violation) = violation(model, tape, property.name) {
-        lines.extend(wrapped(&violation.message, width).into_iter().map(|text| line(look, Role::Bad, text)));
-        let proof = violation.evidence.iter().map(|event| event.on(tape.cast.name(event.machine)));
-        lines.extend(proof.map(|text| line(look, Role::Plain, format!("  {text}"))));
-        lines.push(Line::from(vec![word(look, Role::Key, "Enter"), word(look, Role::Plain, " jumps there")]));
+        rows.extend(paragraph(Role::Bad, &violation.message));
+        rows.extend(violation.evidence.iter().map(|event| proof(model, tape, event)));
+        let keys = [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
+        let keys = keys.iter().flat_map(|(key, does)| [word(look, Role::Key, *key), word(look, Role::Plain, *does)]);
+        rows.push(Line::from(keys.collect::<Vec<_>>()).into());
     }
-    lines
+    rows
+}
+
+/// One event of the proof, in the words of the transcript where it has a line of its own. Its raw fields stand in the pane that
+/// explains.
+fn proof(model: &Model, tape: &Tape, event: &Evidence) -> Row {
+    let told = tape.lines_until(event.step + 1).iter().rev().take_while(|line| line.step == event.step);
+    let told = told.filter(|line| line.machines.contains(&event.machine)).last();
+    let words = match told {
+        Some(line) => format!("{} {}: {}", line.event, line.what, line.cause),
+        None => event_words(&event.event),
+    };
+    let is_here = event.step + 1 == model.place.steps;
+    let cursor = if is_here { model.look.sign(Glyph::Cursor) } else { ' ' };
+    let (at, name) = (seconds(tape.cast.micros(event.at)), tape.cast.name(event.machine));
+    let text = format!("{cursor}{at:>13}  step {:>9}  {name:<4} {words}", grouped(event.step));
+    let role = if is_here { Role::Heading } else { Role::Plain };
+    Row::at(line(model.look, role, text), Spot::Step(event.step))
 }

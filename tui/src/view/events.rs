@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Spot, Subject, parent};
+use crate::app::{Model, Spot, Subject, parent, told_by_parent};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
 use crate::widget::{heading, word};
@@ -22,15 +22,14 @@ pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
         (None, Some(filter)) => format!("LINES UP TO NOW WITH {}", filter.words()),
         (None, None) => "LINES UP TO NOW".to_owned(),
     };
-    under(model, tape, &title, tape.lines_until(model.place.steps), width, height)
+    under(model, tape, &title, model.told(), width, height)
 }
 
 /// The lines of the run from which this one was forked, up to the same time.
 pub fn other_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     match parent(model) {
         Some(tape) if height > 0 => {
-            let told = tape.lines_until(tape.steps_until(model.place.at));
-            under(model, tape, "THE RUN THAT IT LEFT", told, width, height)
+            under(model, tape, "THE RUN THAT IT LEFT", told_by_parent(model, tape), width, height)
         }
         _ => vec![crate::widget::line(model.look, Role::Plain, "this run was not forked from another").into()],
     }

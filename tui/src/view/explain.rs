@@ -1,11 +1,26 @@
 //! The last event explained: what was said, the rule behind it, its source, and the raw fields.
 
+use std::collections::BTreeSet;
+
+use ratatui::text::Line;
+use trial_broker::ids::NodeId;
+use trial_sim::internal::MachineId;
+use trial_sim::internal::check::event_words;
+use trial_sim::internal::scenario::trace::meaning_of;
+use trial_sim::internal::session::Tape;
+
 use crate::app::Model;
 use crate::theme::Role;
 use crate::widget::{heading, line, wrapped};
-use ratatui::text::Line;
-use trial_sim::internal::check::event_words;
-use trial_sim::internal::scenario::trace::meaning_of;
+
+/// The switches that are on for a machine of the cluster: those of all, and its own.
+fn switches_of<'a>(model: &Model, tape: &'a Tape, machine: MachineId) -> Vec<&'a str> {
+    let is_node = model.machines().iter().any(|part| part.id == machine && part.work.is_node());
+    let file = &tape.scenario.file;
+    let own = file.nodes.iter().filter(|node| tape.cast.node_name(NodeId(node.id.value)) == tape.cast.name(machine));
+    let all = file.cluster.switches.iter().chain(own.flat_map(|node| &node.switches));
+    all.filter(|_| is_node).map(|switch| switch.value.as_str()).collect()
+}
 
 /// The last line of the transcript, and the events of the last step.
 pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
@@ -15,12 +30,16 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let paragraph = |role: Role, text: &str| -> Vec<Line<'static>> {
         wrapped(text, width).into_iter().map(|text| line(look, role, text)).collect()
     };
-    let told = tape.lines_until(model.place.steps);
-    if let Some(last) = told.last() {
+    if let Some(last) = model.told().last() {
         lines.extend(paragraph(Role::Heading, &format!("{} {}: {}", last.event, last.what, last.cause)));
         if let Some(meaning) = meaning_of(last.event) {
             lines.extend(paragraph(Role::Plain, meaning.rule));
             lines.extend(paragraph(Role::Leader, meaning.source));
+            let switches = last.machines.iter().flat_map(|machine| switches_of(model, tape, *machine)).collect::<BTreeSet<_>>();
+            for switch in switches {
+                let text = format!("Here {switch} is switched on, a deliberate bug: what happened may break the rule.");
+                lines.extend(paragraph(Role::Warning, &text));
+            }
         }
     }
     let Some(index) = model.place.steps.checked_sub(1) else { return lines };

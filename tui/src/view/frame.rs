@@ -6,8 +6,8 @@ use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Action, Ask, Model, SPEEDS, Screen, Spot, Status};
-use crate::keys::{BINDINGS, Binding, in_ascii};
+use crate::app::{Action, Ask, Message, Model, SPEEDS, Screen, Spot, Status};
+use crate::keys::{BINDINGS, Binding, in_ascii, of_prompt};
 use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::slider::{Mark, slider as slider_line};
@@ -131,6 +131,9 @@ fn step_words(model: &Model, tape: &Tape) -> String {
 
 /// The keys, from the one table: as many as there is room for, help and quit always. A click on one presses it.
 pub fn footer(model: &Model, width: u16) -> Row {
+    if let Some(prompt) = &model.prompt {
+        return prompt_footer(model, prompt.ask);
+    }
     let named = BINDINGS.iter().filter_map(|binding| Some((binding, binding.footer?)));
     let (last, first): (Vec<_>, Vec<_>) = named.partition(|(_, does)| matches!(*does, "help" | "quit"));
     let length = |(binding, does): &(&Binding, &str)| short(model, binding, does).chars().count() + does.len() + 3;
@@ -152,6 +155,24 @@ pub fn footer(model: &Model, width: u16) -> Row {
         ]
     });
     Row::of(pieces.collect())
+}
+
+/// The keys while something is typed.
+fn prompt_footer(model: &Model, ask: Ask) -> Row {
+    let digits = matches!(ask, Ask::Prediction(_)).then(|| {
+        [(word(model.look, Role::Key, "1-9"), None), (word(model.look, Role::Plain, " vote  "), None)]
+    });
+    let pieces = of_prompt(ask).iter().flat_map(|binding| {
+        let spot = match binding.edits.message() {
+            Message::Type(typed) => Some(Spot::Typed(typed)),
+            _ => None,
+        };
+        [
+            (word(model.look, Role::Key, binding.shown), spot.clone()),
+            (word(model.look, Role::Plain, format!(" {}  ", binding.does)), spot),
+        ]
+    });
+    Row::of(digits.into_iter().flatten().chain(pieces).collect())
 }
 
 /// The first of several ways to press it.

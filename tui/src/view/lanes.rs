@@ -105,12 +105,12 @@ impl Happened<'_> {
 }
 
 /// The last so many things up to now.
-fn happened<'a>(model: &Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>> {
+fn happened<'a>(model: &'a Model, tape: &'a Tape, count: usize) -> Vec<Happened<'a>> {
     let behind = tape.passages.partition_point(|passage| passage.sent.0 < model.place.steps);
     let messages = tape.passages[..behind].iter().rev().take(FAR).filter(|passage| {
         tape.cast.is_seen(passage.from) && tape.cast.is_seen(passage.to) && is_message_shown(model, tape, passage)
     });
-    let told = tape.lines_until(model.place.steps).iter().rev().filter(|line| is_line_shown(model, tape, line));
+    let told = model.told().iter().rev().filter(|line| is_line_shown(model, tape, line));
     let mut all: Vec<Happened> = messages.take(count).map(Happened::Message).collect();
     all.extend(told.take(count).map(Happened::Line));
     // They were taken from the last one on: what one step tells stays in its order.
@@ -222,16 +222,16 @@ impl Lanes {
             .any(|(index, (_, name))| self.machines[..index].iter().any(|(_, before)| before == name));
         let room = self.step - 1;
         let kind = |work: &Work| {
-            // Two letters tell them apart.
-            let word = match work {
-                Work::Broker => "broker",
-                Work::Controller => "ctrl",
-                Work::Combined => "both",
-                Work::Producer => "sends",
-                Work::Consumer => "reads",
-                Work::Admin => "admin",
+            let (word, letters) = match work {
+                Work::Broker => ("broker", "br"),
+                Work::Controller => ("ctrl", "ct"),
+                Work::Combined => ("both", "bo"),
+                Work::Producer => ("sends", "se"),
+                Work::Consumer => ("reads", "re"),
+                Work::Admin => ("admin", "ad"),
             };
-            format!("{:<1$}", word.chars().take(room).collect::<String>(), self.step)
+            // Whole words in all lanes, or in all of them the two letters that tell them apart.
+            format!("{:<1$}", if room < "broker".len() { letters } else { word }, self.step)
         };
         let kinds: String = self.works.iter().map(kind).collect();
         has_double.then(|| Line::from(vec![word(look, Role::Plain, " ".repeat(TIME)), word(look, Role::Plain, kinds)]))

@@ -119,7 +119,7 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>
     lines.push(Line::default());
     for (index, choice) in question.choices.iter().enumerate() {
         let (glyph, role) =
-            if index == question.answer { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
+            if question.answer == Some(index) { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
         let votes = votes.get(index).copied().unwrap_or(0);
         let mut pieces = vec![word(look, role, format!("  {} {choice}", look.sign(glyph)))];
         if !model.is_presented {
@@ -132,9 +132,9 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>
         }
     }
     lines.push(Line::default());
-    if let Some(why) = &question.why {
-        lines.extend(paragraph(model, Role::Plain, why, width));
-    }
+    let why = question.why.as_deref().filter(|_| question.answer.is_some());
+    let other = "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
+    lines.extend(paragraph(model, Role::Plain, why.unwrap_or(if question.answer.is_some() { "" } else { other }), width));
     lines.push(Line::from(vec![word(look, Role::Key, "Space"), word(look, Role::Plain, " goes on")]));
     lines
 }

@@ -32,7 +32,7 @@ use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::app::{Ask, Model, Pane, Screen, Spot};
+use crate::app::{Ask, Cover, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::line;
 use crate::widget::row::{Row, rows};
@@ -71,7 +71,7 @@ pub fn spot_at(model: &Model, area: Rect, column: u16, row: u16) -> Option<Spot>
 
 /// All that is shown, and where.
 fn blocks(model: &Model, area: Rect) -> Vec<Block> {
-    if model.is_blank {
+    if model.cover == Cover::Blank {
         return Vec::new();
     }
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -97,8 +97,8 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
         blocks.push(Block { area: screens, rows: vec![frame::screens(model, screens.width)] });
         blocks.push(Block { area: footer, rows: vec![frame::footer(model, footer.width)] });
     }
-    if model.is_help {
-        blocks.push(Block { area: body, rows: rows(help::lines(model.look, body.height, body.width)) });
+    if let Cover::Help { first } = model.cover {
+        blocks.push(Block { area: body, rows: rows(help::lines(model.look, first, body.height, body.width)) });
     } else if model.tape.is_none() {
         blocks.push(Block { area: body, rows: rows(frame::opening(model)) });
     } else {
@@ -109,7 +109,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
 
 /// The screen above, the lines and a pane below.
 fn of_body(model: &Model, area: Rect) -> Vec<Block> {
-    if model.is_zoomed {
+    if model.cover == Cover::Lines {
         return vec![Block { area, rows: events::rows(model, area.width, area.height) }];
     }
     let mut blocks = Vec::new();
@@ -147,6 +147,14 @@ fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     let pane_rows = |pane: Pane, area: Rect| pane_rows(model, pane, area.width, area.height);
     match model.pane {
         Pane::None => vec![Block { area, rows: events::rows(model, area.width, area.height) }],
+        // Of two runs one wants to see both, however narrow the window is.
+        Pane::Compare if area.width < ROOM_FOR_TWO => {
+            let [above, below] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+            vec![
+                Block { area: above, rows: events::rows(model, above.width, above.height) },
+                Block { area: below, rows: pane_rows(Pane::Compare, below) },
+            ]
+        }
         pane if area.width < ROOM_FOR_TWO || model.is_presented => vec![Block { area, rows: pane_rows(pane, area) }],
         pane => {
             let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);

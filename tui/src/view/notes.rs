@@ -30,7 +30,7 @@ pub fn lines(look: Look, tape: &Tape, steps: Option<u64>, width: u16) -> Vec<Lin
         lines.extend(paragraph(Role::Heading, &question.ask));
         for (index, choice) in question.choices.iter().enumerate() {
             let (glyph, role) =
-                if index == question.answer { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
+                if question.answer == Some(index) { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
             lines.push(line(look, role, format!("  {} {choice}", look.sign(glyph))));
         }
         lines.extend(question.why.iter().flat_map(|why| paragraph(Role::Plain, why)));

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
-use crate::app::{Ask, Prompt, Screen};
+use crate::app::{Action, Ask, Cover, Message, Pane, Prompt, Screen, Typed};
+use crate::keys::BINDINGS;
 use crate::stage::Stage;
 use crate::theme::{Alphabet, Look, Theme};
 
@@ -193,6 +194,77 @@ fn what_comes_later_is_nowhere_to_be_read() {
     }
 }
 
+/// The lessons of the course.
+fn lessons() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/lessons");
+    let paths = std::fs::read_dir(folder).expect("the lessons").map(|entry| entry.expect("an entry").path());
+    let files = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    files.map(|path| std::fs::read_to_string(path).expect("a scenario")).collect()
+}
+
+/// Whoever predicts has read neither the rule behind the question nor a note that stands behind it, on no screen.
+#[test]
+fn at_no_question_of_any_lesson_its_answer_can_be_read() {
+    let mut asked = 0;
+    for source in lessons().iter().filter(|source| source.contains("predict")) {
+        let mut stage = Stage::questions_of(source);
+        while stage.model.place.steps < stage.model.tape.as_ref().expect("it is recorded").end() {
+            stage.happen(Message::Do(Action::ToEnd));
+            let Some(Prompt { ask: Ask::Prediction(index), .. }) = stage.model.prompt else { continue };
+            asked += 1;
+            nothing_tells(&mut stage, index);
+            stage.happen(Message::Type(Typed::Enter));
+        }
+    }
+    assert!(asked > 20, "{asked} questions");
+}
+
+fn nothing_tells(stage: &mut Stage, index: usize) {
+    let question = stage.model.lesson.as_ref().expect("a lesson").questions[index].clone();
+    let scenario = stage.model.tape.as_ref().expect("it is recorded").scenario.clone();
+    let (before, behind) = scenario.steps.split_at(question.number);
+    let begins = |text: &String| text.chars().take(40).collect::<String>();
+    let known = |text: &String| before.iter().any(|step| step.note.as_ref().is_some_and(|note| note.contains(text)));
+    let mut secret: Vec<String> = behind.iter().filter_map(|step| step.note.as_ref()).map(begins).collect();
+    secret.extend(question.why.as_ref().map(begins));
+    secret.retain(|text| !known(text) && !question.ask.contains(text));
+    for screen in Screen::ALL {
+        stage.happen(Message::Do(Action::Show(screen)));
+        for pane in [Pane::None, Pane::Explain, Pane::Metrics] {
+            stage.model.pane = pane;
+            let shown = stage.shown(160, 50);
+            let told = secret.iter().find(|text| shown.contains(text.as_str()));
+            assert_eq!(told, None, "{} tells on {screen:?} with {pane:?}:\n{shown}", scenario.path);
+        }
+    }
+    stage.model.pane = Pane::None;
+}
+
+/// What a window of this size shows, as one text with single blanks.
+fn running_text(stage: &Stage, (width, height): (u16, u16)) -> String {
+    let shown = stage.shown(width, height);
+    shown.lines().flat_map(|row| row.trim_matches('"').split_whitespace()).collect::<Vec<_>>().join(" ")
+}
+
+/// Beside each other where there is room, else one after the other: no line of the help is ever cut.
+#[test]
+fn every_key_can_be_read_in_full_at_every_size() {
+    for size in [(200, 60), (100, 30), (80, 24), (40, 12)] {
+        let mut stage = stage(Look::default());
+        stage.press("?");
+        let mut read = running_text(&stage, size);
+        for _ in BINDINGS {
+            stage.press("<Down>");
+            read.push_str(&running_text(&stage, size));
+        }
+        for binding in BINDINGS {
+            assert!(read.contains(binding.does), "{:?} at {size:?}", binding.does);
+        }
+        stage.press("<Esc>");
+        assert_eq!(stage.model.cover, Cover::None);
+    }
+}
+
 #[test]
 fn a_window_that_is_too_small_says_what_it_needs() {
     let stage = stage(Look::default());
@@ -214,7 +286,7 @@ proptest! {
         let stage = kept.get_or_insert_with(|| stage(Look::default()));
         keys.iter().for_each(|key| stage.press(key));
         let text = stage.shown(width, height);
-        stage.model.is_blank = false;
+        stage.model.cover = Cover::None;
         if width >= 40 && height >= 10 && !keys.contains(&"b") {
             prop_assert!(text.contains("Below the line") || width < 60, "{text}");
         }

@@ -13,9 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{
-    self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Kept, Lost, Session};
@@ -90,32 +88,56 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
             tell(file, model.place.steps);
         }
         assert!(!opening.crashes, "this window was asked to crash");
-        let mut messages = sessions.news();
-        messages.extend(keys_within(FRAME, &model, screen.area()?)?);
+        let inputs = inputs_within(FRAME)?;
         let now = Instant::now();
-        messages.push(Message::Tick(now - before));
+        let passed = now - before;
         before = now;
-        let mut messages = VecDeque::from(messages);
-        while let Some(message) = messages.pop_front() {
-            for effect in update(&mut model, message) {
-                match effect {
-                    Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
-                    Effect::Fork(scenario) => sessions.fork(*scenario),
-                    Effect::Switch(index) => sessions.current = index,
-                    Effect::Save { path, text, command } => {
-                        messages.push_back(Message::Saved(saved(&path, &text).map(|()| format!("{command} {path}"))));
-                    }
-                    Effect::Suspend => screen.suspend()?,
-                    Effect::Quit => return Ok(Closed::Quit),
-                }
+        for news in sessions.news() {
+            if happen(&mut model, &mut sessions, &mut screen, news)? == Goes::End {
+                return Ok(Closed::Quit);
             }
         }
+        for input in inputs {
+            // What a key means depends on what the one before it has opened.
+            let Some(message) = meaning(&model, screen.area()?, input) else { continue };
+            if happen(&mut model, &mut sessions, &mut screen, message)? == Goes::End {
+                return Ok(Closed::Quit);
+            }
+        }
+        happen(&mut model, &mut sessions, &mut screen, Message::Tick(passed))?;
         match signals.heard() {
             Some(Signal::End(number)) => return Ok(Closed::By(number)),
             Some(Signal::Suspend) => screen.suspend()?,
             None => {}
         }
     }
+}
+
+/// Whether the window stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goes {
+    On,
+    End,
+}
+
+/// Something happens, and all that it asks for.
+fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first: Message) -> io::Result<Goes> {
+    let mut messages = VecDeque::from([first]);
+    while let Some(message) = messages.pop_front() {
+        for effect in update(model, message) {
+            match effect {
+                Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
+                Effect::Fork(scenario) => sessions.fork(*scenario),
+                Effect::Switch(index) => sessions.current = index,
+                Effect::Save { path, text, command } => {
+                    messages.push_back(Message::Saved(saved(&path, &text).map(|()| format!("{command} {path}"))));
+                }
+                Effect::Suspend => screen.suspend()?,
+                Effect::Quit => return Ok(Goes::End),
+            }
+        }
+    }
+    Ok(Goes::On)
 }
 
 /// The sessions of all runs that are open, and which one is listened to.
@@ -155,40 +177,33 @@ fn tell(file: &Path, steps: u64) {
 /// Writes a file that is not there yet.
 fn saved(path: &str, text: &str) -> Result<(), String> {
     let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| format!("{path} is not written: {error}"))
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => format!("there is a file {path}, which stays as it is: take another name"),
+        io::ErrorKind::NotFound => format!("{path} is not written: there is no such folder"),
+        _ => format!("{path} is not written: {error}"),
+    })
 }
 
-/// The keys and clicks that come within a while, as messages. A window of another size is drawn anew by itself.
-fn keys_within(while_: Duration, model: &Model, area: Rect) -> io::Result<Vec<Message>> {
-    let mut messages = Vec::new();
+/// The keys and clicks that come within a while, as the terminal tells them.
+fn inputs_within(while_: Duration) -> io::Result<Vec<Event>> {
+    let mut inputs = Vec::new();
     let mut patience = while_;
     while event::poll(patience)? {
         patience = Duration::ZERO;
-        match event::read()? {
-            Event::Key(key) if key.kind != KeyEventKind::Release => {
-                let message = if model.prompt.is_some() { typed(key) } else { keys::action(key).map(Message::Do) };
-                let opens_prompt = matches!(
-                    message,
-                    Some(Message::Do(Action::AskPlace | Action::AskCommand | Action::AskFilter | Action::Follow))
-                );
-                messages.extend(message);
-                if opens_prompt {
-                    // What follows is typed into it.
-                    break;
-                }
-            }
-            Event::Mouse(mouse) => {
-                messages.extend(pointed(model, area, mouse));
-                if matches!(mouse.kind, MouseEventKind::Down(_)) {
-                    // What the next one means depends on what this one opens.
-                    break;
-                }
-            }
-            Event::Paste(text) if model.prompt.is_some() => messages.push(Message::Type(Typed::Text(text))),
-            _ => {}
-        }
+        inputs.push(event::read()?);
     }
-    Ok(messages)
+    Ok(inputs)
+}
+
+/// What a key or a click means to the window as it is now. A window of another size is drawn anew by itself.
+fn meaning(model: &Model, area: Rect, input: Event) -> Option<Message> {
+    let ask = model.prompt.as_ref().map(|prompt| prompt.ask);
+    match input {
+        Event::Key(key) if key.kind != KeyEventKind::Release => keys::message(key, ask),
+        Event::Mouse(mouse) => pointed(model, area, mouse),
+        Event::Paste(text) if ask.is_some() => Some(Message::Type(Typed::Text(text))),
+        _ => None,
+    }
 }
 
 /// What somebody means who uses a mouse: the wheel goes from line to line.
@@ -197,6 +212,8 @@ fn pointed(model: &Model, area: Rect, mouse: MouseEvent) -> Option<Message> {
         MouseEventKind::Down(MouseButton::Left) => Pointing::Click,
         MouseEventKind::Down(MouseButton::Right) => Pointing::Second,
         MouseEventKind::Drag(MouseButton::Left) => Pointing::Drag,
+        // Whoever is asked stays where the question is.
+        MouseEventKind::ScrollUp | MouseEventKind::ScrollDown if model.prompt.is_some() => return None,
         MouseEventKind::ScrollUp => return Some(Message::Do(Action::Line(-1))),
         MouseEventKind::ScrollDown => return Some(Message::Do(Action::Line(1))),
         MouseEventKind::Down(MouseButton::Middle)
@@ -209,18 +226,39 @@ fn pointed(model: &Model, area: Rect, mouse: MouseEvent) -> Option<Message> {
     view::spot_at(model, area, mouse.column, mouse.row).map(|spot| Message::Point(spot, how))
 }
 
-/// What a key means while a prompt is open.
-fn typed(key: KeyEvent) -> Option<Message> {
-    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-    Some(Message::Type(match key.code {
-        KeyCode::Char('c') if is_control => Typed::Escape,
-        // Escape, and a letter right behind it: terminals send the same for both.
-        KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => Typed::Escape,
-        KeyCode::Char(letter) if !is_control => Typed::Text(letter.to_string()),
-        KeyCode::Backspace => Typed::Backspace,
-        KeyCode::Tab => Typed::Complete,
-        KeyCode::Enter => Typed::Enter,
-        KeyCode::Esc => Typed::Escape,
-        _ => return None,
-    }))
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    use super::*;
+    use crate::stage::Stage;
+
+    /// Keys that come in one go, as from a script: each means what it means behind the one before it.
+    fn pressed_at_once(stage: &mut Stage, keys: &[KeyCode]) {
+        for code in keys {
+            let input = Event::Key(KeyEvent::new(*code, KeyModifiers::NONE));
+            let message = meaning(&stage.model, Rect::new(0, 0, 120, 40), input).expect("a key that means something");
+            stage.happen(message);
+        }
+    }
+
+    #[test]
+    fn a_vote_right_behind_the_key_that_leads_to_its_question_counts() {
+        let mut stage = Stage::with_questions();
+        pressed_at_once(&mut stage, &[KeyCode::Char('G'), KeyCode::Char('1'), KeyCode::Enter]);
+        let lesson = stage.model.lesson.as_ref().expect("a lesson");
+        assert_eq!(lesson.questions[0].votes, Some(vec![1, 0, 0]));
+    }
+
+    #[test]
+    fn what_is_typed_right_behind_a_menu_that_asks_goes_into_its_line() {
+        let mut stage = Stage::lesson(Look::default());
+        stage.press("t1s<Enter>");
+        let is_client = |machine: &&trial_sim::internal::session::MachinePart| machine.name == "p1";
+        let client = stage.model.machines().iter().find(is_client).expect("a producer").id;
+        stage.model.selected = Some(crate::app::Subject::Machine(client));
+        pressed_at_once(&mut stage, &[KeyCode::Char('d'), KeyCode::Enter, KeyCode::Char('o'), KeyCode::Char('k')]);
+        let typed = stage.model.prompt.as_ref().map(|prompt| prompt.text.as_str());
+        assert_eq!((typed, stage.model.runs.len()), (Some("produce client=p1 topic=ok"), 1));
+    }
 }

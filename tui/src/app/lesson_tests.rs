@@ -1,0 +1,77 @@
+//! Lessons: what a question does to the window, and to the other runs of its lesson.
+
+use std::time::Duration;
+
+use super::*;
+use crate::stage::Stage;
+
+/// Whether the place is one of the run that is shown: so many steps had run at this time.
+fn is_of_its_run(stage: &Stage) -> bool {
+    let (tape, place) = (stage.model.tape.as_deref().expect("it is recorded"), stage.model.place);
+    let next = tape.steps.get(place.steps as usize).map_or(place.at, |step| step.at);
+    tape.time_at(place.steps) <= place.at && place.at <= next && stage.model.is_current()
+}
+
+fn lesson(stage: &Stage) -> &Lesson {
+    stage.model.lesson.as_ref().expect("a lesson")
+}
+
+/// The numbers of steps are another run's: each has its own questions, and none that were asked of another world.
+#[test]
+fn a_fork_of_a_lesson_has_its_own_places_and_asks_nothing_about_another_run() {
+    let mut stage = Stage::with_questions();
+    let first = lesson(&stage).questions[0].clone();
+    stage.press("t2s<Enter>:produce client=p2 topic=orders count=30<Enter>");
+    assert_eq!((stage.model.current, lesson(&stage).questions.len()), (1, 0), "{:?}", stage.model.status);
+    for key in ["G", "{", "]", "]", "<Right>", "[", "<Left>", "<Down>", "g", "G"] {
+        stage.press(key);
+        assert!(is_of_its_run(&stage), "after {key}: {:?}", stage.model.place);
+        assert_eq!(stage.model.prompt, None);
+    }
+    stage.press("f");
+    assert_eq!((stage.model.current, stage.model.place), (0, first.asked), "no further than what nobody has answered");
+    assert!(is_of_its_run(&stage));
+}
+
+/// What was voted on stays voted on, but what the lesson says of the outcome is said of its own run alone.
+#[test]
+fn a_fork_between_question_and_outcome_keeps_the_votes_and_leaves_the_outcome_open() {
+    let mut stage = Stage::with_questions();
+    stage.press("G2<Enter> K");
+    assert_eq!(stage.model.current, 1, "{:?}", stage.model.status);
+    let question = lesson(&stage).questions[0].clone();
+    assert_eq!((question.votes, question.answer), (Some(vec![0, 1, 0]), None));
+    stage.press("G");
+    assert_eq!(lesson(&stage).revealing, Some(0));
+    let shown = stage.shown(100, 40);
+    assert!(shown.contains("something else was done before the outcome") && !shown.contains('✓'), "{shown}");
+    assert!(is_of_its_run(&stage));
+}
+
+#[test]
+fn a_question_is_seen_whatever_stood_in_front_of_the_screen() {
+    for keys in ["?", "e", "b", "<Tab>d"] {
+        let mut stage = Stage::with_questions();
+        stage.press(keys);
+        stage.model.is_playing = true;
+        stage.happen(Message::Tick(Duration::from_secs(60)));
+        assert_eq!((stage.model.cover, &stage.model.menu), (Cover::None, &None));
+        assert!(stage.shown(100, 30).contains("PREDICT"), "{keys}: {}", stage.shown(100, 30));
+    }
+}
+
+/// Whoever holds a clicker has four keys.
+#[test]
+fn a_clicker_leads_through_a_question_and_blanks_it() {
+    for next in ["<PgDn>", "."] {
+        let mut stage = Stage::with_questions();
+        stage.press("Gb");
+        assert_eq!(stage.model.cover, Cover::Blank);
+        stage.press("b1");
+        let shown = stage.shown(100, 30);
+        assert!(shown.contains("PREDICT") && shown.contains("Enter PgDn . go on"), "{shown}");
+        stage.press(next);
+        assert_eq!((stage.model.prompt.clone(), stage.model.is_playing), (None, true));
+        assert_eq!(lesson(&stage).questions[0].votes, Some(vec![1, 0, 0]));
+    }
+}

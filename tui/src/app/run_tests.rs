@@ -1,0 +1,72 @@
+//! Runs: what a deed's run came to, how it is found among others, and how a violation is walked back to its cause.
+
+use trial_sim::internal::scenario::UNSAVED;
+
+use super::*;
+use crate::stage::Stage;
+
+fn tape(stage: &Stage) -> &Tape {
+    stage.model.tape.as_deref().expect("it is recorded")
+}
+
+/// The file of the first run does something else: who pastes the line must not run that.
+#[test]
+fn what_a_fork_came_to_is_run_again_from_its_own_file() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t2.5s<Enter>K");
+    let again = |stage: &Stage| tape(stage).report.failures.join("\n");
+    assert!(again(&stage).contains(&format!("again: {UNSAVED}")), "{}", again(&stage));
+    stage.happen(Message::Saved(Ok("trial run fork.toml".to_owned())));
+    assert!(again(&stage).contains("again: trial run fork.toml") && !again(&stage).contains(UNSAVED), "{}", again(&stage));
+    assert_eq!(tape(&stage).scenario.path, "fork.toml");
+}
+
+#[test]
+fn a_long_list_of_findings_leaves_room_for_the_checks() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t2.5s<Enter>KG6");
+    for (width, height) in [(80, 24), (100, 30)] {
+        let shown = stage.shown(width, height);
+        assert!(shown.contains("more: `trial run` prints them") && shown.contains("made for another run"), "{shown}");
+        assert!(shown.matches('✓').count() >= 3, "{shown}");
+    }
+}
+
+#[test]
+fn of_many_runs_one_is_chosen_from_a_list() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t2.5s<Enter>uu");
+    assert_eq!((stage.model.runs.len(), stage.model.current), (3, 2));
+    stage.press("f");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("run 2: heal at 2.5s   from run 1"), "{shown}");
+    stage.press("<Up><Enter>");
+    assert_eq!((stage.model.current, stage.model.menu.clone()), (1, None));
+    stage.press(":runs<Enter>");
+    assert_eq!(stage.model.menu.as_ref().map(|menu| (menu.items.len(), menu.chosen)), Some((3, 1)));
+    stage.press("<Esc>:run <Tab>");
+    let offers = stage.model.prompt.as_ref().map(|prompt| prompt.offers.clone());
+    assert_eq!(offers, Some(vec!["1".to_owned(), "2".to_owned(), "3".to_owned()]));
+}
+
+/// From where a promise was seen broken back to each event that proves it, and forward again.
+#[test]
+fn a_violation_is_walked_along_its_proof() {
+    const PLANTED: &str = include_str!("../../../tests/tests/planted/high-watermark-monotonic.toml");
+    let mut stage = Stage::open(PLANTED, Look::default(), None);
+    let violation = tape(&stage).violations.first().expect("the bug is planted").clone();
+    let mut steps: Vec<u64> = violation.evidence.iter().map(|event| event.step + 1).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps.retain(|step| *step <= violation.step);
+    assert!(!steps.is_empty(), "{violation:?}");
+    for step in steps.iter().rev() {
+        stage.press("<Up>");
+        assert_eq!(stage.model.place.steps, *step);
+    }
+    assert!(stage.shown(120, 40).contains("walk along the proof"), "{}", stage.shown(120, 40));
+    stage.press("<Enter>");
+    assert_eq!(stage.model.place.steps, violation.step + 1);
+    stage.press("x");
+    assert!(stage.shown(160, 50).contains("is switched on, a deliberate bug"), "{}", stage.shown(160, 50));
+}
