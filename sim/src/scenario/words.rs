@@ -155,7 +155,9 @@ pub fn completions(scenario: &Scenario, typed: &str) -> Vec<String> {
             let taken: &[String] = keys().get(action).map_or(&[], Vec::as_slice);
             let said: Vec<String> = told.map(|word| field(word, taken).0).collect();
             let names_machine = said.iter().any(|key| is_machine(key));
-            let open = taken.iter().filter(|key| !said.contains(key) && !(names_machine && is_machine(key)));
+            // Groups of machines are typed with bars between them.
+            let can_be_typed = |key: &&String| *key != "groups" && !said.contains(key);
+            let open = taken.iter().filter(|key| can_be_typed(key) && !(names_machine && is_machine(key)));
             open.flat_map(|key| ways(scenario, key)).collect::<Vec<_>>()
         }
     };
@@ -254,7 +256,10 @@ mod tests {
 
     #[test]
     fn no_text_that_is_typed_breaks_out_of_its_line() {
-        let typed = line("crash p1\"}\nkill={broker=1}").expect("an action");
+        let typed = line("crash p1\"}#").expect("an action");
         assert_eq!(typed.lines().count(), 1, "{typed}");
+        let table: toml::Table = toml::from_str(&typed).expect("a line of a file");
+        assert_eq!(table["crash"]["client"].as_str(), Some("p1\"}#"));
+        assert!(line("crash p1\"}\nkill={broker=1}").is_err(), "the second line is no word that `crash` takes");
     }
 }

@@ -71,7 +71,7 @@ impl Lesson {
     /// what was asked before is asked here too; and where its outcome lies behind the deed, nobody has said what it will be.
     pub fn of_fork(tape: &Tape, deed: Time, before: &Lesson) -> Lesson {
         let mut lesson = Lesson::of(tape);
-        lesson.questions.retain(|question| question.asked.at < deed);
+        lesson.questions.retain(|question| question.asked.at <= deed);
         for question in &mut lesson.questions {
             question.answer = question.answer.filter(|_| question.revealed.at < deed);
         }

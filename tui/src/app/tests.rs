@@ -243,7 +243,9 @@ fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
     let mut stage = stage();
     for (typed, reason) in [
         (":kil b1<Enter>", "did you mean `kill`?"),
-        (":kill b9<Enter>", "there is no broker 9"),
+        (":kill b9<Enter>", "there is no broker 9; this cluster has brokers 1 to 3"),
+        (":kill b2 b3<Enter>", "takes one `broker=`"),
+        (":crash broker=1<Enter>", "`crash` takes no `broker=`: it takes client="),
         (":kill leader=order-0<Enter>", "there is no topic `order`"),
         (":run 7<Enter>", "there are runs 1 to 1"),
         (":save<Enter>", "needs a word behind it"),

@@ -18,10 +18,12 @@ input{width:100%}.b{font-weight:bold}.u{text-decoration:underline}\
 
 const SCRIPT: &str = "\
 const slider=document.getElementById('slider'),picture=document.getElementById('picture'),\
-time=document.getElementById('time'),buttons=[...document.querySelectorAll('button')];let screen=0;\
-function show(){const f=frames[slider.value];picture.innerHTML=f.p[screen];time.textContent=f.t;\
+time=document.getElementById('time'),buttons=[...document.querySelectorAll('button')];let screen=0,index=0;\
+function show(){const f=frames[index];picture.innerHTML=f.p[screen];time.textContent=f.t;\
 buttons.forEach((b,i)=>b.setAttribute('aria-pressed',i===screen))}\
-slider.addEventListener('input',show);\
+slider.addEventListener('input',()=>{index=0;while(index+1<frames.length&&frames[index+1].m<=slider.value)index++;show()});\
+slider.addEventListener('keydown',e=>{const by={ArrowLeft:-1,ArrowRight:1}[e.key];if(!by)return;e.preventDefault();\
+index=Math.min(frames.length-1,Math.max(0,index+by));slider.value=frames[index].m;show()});\
 buttons.forEach((b,i)=>b.addEventListener('click',()=>{screen=i;show()}));show();";
 
 /// The page.
@@ -29,18 +31,22 @@ pub fn page(film: &Film) -> String {
     let frames: Vec<_> = film
         .frames
         .iter()
-        .map(|frame| json!({ "t": seconds(frame.micros), "p": frame.pictures.iter().map(picture).collect::<Vec<_>>() }))
+        .map(|frame| json!({ "m": frame.micros, "t": seconds(frame.micros), "p": frame.pictures.iter().map(picture).collect::<Vec<_>>() }))
         .collect();
     // A script ends at `</script>`, wherever that stands.
     let data = json!(frames).to_string().replace("</", "<\\/");
     let buttons: String = SCREENS.iter().map(|screen| format!("<button>{}</button>\n", screen.name())).collect();
     let title = escaped(&film.title);
-    let last = film.frames.len().saturating_sub(1);
+    // The slider is time: a pause of nine seconds is as long on it as it was. Arrow keys go from picture to picture.
+    let first = film.frames.first().map_or(0, |frame| frame.micros);
+    let last = film.frames.last().map_or(first, |frame| frame.micros);
+    let marks: String = film.marks.iter().map(|mark| format!("<option value=\"{mark}\"></option>")).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
          <h1>{title}</h1>\n<p>{buttons}</p>\n\
-         <input type=\"range\" id=\"slider\" min=\"0\" max=\"{last}\" value=\"0\" aria-label=\"place in the run\">\n\
+         <input type=\"range\" id=\"slider\" list=\"marks\" min=\"{first}\" max=\"{last}\" value=\"{first}\" \
+         aria-label=\"time in the run, in microseconds\">\n<datalist id=\"marks\">{marks}</datalist>\n\
          <p><output id=\"time\"></output></p>\n<pre id=\"picture\"></pre>\n\
          <script>const frames={data};\n{SCRIPT}</script>\n</html>\n"
     )

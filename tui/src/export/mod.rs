@@ -49,6 +49,8 @@ pub struct Film {
     pub size: (u16, u16),
     /// The moments, in order.
     pub frames: Vec<Frame>,
+    /// When something was done or a promise was broken, in microseconds since time zero, in order.
+    pub marks: Vec<i64>,
 }
 
 /// A run that was made, and is looked at.
@@ -75,9 +77,10 @@ impl Looked {
     /// Takes its pictures.
     pub fn film(&mut self, size: (u16, u16)) -> Film {
         let Looked { session, model } = self;
+        let marks = model.tape.as_deref().map_or_else(Vec::new, marks);
         let moments = model.tape.as_deref().map_or_else(Vec::new, moments);
         let frames = moments.into_iter().map(|to| frame(session, model, to, size)).collect();
-        Film { title: model.opening.clone(), size, frames }
+        Film { title: model.opening.clone(), size, frames, marks }
     }
 }
 
@@ -94,6 +97,16 @@ fn moments(tape: &Tape) -> Vec<Message> {
     steps.truncate(MOST - 1);
     let steps = steps.into_iter().map(|step| Message::Go(Whereto::Step(step)));
     [Message::Do(Action::ToZero)].into_iter().chain(steps).collect()
+}
+
+/// When something was done to the world, or a promise broken.
+fn marks(tape: &Tape) -> Vec<i64> {
+    let done = tape.lines_after(tape.zero()).iter().filter(|line| line.weight == Weight::Done).map(|line| line.at);
+    let broken = tape.violations.iter().map(|violation| violation.at);
+    let mut marks: Vec<i64> = done.chain(broken).map(|at| tape.cast.micros(at)).collect();
+    marks.sort_unstable();
+    marks.dedup();
+    marks
 }
 
 fn frame(session: &Session, model: &mut Model, to: Message, size: (u16, u16)) -> Frame {

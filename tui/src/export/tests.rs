@@ -61,6 +61,12 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     let frames: Vec<Value> = serde_json::from_str(data).expect("the moments are JSON");
     assert_eq!(frames.len(), film.frames.len());
     assert!(frames.iter().all(|frame| frame["p"].as_array().is_some_and(|pictures| pictures.len() == SCREENS.len())));
+    let last = film.frames[film.frames.len() - 1].micros;
+    assert_eq!(frames[frames.len() - 1]["m"].as_i64(), Some(last));
+    assert!(page.contains(&format!("min=\"0\" max=\"{last}\"")), "the slider is time");
+    let marked = html::page(&Film { marks: vec![1_500_000], ..film.clone() });
+    assert!(marked.contains("<option value=\"1500000\">"), "what was done has its tick");
+    assert!(page.contains("not on the medium"), "the disk is a screen like others");
     assert!(page.contains("PARTITIONS") && page.contains("METADATA QUORUM"));
     assert_eq!(page.matches("</script>").count(), 1);
 }

@@ -132,9 +132,9 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>
         }
     }
     lines.push(Line::default());
-    let why = question.why.as_deref().filter(|_| question.answer.is_some());
     let other = "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
-    lines.extend(paragraph(model, Role::Plain, why.unwrap_or(if question.answer.is_some() { "" } else { other }), width));
+    let words = if question.answer.is_some() { question.why.as_deref() } else { Some(other) };
+    lines.extend(words.into_iter().flat_map(|words| paragraph(model, Role::Plain, words, width)));
     lines.push(Line::from(vec![word(look, Role::Key, "Space"), word(look, Role::Plain, " goes on")]));
     lines
 }

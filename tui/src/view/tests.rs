@@ -40,7 +40,7 @@ picture!(partition_below_min_isr, "2");
 picture!(lanes_below_min_isr, "3");
 picture!(controller_below_min_isr, "4");
 picture!(disk_of_the_leader, "<Tab>5");
-picture!(help_in_columns_where_it_is_small, "?");
+picture!(help_in_parts_where_it_is_small, "?");
 picture!(a_line_explained, "x");
 
 const GROUP: &str = r#"

@@ -40,7 +40,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "hw",
-        "The high watermark is the smallest log end offset of the maximal ISR. It moves when a follower's next fetch arrives; followers learn it one answer later.",
+        "By the rule the high watermark is the smallest log end offset of the maximal ISR, and never falls. It moves when a follower's next fetch arrives; followers learn it one answer later.",
         "Partition.maybeIncrementLeaderHW, KIP-392",
     ),
     meaning(
@@ -50,7 +50,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "read",
-        "A consumer's application got records. Only what is below the high watermark can be read.",
+        "A consumer's application got records. By the rule only what is below the high watermark can be read.",
         "Fetcher",
     ),
     meaning(
@@ -85,7 +85,7 @@ pub const MEANINGS: &[Meaning] = &[
     // Logs.
     meaning(
         "trunc",
-        "A replica cuts off what its leader does not have: the logs must agree before the replica fetches on.",
+        "A replica cuts off the end of its log. By the rule that is what its leader does not have: the logs must agree before the replica fetches on.",
         "KIP-101, KIP-279",
     ),
     meaning(
@@ -113,7 +113,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "isr",
-        "The controller has committed another in-sync set, and the leader has heard of it.",
+        "The leader counts on another in-sync set. By the rule the controller has committed it before, and the leader has heard of it.",
         "KIP-497, AlterPartition",
     ),
     meaning(
