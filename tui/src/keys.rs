@@ -327,7 +327,12 @@ pub struct PromptBinding {
 const OF_A_LINE: &[PromptBinding] = &[
     PromptBinding { shown: "Enter", does: "done", keys: &[key(KeyCode::Enter)], edits: Editing::Enter },
     PromptBinding { shown: "Tab", does: "complete", keys: &[key(KeyCode::Tab)], edits: Editing::Complete },
-    PromptBinding { shown: "Backspace", does: "a letter back", keys: &[key(KeyCode::Backspace)], edits: Editing::Backspace },
+    PromptBinding {
+        shown: "Backspace",
+        does: "a letter back",
+        keys: &[key(KeyCode::Backspace)],
+        edits: Editing::Backspace,
+    },
     PromptBinding {
         shown: "Esc",
         does: "never mind",
@@ -384,7 +389,9 @@ fn typed(event: KeyEvent, ask: Ask) -> Option<Message> {
     match of_prompt(ask).iter().find(|binding| binding.keys.contains(&pressed)) {
         Some(binding) => Some(binding.edits.message()),
         None => match event.code {
-            KeyCode::Char(letter) if pressed.modifiers.is_empty() => Some(Message::Type(Typed::Text(letter.to_string()))),
+            KeyCode::Char(letter) if pressed.modifiers.is_empty() => {
+                Some(Message::Type(Typed::Text(letter.to_string())))
+            }
             _ => None,
         },
     }

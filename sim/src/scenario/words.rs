@@ -150,7 +150,9 @@ pub fn completions(scenario: &Scenario, typed: &str) -> Vec<String> {
     };
     let mut told = before.split_whitespace();
     let words = match told.next() {
-        None => names().filter(|name| keys().get(*name).is_some_and(|keys| !keys.is_empty())).map(str::to_owned).collect(),
+        None => {
+            names().filter(|name| keys().get(*name).is_some_and(|keys| !keys.is_empty())).map(str::to_owned).collect()
+        }
         Some(action) => {
             let taken: &[String] = keys().get(action).map_or(&[], Vec::as_slice);
             let said: Vec<String> = told.map(|word| field(word, taken).0).collect();
@@ -236,8 +238,16 @@ mod tests {
     #[test]
     fn a_word_that_an_action_does_not_take_is_refused_with_those_that_it_takes() {
         let refused = |typed: &str| line(typed).expect_err("it is not taken");
-        assert!(refused("crash broker=1").contains("`crash` takes no `broker=`: it takes client="), "{}", refused("crash broker=1"));
-        assert!(refused("kill b2 b3").contains("takes one `broker=`, and was told 2 and 3"), "{}", refused("kill b2 b3"));
+        assert!(
+            refused("crash broker=1").contains("`crash` takes no `broker=`: it takes client="),
+            "{}",
+            refused("crash broker=1")
+        );
+        assert!(
+            refused("kill b2 b3").contains("takes one `broker=`, and was told 2 and 3"),
+            "{}",
+            refused("kill b2 b3")
+        );
         assert_eq!(line("crash c1").as_deref(), Ok("crash = { client = \"c1\" }"), "only clients crash");
     }
 

@@ -165,7 +165,8 @@ impl Tape {
         let lines = self.lines_until(steps);
         let asked = self.moments.iter().position(|moment| moment.number == number);
         let later = asked.map_or(&[][..], |asked| &self.moments[asked + 1..]);
-        let hidden = later.iter().filter(|moment| moment.steps <= steps && note(&self.scenario, moment).is_some()).count();
+        let hidden =
+            later.iter().filter(|moment| moment.steps <= steps && note(&self.scenario, moment).is_some()).count();
         // Notes stand behind all else of their step, in the order of their moments.
         let notes = lines.iter().rev().take_while(|line| line.event == "note").count();
         &lines[..lines.len() - hidden.min(notes)]
@@ -211,7 +212,11 @@ impl Tape {
             StepKind::Network => "a handshake, a close or a reset passes the network".to_owned(),
             StepKind::Disk { machine } => format!("{}: bytes reach the medium of its disk", name(*machine)),
             StepKind::Entry(Fault::Call { machine, .. }) => format!("{}: its application calls", name(*machine)),
-            StepKind::Entry(_) => match self.lines_after(step.index).first().filter(|line| line.step == step.index && line.event != "note") {
+            StepKind::Entry(_) => match self
+                .lines_after(step.index)
+                .first()
+                .filter(|line| line.step == step.index && line.event != "note")
+            {
                 Some(line) => format!("an entry of the list: {} {}: {}", line.event, line.what, line.cause),
                 None => "an entry of the list is executed".to_owned(),
             },

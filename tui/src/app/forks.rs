@@ -272,7 +272,11 @@ pub fn expectations_behind(model: &Model) -> usize {
     let is_expected = |action: &Action| {
         matches!(
             action,
-            Action::Expect(_) | Action::ExpectError(_) | Action::ExpectEvent(_) | Action::Never(_) | Action::NeverEvent(_)
+            Action::Expect(_)
+                | Action::ExpectError(_)
+                | Action::ExpectEvent(_)
+                | Action::Never(_)
+                | Action::NeverEvent(_)
         )
     };
     tape.scenario.steps.iter().skip(begun).filter(|step| is_expected(&step.action.value)).count()

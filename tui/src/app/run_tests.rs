@@ -17,7 +17,11 @@ fn what_a_fork_came_to_is_run_again_from_its_own_file() {
     let again = |stage: &Stage| tape(stage).report.failures.join("\n");
     assert!(again(&stage).contains(&format!("again: {UNSAVED}")), "{}", again(&stage));
     stage.happen(Message::Saved(Ok("trial run fork.toml".to_owned())));
-    assert!(again(&stage).contains("again: trial run fork.toml") && !again(&stage).contains(UNSAVED), "{}", again(&stage));
+    assert!(
+        again(&stage).contains("again: trial run fork.toml") && !again(&stage).contains(UNSAVED),
+        "{}",
+        again(&stage)
+    );
     assert_eq!(tape(&stage).scenario.path, "fork.toml");
 }
 

@@ -87,7 +87,9 @@ pub fn export(arguments: &Export) -> u8 {
         if let Some(tape) = &looked.model.tape {
             let drawing = drawn(arguments, &looked.model, tape);
             if svg::is_empty(&drawing) {
-                complain("error: in this time there is no message and no line with these words, so nothing can be drawn");
+                complain(
+                    "error: in this time there is no message and no line with these words, so nothing can be drawn",
+                );
                 complain("hint: another --filter, or another time from --from to --to");
                 return WRONG_USE;
             }

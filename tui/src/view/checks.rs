@@ -43,14 +43,21 @@ fn findings(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Line<'st
     let mut lines = vec![heading(look, "WHAT THE RUN CAME TO", width)];
     let behind = expectations_behind(model);
     if behind > 0 {
-        let text = format!("{} of the file behind what was done here: made for another run", counted(behind as i64, "expectation"));
+        let text = format!(
+            "{} of the file behind what was done here: made for another run",
+            counted(behind as i64, "expectation")
+        );
         lines.push(line(look, Role::Warning, text));
     }
     let said: Vec<&str> = tape.report.failures.iter().flat_map(|failure| failure.lines()).collect();
     let room = most.saturating_sub(lines.len() + 1).max(1);
     lines.extend(said.iter().take(room).map(|text| line(look, Role::Bad, (*text).to_owned())));
     if said.len() > room {
-        lines.push(line(look, Role::Bad, format!("... {} more: `trial run` prints them", counted((said.len() - room) as i64, "line"))));
+        lines.push(line(
+            look,
+            Role::Bad,
+            format!("... {} more: `trial run` prints them", counted((said.len() - room) as i64, "line")),
+        ));
     }
     lines
 }
@@ -93,7 +100,8 @@ fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Row> {
     if let Some(violation) = violation(model, tape, property.name) {
         rows.extend(paragraph(Role::Bad, &violation.message));
         rows.extend(violation.evidence.iter().map(|event| proof(model, tape, event)));
-        let keys = [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
+        let keys =
+            [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
         let keys = keys.iter().flat_map(|(key, does)| [word(look, Role::Key, *key), word(look, Role::Plain, *does)]);
         rows.push(Line::from(keys.collect::<Vec<_>>()).into());
     }

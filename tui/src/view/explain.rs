@@ -35,7 +35,8 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         if let Some(meaning) = meaning_of(last.event) {
             lines.extend(paragraph(Role::Plain, meaning.rule));
             lines.extend(paragraph(Role::Leader, meaning.source));
-            let switches = last.machines.iter().flat_map(|machine| switches_of(model, tape, *machine)).collect::<BTreeSet<_>>();
+            let switches =
+                last.machines.iter().flat_map(|machine| switches_of(model, tape, *machine)).collect::<BTreeSet<_>>();
             for switch in switches {
                 let text = format!("Here {switch} is switched on, a deliberate bug: what happened may break the rule.");
                 lines.extend(paragraph(Role::Warning, &text));

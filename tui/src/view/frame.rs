@@ -159,9 +159,8 @@ pub fn footer(model: &Model, width: u16) -> Row {
 
 /// The keys while something is typed.
 fn prompt_footer(model: &Model, ask: Ask) -> Row {
-    let digits = matches!(ask, Ask::Prediction(_)).then(|| {
-        [(word(model.look, Role::Key, "1-9"), None), (word(model.look, Role::Plain, " vote  "), None)]
-    });
+    let digits = matches!(ask, Ask::Prediction(_))
+        .then(|| [(word(model.look, Role::Key, "1-9"), None), (word(model.look, Role::Plain, " vote  "), None)]);
     let pieces = of_prompt(ask).iter().flat_map(|binding| {
         let spot = match binding.edits.message() {
             Message::Type(typed) => Some(Spot::Typed(typed)),

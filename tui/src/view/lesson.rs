@@ -132,7 +132,8 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>
         }
     }
     lines.push(Line::default());
-    let other = "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
+    let other =
+        "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
     let words = if question.answer.is_some() { question.why.as_deref() } else { Some(other) };
     lines.extend(words.into_iter().flat_map(|words| paragraph(model, Role::Plain, words, width)));
     lines.push(Line::from(vec![word(look, Role::Key, "Space"), word(look, Role::Plain, " goes on")]));
