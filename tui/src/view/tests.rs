@@ -194,20 +194,16 @@ fn what_comes_later_is_nowhere_to_be_read() {
     }
 }
 
-/// The lessons of the course.
-fn lessons() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/lessons");
-    let paths = std::fs::read_dir(folder).expect("the lessons").map(|entry| entry.expect("an entry").path());
-    let files = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    files.map(|path| std::fs::read_to_string(path).expect("a scenario")).collect()
-}
-
 /// Whoever predicts has read neither the rule behind the question nor a note that stands behind it, on no screen.
 #[test]
-fn at_no_question_of_any_lesson_its_answer_can_be_read() {
-    let mut asked = 0;
-    for source in lessons().iter().filter(|source| source.contains("predict")) {
+fn at_no_question_below_the_line_its_answer_can_be_read() {
+    for source in [
+        include_str!("../../../scenarios/lessons/05-below-the-line.toml"),
+        include_str!("../../../scenarios/lessons/05-below-the-line-before-3-7.toml"),
+        include_str!("../../../scenarios/lessons/05-below-the-line-retries.toml"),
+    ] {
         let mut stage = Stage::questions_of(source);
+        let mut asked = 0;
         while stage.model.place.steps < stage.model.tape.as_ref().expect("it is recorded").end() {
             stage.happen(Message::Do(Action::ToEnd));
             let Some(Prompt { ask: Ask::Prediction(index), .. }) = stage.model.prompt else { continue };
@@ -215,8 +211,8 @@ fn at_no_question_of_any_lesson_its_answer_can_be_read() {
             nothing_tells(&mut stage, index);
             stage.happen(Message::Type(Typed::Enter));
         }
+        assert_eq!(asked, 1);
     }
-    assert!(asked > 20, "{asked} questions");
 }
 
 fn nothing_tells(stage: &mut Stage, index: usize) {
