@@ -269,7 +269,7 @@ impl ClassicMember {
         }
         let (assignor, members, skip) = (*assignor, members.clone(), *skip);
         self.is_leader = true;
-        let counts = self.counts_of(cluster, &consumer.topics());
+        let counts = self.counts_of(cluster, consumer.topics());
         self.counts = (Some(cluster.metadata.update_version()), counts.clone());
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };

@@ -214,7 +214,7 @@ impl ClassicMember {
         if self.counts.0 == Some(version) {
             return;
         }
-        self.counts = (Some(version), self.counts_of(cluster, &consumer.topics()));
+        self.counts = (Some(version), self.counts_of(cluster, consumer.topics()));
     }
 
     fn counts_of(&self, cluster: &Cluster, subscribed: &BTreeSet<TopicName>) -> PartitionCounts {

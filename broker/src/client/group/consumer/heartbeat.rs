@@ -101,7 +101,7 @@ impl ConsumerMember {
         let settings = &shared.settings;
         let all = self.state == MemberState::Joining;
         let topics = consumer.topics();
-        let says_topics = all || self.sent.topics.as_ref() != Some(&topics);
+        let says_topics = all || self.sent.topics.as_ref() != Some(topics);
         let pattern = consumer.server_pattern().map(str::to_owned);
         let says_pattern = all && pattern.is_some() || self.sent.pattern != pattern;
         let says_owned = all || self.sent.local.as_ref() != Some(&self.current);
