@@ -86,21 +86,10 @@ fn switches_that_are_proved() -> BTreeSet<String> {
     all.iter().flat_map(of_file).collect()
 }
 
-/// Switches that no world can show, each with the text that plays its machine with it and says what is otherwise then.
-///
-/// Offsets that are committed in a transaction: there is no client yet that has one.
-const SHOWN_BY_MACHINES: [(&str, &str); 1] =
-    [("pending-offsets-always-apply", "broker/src/group/tests/vectors/transactions.txt")];
-
 #[test]
-fn every_switch_is_proved_by_a_piece_or_a_planted_bug_or_its_machine_is_all_that_can_show_it() {
+fn every_switch_is_proved_by_a_piece_or_a_planted_bug() {
     let there_are: BTreeSet<String> = switch_names().into_iter().collect();
-    let mut proved = switches_that_are_proved();
-    for (switch, text) in SHOWN_BY_MACHINES {
-        let played = fs::read_to_string(root().join(text)).expect("a text of a machine");
-        assert!(played.contains(&format!("switch {switch}")), "{text} does not turn {switch} on");
-        assert!(proved.insert(switch.to_owned()), "{switch} is shown by a scenario: take it off the list");
-    }
+    let proved = switches_that_are_proved();
     let unproved: Vec<&String> = there_are.difference(&proved).collect();
     assert!(unproved.is_empty(), "a switch that nothing turns on may do nothing: {unproved:?}");
 }

@@ -50,6 +50,8 @@ pub fn is_forwarded(api: Api) -> bool {
         | Api::ListGroups
         | Api::DeleteGroups
         | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::WriteTxnMarkers
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::ApiVersions

@@ -62,6 +62,8 @@ pub fn spoken(api: Api) -> VersionRange {
         Api::IncrementalAlterConfigs => (0, 1),
         Api::AlterPartitionReassignments => (0, 1),
         Api::OffsetDelete => (0, 0),
+        Api::WriteTxnMarkers => (1, 1),
+        Api::TxnOffsetCommit => (0, 5),
         Api::Vote => (0, 2),
         Api::BeginQuorumEpoch => (0, 1),
         Api::EndQuorumEpoch => (0, 1),
@@ -110,6 +112,8 @@ pub fn served_by_broker(api: Api) -> bool {
         | Api::ListGroups
         | Api::DeleteGroups
         | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::WriteTxnMarkers
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::ApiVersions
@@ -152,6 +156,8 @@ pub fn served_by_controller(api: Api) -> bool {
         | Api::ListGroups
         | Api::DeleteGroups
         | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::WriteTxnMarkers
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::DeleteRecords

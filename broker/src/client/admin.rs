@@ -22,16 +22,20 @@ use super::{Call, CallResult, failed, resolve};
 use crate::config::ProducerSettings;
 use crate::context::Context;
 use crate::event::ConnectionLoss;
-use crate::ids::{NodeId, Ticket, TopicName, TopicPartition};
+use crate::ids::{LeaderEpoch, MemberId, NodeId, Ticket, TopicName, TopicPartition};
 use crate::message::{
     AlterPartitionReassignmentsRequest, ConfigResource, CreatableTopic, CreatePartitionsRequest, CreatePartitionsTopic,
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest,
-    ErrorCode, IncrementalAlterConfigsRequest, Request, Response,
+    ErrorCode, IncrementalAlterConfigsRequest, OffsetCommitPartition, Request, Response, TxnMarker, TxnOffsetCommitRequest,
+    WriteTxnMarkersRequest,
 };
 use crate::time::Time;
 
 /// `default.api.timeout.ms` of an admin client.
 const API_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The epoch of a transaction coordinator that was never replaced.
+const FIRST_COORDINATOR_EPOCH: i32 = 0;
 
 /// Who a call may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +100,8 @@ impl Admin {
             | Call::ElectLeaders { .. }
             | Call::Reassign { .. }
             | Call::DeleteRecords { .. }
+            | Call::CommitInTransaction { .. }
+            | Call::EndTransaction { .. }
             | Call::DescribeQuorum => true,
             Call::Send(_)
             | Call::SendAll(_)
@@ -229,7 +235,7 @@ impl Admin {
                 }
                 let call = &mut self.calls[index];
                 if let Provider::Leader(partition) = provider(&call.call)
-                    && is_stale_metadata(error)
+                    && (is_stale_metadata(error) || error == ErrorCode::NotCoordinator)
                 {
                     cluster.metadata.request_update_for_topic(&partition.topic);
                 }
@@ -265,6 +271,7 @@ fn provider(call: &Call) -> Provider {
     match call {
         Call::AlterConfig { resource: ConfigResource::Broker(node), .. } => Provider::Node(*node),
         Call::DeleteRecords { partition, .. } => Provider::Leader(partition.clone()),
+        Call::CommitInTransaction { at, .. } | Call::EndTransaction { at, .. } => Provider::Leader(at.clone()),
         Call::AlterConfig { .. } | Call::DescribeQuorum => Provider::LeastLoaded,
         _ => Provider::Controller,
     }
@@ -300,6 +307,30 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         Call::DeleteRecords { partition, before } => {
             DeleteRecordsRequest { partitions: vec![(partition, before.unwrap_or(-1))], timeout_ms }.into()
         }
+        Call::CommitInTransaction { group, producer_id, producer_epoch, offsets, .. } => {
+            let offset = |(partition, offset)| OffsetCommitPartition {
+                partition,
+                offset,
+                leader_epoch: LeaderEpoch::NONE,
+                metadata: None,
+            };
+            TxnOffsetCommitRequest {
+                transactional_id: format!("transaction-{}", producer_id.0),
+                group,
+                producer_id,
+                producer_epoch,
+                generation_or_member_epoch: -1,
+                member: MemberId::default(),
+                instance: None,
+                partitions: offsets.into_iter().map(offset).collect(),
+            }
+            .into()
+        }
+        Call::EndTransaction { at, producer_id, producer_epoch, committed } => {
+            let (coordinator_epoch, partitions) = (FIRST_COORDINATOR_EPOCH, vec![at]);
+            let marker = TxnMarker { producer_id, producer_epoch, committed, coordinator_epoch, partitions };
+            WriteTxnMarkersRequest { markers: vec![marker] }.into()
+        }
         Call::DescribeQuorum => DescribeQuorumRequest.into(),
         Call::Send(_)
         | Call::SendAll(_)
@@ -320,6 +351,15 @@ fn request_of(call: &Call, timeout_ms: i32) -> Request {
         | Call::Warm { .. }
         | Call::Close
         | Call::End(_) => unreachable!("an administrator takes only calls that it understands"),
+    }
+}
+
+/// What the errors of several partitions mean together: the first one counts, and all are asked for again if it may pass.
+fn first_error(mut errors: impl Iterator<Item = ErrorCode>) -> Verdict {
+    match errors.find(|error| !error.is_none()) {
+        Some(error) if is_retriable(error) => Verdict::Retry(error),
+        Some(error) => Verdict::Failed(error, None),
+        None => Verdict::Done(CallResult::Done),
     }
 }
 
@@ -362,6 +402,10 @@ fn verdict_on(call: &Call, response: &Response) -> Verdict {
             Some(answer) => judge(answer.error, None),
             None => missing(),
         },
+        Response::TxnOffsetCommit(response) => first_error(response.partitions.iter().map(|(_, error)| *error)),
+        Response::WriteTxnMarkers(response) => {
+            first_error(response.markers.iter().flat_map(|(_, errors)| errors).map(|(_, error)| *error))
+        }
         Response::ElectLeaders(response) => {
             // That a partition needs no election is what was wanted; kafka-leader-election says so too.
             let mut errors = response.partitions.iter().map(|(_, error)| *error);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{ContentFact, RecordFact};
-use crate::ids::{LeaderEpoch, NodeId, Offset, Ticket, TopicPartition};
+use crate::ids::{GroupId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Ticket, TopicPartition};
 use crate::message::{ConfigResource, ElectionType, ErrorCode};
 
 /// A record to send.
@@ -193,6 +193,32 @@ pub enum Call {
         partition: TopicPartition,
         /// Its new log start; none for the high watermark.
         before: Option<Offset>,
+    },
+    /// Offsets in the name of a transaction (`Producer.sendOffsetsToTransaction`). Simplified: producers have no
+    /// transactions. An administrator stands for one, and says which partition of `__consumer_offsets` keeps the group.
+    CommitInTransaction {
+        /// The partition of `__consumer_offsets`; its leader coordinates the group.
+        at: TopicPartition,
+        /// The group.
+        group: GroupId,
+        /// Whose transaction it is.
+        producer_id: ProducerId,
+        /// Which instance of it.
+        producer_epoch: ProducerEpoch,
+        /// Each the next offset to read.
+        offsets: Vec<(TopicPartition, Offset)>,
+    },
+    /// The end of a transaction in one partition. Simplified: an administrator stands for the transaction coordinator, as
+    /// `Admin.abortTransaction` does.
+    EndTransaction {
+        /// The partition of `__consumer_offsets`.
+        at: TopicPartition,
+        /// Whose transaction it is.
+        producer_id: ProducerId,
+        /// Which instance of it.
+        producer_epoch: ProducerEpoch,
+        /// Commit rather than abort.
+        committed: bool,
     },
     /// `Admin.describeMetadataQuorum`.
     DescribeQuorum,

@@ -502,6 +502,8 @@ fn name_of(call: &Call) -> &'static str {
         Call::ElectLeaders { .. } => "electLeaders",
         Call::Reassign { .. } => "alterPartitionReassignments",
         Call::DeleteRecords { .. } => "deleteRecords",
+        Call::CommitInTransaction { .. } => "sendOffsetsToTransaction",
+        Call::EndTransaction { .. } => "endTransaction",
         Call::DescribeQuorum => "describeMetadataQuorum",
         Call::RefreshMetadata => "refresh-metadata",
         Call::Warm { .. } => "warm",

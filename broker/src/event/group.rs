@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, TopicPartition};
+use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, ProducerId, TopicPartition};
 use crate::message::{Api, ErrorCode, PartitionsByTopic};
 
 /// Something that happened in a group coordinator.
@@ -132,6 +132,27 @@ pub enum GroupEvent {
         member: MemberId,
         /// The generation or member epoch that the request named; −1 for none.
         epoch: i32,
+    },
+    /// An offset of a transaction was accepted and is being written: it counts when the transaction is committed, unless
+    /// another one is written behind it.
+    OffsetPending {
+        /// The group.
+        group: GroupId,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+        /// Whose transaction it is.
+        producer: ProducerId,
+    },
+    /// The end of a transaction was written: its offsets count, or never will.
+    TransactionEnded {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// Whose transaction it was.
+        producer: ProducerId,
+        /// Whether it was committed.
+        committed: bool,
     },
     /// A committed offset is being forgotten.
     OffsetForgotten {

@@ -9,10 +9,14 @@ use crate::message::{
     DescribedConsumerGroup, DescribedGroup, ErrorCode, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
     LeaveGroupResponse, ListGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchGroup,
     OffsetFetchGroupResponse, OffsetFetchPartitionResponse, OffsetFetchResponse, Request, Response, SyncGroupResponse,
+    TxnMarker, TxnOffsetCommitResponse, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
 
 /// The first version of OffsetFetch whose answer has a place for an error of the group.
 const OFFSET_FETCH_GROUP_ERROR: i16 = 2;
+
+/// The first version of TxnOffsetCommit whose senders know that a coordinator may be loading.
+const TXN_OFFSET_COMMIT_KNOWS_LOADING: i16 = 2;
 
 /// The answer to a request that failed. `error` is the log's or the runtime's own; clients are told what
 /// [`error_for_clients`] makes of it, with two exceptions that Kafka makes for older clients.
@@ -37,6 +41,14 @@ pub fn refusal(request: &Request, version: i16, error: ErrorCode) -> Response {
             let partitions = body.partitions.iter().map(|of| (of.partition.clone(), told)).collect();
             OffsetCommitResponse { partitions }.into()
         }
+        Request::TxnOffsetCommit(body) => {
+            // Producers before 2.0 may die of COORDINATOR_LOAD_IN_PROGRESS (KAFKA-7296).
+            let is_old = version < TXN_OFFSET_COMMIT_KNOWS_LOADING && told == ErrorCode::CoordinatorLoadInProgress;
+            let told = if is_old { ErrorCode::CoordinatorNotAvailable } else { told };
+            let partitions = body.partitions.iter().map(|of| (of.partition.clone(), told)).collect();
+            TxnOffsetCommitResponse { partitions }.into()
+        }
+        Request::WriteTxnMarkers(body) => markers_refusal(body, error).into(),
         Request::OffsetFetch(body) => {
             // Consumers before 3.9 do not know COORDINATOR_NOT_AVAILABLE here (`handleOffsetFetchException`).
             let told = if told == ErrorCode::CoordinatorNotAvailable { ErrorCode::NotCoordinator } else { told };
@@ -58,6 +70,21 @@ pub fn refusal(request: &Request, version: i16, error: ErrorCode) -> Response {
         }
         other => panic!("{} is not answered by a group coordinator", other.api().name()),
     }
+}
+
+/// Markers that were not written. A transaction coordinator does not expect the errors of a group coordinator: that one is
+/// not ready yet (`KafkaApis.handleWriteTxnMarkersRequest`).
+fn markers_refusal(request: &WriteTxnMarkersRequest, error: ErrorCode) -> WriteTxnMarkersResponse {
+    let told = match error {
+        ErrorCode::CoordinatorNotAvailable | ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator => {
+            ErrorCode::NotLeaderOrFollower
+        }
+        other => other,
+    };
+    let refused = |marker: &TxnMarker| {
+        (marker.producer_id, marker.partitions.iter().map(|partition| (partition.clone(), told)).collect())
+    };
+    WriteTxnMarkersResponse { markers: request.markers.iter().map(refused).collect() }
 }
 
 /// A join that failed; the member hears its id again.

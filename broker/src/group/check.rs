@@ -4,7 +4,7 @@ use super::answers::{consumer_heartbeat_refusal, join_refusal, refusal};
 use crate::config::{GroupCoordinatorSettings, ServerAssignor};
 use crate::message::{
     ConsumerGroupHeartbeatRequest, ErrorCode, HeartbeatRequest, LeaveGroupRequest, OffsetDeleteRequest, Request,
-    Response, SyncGroupRequest,
+    Response, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use crate::metadata::{GROUP_VERSION, MetadataImage};
 
@@ -37,6 +37,7 @@ pub(super) fn check(
         | Request::Heartbeat(HeartbeatRequest { group, .. })
         | Request::LeaveGroup(LeaveGroupRequest { group, .. })
         | Request::OffsetDelete(OffsetDeleteRequest { group, .. })
+        | Request::TxnOffsetCommit(TxnOffsetCommitRequest { group, .. })
             if group.is_empty() =>
         {
             refuse(ErrorCode::InvalidGroupId)

@@ -12,7 +12,7 @@ use super::timers::GroupTimer;
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{ForgetReason, GroupEvent};
-use crate::ids::{GroupId, MemberId, Offset, TopicName, TopicPartition};
+use crate::ids::{GroupId, Offset, TopicName, TopicPartition};
 use crate::message::{
     ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
     OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest,
@@ -42,30 +42,47 @@ impl Shard {
                 turn.restart_session(&request.member);
             }
         });
-        let by = (&request.member, request.generation_or_member_epoch);
+        let accepted = |committed: &OffsetCommitPartition| GroupEvent::OffsetCommitted {
+            group: request.group.clone(),
+            partition: committed.partition.clone(),
+            offset: committed.offset,
+            member: request.member.clone(),
+            epoch: request.generation_or_member_epoch,
+        };
         let (records, partitions) =
-            self.commit_records(ctx, &request.group, &request.partitions, by, request.retention_time_ms);
+            self.commit_records(ctx, &request.group, &request.partitions, accepted, request.retention_time_ms);
         let decision = Decision { records, ..Decision::default() };
         decision.then_answer(who, request.clone(), OffsetCommitResponse { partitions })
     }
 
-    /// TxnOffsetCommit: the records, to be written in the producer's name, and the answer for when they are committed. If
-    /// there are no records it may be given at once.
-    pub fn commit_transactional_offsets(
+    /// TxnOffsetCommit: written in the producer's name, and pending until its transaction ends
+    /// (`OffsetMetadataManager.commitTransactionalOffset`). It is no sign of life of the member.
+    ///
+    /// Simplified: no transaction coordinator is asked whether the transaction is open
+    /// (`PartitionWriter.maybeStartTransactionVerification`, KIP-890).
+    pub(super) fn commit_transactional_offsets(
         &mut self,
         ctx: &mut Context<'_>,
         who: &RequestContext,
         request: &TxnOffsetCommitRequest,
-    ) -> (Vec<GroupRecord>, TxnOffsetCommitResponse) {
+    ) -> Decision {
         let committer = CommitRequest::transactional(request, who.version);
         if let Err(error) = self.validate_commit(&request.group, &committer) {
             let error = if error == ErrorCode::StaleMemberEpoch { ErrorCode::IllegalGeneration } else { error };
             let partitions = request.partitions.iter().map(|it| (it.partition.clone(), error)).collect();
-            return (Vec::new(), TxnOffsetCommitResponse { partitions });
+            return Decision::now(who, TxnOffsetCommitResponse { partitions });
         }
-        let by = (&request.member, request.generation_or_member_epoch);
-        let (records, partitions) = self.commit_records(ctx, &request.group, &request.partitions, by, -1);
-        (records, TxnOffsetCommitResponse { partitions })
+        let producer = request.producer_id;
+        let accepted = |committed: &OffsetCommitPartition| GroupEvent::OffsetPending {
+            group: request.group.clone(),
+            partition: committed.partition.clone(),
+            offset: committed.offset,
+            producer,
+        };
+        let (records, partitions) = self.commit_records(ctx, &request.group, &request.partitions, accepted, -1);
+        let decision =
+            Decision { records, producer: Some((producer, request.producer_epoch)), ..Decision::default() };
+        decision.then_answer(who, request.clone(), TxnOffsetCommitResponse { partitions })
     }
 
     /// A group that does not exist takes offsets from somebody who claims no generation.
@@ -83,12 +100,13 @@ impl Shard {
         }
     }
 
+    /// The records of the offsets that are short enough, and the answer for each; `accepted` says what became of one.
     fn commit_records(
         &self,
         ctx: &mut Context<'_>,
         group: &GroupId,
         partitions: &[OffsetCommitPartition],
-        (member, epoch): (&MemberId, i32),
+        accepted: impl Fn(&OffsetCommitPartition) -> GroupEvent,
         retention_ms: i64,
     ) -> (Vec<GroupRecord>, Vec<(TopicPartition, ErrorCode)>) {
         let (now_ms, max) = (ctx.now.wall.millis(), self.config.offset_metadata_max_bytes);
@@ -100,9 +118,7 @@ impl Shard {
                 continue;
             }
             answers.push((partition.clone(), ErrorCode::None));
-            let offset = committed.offset;
-            let (group_id, of, member) = (group.clone(), partition.clone(), member.clone());
-            ctx.emit(GroupEvent::OffsetCommitted { group: group_id, partition: of, offset, member, epoch });
+            ctx.emit(accepted(committed));
             let value = Some(value_of(committed, now_ms, retention_ms));
             records.push(GroupRecord::OffsetCommit { group: group.clone(), partition, value });
         }

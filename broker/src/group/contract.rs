@@ -23,7 +23,7 @@ use bytes::Bytes;
 use super::classic::StaticReplacement;
 use super::record::GroupRecord;
 use super::timers::GroupTimer;
-use crate::ids::{GroupId, MemberId, RequestHandle, TopicName, TopicPartition};
+use crate::ids::{GroupId, MemberId, ProducerEpoch, ProducerId, RequestHandle, TopicName, TopicPartition};
 use crate::message::{ErrorCode, Response};
 
 /// Who asks, and how.
@@ -44,6 +44,8 @@ pub struct RequestContext {
 pub struct Decision {
     /// To be replayed and written: all together or not at all, unless they may be parted.
     pub records: Vec<GroupRecord>,
+    /// The producer whose transaction the records belong to: they are a batch of their own.
+    pub producer: Option<(ProducerId, ProducerEpoch)>,
     /// Whether the records may go into several batches, of which the later ones may fail (`CoordinatorResult.isAtomic`
     /// is false): tombstones of what has expired or whose topic is gone, each of which stands for itself.
     pub may_be_parted: bool,

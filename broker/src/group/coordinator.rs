@@ -37,13 +37,13 @@ pub struct GroupCoordinator {
     /// before.
     pub(super) partition_count: Option<i32>,
     /// Answers of several parts.
-    gathering: BTreeMap<RequestHandle, Gathering>,
+    pub(super) gathering: BTreeMap<RequestHandle, Gathering>,
     outbox: Vec<(RequestHandle, Response)>,
 }
 
 /// How a coordinator answers a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     /// It may write; its answer waits for the writes before it.
     Write,
     /// It reads what is committed.
@@ -115,7 +115,7 @@ impl GroupCoordinator {
     }
 
     /// An answer, or a part of one.
-    fn answer(&mut self, handle: RequestHandle, response: Response) {
+    pub(super) fn answer(&mut self, handle: RequestHandle, response: Response) {
         let whole = match self.gathering.get_mut(&handle) {
             Some(gathering) => gathering.add(response),
             None => Some(response),
@@ -145,6 +145,8 @@ impl GroupCoordinator {
         }
         match request {
             Request::OffsetCommit(body) => self.commit_offsets(ctx, broker, who, body),
+            Request::TxnOffsetCommit(body) => self.commit_transactional_offsets(ctx, broker, who, body),
+            Request::WriteTxnMarkers(body) => self.write_markers(ctx, broker, who, body),
             Request::OffsetDelete(body) => self.delete_offsets(ctx, broker, who, body),
             Request::OffsetFetch(body) => self.fetch_offsets(ctx, broker, who, body),
             Request::ListGroups(body) => self.list_groups(ctx, broker, who, body),
@@ -156,7 +158,7 @@ impl GroupCoordinator {
     }
 
     /// Asks the coordinator of the request's first group; all its groups belong to one partition.
-    fn ask(&mut self, ctx: &mut Context, broker: &mut Broker, who: &RequestContext, request: &Request, access: Access) {
+    pub(super) fn ask(&mut self, ctx: &mut Context, broker: &mut Broker, who: &RequestContext, request: &Request, access: Access) {
         let group = first_group(request).cloned().unwrap_or_default();
         let partition = partition_for(group.as_str(), self.partition_count());
         self.ask_partition(ctx, broker, who, request, access, partition);
@@ -181,7 +183,7 @@ impl GroupCoordinator {
         }
     }
 
-    fn refuse(&mut self, ctx: &mut Context, who: &RequestContext, request: &Request, error: ErrorCode) {
+    pub(super) fn refuse(&mut self, ctx: &mut Context, who: &RequestContext, request: &Request, error: ErrorCode) {
         tell_refusal(ctx, request, error);
         self.answer(who.handle, refusal(request, who.version, error));
     }
@@ -315,7 +317,7 @@ impl GroupCoordinator {
     }
 
     /// Expects so many parts of an answer. Without any the answer leaves at once, and this says false.
-    fn gather(&mut self, who: &RequestContext, request: Request, parts: usize, so_far: Response) -> bool {
+    pub(super) fn gather(&mut self, who: &RequestContext, request: Request, parts: usize, so_far: Response) -> bool {
         if parts == 0 {
             self.answer(who.handle, so_far);
             return false;
@@ -360,7 +362,7 @@ impl GroupCoordinator {
     }
 }
 
-fn exists(image: &MetadataImage, partition: &TopicPartition) -> bool {
+pub(super) fn exists(image: &MetadataImage, partition: &TopicPartition) -> bool {
     image.partition(&partition.topic, partition.partition).is_some()
 }
 
@@ -372,6 +374,7 @@ fn first_group(request: &Request) -> Option<&GroupId> {
         Request::Heartbeat(body) => Some(&body.group),
         Request::LeaveGroup(body) => Some(&body.group),
         Request::OffsetCommit(body) => Some(&body.group),
+        Request::TxnOffsetCommit(body) => Some(&body.group),
         Request::OffsetDelete(body) => Some(&body.group),
         Request::ConsumerGroupHeartbeat(body) => Some(&body.group),
         Request::OffsetFetch(body) => body.groups.first().map(|group| &group.group),
@@ -388,6 +391,7 @@ fn tell_refusal(ctx: &mut Context, request: &Request, error: ErrorCode) {
         Request::SyncGroup(body) => body.member.clone(),
         Request::Heartbeat(body) => body.member.clone(),
         Request::OffsetCommit(body) => body.member.clone(),
+        Request::TxnOffsetCommit(body) => body.member.clone(),
         Request::ConsumerGroupHeartbeat(body) => body.member.clone(),
         _ => MemberId::default(),
     };
@@ -403,6 +407,7 @@ fn error_of(response: &Response) -> ErrorCode {
         Response::Heartbeat(body) => body.error,
         Response::LeaveGroup(body) => body.error,
         Response::OffsetDelete(body) => body.error,
+        Response::TxnOffsetCommit(body) => body.partitions.first().map_or(ErrorCode::None, |(_, error)| *error),
         Response::ConsumerGroupHeartbeat(body) => body.error,
         Response::ConsumerGroupDescribe(body) => body.groups.first().map_or(ErrorCode::None, |group| group.error),
         _ => ErrorCode::UnknownServerError,

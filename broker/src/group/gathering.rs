@@ -58,6 +58,15 @@ fn merge(whole: &mut Response, part: Response) {
     match (whole, part) {
         (Response::OffsetFetch(whole), Response::OffsetFetch(part)) => whole.groups.extend(part.groups),
         (Response::OffsetCommit(whole), Response::OffsetCommit(part)) => whole.partitions.extend(part.partitions),
+        (Response::TxnOffsetCommit(whole), Response::TxnOffsetCommit(part)) => whole.partitions.extend(part.partitions),
+        (Response::WriteTxnMarkers(whole), Response::WriteTxnMarkers(part)) => {
+            for (producer, errors) in part.markers {
+                match whole.markers.iter_mut().find(|(known, _)| *known == producer) {
+                    Some((_, known)) => known.extend(errors),
+                    None => whole.markers.push((producer, errors)),
+                }
+            }
+        }
         (Response::OffsetDelete(whole), Response::OffsetDelete(part)) if part.error.is_none() => {
             whole.partitions.extend(part.partitions);
         }

@@ -172,6 +172,7 @@ fn error_in(response: &Response) -> ErrorCode {
         Response::LeaveGroup(leave) if leave.error.is_none() => first(&mut leave.members.iter().map(|it| it.error)),
         Response::LeaveGroup(leave) => leave.error,
         Response::OffsetCommit(commit) => first(&mut commit.partitions.iter().map(|(_, error)| *error)),
+        Response::TxnOffsetCommit(commit) => first(&mut commit.partitions.iter().map(|(_, error)| *error)),
         Response::OffsetDelete(delete) if delete.error.is_none() => {
             first(&mut delete.partitions.iter().map(|(_, error)| *error))
         }
@@ -192,6 +193,7 @@ fn subject_of(request: &Request) -> (GroupId, MemberId) {
             (leave.group.clone(), leave.members.first().map(|it| it.member.clone()).unwrap_or_default())
         }
         Request::OffsetCommit(commit) => (commit.group.clone(), commit.member.clone()),
+        Request::TxnOffsetCommit(commit) => (commit.group.clone(), commit.member.clone()),
         Request::OffsetDelete(delete) => (delete.group.clone(), MemberId::default()),
         Request::DeleteGroups(delete) => (delete.groups.first().cloned().unwrap_or_default(), MemberId::default()),
         _ => (GroupId::default(), MemberId::default()),

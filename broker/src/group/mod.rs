@@ -8,7 +8,7 @@
 //!   find.rs      which broker coordinates a group, and in which partition
 //!   coordinator.rs
 //!                a broker's coordinator: it checks requests (check.rs), finds their partition, and puts answers
-//!                together (gathering.rs, answers.rs); leadership.rs: what the cluster's metadata says to it
+//!                together (gathering.rs, answers.rs), those about transactions in transactions.rs; leadership.rs: what the cluster's metadata says to it
 //!   runtime/     the coordinator of one partition: loaded, written, committed, given up
 //!   record/      the records of __consumer_offsets, and their bytes
 //!   contract.rs  what a shard is asked and what it answers
@@ -46,6 +46,7 @@ pub mod record;
 pub mod runtime;
 pub mod shard;
 pub mod timers;
+mod transactions;
 mod view;
 
 pub use view::{GroupMemberView, GroupStateName, GroupView};

@@ -101,6 +101,7 @@ impl Shard {
             Request::LeaveGroup(leave) => self.leave(ctx, image, who, leave),
             Request::ConsumerGroupHeartbeat(beat) => self.consumer_heartbeat(ctx, image, who, beat),
             Request::OffsetCommit(commit) => self.commit_offsets(ctx, who, commit),
+            Request::TxnOffsetCommit(commit) => self.commit_transactional_offsets(ctx, who, commit),
             Request::OffsetDelete(delete) => self.delete_offsets(ctx, who, delete),
             Request::OffsetFetch(fetch) => self.fetch_stable_offsets(who, fetch),
             Request::DeleteGroups(delete) => self.delete_groups(ctx, who, delete),

@@ -19,6 +19,7 @@ mod metadata;
 mod offsets;
 mod produce;
 mod raft;
+mod transactions;
 
 pub use admin::*;
 pub use controller::*;
@@ -29,6 +30,7 @@ pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
 pub use raft::*;
+pub use transactions::*;
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $key:literal: $request:ty => $response:ty,)*) => {
@@ -132,6 +134,10 @@ messages! {
     InitProducerId = 22: InitProducerIdRequest => InitProducerIdResponse,
     /// Where a leader epoch ended.
     OffsetForLeaderEpoch = 23: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse,
+    /// The end of a transaction, for the partitions that it wrote to.
+    WriteTxnMarkers = 27: WriteTxnMarkersRequest => WriteTxnMarkersResponse,
+    /// Remember how far a group has read, when the transaction is committed.
+    TxnOffsetCommit = 28: TxnOffsetCommitRequest => TxnOffsetCommitResponse,
     /// Add partitions to a topic.
     CreatePartitions = 37: CreatePartitionsRequest => CreatePartitionsResponse,
     /// Forget empty groups.

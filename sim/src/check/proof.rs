@@ -255,7 +255,10 @@ fn group_subject(event: &GroupEvent) -> Option<Kind> {
         | GroupEvent::MemberReplaced { .. }
         | GroupEvent::RebalanceBegun { .. }
         | GroupEvent::TargetAssigned { .. } => Some(Kind::Coordination),
-        GroupEvent::OffsetCommitted { .. } | GroupEvent::OffsetForgotten { .. } => Some(Kind::Accepted),
+        GroupEvent::OffsetCommitted { .. }
+        | GroupEvent::OffsetForgotten { .. }
+        | GroupEvent::OffsetPending { .. }
+        | GroupEvent::TransactionEnded { .. } => Some(Kind::Accepted),
         GroupEvent::MemberAdded { .. } => Some(Kind::Joining),
         _ => None,
     }

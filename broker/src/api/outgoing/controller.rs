@@ -219,6 +219,8 @@ fn says_not_controller(response: &Response) -> bool {
         | Response::ListGroups(_)
         | Response::DeleteGroups(_)
         | Response::OffsetDelete(_)
+        | Response::TxnOffsetCommit(_)
+        | Response::WriteTxnMarkers(_)
         | Response::ConsumerGroupHeartbeat(_)
         | Response::ConsumerGroupDescribe(_)
         | Response::ApiVersions(_)

@@ -116,6 +116,32 @@ impl Source<'_> {
                 require_stable: self.flag(),
             }
             .into(),
+            Api::TxnOffsetCommit => TxnOffsetCommitRequest {
+                transactional_id: self.text(),
+                group: self.group(),
+                producer_id: ProducerId(self.long()),
+                producer_epoch: ProducerEpoch(self.short()),
+                generation_or_member_epoch: self.int(),
+                member: self.member(),
+                instance: self.instance(),
+                partitions: self.list(|s| OffsetCommitPartition {
+                    partition: s.partition(),
+                    offset: s.long(),
+                    leader_epoch: s.leader_epoch(),
+                    metadata: s.maybe(Self::text),
+                }),
+            }
+            .into(),
+            Api::WriteTxnMarkers => WriteTxnMarkersRequest {
+                markers: self.list(|s| TxnMarker {
+                    producer_id: ProducerId(s.long()),
+                    producer_epoch: ProducerEpoch(s.short()),
+                    committed: s.flag(),
+                    coordinator_epoch: s.int(),
+                    partitions: s.list(Self::partition),
+                }),
+            }
+            .into(),
             Api::OffsetDelete => {
                 OffsetDeleteRequest { group: self.group(), partitions: self.list(Self::partition) }.into()
             }
@@ -188,6 +214,13 @@ impl Source<'_> {
         match api {
             Api::OffsetCommit => OffsetCommitResponse { partitions: self.list(|s| (s.partition(), s.error())) }.into(),
             Api::OffsetFetch => OffsetFetchResponse { groups: self.list(Self::offset_fetch_group_response) }.into(),
+            Api::TxnOffsetCommit => {
+                TxnOffsetCommitResponse { partitions: self.list(|s| (s.partition(), s.error())) }.into()
+            }
+            Api::WriteTxnMarkers => WriteTxnMarkersResponse {
+                markers: self.list(|s| (ProducerId(s.long()), s.list(|s| (s.partition(), s.error())))),
+            }
+            .into(),
             Api::OffsetDelete => {
                 OffsetDeleteResponse { error: self.error(), partitions: self.list(|s| (s.partition(), s.error())) }
                     .into()

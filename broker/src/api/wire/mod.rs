@@ -133,6 +133,12 @@ pub fn encode_request(request: &Request, version: i16, correlation_id: Correlati
         Request::ListGroups(body) => RequestKind::ListGroups(group::admin::list_groups_request(body, version)),
         Request::DeleteGroups(body) => RequestKind::DeleteGroups(group::admin::delete_groups_request(body)),
         Request::OffsetDelete(body) => RequestKind::OffsetDelete(group::offsets::offset_delete_request(body)),
+        Request::TxnOffsetCommit(body) => {
+            RequestKind::TxnOffsetCommit(group::transactions::txn_offset_commit_request(body, version))
+        }
+        Request::WriteTxnMarkers(body) => {
+            RequestKind::WriteTxnMarkers(group::transactions::write_txn_markers_request(body))
+        }
         Request::ConsumerGroupHeartbeat(body) => {
             RequestKind::ConsumerGroupHeartbeat(group::consumer::consumer_group_heartbeat_request(body, version))
         }
@@ -208,6 +214,8 @@ pub fn decode_request(message: &Message) -> Result<Request, WireError> {
         RequestKind::ListGroups(body) => group::admin::read_list_groups_request(body).into(),
         RequestKind::DeleteGroups(body) => group::admin::read_delete_groups_request(body).into(),
         RequestKind::OffsetDelete(body) => group::offsets::read_offset_delete_request(body).into(),
+        RequestKind::TxnOffsetCommit(body) => group::transactions::read_txn_offset_commit_request(body).into(),
+        RequestKind::WriteTxnMarkers(body) => group::transactions::read_write_txn_markers_request(body).into(),
         RequestKind::ConsumerGroupHeartbeat(body) => {
             group::consumer::read_consumer_group_heartbeat_request(body).into()
         }
@@ -267,6 +275,12 @@ pub fn encode_response(response: &Response, version: i16, correlation_id: Correl
         Response::ListGroups(body) => ResponseKind::ListGroups(group::admin::list_groups_response(body, version)),
         Response::DeleteGroups(body) => ResponseKind::DeleteGroups(group::admin::delete_groups_response(body)),
         Response::OffsetDelete(body) => ResponseKind::OffsetDelete(group::offsets::offset_delete_response(body)),
+        Response::TxnOffsetCommit(body) => {
+            ResponseKind::TxnOffsetCommit(group::transactions::txn_offset_commit_response(body))
+        }
+        Response::WriteTxnMarkers(body) => {
+            ResponseKind::WriteTxnMarkers(group::transactions::write_txn_markers_response(body))
+        }
         Response::ConsumerGroupHeartbeat(body) => {
             ResponseKind::ConsumerGroupHeartbeat(group::consumer::consumer_group_heartbeat_response(body))
         }
@@ -340,6 +354,8 @@ pub fn decode_response(message: &Message) -> Result<Response, WireError> {
         ResponseKind::ListGroups(body) => group::admin::read_list_groups_response(body).into(),
         ResponseKind::DeleteGroups(body) => group::admin::read_delete_groups_response(body).into(),
         ResponseKind::OffsetDelete(body) => group::offsets::read_offset_delete_response(body).into(),
+        ResponseKind::TxnOffsetCommit(body) => group::transactions::read_txn_offset_commit_response(body).into(),
+        ResponseKind::WriteTxnMarkers(body) => group::transactions::read_write_txn_markers_response(body).into(),
         ResponseKind::ConsumerGroupHeartbeat(body) => {
             group::consumer::read_consumer_group_heartbeat_response(body).into()
         }

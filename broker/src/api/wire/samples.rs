@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn short(&mut self) -> i16 {
+    pub(super) fn short(&mut self) -> i16 {
         match self.byte() {
             255 => i16::MAX,
             254 => i16::MIN,
@@ -224,6 +224,8 @@ impl<'a> Source<'a> {
             | Api::ListGroups
             | Api::DeleteGroups
             | Api::OffsetDelete
+            | Api::TxnOffsetCommit
+            | Api::WriteTxnMarkers
             | Api::ConsumerGroupHeartbeat
             | Api::ConsumerGroupDescribe => self.group_request(api),
             Api::ApiVersions => {
@@ -476,6 +478,8 @@ impl<'a> Source<'a> {
             | Api::ListGroups
             | Api::DeleteGroups
             | Api::OffsetDelete
+            | Api::TxnOffsetCommit
+            | Api::WriteTxnMarkers
             | Api::ConsumerGroupHeartbeat
             | Api::ConsumerGroupDescribe => self.group_response(api),
             Api::ApiVersions => ApiVersionsResponse {

@@ -24,14 +24,14 @@ use crate::group::consumer::is_tombstone;
 use crate::group::contract::{AfterWrite, Decision, FailedReply, ReplyWhen, WriteOutcome};
 use crate::group::record::GroupRecord;
 use crate::group::shard::{Shard, ShardSnapshot};
-use crate::ids::{Offset, RequestHandle};
+use crate::ids::{Offset, ProducerEpoch, ProducerId, RequestHandle};
 use crate::message::{ErrorCode, Response};
 use crate::time::{Time, earliest};
 
 /// A coordinator that serves its groups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Active {
-    partition: i32,
+    pub(super) partition: i32,
     pub shard: Shard,
     last_written: Offset,
     last_committed: Offset,
@@ -56,19 +56,26 @@ pub(super) struct Active {
 
 /// The end of a write, waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Waiting {
-    replies: Vec<WaitingReply>,
-    then: Option<AfterWrite>,
-    deadline: Time,
+pub(super) struct Waiting {
+    pub(super) replies: Vec<WaitingReply>,
+    pub(super) then: Option<AfterWrite>,
+    pub(super) deadline: Time,
     /// At which version the request came.
-    version: i16,
+    pub(super) version: i16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct WaitingReply {
-    handle: RequestHandle,
-    response: Response,
-    on_failure: FailedReply,
+pub(super) struct WaitingReply {
+    pub(super) handle: RequestHandle,
+    pub(super) response: Response,
+    pub(super) on_failure: FailedReply,
+}
+
+/// What a decision wants written.
+struct Writing<'a> {
+    records: &'a [GroupRecord],
+    producer: Option<(ProducerId, ProducerEpoch)>,
+    may_be_parted: bool,
 }
 
 impl Active {
@@ -131,7 +138,7 @@ impl Active {
 
     /// Replays and appends what a shard has decided, and answers whom it answers.
     pub fn carry_out(&mut self, ctx: &mut Context, around: &mut Around, decision: Decision, version: i16) {
-        let Decision { records, may_be_parted, replies, then } = decision;
+        let Decision { records, producer, may_be_parted, replies, then } = decision;
         let mut waiting = Vec::new();
         for reply in replies {
             match reply.when {
@@ -146,22 +153,28 @@ impl Active {
                 |reply: WaitingReply| (reply.handle, refusal(&reply.on_failure.0, version, ErrorCode::NotCoordinator));
             return self.outbox.extend(waiting.into_iter().map(refused));
         }
-        let id = self.next_id;
-        self.next_id += 1;
-        if !waiting.is_empty() || then.is_some() {
-            let deadline = ctx.now.monotonic + around.settings.offsets_commit_timeout;
-            self.waiting.insert(id, Waiting { replies: waiting, then, deadline, version });
-            self.deadlines.insert((deadline, id));
-        }
+        let deadline = ctx.now.monotonic + around.settings.offsets_commit_timeout;
+        let id = self.wait(Waiting { replies: waiting, then, deadline, version });
         if records.is_empty() {
             self.wait_for_pending_writes(ctx, around, id);
-        } else if let Err(error) = self.append(ctx, around, &records, may_be_parted, id) {
+        } else if let Err(error) = self.append(ctx, around, Writing { records: &records, producer, may_be_parted }, id) {
             // An earlier batch could not be written, and this write never came into one.
             self.complete(ctx, around, id, Err(error));
         }
     }
 
-    fn wait_for_pending_writes(&mut self, ctx: &mut Context, around: &mut Around, id: WaitingId) {
+    /// Whoever waits for the end of a write gets a number; nobody is kept who wants to hear nothing.
+    pub(super) fn wait(&mut self, waiting: Waiting) -> WaitingId {
+        let id = self.next_id;
+        self.next_id += 1;
+        if !waiting.replies.is_empty() || waiting.then.is_some() {
+            self.deadlines.insert((waiting.deadline, id));
+            self.waiting.insert(id, waiting);
+        }
+        id
+    }
+
+    pub(super) fn wait_for_pending_writes(&mut self, ctx: &mut Context, around: &mut Around, id: WaitingId) {
         if let Some(batch) = &mut self.batch {
             batch.waiting.push(id);
         } else if self.has_uncommitted() {
@@ -171,7 +184,7 @@ impl Active {
         }
     }
 
-    /// A write goes into one batch or into none, unless it may be parted: then a record that has no room begins the next
+    /// A write goes into one batch or into none, and a transaction's into one of its own, written at once; unless it may be parted: then a record that has no room begins the next
     /// batch, and whoever waits, waits for the last one.
     ///
     /// # Errors
@@ -180,10 +193,13 @@ impl Active {
         &mut self,
         ctx: &mut Context,
         around: &mut Around,
-        records: &[GroupRecord],
-        may_be_parted: bool,
+        Writing { records, producer, may_be_parted }: Writing<'_>,
         id: WaitingId,
     ) -> Result<(), ErrorCode> {
+        if producer.is_some() {
+            // A batch is one producer's: whatever waits is written first.
+            self.flush(ctx, around)?;
+        }
         let now_ms = ctx.now.wall.millis();
         let encoded = encode(records);
         if !may_be_parted && self.batch.as_ref().is_some_and(|batch| !batch.has_room_for(&encoded, now_ms)) {
@@ -198,11 +214,11 @@ impl Active {
                 None => {
                     let max_bytes = around.log.max_batch_bytes(self.partition)?;
                     let before = self.shard.snapshot();
-                    self.batch.insert(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before))
+                    self.batch.insert(Batch::new(self.last_written, max_bytes, ctx.now.monotonic, before, producer))
                 }
             };
             let is_left_out = is_tombstone(record) && around.behaviour.is(Switch::TombstonesNotReplayed);
-            if !is_left_out && self.shard.replay(batch.next_offset, None, record.clone()).is_err() {
+            if !is_left_out && self.shard.replay(batch.next_offset, producer, record.clone()).is_err() {
                 // A bug: what a shard decides follows from what it knows. The whole batch fails with it, as in Kafka.
                 batch.waiting.push(id);
                 if let Some(batch) = self.batch.take() {
@@ -214,7 +230,7 @@ impl Active {
         }
         let Some(batch) = &mut self.batch else { return Ok(()) };
         batch.waiting.push(id);
-        if around.settings.append_linger.is_zero() || batch.is_full() {
+        if producer.is_some() || around.settings.append_linger.is_zero() || batch.is_full() {
             // Whoever waits for this batch is told of its failure with the batch.
             let _ = self.flush(ctx, around);
         }
@@ -225,14 +241,12 @@ impl Active {
     ///
     /// # Errors
     /// What the log said; NOT_COORDINATOR if the batch did not land where the shard believes it did.
-    fn flush(&mut self, ctx: &mut Context, around: &mut Around) -> Result<(), ErrorCode> {
+    pub(super) fn flush(&mut self, ctx: &mut Context, around: &mut Around) -> Result<(), ErrorCode> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         match around.log.append(ctx, self.partition, batch.bytes()) {
             Ok(end_offset) if end_offset == batch.next_offset => {
-                self.last_written = end_offset;
-                self.snapshots.insert(end_offset, self.shard.snapshot());
+                self.written_up_to(ctx, end_offset);
                 self.deferred.entry(end_offset).or_default().extend(batch.waiting);
-                ctx.emit(GroupEvent::GroupRecordsAppended { partition: self.partition, end_offset });
                 Ok(())
             }
             Ok(_) => {
@@ -245,6 +259,13 @@ impl Active {
                 Err(error)
             }
         }
+    }
+
+    /// The log ends here, and the shard has taken in what is in it.
+    pub(super) fn written_up_to(&mut self, ctx: &mut Context, end_offset: Offset) {
+        self.last_written = end_offset;
+        self.snapshots.insert(end_offset, self.shard.snapshot());
+        ctx.emit(GroupEvent::GroupRecordsAppended { partition: self.partition, end_offset });
     }
 
     fn fail_batch(&mut self, ctx: &mut Context, around: &mut Around, batch: Batch, error: ErrorCode) {

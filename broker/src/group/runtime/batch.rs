@@ -3,8 +3,8 @@
 use super::WaitingId;
 use crate::group::record::GroupRecord;
 use crate::group::shard::ShardSnapshot;
-use crate::ids::Offset;
-use crate::record::BatchBuilder;
+use crate::ids::{Offset, ProducerEpoch, ProducerId};
+use crate::record::{BatchBuilder, NO_SEQUENCE};
 use crate::time::Time;
 
 /// Records that are replayed and not yet in the log.
@@ -32,9 +32,22 @@ pub(super) fn encode(records: &[GroupRecord]) -> Vec<RecordBytes> {
 }
 
 impl Batch {
-    pub fn new(base_offset: Offset, max_bytes: usize, now: Time, before: ShardSnapshot) -> Batch {
+    /// An empty one. A transaction's batch is written in its producer's name, without sequence numbers: the coordinator
+    /// vouches for it (`RecordBatch.NO_SEQUENCE`).
+    pub fn new(
+        base_offset: Offset,
+        max_bytes: usize,
+        now: Time,
+        before: ShardSnapshot,
+        producer: Option<(ProducerId, ProducerEpoch)>,
+    ) -> Batch {
+        let builder = BatchBuilder::new(0);
+        let builder = match producer {
+            Some((id, epoch)) => builder.producer(id, epoch, NO_SEQUENCE).transactional(true),
+            None => builder,
+        };
         Batch {
-            builder: BatchBuilder::new(0),
+            builder,
             max_bytes,
             next_offset: base_offset,
             opened_at: now,

@@ -23,7 +23,7 @@ use crate::config::{Behaviour, GroupCoordinatorSettings, Switch};
 use crate::context::Context;
 use crate::event::GroupEvent;
 use crate::ids::{LeaderEpoch, Offset, RequestHandle};
-use crate::message::{ErrorCode, Request, Response};
+use crate::message::{ErrorCode, Request, Response, TxnMarker};
 use crate::metadata::MetadataImage;
 use crate::time::Time;
 
@@ -34,6 +34,7 @@ mod active;
 mod batch;
 mod loading;
 mod log;
+mod marker;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -259,6 +260,24 @@ impl Coordinators {
         self.with_active(ctx, log, image, partition, |ctx, active, around| {
             let decision = active.shard.handle(ctx, image, who, request);
             active.carry_out(ctx, around, decision, who.version);
+        })
+    }
+
+    /// The end of a transaction for one partition (`scheduleTransactionCompletion`).
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS: nothing will be answered.
+    pub fn complete_transaction(
+        &mut self,
+        ctx: &mut Context,
+        log: &mut dyn OffsetsLog,
+        image: &MetadataImage,
+        partition: i32,
+        who: &RequestContext,
+        marker: &TxnMarker,
+    ) -> Result<(), ErrorCode> {
+        self.with_active(ctx, log, image, partition, |ctx, active, around| {
+            active.complete_transaction(ctx, around, who, marker);
         })
     }
 

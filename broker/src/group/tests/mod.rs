@@ -228,12 +228,16 @@ impl Bench {
     fn ask_transactional(&mut self, version: i16, request: &TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
         let handle = RequestHandle { connection: ConnectionId(1), correlation_id: 0 };
         let who = RequestContext { handle, version, client_id: "p".to_owned(), client_host: "p1".to_owned() };
-        let (records, response) = self.act(|shard, ctx| shard.commit_transactional_offsets(ctx, &who, request));
-        for record in records {
-            self.write(Some((request.producer_id, request.producer_epoch)), record);
+        let decision = self.act(|shard, ctx| shard.commit_transactional_offsets(ctx, &who, request));
+        assert!(decision.records.is_empty() || decision.producer == Some((request.producer_id, request.producer_epoch)));
+        for record in decision.records {
+            self.write(decision.producer, record);
         }
         self.step(|_, _| Vec::new());
-        response
+        match decision.replies.as_slice() {
+            [Reply { response: Response::TxnOffsetCommit(response), .. }] => response.clone(),
+            other => panic!("one answer to TxnOffsetCommit, not {other:?}"),
+        }
     }
 
     fn read(&mut self, version: i16, request: impl Into<Request>) -> Response {

@@ -40,6 +40,9 @@ impl Api {
             | Api::ListGroups
             | Api::DeleteGroups
             | Api::OffsetDelete
+            | Api::TxnOffsetCommit
+            // For a partition of the offsets topic the group coordinator writes it.
+            | Api::WriteTxnMarkers
             | Api::ConsumerGroupHeartbeat
             | Api::ConsumerGroupDescribe => true,
             Api::Produce

@@ -8,8 +8,11 @@
 //! What was acknowledged before a member was given the partition is expected; of a commit that was under way then nobody can
 //! say whether it comes first. A seek, a reset, and offsets that the coordinator forgets on purpose end the promise; but offsets
 //! do not expire while a member has the partition (KIP-211).
+//!
+//! An offset that was written in a transaction may count or not, but one that was accepted behind it always does: the
+//! order of the records decides, and not the order in which transactions end (KAFKA-5247).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trial_broker::event::{ForgetReason, GroupEvent, MembershipEvent, PositionReason};
 use trial_broker::ids::{GroupId, MemberId, Offset, TopicPartition};
@@ -35,6 +38,9 @@ pub(super) struct Check {
     members: BTreeMap<(MachineId, GroupId), MemberId>,
     /// Which member has each partition, until it gives it up or its coordinator removes it.
     owners: BTreeMap<(GroupId, TopicPartition), (MachineId, MemberId)>,
+    /// Where the newest offset that a coordinator accepted is a transaction's: whether that one counts, or the one before
+    /// it, its producer decides.
+    in_transaction: BTreeSet<(GroupId, TopicPartition)>,
 }
 
 impl Check {
@@ -45,6 +51,14 @@ impl Check {
 
     pub(super) fn observe_coordinator(&mut self, event: &GroupEvent) {
         match event {
+            GroupEvent::OffsetPending { group, partition, .. } => {
+                let known = (group.clone(), partition.clone());
+                self.acked.remove(&known);
+                self.in_transaction.insert(known);
+            }
+            GroupEvent::OffsetCommitted { group, partition, .. } => {
+                self.in_transaction.remove(&(group.clone(), partition.clone()));
+            }
             GroupEvent::OffsetForgotten { group, partition, reason: ForgetReason::Expired, .. }
                 if self.owners.contains_key(&(group.clone(), partition.clone())) => {}
             GroupEvent::MemberRemoved { group, member, .. } | GroupEvent::MemberReplaced { group, old: member, .. } => {
@@ -76,6 +90,9 @@ impl Check {
             }
             MembershipEvent::CommitDone { group, offsets, .. } => {
                 for (partition, offset) in offsets {
+                    if self.in_transaction.contains(&(group.clone(), partition.clone())) {
+                        continue;
+                    }
                     let acked = self.acked.entry((group.clone(), partition.clone())).or_insert(*offset);
                     *acked = (*acked).max(*offset);
                 }

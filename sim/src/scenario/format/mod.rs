@@ -7,6 +7,7 @@ pub mod liveness;
 pub mod numbers;
 pub mod settings;
 pub mod step;
+pub mod transaction;
 pub mod value;
 
 pub use action::{Target, Which};

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use trial_broker::config::{
-    ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
+    ControllerSettings, GroupCoordinatorSettings, GroupSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
     ReplicationSettings, SettingDefinition,
 };
 
@@ -123,6 +123,8 @@ impl JsonSchema for Settings {
             RaftSettings::DEFINITIONS,
             ControllerSettings::DEFINITIONS,
             GroupCoordinatorSettings::DEFINITIONS,
+            // Of one group: `alter-config = { group = … }`.
+            GroupSettings::DEFINITIONS,
         ])
     }
 }

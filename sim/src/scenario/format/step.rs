@@ -21,6 +21,7 @@ use super::action::{
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;
+use super::transaction::{CommitInTransaction, EndTransaction};
 use super::value::{Span, Spanned};
 
 /// Declares the vocabulary: the fields of [`Step`], the enum [`Action`], and the list of all names.
@@ -180,6 +181,10 @@ vocabulary! {
     resume_partitions = "resume-partitions" => ResumePartitions(SomePartitions);
     /// A client dies.
     crash = "crash" => Crash(OneClient);
+    /// Offsets of a group are written in a transaction: they count when it is committed.
+    commit_in_transaction = "commit-in-transaction" => CommitInTransaction(CommitInTransaction);
+    /// A transaction that wrote offsets of a group ends.
+    end_transaction = "end-transaction" => EndTransaction(EndTransaction);
     // Administration.
     /// A topic is created.
     create_topic = "create-topic" => CreateTopic(CreateTopic);

@@ -192,6 +192,7 @@ impl Run<'_> {
             | Action::ElectLeader(_)
             | Action::Reassign(_)
             | Action::DeleteRecords(_) => self.call(&step.action.value).into_iter().collect(),
+            Action::CommitInTransaction(_) | Action::EndTransaction(_) => vec![self.transaction(&step.action.value)?],
             Action::AlignTimers(_) | Action::SpreadTimers(_) => self.timers(&step.action.value),
             Action::Expect(_)
             | Action::ExpectError(_)

@@ -25,6 +25,7 @@ mod program;
 mod recover;
 mod seen;
 mod steps;
+mod transactions;
 pub(crate) mod view;
 
 use std::ops::ControlFlow;

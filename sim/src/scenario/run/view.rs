@@ -51,10 +51,15 @@ pub(crate) fn partition_count(world: &World, topic: &str) -> Option<i32> {
     Some(metadata(world)?.topic(&TopicName::new(topic))?.partitions.len() as i32)
 }
 
+/// A group's partition of `__consumer_offsets`; none while there is no such topic.
+pub(crate) fn offsets_partition(world: &World, group: &GroupId) -> Option<TopicPartition> {
+    let count = partition_count(world, OFFSETS_TOPIC)?;
+    Some(TopicPartition::new(OFFSETS_TOPIC, partition_for(group.as_str(), count)))
+}
+
 /// The broker that leads a group's partition of `__consumer_offsets`; none while nobody does.
 pub(crate) fn coordinator(world: &World, group: &GroupId) -> Option<MachineId> {
-    let count = partition_count(world, OFFSETS_TOPIC)?;
-    let partition = TopicPartition::new(OFFSETS_TOPIC, partition_for(group.as_str(), count));
+    let partition = offsets_partition(world, group)?;
     Some(MachineId(u32::try_from(registration(world, &partition)?.leader.0).ok()?))
 }
 

@@ -237,6 +237,12 @@ pub const MEANINGS: &[Meaning] = &[
         "Offsets of a group are committed: whoever reads the partitions next begins there.",
         "OffsetCommit",
     ),
+    meaning(
+        "pend",
+        "Offsets of a group are written in a transaction: they count when it is committed, unless others come behind them.",
+        "TxnOffsetCommit, KIP-98",
+    ),
+    meaning("txn", "A transaction has ended in this partition.", "WriteTxnMarkers, KIP-98"),
     meaning("commit!", "A commit failed: what was read since the last one may be read again.", "OffsetCommit"),
     meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
     meaning("group!", "A request about a group was refused.", "GroupMetadataManager"),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use trial_broker::event::GroupEvent;
 
-use trial_broker::ids::{GroupId, MemberId};
+use trial_broker::group::find::OFFSETS_TOPIC;
+use trial_broker::ids::{GroupId, MemberId, TopicPartition};
 use trial_broker::message::PartitionsByTopic;
 
 use super::cast::Cast;
@@ -42,6 +43,14 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         }
         GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
             about("commit", group, format!("{partition} at {offset}"))
+        }
+        GroupEvent::OffsetPending { group, partition, offset, producer } => {
+            about("pend", group, format!("{partition} at {offset}, if the transaction of producer {} is committed", producer.0))
+        }
+        GroupEvent::TransactionEnded { partition, producer, committed } => {
+            let outcome = if *committed { "is committed" } else { "is aborted" };
+            let cause = format!("the transaction of producer {} {outcome}", producer.0);
+            Some(row("txn", &TopicPartition::new(OFFSETS_TOPIC, *partition).to_string(), &[machine], cause))
         }
         GroupEvent::OffsetForgotten { group, partition, offset, reason } => {
             about("forget", group, format!("{partition} at {offset}: {}", word(reason)))

@@ -324,13 +324,16 @@ impl Scope {
             Action::CommitOffsets(commit) => {
                 self.member(&commit.client, "to commit offsets a consumer needs a group");
                 for (partition, offset) in &commit.offsets {
-                    self.partition(&partition.value, &partition.span);
-                    if offset.value < 0 {
-                        let label = "the next offset to read, 0 or more";
-                        self.mistake(Diagnostic::new("an offset is never negative", offset.span.clone(), label));
-                    }
+                    self.offset_to_commit(partition, offset);
                 }
             }
+            Action::CommitInTransaction(commit) => {
+                self.transaction(&commit.producer);
+                for (partition, offset) in &commit.offsets {
+                    self.offset_to_commit(partition, offset);
+                }
+            }
+            Action::EndTransaction(end) => self.transaction(&end.producer),
             Action::Leave(one) => {
                 self.client(&one.client, Some(Kind::Consumer));
             }
@@ -385,6 +388,22 @@ impl Scope {
             Action::Upgrade(_) | Action::Rot(_) | Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => {
                 self.not_yet(action)
             }
+        }
+    }
+
+    fn offset_to_commit(&mut self, partition: &Spanned<String>, offset: &Spanned<i64>) {
+        self.partition(&partition.value, &partition.span);
+        if offset.value < 0 {
+            let label = "the next offset to read, 0 or more";
+            self.mistake(Diagnostic::new("an offset is never negative", offset.span.clone(), label));
+        }
+    }
+
+    /// A producer whose transaction an administrator plays.
+    fn transaction(&mut self, producer: &Spanned<i64>) {
+        if producer.value < 0 {
+            let label = "0 or more, and none that a producer of the scenario is given";
+            self.mistake(Diagnostic::new("a producer's id is never negative", producer.span.clone(), label));
         }
     }
 

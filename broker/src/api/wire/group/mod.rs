@@ -11,6 +11,7 @@ pub(super) mod classic;
 pub(super) mod consumer;
 pub(super) mod coordinator;
 pub(super) mod offsets;
+pub(super) mod transactions;
 
 fn group_id(group: &GroupId) -> WireGroupId {
     WireGroupId(text(group.as_str()))

@@ -75,10 +75,10 @@ pub(in super::super) fn read_offset_commit_request(body: &WireOffsetCommitReques
 }
 
 /// The error of each partition of a topic, in the order of the answer.
-type Errors = [(TopicPartition, ErrorCode)];
+pub(super) type Errors = [(TopicPartition, ErrorCode)];
 
 /// An answer's topics: commits and deletions are answered alike, in types of their own.
-fn topics_of<Partition, Topic>(
+pub(super) fn topics_of<Partition, Topic>(
     errors: &Errors,
     partition: impl Fn(i32, i16) -> Partition,
     topic: impl Fn(WireTopicName, Vec<Partition>) -> Topic,
@@ -89,7 +89,7 @@ fn topics_of<Partition, Topic>(
 }
 
 /// One partition of such an answer.
-fn read_error(topic: &WireTopicName, partition: i32, code: i16) -> (TopicPartition, ErrorCode) {
+pub(super) fn read_error(topic: &WireTopicName, partition: i32, code: i16) -> (TopicPartition, ErrorCode) {
     (partition_of(topic, partition), ErrorCode::from_code(code))
 }
 
@@ -111,12 +111,12 @@ pub(in super::super) fn read_offset_commit_response(body: &WireOffsetCommitRespo
 /// The first version that asks about several groups (KIP-709).
 const SEVERAL: i16 = 8;
 
-fn runs(partitions: &[TopicPartition]) -> impl Iterator<Item = (WireTopicName, Vec<i32>)> {
+pub(super) fn runs(partitions: &[TopicPartition]) -> impl Iterator<Item = (WireTopicName, Vec<i32>)> {
     by_topic(partitions, |partition| &partition.topic)
         .map(|(name, run)| (topic_name(name), run.iter().map(|partition| partition.partition).collect()))
 }
 
-fn read_run(name: &WireTopicName, indexes: &[i32]) -> Vec<TopicPartition> {
+pub(super) fn read_run(name: &WireTopicName, indexes: &[i32]) -> Vec<TopicPartition> {
     indexes.iter().map(|index| partition_of(name, *index)).collect()
 }
 
