@@ -49,6 +49,7 @@ pub(super) fn request(mut request: Request, version: i16) -> Request {
         | Request::Heartbeat(_)
         | Request::LeaveGroup(_)
         | Request::OffsetCommit(_)
+        | Request::TxnOffsetCommit(_)
         | Request::OffsetFetch(_)
         | Request::ListGroups(_)
         | Request::ConsumerGroupHeartbeat(_) => group_request(&mut request, version),
@@ -317,6 +318,16 @@ fn group_request(request: &mut Request, version: i16) {
                 body.partitions.iter_mut().for_each(|partition| partition.leader_epoch = LeaderEpoch::NONE);
             }
             if version < 7 {
+                body.instance = None;
+            }
+        }
+        Request::TxnOffsetCommit(body) => {
+            if version < 2 {
+                body.partitions.iter_mut().for_each(|partition| partition.leader_epoch = LeaderEpoch::NONE);
+            }
+            if version < 3 {
+                body.generation_or_member_epoch = -1;
+                body.member = MemberId::default();
                 body.instance = None;
             }
         }

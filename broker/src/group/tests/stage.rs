@@ -385,6 +385,7 @@ fn event_text(event: &GroupEvent) -> Option<String> {
         GroupEvent::MemberIdGiven { .. }
         | GroupEvent::AssignmentGiven { .. }
         | GroupEvent::OffsetCommitted { .. }
+        | GroupEvent::OffsetPending { .. }
         | GroupEvent::GroupRequestRefused { .. } => return None,
         other => panic!("a shard does not say this: {other:?}"),
     })
