@@ -11,6 +11,7 @@
 //! of the nodes it knows begins again from its bootstrap servers (KIP-899, KIP-1102).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::{Backoff, is_stale_metadata};
@@ -46,6 +47,8 @@ pub(crate) struct MetadataSettings {
 pub(crate) struct KnownPartition {
     pub leader: NodeId,
     pub leader_epoch: LeaderEpoch,
+    /// Kept only where brokers have racks: nobody asks for another reason.
+    pub replicas: Vec<NodeId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +75,8 @@ struct InProgress {
 pub(crate) struct Metadata {
     settings: MetadataSettings,
     nodes: BTreeMap<NodeId, Endpoint>,
+    /// Of those nodes that have one.
+    racks: BTreeMap<NodeId, Arc<str>>,
     controller: Option<NodeId>,
     topics: BTreeMap<TopicName, KnownTopic>,
     errors: BTreeMap<TopicName, ErrorCode>,
@@ -109,6 +114,7 @@ impl Metadata {
         let mut metadata = Metadata {
             settings,
             nodes: BTreeMap::new(),
+            racks: BTreeMap::new(),
             controller: None,
             topics: BTreeMap::new(),
             errors: BTreeMap::new(),
@@ -195,6 +201,12 @@ impl Metadata {
 
     pub fn partition_count(&self, name: &TopicName) -> Option<i32> {
         self.topics.get(name).map(|topic| topic.partitions.len() as i32).filter(|count| *count > 0)
+    }
+
+    /// The racks of a partition's replicas, alive or not.
+    pub fn racks_of(&self, partition: &TopicPartition) -> BTreeSet<Arc<str>> {
+        let replicas = self.partition(partition).into_iter().flat_map(|known| &known.replicas);
+        replicas.filter_map(|replica| self.racks.get(replica).cloned()).collect()
     }
 
     pub fn topic_id(&self, name: &TopicName) -> TopicId {
@@ -448,6 +460,8 @@ impl Metadata {
         }
         self.nodes.retain(|node, _| node.is_some());
         self.nodes.extend(response.brokers.iter().map(|broker| (broker.node, broker.endpoint.clone())));
+        let rack = |broker: &NodeEndpoint| Some((broker.node, Arc::from(broker.rack.as_deref()?)));
+        self.racks = response.brokers.iter().filter_map(rack).collect();
         self.controller = Some(response.controller_id).filter(|node| node.is_some());
         for topic in &response.topics {
             if !self.retains(&topic.name, now) {
@@ -485,7 +499,8 @@ impl Metadata {
         recreated: bool,
     ) -> Option<KnownPartition> {
         let partition = TopicPartition { topic: topic.clone(), partition: answer.partition };
-        let news = KnownPartition { leader: answer.leader, leader_epoch: answer.leader_epoch };
+        let replicas = if self.racks.is_empty() { Vec::new() } else { answer.replicas.clone() };
+        let news = KnownPartition { leader: answer.leader, leader_epoch: answer.leader_epoch, replicas };
         if !answer.leader_epoch.is_some() {
             self.last_seen_epochs.remove(&partition);
             self.equivalent_answers = 0;
@@ -536,7 +551,7 @@ impl Metadata {
             }
             let Some(topic) = self.topics.get_mut(&partition.topic) else { continue };
             let Some(known) = topic.partitions.get_mut(&partition.partition) else { continue };
-            *known = KnownPartition { leader: hint.leader, leader_epoch: hint.epoch };
+            (known.leader, known.leader_epoch) = (hint.leader, hint.epoch);
             self.last_seen_epochs.insert(partition.clone(), hint.epoch);
             learned.push(partition.clone());
             let event =

@@ -16,8 +16,9 @@
 //! Where it matters in which order Kafka walks a hash map of members, they are walked in that order here too
 //! ([`hash_map_order`]): the same members get the same partitions.
 //!
-//! Simplified: assignors do not look at racks (KIP-881). A client's metadata has none here.
+//! All but round robin give members what is near to them where that is no less even (KIP-881, racks.rs).
 
+mod racks;
 mod range;
 mod round_robin;
 mod sticky;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Serialize;
 
+pub(crate) use self::racks::ReplicaRacks;
 pub(crate) use self::sticky::Trust;
 use crate::config::Assignor;
 use crate::ids::{GroupInstanceId, MemberId, TopicName, TopicPartition};
@@ -72,17 +74,23 @@ impl Assignor {
         }
     }
 
-    /// Who reads what. `trust` is asked by the cooperative assignor.
+    /// Who reads what. `trust` is asked by the cooperative assignor, `replicas` by all but round robin.
     ///
     /// # Panics
     /// If there are no members: a group without members has no leader.
-    pub(crate) fn assign(self, counts: &PartitionCounts, members: &Members, trust: Trust) -> Assignments {
+    pub(crate) fn assign(
+        self,
+        counts: &PartitionCounts,
+        replicas: &ReplicaRacks,
+        members: &Members,
+        trust: Trust,
+    ) -> Assignments {
         assert!(!members.is_empty(), "an assignment is made by a member");
         match self {
-            Assignor::Range => range::assign(counts, members),
+            Assignor::Range => range::assign(counts, replicas, members),
             Assignor::RoundRobin => round_robin::assign(counts, members),
-            Assignor::Sticky => sticky::assign(counts, members),
-            Assignor::CooperativeSticky => sticky::assign_cooperatively(counts, members, trust),
+            Assignor::Sticky => sticky::assign(counts, replicas, members),
+            Assignor::CooperativeSticky => sticky::assign_cooperatively(counts, replicas, members, trust),
         }
     }
 }

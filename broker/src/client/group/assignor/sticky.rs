@@ -17,7 +17,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::sticky_constrained::Constrained;
 use super::sticky_general::General;
-use super::{Assignments, GroupMember, Members, PartitionCounts};
+use super::racks::{Racks, ReplicaRacks};
+use super::{Assignments, GroupMember, Members, PartitionCounts, partitions_of};
 use crate::ids::{MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
 
@@ -60,13 +61,18 @@ impl Settled {
     }
 }
 
-pub(super) fn assign(counts: &PartitionCounts, members: &Members) -> Assignments {
-    assign_by(counts, members, sticky_claim, Trust::Everybody).0
+pub(super) fn assign(counts: &PartitionCounts, replicas: &ReplicaRacks, members: &Members) -> Assignments {
+    assign_by(counts, replicas, members, sticky_claim, Trust::Everybody).0
 }
 
 /// What must first be revoked by its present owner is left out of the assignment.
-pub(super) fn assign_cooperatively(counts: &PartitionCounts, members: &Members, trust: Trust) -> Assignments {
-    let (mut assignments, transferring) = assign_by(counts, members, cooperative_claim, trust);
+pub(super) fn assign_cooperatively(
+    counts: &PartitionCounts,
+    replicas: &ReplicaRacks,
+    members: &Members,
+    trust: Trust,
+) -> Assignments {
+    let (mut assignments, transferring) = assign_by(counts, replicas, members, cooperative_claim, trust);
     let transferring = transferring.unwrap_or_else(|| added_and_revoked(members, &assignments));
     for (partition, member) in transferring {
         let assigned = assignments.get_mut(&member).expect("every member has an entry");
@@ -78,6 +84,7 @@ pub(super) fn assign_cooperatively(counts: &PartitionCounts, members: &Members, 
 /// The assignment, and what moves from one member to another if the algorithm keeps track of it.
 pub(super) fn assign_by(
     counts: &PartitionCounts,
+    replicas: &ReplicaRacks,
     members: &Members,
     claim: fn(&ConsumerSubscription) -> Claim,
     trust: Trust,
@@ -87,12 +94,14 @@ pub(super) fn assign_by(
     if trust == Trust::NewestGeneration {
         settled.forget_older_claims(members, claim);
     }
+    let all: Vec<TopicPartition> = counts.iter().flat_map(|(topic, count)| partitions_of(topic, *count)).collect();
+    let racks = Racks::new(members, all.iter(), replicas);
     if settled.all_subscriptions_equal {
-        let (assignments, transferring) = Constrained::new(counts, settled.owned, settled.disputed).build();
+        let (assignments, transferring) = Constrained::new(counts, racks, settled.owned, settled.disputed).build();
         return (assignments, Some(transferring));
     }
     let previous = previous_owners(members, claim, settled.max_generation);
-    (General::new(counts, members, settled.owned, previous).build(), None)
+    (General::new(counts, racks, members, settled.owned, previous).build(), None)
 }
 
 /// The counts of the topics that anybody subscribes to.

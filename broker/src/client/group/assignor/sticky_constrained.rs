@@ -6,15 +6,20 @@
 //!    come in the order of a hash map: the first ones that own enough have the max quota.
 //! 2. What nobody has is dealt to the members below the min quota, in order of member id, then to those at it.
 //!
+//! Where racks matter (KIP-881), nobody keeps what is not near, and before 2 what nobody has is dealt to members that are
+//! near to it, up to the same quotas; partitions with few members near come first.
+//!
 //! What one member had and another one gets is *transferring*: a cooperative group gives it in a second rebalance.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::racks::Racks;
 use super::{Assignments, PartitionCounts, hash_map_order, partitions_of};
 use crate::ids::{MemberId, TopicPartition};
 
 pub(super) struct Constrained<'a> {
     counts: &'a PartitionCounts,
+    racks: Racks<'a>,
     owned: Assignments,
     disputed: BTreeSet<TopicPartition>,
     min_quota: usize,
@@ -32,11 +37,17 @@ pub(super) struct Constrained<'a> {
 }
 
 impl<'a> Constrained<'a> {
-    pub fn new(counts: &'a PartitionCounts, owned: Assignments, disputed: BTreeSet<TopicPartition>) -> Self {
+    pub fn new(
+        counts: &'a PartitionCounts,
+        racks: Racks<'a>,
+        owned: Assignments,
+        disputed: BTreeSet<TopicPartition>,
+    ) -> Self {
         let partitions: usize = counts.values().map(|count| *count as usize).sum();
         let members = owned.len();
         Constrained {
             counts,
+            racks,
             disputed,
             min_quota: partitions / members,
             max_quota: partitions.div_ceil(members),
@@ -62,13 +73,20 @@ impl<'a> Constrained<'a> {
         self.at_min.make_contiguous().sort();
         let kept: BTreeSet<TopicPartition> = self.assignments.values().flatten().cloned().collect();
         let all = self.counts.iter().flat_map(|(topic, count)| partitions_of(topic, *count));
-        let free: Vec<TopicPartition> = all.filter(|partition| !kept.contains(partition)).collect();
+        let mut free: Vec<TopicPartition> = all.filter(|partition| !kept.contains(partition)).collect();
+        if !self.racks.are_ignored() {
+            self.racks.sort_by_members_near(&mut free);
+            free = self.deal_what_is_near(free);
+        }
         self.deal(free);
         self.assert_quotas();
         (self.assignments, self.transferring)
     }
 
-    fn keep(&mut self, member: &MemberId, mut owned: Vec<TopicPartition>) {
+    fn keep(&mut self, member: &MemberId, owned: Vec<TopicPartition>) {
+        let (far, mut owned): (Vec<_>, Vec<_>) =
+            owned.into_iter().partition(|partition| self.racks.mismatch(member, partition));
+        self.freed.extend(far.into_iter().map(|partition| (partition, member.clone())));
         owned.retain(|partition| !self.disputed.contains(partition));
         owned.sort_by(|left, right| (left.partition, &left.topic).cmp(&(right.partition, &right.topic)));
         let quota = if owned.len() < self.min_quota {
@@ -89,6 +107,41 @@ impl<'a> Constrained<'a> {
         let freed = owned.split_off(quota);
         self.freed.extend(freed.into_iter().map(|partition| (partition, member.clone())));
         self.assignments.insert(member.clone(), owned);
+    }
+
+    /// Deals to members below the min quota in turn, then to those at it; gives what nobody is near to who has room.
+    fn deal_what_is_near(&mut self, free: Vec<TopicPartition>) -> Vec<TopicPartition> {
+        let mut turn = 0;
+        let mut left = Vec::new();
+        for partition in free {
+            let round = self.below_min.iter().cycle().skip(turn).take(self.below_min.len());
+            if let Some(steps) = self.racks.next_near(&partition, round) {
+                turn = (turn + steps) % self.below_min.len();
+                let member = self.below_min[turn].clone();
+                let count = self.give(partition, &member);
+                if count >= self.min_quota {
+                    self.below_min.remove(turn);
+                    if count < self.max_quota && self.over_min < self.expected_over_min {
+                        self.at_min.push_back(member);
+                    }
+                } else {
+                    turn += 1;
+                }
+                turn = turn.checked_rem(self.below_min.len()).unwrap_or(0);
+            } else if let Some(place) = self.racks.next_near(&partition, self.at_min.iter()) {
+                let member = self.at_min[place].clone();
+                if self.give(partition, &member) == self.max_quota {
+                    self.at_min.remove(place);
+                    self.over_min += 1;
+                    if self.over_min == self.expected_over_min {
+                        self.at_min.clear();
+                    }
+                }
+            } else {
+                left.push(partition);
+            }
+        }
+        left
     }
 
     fn deal(&mut self, free: Vec<TopicPartition>) {

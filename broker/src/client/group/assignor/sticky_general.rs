@@ -6,16 +6,21 @@
 //! 3. Partitions move from members that have at least two more to those that have less, until no such move is left.
 //!    If that does not make the whole better balanced, all of it is taken back.
 //!
+//! Where racks matter (KIP-881), nobody keeps what is not near, and in 2 partitions go first to members that are near to them.
+//! In 3 nobody asks.
+//!
 //! A partition that would move back where another one of its topic just came from is spared: that other one moves
 //! instead ([`Movements`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::racks::Racks;
 use super::{Assignments, Members, PartitionCounts, is_subscribed, partitions_of};
 use crate::ids::{MemberId, TopicName, TopicPartition};
 
 pub(super) struct General<'a> {
     counts: &'a PartitionCounts,
+    racks: Racks<'a>,
     /// Who may have each topic.
     candidates: BTreeMap<&'a TopicName, Vec<MemberId>>,
     /// What each member may have.
@@ -34,6 +39,7 @@ pub(super) struct General<'a> {
 impl<'a> General<'a> {
     pub fn new(
         counts: &'a PartitionCounts,
+        racks: Racks<'a>,
         members: &Members,
         owned: Assignments,
         previous: BTreeMap<TopicPartition, MemberId>,
@@ -44,6 +50,7 @@ impl<'a> General<'a> {
         let topics_of = |member| counts.keys().filter(move |topic| is_subscribed(member, topic)).collect();
         let mut general = General {
             counts,
+            racks,
             candidates: counts.keys().map(|topic| (topic, subscribers(topic))).collect(),
             topics: members.iter().map(|(id, member)| (id.clone(), topics_of(member))).collect(),
             current: owned,
@@ -61,7 +68,7 @@ impl<'a> General<'a> {
         for (member, owned) in &mut self.current {
             let topics = &self.topics[member];
             let before = owned.len();
-            owned.retain(|partition| topics.contains(&partition.topic));
+            owned.retain(|partition| topics.contains(&partition.topic) && !self.racks.mismatch(member, partition));
             self.must_revoke |= owned.len() < before;
             self.owners.extend(owned.iter().map(|partition| (partition.clone(), member.clone())));
         }
@@ -85,11 +92,12 @@ impl<'a> General<'a> {
 
     fn balance(&mut self, all: &[TopicPartition], free: &[TopicPartition]) {
         let was_empty = self.by_load.last().is_some_and(|(load, _)| *load == 0);
-        for partition in free {
-            if let Some(member) = self.least_loaded(&partition.topic) {
-                self.change_load(&member, |owned| owned.push(partition.clone()));
-                self.owners.insert(partition.clone(), member);
-            }
+        let mut left: Vec<&TopicPartition> = free.iter().collect();
+        if !self.racks.are_ignored() {
+            left.retain(|partition| !self.give_to_least_loaded(partition, true));
+        }
+        for partition in left {
+            self.give_to_least_loaded(partition, false);
         }
         let can_move = |partition: &&TopicPartition| self.candidates[&partition.topic].len() >= 2;
         let movable: Vec<TopicPartition> = all.iter().filter(can_move).cloned().collect();
@@ -104,6 +112,17 @@ impl<'a> General<'a> {
             self.current = before;
         }
         self.current.extend(fixed);
+    }
+
+    /// Whether somebody takes it.
+    fn give_to_least_loaded(&mut self, partition: &TopicPartition, only_near: bool) -> bool {
+        let takes = |(_, member): &&(usize, MemberId)| {
+            self.topics[member].contains(&partition.topic) && !(only_near && self.racks.mismatch(member, partition))
+        };
+        let Some((_, member)) = self.by_load.iter().find(takes).cloned() else { return false };
+        self.change_load(&member, |owned| owned.push(partition.clone()));
+        self.owners.insert(partition.clone(), member);
+        true
     }
 
     fn least_loaded(&self, topic: &TopicName) -> Option<MemberId> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::Shared;
 use super::super::assignor::{RebalanceProtocol, Trust};
 use super::super::commit::CommitOutcome;
-use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState};
+use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState, PartitionSnapshot};
 use crate::api::consumer_protocol;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
@@ -269,12 +269,13 @@ impl ClassicMember {
         }
         let (assignor, members, skip) = (*assignor, members.clone(), *skip);
         self.is_leader = true;
-        let counts = self.counts_of(cluster, consumer.topics());
-        self.counts = (Some(cluster.metadata.update_version()), counts.clone());
+        let all = self.partitions_of(cluster, consumer.topics());
+        let snapshot = all.clone().as_seen_by(shared);
+        self.partitions = (Some(cluster.metadata.update_version()), snapshot.clone());
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
-        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &counts, &members, trust) };
-        self.assigned_counts = Some(counts);
+        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &all, &members, trust) };
+        self.assigned_partitions = Some(snapshot);
         self.join = Join::Syncing(self.sync_request(shared, assignments));
         shared.moved = true;
     }
@@ -346,7 +347,7 @@ impl ClassicMember {
         bytes: &Bytes,
     ) {
         if !self.is_leader {
-            self.assigned_counts = None;
+            self.assigned_partitions = None;
         }
         let Some(ConsumerAssignment { partitions, .. }) = consumer_protocol::decode_assignment(bytes) else {
             // Kafka's consumer throws an IllegalStateException; the application's loop ends with it.
@@ -385,11 +386,11 @@ impl ClassicMember {
 
 fn assigned_bytes(
     assignor: Assignor,
-    counts: &super::PartitionCounts,
+    partitions: &PartitionSnapshot,
     members: &super::Members,
     trust: Trust,
 ) -> Vec<(crate::ids::MemberId, Bytes)> {
-    let assignments = assignor.assign(counts, members, trust);
+    let assignments = assignor.assign(&partitions.counts, &partitions.replicas, members, trust);
     let bytes = |partitions| consumer_protocol::encode_assignment(&ConsumerAssignment { partitions, user_data: None });
     assignments.into_iter().map(|(member, partitions)| (member, bytes(partitions))).collect()
 }

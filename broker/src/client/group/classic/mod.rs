@@ -27,7 +27,7 @@ use bytes::Bytes;
 
 use self::heartbeat::Heartbeat;
 use super::Shared;
-use super::assignor::{AssignorMemory, Members, PartitionCounts, RebalanceProtocol, protocol_of};
+use super::assignor::{AssignorMemory, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, protocol_of};
 use super::commit::CommitOutcome;
 use super::member::{MemberIdentity, Standing};
 use crate::client::cluster::Cluster;
@@ -100,6 +100,21 @@ enum Join {
     Done(Result<Bytes, JoinFailure>),
 }
 
+/// The partitions that are to be assigned: how many each topic has, and in which racks they are (`MetadataSnapshot`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct PartitionSnapshot {
+    counts: PartitionCounts,
+    replicas: ReplicaRacks,
+}
+
+impl PartitionSnapshot {
+    /// A leader that says no rack itself does not notice when replicas move to others (`PartitionRackInfo`).
+    fn as_seen_by(self, shared: &Shared) -> PartitionSnapshot {
+        let replicas = if shared.settings.rack.is_some() { self.replicas } else { ReplicaRacks::new() };
+        PartitionSnapshot { replicas, ..self }
+    }
+}
+
 /// Why a rebalance failed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum JoinFailure {
@@ -135,9 +150,9 @@ pub(super) struct ClassicMember {
     /// What anybody in the group subscribes to, if it leads.
     group_topics: BTreeSet<TopicName>,
     /// The partitions of these topics now, at this version of the metadata (`metadataSnapshot`).
-    counts: (Option<u64>, PartitionCounts),
+    partitions: (Option<u64>, PartitionSnapshot),
     /// What they were when it assigned them (`assignmentSnapshot`).
-    assigned_counts: Option<PartitionCounts>,
+    assigned_partitions: Option<PartitionSnapshot>,
     memory: AssignorMemory,
     /// What the next poll fails with: the heartbeats found that the instance is fenced.
     failure: Option<ErrorCode>,
@@ -160,8 +175,8 @@ impl ClassicMember {
             is_leader: false,
             joined_topics: None,
             group_topics: BTreeSet::new(),
-            counts: (None, PartitionCounts::new()),
-            assigned_counts: None,
+            partitions: (None, PartitionSnapshot::default()),
+            assigned_partitions: None,
             memory: AssignorMemory::default(),
             failure: None,
         }
@@ -194,7 +209,7 @@ impl ClassicMember {
         shared: &mut Shared,
     ) -> bool {
         self.heartbeat.poll(ctx.now.monotonic);
-        self.see_metadata(cluster, consumer);
+        self.see_metadata(cluster, consumer, shared);
         if let Some(error) = self.failure.take() {
             consumer.raise_from_group((
                 error,
@@ -209,23 +224,29 @@ impl ClassicMember {
     }
 
     /// The metadata changed: so may have the partitions to assign.
-    fn see_metadata(&mut self, cluster: &Cluster, consumer: &Consumer) {
+    fn see_metadata(&mut self, cluster: &Cluster, consumer: &Consumer, shared: &Shared) {
         let version = cluster.metadata.update_version();
-        if self.counts.0 == Some(version) {
+        if self.partitions.0 == Some(version) {
             return;
         }
-        self.counts = (Some(version), self.counts_of(cluster, consumer.topics()));
+        let now = self.partitions_of(cluster, consumer.topics());
+        self.partitions = (Some(version), now.as_seen_by(shared));
     }
 
-    fn counts_of(&self, cluster: &Cluster, subscribed: &BTreeSet<TopicName>) -> PartitionCounts {
+    fn partitions_of(&self, cluster: &Cluster, subscribed: &BTreeSet<TopicName>) -> PartitionSnapshot {
         let topics = if self.group_topics.is_empty() { subscribed } else { &self.group_topics };
         let known = topics.iter().filter_map(|topic| Some((topic.clone(), cluster.metadata.partition_count(topic)?)));
-        known.collect()
+        let counts: PartitionCounts = known.collect();
+        let all = counts.keys().flat_map(|topic| cluster.metadata.partitions_of(topic));
+        let racks = all.map(|partition| (cluster.metadata.racks_of(&partition), partition));
+        let in_racks = racks.filter(|(racks, _)| !racks.is_empty());
+        let replicas = in_racks.map(|(racks, partition)| (partition, racks)).collect();
+        PartitionSnapshot { counts, replicas }
     }
 
     /// Whether a rebalance is to begin, or under way (`rejoinNeededOrPending`).
     fn needs_rejoin(&mut self, consumer: &Consumer) -> bool {
-        if self.assigned_counts.as_ref().is_some_and(|assigned| *assigned != self.counts.1) {
+        if self.assigned_partitions.as_ref().is_some_and(|assigned| *assigned != self.partitions.1) {
             self.request_rejoin_if_necessary("cached metadata has changed");
         } else if self.joined_topics.as_ref().is_some_and(|joined| joined != consumer.topics()) {
             self.request_rejoin_if_necessary("subscription has changed");

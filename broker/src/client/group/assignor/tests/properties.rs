@@ -1,11 +1,14 @@
 //! What any assignment must be, whatever the members say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::super::sticky::user_data;
-use super::super::{Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, Trust, protocol_of};
+use super::super::{
+    Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, Trust, partitions_of, protocol_of,
+};
 use crate::config::Assignor;
 use crate::ids::{MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;
@@ -13,6 +16,7 @@ use crate::message::ConsumerSubscription;
 #[derive(Clone, Debug)]
 struct Group {
     counts: PartitionCounts,
+    replicas: ReplicaRacks,
     members: Members,
 }
 
@@ -20,15 +24,25 @@ fn topic(number: usize) -> TopicName {
     TopicName::new(&format!("t{number}"))
 }
 
+fn rack(number: u8) -> Arc<str> {
+    Arc::from(format!("rack {number}"))
+}
+
 /// Up to four topics, up to six members with subscriptions of their own, who may claim anything that they subscribe to.
 fn groups() -> impl Strategy<Value = Group> {
     let topics = proptest::collection::vec(1..8_i32, 1..=4);
     let claims = proptest::collection::vec((0..4_usize, 0..10_i32), 0..8);
-    let member = (proptest::collection::btree_set(0..4_usize, 1..=4), claims, -1..4_i32);
-    (topics, proptest::collection::vec(member, 1..=6)).prop_map(|(counts, members)| {
+    // A member in rack 0 says none; a partition has a replica in two racks, which may be one.
+    let member = (proptest::collection::btree_set(0..4_usize, 1..=4), claims, -1..4_i32, 0..4_u8);
+    let replicas = proptest::collection::vec((1..4_u8, 1..4_u8), 28);
+    (topics, replicas, proptest::collection::vec(member, 1..=6)).prop_map(|(counts, replicas, members)| {
         let counts: PartitionCounts =
             counts.iter().enumerate().map(|(number, count)| (topic(number), *count)).collect();
-        let member = |(number, (topics, claims, generation)): (usize, (BTreeSet<usize>, Vec<(usize, i32)>, i32))| {
+        let all = counts.iter().flat_map(|(topic, count)| partitions_of(topic, *count));
+        let racks = replicas.into_iter().map(|(one, another)| BTreeSet::from([rack(one), rack(another)]));
+        let replicas = all.zip(racks).collect();
+        let member = |(number, member): (usize, (BTreeSet<usize>, Vec<(usize, i32)>, i32, u8))| {
+            let (topics, claims, generation, at) = member;
             let claim = |(number, partition): (usize, i32)| TopicPartition { topic: topic(number), partition };
             let owned: BTreeSet<TopicPartition> =
                 claims.into_iter().filter(|(number, _)| topics.contains(number)).map(claim).collect();
@@ -38,11 +52,11 @@ fn groups() -> impl Strategy<Value = Group> {
                 user_data: Some(user_data(generation, &owned)),
                 generation: Some(generation).filter(|generation| *generation >= 0),
                 owned,
-                rack: None,
+                rack: (at > 0).then(|| rack(at).to_string()),
             };
             (MemberId::new(&format!("m{number}")), GroupMember { instance: None, subscription })
         };
-        Group { counts, members: members.into_iter().enumerate().map(member).collect() }
+        Group { counts, replicas, members: members.into_iter().enumerate().map(member).collect() }
     })
 }
 
@@ -92,7 +106,7 @@ proptest! {
     #[test]
     fn every_partition_that_somebody_wants_has_one_owner(group in groups()) {
         for assignor in [Assignor::Range, Assignor::RoundRobin, Assignor::Sticky] {
-            let assignments = assignor.assign(&group.counts, &group.members, Trust::Everybody);
+            let assignments = assignor.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
             assert_valid(&group, &assignments);
             prop_assert_eq!(assigned(&assignments), wanted(&group), "{}", assignor);
         }
@@ -101,7 +115,7 @@ proptest! {
     #[test]
     fn with_equal_subscriptions_nobody_has_two_more_than_another(group in equal_groups()) {
         for assignor in [Assignor::RoundRobin, Assignor::Sticky] {
-            let assignments = assignor.assign(&group.counts, &group.members, Trust::Everybody);
+            let assignments = assignor.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
             let loads = assignments.values().map(Vec::len);
             prop_assert!(loads.clone().max() <= loads.min().map(|least| least + 1), "{}: {:?}", assignor, assignments);
         }
@@ -109,9 +123,11 @@ proptest! {
 
     #[test]
     fn a_sticky_assignment_that_nothing_disturbs_stays(mut group in equal_groups()) {
-        let first = Assignor::Sticky.assign(&group.counts, &group.members, Trust::Everybody);
+        // Where racks matter nobody keeps what is not near, and it may go to another member each time.
+        group.replicas.clear();
+        let first = Assignor::Sticky.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
         take(&mut group, &first, 9);
-        let second = Assignor::Sticky.assign(&group.counts, &group.members, Trust::Everybody);
+        let second = Assignor::Sticky.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
         for (member, assigned) in &first {
             let (mut before, mut after) = (assigned.clone(), second[member].clone());
             before.sort();
@@ -126,14 +142,14 @@ proptest! {
     fn a_cooperative_assignment_gives_nothing_that_another_member_still_has(mut group in groups()) {
         let nobody = group.members.keys().map(|member| (member.clone(), Vec::new())).collect();
         take(&mut group, &nobody, 1);
-        let first = Assignor::CooperativeSticky.assign(&group.counts, &group.members, Trust::Everybody);
+        let first = Assignor::CooperativeSticky.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
         take(&mut group, &first, 2);
         // A member goes, another one comes.
         let (gone, member) = group.members.pop_first().expect("a group has members");
         let newcomer = ConsumerSubscription { owned: Vec::new(), generation: None, user_data: None, ..member.subscription };
         group.members.insert(MemberId::new("z"), GroupMember { instance: None, subscription: newcomer });
         for round in 3..7 {
-            let assignments = Assignor::CooperativeSticky.assign(&group.counts, &group.members, Trust::Everybody);
+            let assignments = Assignor::CooperativeSticky.assign(&group.counts, &group.replicas, &group.members, Trust::Everybody);
             assert_valid(&group, &assignments);
             for (member, assigned) in &assignments {
                 let owned_by_another = |partition: &&TopicPartition| {
