@@ -26,8 +26,8 @@ use crate::ids::{LeaderEpoch, MemberId, NodeId, Ticket, TopicName, TopicPartitio
 use crate::message::{
     AlterPartitionReassignmentsRequest, ConfigResource, CreatableTopic, CreatePartitionsRequest, CreatePartitionsTopic,
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest,
-    ErrorCode, IncrementalAlterConfigsRequest, OffsetCommitPartition, Request, Response, TxnMarker, TxnOffsetCommitRequest,
-    WriteTxnMarkersRequest,
+    ErrorCode, IncrementalAlterConfigsRequest, OffsetCommitPartition, Request, Response, TxnMarker,
+    TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use crate::time::Time;
 

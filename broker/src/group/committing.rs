@@ -80,8 +80,7 @@ impl Shard {
             producer,
         };
         let (records, partitions) = self.commit_records(ctx, &request.group, &request.partitions, accepted, -1);
-        let decision =
-            Decision { records, producer: Some((producer, request.producer_epoch)), ..Decision::default() };
+        let decision = Decision { records, producer: Some((producer, request.producer_epoch)), ..Decision::default() };
         decision.then_answer(who, request.clone(), TxnOffsetCommitResponse { partitions })
     }
 

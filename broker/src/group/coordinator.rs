@@ -158,7 +158,14 @@ impl GroupCoordinator {
     }
 
     /// Asks the coordinator of the request's first group; all its groups belong to one partition.
-    pub(super) fn ask(&mut self, ctx: &mut Context, broker: &mut Broker, who: &RequestContext, request: &Request, access: Access) {
+    pub(super) fn ask(
+        &mut self,
+        ctx: &mut Context,
+        broker: &mut Broker,
+        who: &RequestContext,
+        request: &Request,
+        access: Access,
+    ) {
         let group = first_group(request).cloned().unwrap_or_default();
         let partition = partition_for(group.as_str(), self.partition_count());
         self.ask_partition(ctx, broker, who, request, access, partition);

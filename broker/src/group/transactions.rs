@@ -64,7 +64,9 @@ impl GroupCoordinator {
             .iter()
             .flat_map(|marker| marker.partitions.iter().map(move |partition| (marker, partition)))
             .filter(|(_, partition)| is_ours(partition))
-            .map(|(marker, partition)| (TxnMarker { partitions: vec![partition.clone()], ..marker.clone() }, partition.clone()))
+            .map(|(marker, partition)| {
+                (TxnMarker { partitions: vec![partition.clone()], ..marker.clone() }, partition.clone())
+            })
             .collect();
         if !self.gather(who, body.into(), parts.len(), so_far.into()) {
             return;

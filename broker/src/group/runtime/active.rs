@@ -157,7 +157,8 @@ impl Active {
         let id = self.wait(Waiting { replies: waiting, then, deadline, version });
         if records.is_empty() {
             self.wait_for_pending_writes(ctx, around, id);
-        } else if let Err(error) = self.append(ctx, around, Writing { records: &records, producer, may_be_parted }, id) {
+        } else if let Err(error) = self.append(ctx, around, Writing { records: &records, producer, may_be_parted }, id)
+        {
             // An earlier batch could not be written, and this write never came into one.
             self.complete(ctx, around, id, Err(error));
         }

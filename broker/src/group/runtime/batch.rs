@@ -46,14 +46,7 @@ impl Batch {
             Some((id, epoch)) => builder.producer(id, epoch, NO_SEQUENCE).transactional(true),
             None => builder,
         };
-        Batch {
-            builder,
-            max_bytes,
-            next_offset: base_offset,
-            opened_at: now,
-            before,
-            waiting: Vec::new(),
-        }
+        Batch { builder, max_bytes, next_offset: base_offset, opened_at: now, before, waiting: Vec::new() }
     }
 
     /// Whether a whole write fits behind what is there. An empty batch takes any: the log may refuse it.

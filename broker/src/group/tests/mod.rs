@@ -229,7 +229,9 @@ impl Bench {
         let handle = RequestHandle { connection: ConnectionId(1), correlation_id: 0 };
         let who = RequestContext { handle, version, client_id: "p".to_owned(), client_host: "p1".to_owned() };
         let decision = self.act(|shard, ctx| shard.commit_transactional_offsets(ctx, &who, request));
-        assert!(decision.records.is_empty() || decision.producer == Some((request.producer_id, request.producer_epoch)));
+        assert!(
+            decision.records.is_empty() || decision.producer == Some((request.producer_id, request.producer_epoch))
+        );
         for record in decision.records {
             self.write(decision.producer, record);
         }

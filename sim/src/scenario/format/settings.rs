@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use trial_broker::config::{
-    ControllerSettings, GroupCoordinatorSettings, GroupSettings, LogManagerSettings, LogSettings, Properties, RaftSettings,
-    ReplicationSettings, SettingDefinition,
+    ControllerSettings, GroupCoordinatorSettings, GroupSettings, LogManagerSettings, LogSettings, Properties,
+    RaftSettings, ReplicationSettings, SettingDefinition,
 };
 
 use super::value::Spanned;

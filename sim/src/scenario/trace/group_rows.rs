@@ -44,9 +44,11 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
             about("commit", group, format!("{partition} at {offset}"))
         }
-        GroupEvent::OffsetPending { group, partition, offset, producer } => {
-            about("pend", group, format!("{partition} at {offset}, if the transaction of producer {} is committed", producer.0))
-        }
+        GroupEvent::OffsetPending { group, partition, offset, producer } => about(
+            "pend",
+            group,
+            format!("{partition} at {offset}, if the transaction of producer {} is committed", producer.0),
+        ),
         GroupEvent::TransactionEnded { partition, producer, committed } => {
             let outcome = if *committed { "is committed" } else { "is aborted" };
             let cause = format!("the transaction of producer {} {outcome}", producer.0);

@@ -52,7 +52,8 @@ fn assign_what_is_near(topics: &mut [Topic], assignments: &mut Assignments) {
 /// Each number goes to the first subscriber that is near to it in all topics, and has room for it in all of them.
 fn cut_together(topics: &mut [&mut Topic], count: i32, assignments: &mut Assignments) {
     for partition in 0..count {
-        let takes = |place: &usize| topics.iter().all(|topic| topic.is_near(*place, partition) && topic.room(*place) > 0);
+        let takes =
+            |place: &usize| topics.iter().all(|topic| topic.is_near(*place, partition) && topic.room(*place) > 0);
         let Some(place) = (0..topics[0].subscribers.len()).find(takes) else { continue };
         for topic in topics.iter_mut() {
             topic.give(place, partition, assignments);

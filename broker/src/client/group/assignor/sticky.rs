@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::racks::{Racks, ReplicaRacks};
 use super::sticky_constrained::Constrained;
 use super::sticky_general::General;
-use super::racks::{Racks, ReplicaRacks};
 use super::{Assignments, GroupMember, Members, PartitionCounts, partitions_of};
 use crate::ids::{MemberId, TopicName, TopicPartition};
 use crate::message::ConsumerSubscription;

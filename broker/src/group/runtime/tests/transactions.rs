@@ -65,7 +65,11 @@ fn offsets_of_a_transaction_are_a_batch_of_their_own_written_at_once_behind_what
     let mut stage = Stage::serving();
     stage.commit(5).expect("it serves");
     stage.commit_in_transaction(9);
-    assert_eq!((stage.partition().log_end_offset, stage.partition().batches.len()), (2, 2), "nobody waits for a linger");
+    assert_eq!(
+        (stage.partition().log_end_offset, stage.partition().batches.len()),
+        (2, 2),
+        "nobody waits for a linger"
+    );
     let batches = stage.partition().batches.clone();
     let views: Vec<BatchView> = batches.iter().map(|batch| BatchView::parse(batch).expect("a batch")).collect();
     assert!(!views[0].is_transactional() && !views[0].producer_id().is_some());

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::super::sticky::user_data;
 use super::super::{
-    Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, Trust, partitions_of, protocol_of,
+    Assignments, GroupMember, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, Trust, partitions_of,
+    protocol_of,
 };
 use crate::config::Assignor;
 use crate::ids::{MemberId, TopicName, TopicPartition};
