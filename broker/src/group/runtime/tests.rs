@@ -11,7 +11,7 @@ use crate::choice::LowestChoice;
 use crate::event::Event;
 use crate::ids::{ConnectionId, GroupId, MemberId, Offset, TopicPartition};
 use crate::message::*;
-use crate::record::BatchView;
+use crate::record::{BatchBuilder, BatchView};
 use crate::storage::MemoryStorage;
 use crate::time::{Now, WallTime};
 
@@ -63,6 +63,11 @@ impl FakePartition {
         self.batches.push(stamped.into());
         self.log_end_offset += i64::from(count);
     }
+}
+
+/// A record as somebody else might have written it.
+fn record(key: &[u8], value: Option<&[u8]>) -> Bytes {
+    BatchBuilder::new(0).append(0, Some(key), value, &[]).build()
 }
 
 impl FakeLog {

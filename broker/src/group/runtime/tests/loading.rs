@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::config::Switch;
-use crate::record::BatchBuilder;
 
 #[test]
 fn the_next_coordinator_reads_what_the_last_one_wrote_one_read_a_step() {
@@ -80,11 +79,6 @@ fn a_partition_that_is_lost_while_it_loads_is_not_coordinated() {
     stage.elect(2);
     stage.load();
     stage.fetch(false).expect("a new epoch tries again");
-}
-
-/// A record as somebody else might have written it.
-fn record(key: &[u8], value: Option<&[u8]>) -> Bytes {
-    BatchBuilder::new(0).append(0, Some(key), value, &[]).build()
 }
 
 #[test]
