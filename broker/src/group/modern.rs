@@ -150,10 +150,12 @@ impl Shard {
         self.coordinate(ctx, image, |of| migration::validate_upgrade(of, classic))?;
         let told = self.turn(ctx, &request.group, |turn| turn.release_all(ErrorCode::RebalanceInProgress));
         released.extend(told.into_iter().flat_map(|(decision, ())| decision.replies));
-        let (records, response) = self.coordinate(ctx, image, |of| {
+        let upgraded = self.coordinate(ctx, image, |of| {
             let (records, group) = migration::upgrade(of, classic)?;
             consumer::heartbeat(of, &group, who, request, records)
-        })?;
+        });
+        // A session that ran out while its member waited has no end any more, and the member waits for nothing now.
+        let (records, response) = upgraded.inspect_err(|_| self.upgrade_ended(ctx, &request.group))?;
         let then = Some(AfterWrite::ConsumerUpgraded { group: request.group.clone() });
         Ok((Decision { records, then, ..Decision::default() }, response))
     }
