@@ -126,7 +126,8 @@ impl Group {
         match event {
             GroupEvent::GroupStateChanged { to, .. } => self.state = Some(*to),
             GroupEvent::MemberReplaced { instance, .. } => {
-                if self.state == Some("Stable") || self.settled.is_some() {
+                let was_settled = self.state == Some("Stable") || self.settled.is_some();
+                if was_settled {
                     self.watch.get_or_insert_with(|| Watch::of(instance));
                 }
             }

@@ -58,7 +58,7 @@ fn illegal(shares: &Shares) -> Option<String> {
 /// What somebody wants and nobody has.
 fn left_out(shares: &Shares, image: &MetadataImage) -> Option<String> {
     for name in shares.topics() {
-        for (number, _) in &image.topic(name)?.partitions {
+        for number in image.topic(name)?.partitions.keys() {
             let partition = TopicPartition { topic: name.clone(), partition: *number };
             if !shares.has.values().any(|partitions| partitions.contains(&partition)) {
                 return Some(format!("gives {partition} to nobody"));
