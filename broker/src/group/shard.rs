@@ -64,6 +64,9 @@ pub struct Shard {
     pub(super) hard: Hard,
     /// Classic groups as they are. A group that is not here is as it is written, and nobody waits in it.
     pub(super) classic: BTreeMap<GroupId, Arc<ClassicGroup>>,
+    /// Classic groups without members that are deleted by records that may be taken back: then they are as they were,
+    /// and not as they were last written, perhaps with members that have gone since.
+    deleted: BTreeMap<GroupId, Arc<ClassicGroup>>,
     /// What is remembered of KIP-848 groups besides their records.
     pub(super) consumer: ConsumerSoftState,
     pub(super) timers: Timers,
@@ -77,6 +80,7 @@ impl Shard {
             behaviour,
             hard: Hard::default(),
             classic: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             consumer: ConsumerSoftState::default(),
             timers: Timers::default(),
         }
@@ -160,6 +164,9 @@ impl Shard {
             }
             GroupRecord::GroupMetadata { group, value: None } => {
                 Arc::make_mut(&mut self.hard.groups).remove(&group);
+                if let Some(empty) = self.classic.get(&group).filter(|live| live.is_deserted()) {
+                    self.deleted.insert(group.clone(), Arc::clone(empty));
+                }
                 self.forget_classic(&group);
             }
             GroupRecord::ConsumerGroupMetadata { ref group, .. }
@@ -211,6 +218,7 @@ impl Shard {
             told.replies.extend(turn.into_iter().flat_map(|(decision, ())| decision.replies));
         }
         self.classic.clear();
+        self.deleted.clear();
         self.consumer = ConsumerSoftState::default();
         self.timers.clear();
         told
@@ -339,7 +347,17 @@ impl Shard {
     /// Takes the hard state back to what it was: a write failed. Call it before [`Shard::write_ended`].
     pub fn revert(&mut self, snapshot: &ShardSnapshot) {
         self.hard = snapshot.hard.clone();
+        for (id, group) in std::mem::take(&mut self.deleted) {
+            if self.is_classic(&id) {
+                self.classic.entry(id).or_insert(group);
+            }
+        }
         self.sweep();
+    }
+
+    /// What has been replayed is in the log: it is not taken back any more.
+    pub fn appended(&mut self) {
+        self.deleted.clear();
     }
 
     /// Forgets classic groups that were never written and in which nobody waits any longer.

@@ -265,6 +265,11 @@ impl ClassicGroup {
         self.members.values().any(|member| waits(&member.awaiting_join) || waits(&member.awaiting_sync))
     }
 
+    /// Whether nobody is in it or on the way into it, and nothing is waited for.
+    pub fn is_deserted(&self) -> bool {
+        self.state == ClassicState::Empty && self.pending_joins.is_empty()
+    }
+
     /// What must hold between two steps.
     pub fn assert_invariants(&self) {
         let id = &self.id;

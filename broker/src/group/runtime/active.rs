@@ -246,6 +246,7 @@ impl Active {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         match around.log.append(ctx, self.partition, batch.bytes()) {
             Ok(end_offset) if end_offset == batch.next_offset => {
+                self.shard.appended();
                 self.written_up_to(ctx, end_offset);
                 self.deferred.entry(end_offset).or_default().extend(batch.waiting);
                 Ok(())

@@ -100,7 +100,10 @@ impl Bench {
         let outcome = if lost { Err(ErrorCode::NotEnoughReplicas) } else { Ok(()) };
         match lost {
             true => self.shard.revert(&before),
-            false => self.log.extend(decision.records),
+            false => {
+                self.shard.appended();
+                self.log.extend(decision.records);
+            }
         }
         let leaves = |when: &ReplyWhen| !lost || *when == ReplyWhen::Now;
         let answers = decision.replies.into_iter().filter(|reply| leaves(&reply.when));
