@@ -52,7 +52,7 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         GroupEvent::TransactionEnded { partition, producer, committed } => {
             let outcome = if *committed { "is committed" } else { "is aborted" };
             let cause = format!("the transaction of producer {} {outcome}", producer.0);
-            Some(row("txn", &TopicPartition::new(OFFSETS_TOPIC, *partition).to_string(), &[machine], cause))
+            Some(row("txn", TopicPartition::new(OFFSETS_TOPIC, *partition).to_string(), &[machine], cause))
         }
         GroupEvent::OffsetForgotten { group, partition, offset, reason } => {
             about("forget", group, format!("{partition} at {offset}: {}", word(reason)))

@@ -270,7 +270,7 @@ impl ClassicMember {
         let (assignor, members, skip) = (*assignor, members.clone(), *skip);
         self.is_leader = true;
         let all = self.partitions_of(cluster, consumer.topics());
-        let snapshot = all.clone().as_seen_by(shared);
+        let snapshot = all.clone().seen_by(shared);
         self.partitions = (Some(cluster.metadata.update_version()), snapshot.clone());
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };

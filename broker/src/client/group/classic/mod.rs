@@ -109,7 +109,7 @@ struct PartitionSnapshot {
 
 impl PartitionSnapshot {
     /// A leader that says no rack itself does not notice when replicas move to others (`PartitionRackInfo`).
-    fn as_seen_by(self, shared: &Shared) -> PartitionSnapshot {
+    fn seen_by(self, shared: &Shared) -> PartitionSnapshot {
         let replicas = if shared.settings.rack.is_some() { self.replicas } else { ReplicaRacks::new() };
         PartitionSnapshot { replicas, ..self }
     }
@@ -230,7 +230,7 @@ impl ClassicMember {
             return;
         }
         let now = self.partitions_of(cluster, consumer.topics());
-        self.partitions = (Some(version), now.as_seen_by(shared));
+        self.partitions = (Some(version), now.seen_by(shared));
     }
 
     fn partitions_of(&self, cluster: &Cluster, subscribed: &BTreeSet<TopicName>) -> PartitionSnapshot {
