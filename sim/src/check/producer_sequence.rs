@@ -14,9 +14,6 @@ pub(super) const PROPERTY: Property = Property {
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let Event::Log(LogEvent::RecordsAppended { partition, batches, as_leader, .. }) = seen.event else { return None };
     let replica = seen.model.replica(partition, seen.machine)?;
-    // A follower hears of its leader's log start in the answer that brings the records, and says so a little later.
-    let told = seen.log_start(partition).filter(|_| !as_leader);
-    let log_start_offset = replica.log_start_offset.max(told.unwrap_or_default());
     let first_new = replica.batches.len() - batches.len();
     for (index, batch) in replica.batches.iter().enumerate().skip(first_new) {
         // A copy of what was compacted before has gaps.
@@ -29,14 +26,17 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         let of_producer = |other: &&BatchFact| other.producer_id == batch.producer_id && !other.is_control;
         let Some(previous) = replica.batches[..index].iter().rev().find(of_producer) else { continue };
         // What retention has deleted a broker may have forgotten, and who is not known may begin anywhere (KIP-360).
-        if previous.last_offset < log_start_offset {
+        if previous.last_offset < replica.log_start_offset {
             continue;
         }
         let expected = match previous.producer_epoch == batch.producer_epoch {
             true => after(previous),
             false => 0,
         };
-        if batch.producer_epoch < previous.producer_epoch || batch.base_sequence != expected {
+        // A follower hears of its leader's log start in the answer that brings the records, and says so a little later.
+        let is_given_up = || !as_leader && seen.log_start(partition).is_some_and(|start| previous.last_offset < start);
+        let follows = batch.producer_epoch >= previous.producer_epoch && batch.base_sequence == expected;
+        if !follows && !is_given_up() {
             return Some(Finding {
                 property: PROPERTY,
                 partition: Some(partition.clone()),
