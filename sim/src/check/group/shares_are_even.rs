@@ -17,8 +17,9 @@ use trial_broker::event::GroupEvent;
 use trial_broker::group::consumer::ConsumerGroup;
 use trial_broker::ids::{GroupId, MemberId, TopicName, TopicPartition};
 
-use super::targets::{Shares, consumer_group, image_of, shares_of_generation, shares_of_target, stable_classic_group};
-use crate::check::proof::{Kind, Proof};
+use super::targets::{
+    Shares, consumer_group, finding, image_of, shares_of_generation, shares_of_target, stable_classic_group,
+};
 use crate::check::{Finding, Property, Seen};
 use crate::fault::MachineId;
 
@@ -49,13 +50,14 @@ impl Check {
                 let before = before.filter(|_| all_named_alike(known));
                 let wrong = uneven(assignor, &shares, true)
                     .or_else(|| taken_away(seen, before.as_ref()?, &shares).filter(|_| *assignor == "uniform"))?;
-                Some(finding(seen, group, &format!("the target of epoch {epoch} ({assignor})"), &wrong))
+                Some(finding(seen, PROPERTY, group, &format!("the target of epoch {epoch} ({assignor}) {wrong}")))
             }
             GroupEvent::GroupStateChanged { group, to: "Stable", .. } => {
                 let known = stable_classic_group(seen, group)?;
                 let (assignor, generation) = (known.protocol.as_deref()?, known.generation);
                 let wrong = uneven(assignor, &shares_of_generation(known)?, false)?;
-                Some(finding(seen, group, &format!("the assignment of generation {generation} ({assignor})"), &wrong))
+                let what = format!("the assignment of generation {generation} ({assignor}) {wrong}");
+                Some(finding(seen, PROPERTY, group, &what))
             }
             GroupEvent::MemberRemoved { group, member, .. } => {
                 if let Some(last) = self.last.get_mut(&(seen.machine, group.clone())) {
@@ -150,13 +152,4 @@ fn taken_away(seen: &Seen, before: &Shares, shares: &Shares) -> Option<String> {
         }
     }
     None
-}
-
-fn finding(seen: &Seen, group: &GroupId, what: &str, wrong: &str) -> Finding {
-    Finding {
-        property: PROPERTY,
-        partition: None,
-        message: format!("group {group}, coordinated by {}: {what} {wrong}", seen.who()),
-        proof: vec![Proof::on(seen.machine, Kind::Coordination)],
-    }
 }

@@ -7,8 +7,7 @@ use trial_broker::event::GroupEvent;
 use trial_broker::group::consumer::{ConsumerGroup, GroupState, Member};
 use trial_broker::ids::GroupId;
 
-use super::targets::consumer_group;
-use crate::check::proof::{Kind, Proof};
+use super::targets::{consumer_group, finding};
 use crate::check::{Finding, Property, Seen};
 
 pub(in crate::check) const PROPERTY: Property = Property {
@@ -21,12 +20,8 @@ pub(super) fn observe(seen: &Seen, event: &GroupEvent) -> Option<Finding> {
     let id = moved(event)?;
     let group = consumer_group(seen, id).filter(|group| group.state() == GroupState::Stable)?;
     let wrong = group.members().find_map(|member| differs(group, member))?;
-    Some(Finding {
-        property: PROPERTY,
-        partition: None,
-        message: format!("group {id}, coordinated by {}, is stable in epoch {}, and {wrong}", seen.who(), group.epoch),
-        proof: vec![Proof::on(seen.machine, Kind::Coordination)],
-    })
+    let what = format!("it is stable in epoch {}, and {wrong}", group.epoch);
+    Some(finding(seen, PROPERTY, id, &what))
 }
 
 /// The group in which members have moved.

@@ -14,7 +14,7 @@ use trial_broker::event::{GroupEpochReason, GroupEvent, MembershipEvent, Rebalan
 use trial_broker::group::consumer::{ConsumerGroup, LEAVE_STATIC_EPOCH, Member};
 use trial_broker::ids::{GroupId, GroupInstanceId, MemberId};
 
-use super::targets::consumer_group;
+use super::targets::{consumer_group, finding};
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -140,7 +140,7 @@ impl Group {
                 let watch = self.watch.take().filter(|watch| is_same && watch.rebalances)?;
                 let disturbed = watch.disturbed?;
                 let what = format!("{} gave partitions up in a rebalance", seen.name(disturbed));
-                return Some(finding(seen, id, &watch, &what, Some(disturbed)));
+                return Some(disturbance(seen, id, &watch, &what, Some(disturbed)));
             }
             GroupEvent::RebalanceBegun { .. } | GroupEvent::MemberAdded { .. } | GroupEvent::MemberRemoved { .. } => {
                 self.watch = None;
@@ -152,7 +152,8 @@ impl Group {
                 }
                 let watch = self.watch.as_ref().filter(|watch| Some(&watch.instance) != instance)?;
                 if !revoking.is_empty() {
-                    return Some(finding(seen, id, watch, &format!("{member} is told to give partitions up"), None));
+                    let what = format!("{member} is told to give partitions up");
+                    return Some(disturbance(seen, id, watch, &what, None));
                 }
             }
             GroupEvent::GroupEpochBumped { reason, .. } => {
@@ -194,17 +195,9 @@ fn wanted(group: &ConsumerGroup) -> Wanted {
     group.members().map(|member| (who(member), wants(member))).collect()
 }
 
-fn finding(seen: &Seen, group: &GroupId, watch: &Watch, what: &str, disturbed: Option<MachineId>) -> Finding {
-    let mut proof = vec![Proof::on(seen.machine, Kind::Coordination)];
-    proof.extend(disturbed.map(|machine| Proof::on(machine, Kind::Membership)));
-    Finding {
-        property: PROPERTY,
-        partition: None,
-        message: format!(
-            "group {group}, coordinated by {}: all that happened is that the static member {} came back, and {what}",
-            seen.who(),
-            watch.instance
-        ),
-        proof,
-    }
+fn disturbance(seen: &Seen, group: &GroupId, watch: &Watch, what: &str, disturbed: Option<MachineId>) -> Finding {
+    let back = format!("all that happened is that the static member {} came back, and {what}", watch.instance);
+    let mut finding = finding(seen, PROPERTY, group, &back);
+    finding.proof.extend(disturbed.map(|machine| Proof::on(machine, Kind::Membership)));
+    finding
 }

@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::GroupEvent;
-use trial_broker::ids::{GroupId, MemberId, TopicPartition};
+use trial_broker::ids::{MemberId, TopicPartition};
 use trial_broker::metadata::MetadataImage;
 
-use super::targets::{Shares, consumer_group, image_of, shares_of_generation, shares_of_target, stable_classic_group};
-use crate::check::proof::{Kind, Proof};
+use super::targets::{
+    Shares, consumer_group, finding, image_of, shares_of_generation, shares_of_target, stable_classic_group,
+};
 use crate::check::{Finding, Property, Seen};
 
 pub(in crate::check) const PROPERTY: Property = Property {
@@ -28,12 +29,12 @@ pub(super) fn observe(seen: &Seen, event: &GroupEvent) -> Option<Finding> {
             let image = image_of(seen)?;
             let shares = shares_of_target(group, image);
             let wrong = illegal(&shares).or_else(|| left_out(&shares, image))?;
-            Some(finding(seen, id, format!("the target of epoch {epoch} {wrong}")))
+            Some(finding(seen, PROPERTY, id, &format!("the target of epoch {epoch} {wrong}")))
         }
         GroupEvent::GroupStateChanged { group: id, to: "Stable", .. } => {
             let group = stable_classic_group(seen, id)?;
             let wrong = illegal(&shares_of_generation(group)?)?;
-            Some(finding(seen, id, format!("the assignment of generation {} {wrong}", group.generation)))
+            Some(finding(seen, PROPERTY, id, &format!("the assignment of generation {} {wrong}", group.generation)))
         }
         _ => None,
     }
@@ -66,13 +67,4 @@ fn left_out(shares: &Shares, image: &MetadataImage) -> Option<String> {
         }
     }
     None
-}
-
-fn finding(seen: &Seen, group: &GroupId, wrong: String) -> Finding {
-    Finding {
-        property: PROPERTY,
-        partition: None,
-        message: format!("group {group}, coordinated by {}: {wrong}", seen.who()),
-        proof: vec![Proof::on(seen.machine, Kind::Coordination)],
-    }
 }

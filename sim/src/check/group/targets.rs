@@ -15,7 +15,8 @@ use trial_broker::ids::{GroupId, MemberId, TopicName, TopicPartition};
 use trial_broker::message::PartitionsByTopic;
 use trial_broker::metadata::MetadataImage;
 
-use crate::check::Seen;
+use crate::check::proof::{Kind, Proof};
+use crate::check::{Finding, Property, Seen};
 use crate::world::World;
 
 /// What each member of a group wants and shall have.
@@ -129,4 +130,14 @@ pub(super) fn shares_of_generation(group: &ClassicGroup) -> Option<Shares> {
         shares.has.insert(id.clone(), given.into_iter().flatten().collect());
     }
     Some(shares)
+}
+
+/// What is wrong with a group, as its coordinator knows it.
+pub(super) fn finding(seen: &Seen, property: Property, group: &GroupId, wrong: &str) -> Finding {
+    Finding {
+        property,
+        partition: None,
+        message: format!("group {group}, coordinated by {}: {wrong}", seen.who()),
+        proof: vec![Proof::on(seen.machine, Kind::Coordination)],
+    }
 }
