@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use trial_sim::internal::World;
+use trial_sim::internal::step::Telling;
 use trial_sim::internal::bench::{IDLE, IDLE_PATH, R1, R1_PATH, pass_tokens};
 use trial_sim::internal::scenario::run::{Measure, recorded, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Span};
@@ -36,7 +37,7 @@ fn worlds(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("world");
     for (name, path, source) in [("a second of R1", R1_PATH, R1), ("an idle second", IDLE_PATH, IDLE)] {
         let (mut world, steps) = world_of(path, source);
-        world.keep_detail(false);
+        world.set_telling(Telling::Events);
         group.throughput(Throughput::Elements(steps));
         group.bench_function(name, |bencher| {
             let run = |world: &mut World| world.run_until(world.now() + SECOND);

@@ -32,7 +32,7 @@ pub struct Step {
     pub facts: Vec<Fact>,
     /// Answers to people, published by this step.
     pub resolutions: Vec<Resolution>,
-    /// What went in, and what the machine asked for; only while details are kept.
+    /// What went in, and what the machine asked for; only if the world tells it: [`Telling::Details`].
     pub detail: Option<Arc<Detail>>,
     /// The fingerprint of everything up to and with this step.
     pub fingerprint: u64,
@@ -50,6 +50,18 @@ impl Step {
             StepKind::Network => None,
         }
     }
+}
+
+/// How much a world tells of its steps, beside what happens: each costs time, and neither changes what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Telling {
+    /// Events, facts and answers: all that checks and reports read.
+    #[default]
+    Events,
+    /// Messages as they are sent, too: [`Fact::MessageSent`].
+    Messages,
+    /// And what went into machines, and what they asked for: [`Detail`].
+    Details,
 }
 
 /// What a step is.
@@ -214,7 +226,7 @@ pub enum Fact {
         /// Which step.
         step: u64,
     },
-    /// A message was handed to a socket. Told only while details are kept.
+    /// A message was handed to a socket. Told only if the world tells of messages: [`Telling::Messages`].
     MessageSent {
         /// Which.
         message: MessageId,

@@ -15,6 +15,7 @@ use trial_sim::internal::explore::{difference, whole_trace};
 use trial_sim::internal::record::Recording;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind};
 use trial_sim::internal::scenario::{Scenario, Seed, Verdict};
+use trial_sim::internal::step::Telling;
 use trial_sim::internal::{Entry, Fault, MachineId};
 use trial_tests::captured::Captured;
 use trial_tests::lessons;
@@ -105,7 +106,7 @@ fn trace_checks_and_recording_change_nothing() {
 fn copy_from_the_middle_repeats_what_follows() {
     let run = run(&lesson(), 4, TraceKind::None);
     let mut world = run.again();
-    world.keep_detail(true);
+    world.set_telling(Telling::Details);
     let half = run.steps() / 2;
     for _ in 0..half {
         world.step();

@@ -7,6 +7,7 @@ use trial_broker::api::{Body, Direction, Message};
 use trial_broker::effects::Output;
 use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::run::RunOptions;
+use trial_sim::internal::step::Telling;
 use trial_tests::captured::Captured;
 use trial_tests::{lessons, parallel};
 
@@ -32,7 +33,7 @@ fn messages_of(name: &str) -> BTreeMap<Kind, usize> {
     let run = Captured::run(&lessons::read(name), RunOptions::default());
     assert_eq!(run.report.verdict, Verdict::Pass, "{name}: {:?}", run.report.failures);
     let mut world = run.again();
-    world.keep_detail(true);
+    world.set_telling(Telling::Details);
     let mut seen = BTreeMap::new();
     for _ in 0..run.steps() {
         let step = world.step().expect("the run takes as many steps as before");

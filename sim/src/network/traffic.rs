@@ -15,7 +15,7 @@ use super::{Connection, Content, Direction, End, Intervention, Links, Medium, Ph
 use crate::fault::{MachineId, MessageId};
 use crate::machine::Machine;
 use crate::queue::{Queue, Subject};
-use crate::step::Fact;
+use crate::step::{Fact, Telling};
 use crate::stream::Streams;
 
 /// Linux sends a SYN six times more after the first, at doubling distances from one second on.
@@ -37,7 +37,7 @@ pub(crate) struct Wire<'a> {
     pub(crate) streams: &'a mut Streams,
     pub(crate) machines: &'a BTreeMap<MachineId, Machine>,
     pub(crate) facts: &'a mut Vec<Fact>,
-    pub(crate) keep_detail: bool,
+    pub(crate) telling: Telling,
 }
 
 impl Wire<'_> {
@@ -197,7 +197,7 @@ impl Network {
         let due = self.medium.push(wire, number, connection, direction, content);
         let message_id = MessageId { connection: number, from_opener: direction == 0, number: in_direction };
         let route = connection.route(direction);
-        if wire.keep_detail {
+        if wire.telling >= Telling::Messages {
             wire.facts.push(Fact::MessageSent {
                 message: message_id,
                 from: route.0,

@@ -8,7 +8,7 @@ use trial_broker::time::Time;
 
 use crate::fault::{Entry, MachineId};
 use crate::machine::MachineConfig;
-use crate::step::Step;
+use crate::step::{Step, Telling};
 use crate::world::{DIGEST_EVERY, World};
 
 /// Something that came into a world from outside, before the step of this number.
@@ -96,7 +96,7 @@ pub struct Recording {
 impl Recording {
     /// Begins to record a world, with details and with a copy every 4096 steps.
     pub fn new(mut world: World) -> Recording {
-        world.keep_detail(true);
+        world.set_telling(Telling::Details);
         let first = world.steps();
         let copies = BTreeMap::from([(first, world.clone())]);
         Recording {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::fault::Entry;
-use crate::step::{Step, StepKind};
+use crate::step::{Step, StepKind, Telling};
 use crate::world::World;
 
 /// A copy of the world is kept after so many steps of the run: a jump steps at most so many again.
@@ -20,6 +20,21 @@ const NEAR_EVERY: u64 = 256;
 
 /// So many of these copies are kept.
 const NEAR_KEPT: usize = 32;
+
+/// What is kept of a run while it is under way: copies of its world, and its steps.
+#[derive(Debug, Default)]
+pub(crate) struct Camera {
+    pub(super) film: Film,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Camera {
+    /// Takes in the world after a step; without one, before the first.
+    pub(crate) fn observe(&mut self, world: &World, step: Option<&Step>) {
+        self.film.observe(world, step);
+        self.steps.extend(step.cloned());
+    }
+}
 
 /// The worlds of a run that is over, or under way.
 #[derive(Debug, Default)]
@@ -35,7 +50,7 @@ pub(super) struct Film {
 
 impl Film {
     /// Takes in the world after a step; without one, before the first.
-    pub(super) fn observe(&mut self, world: &World, step: Option<&Step>) {
+    fn observe(&mut self, world: &World, step: Option<&Step>) {
         if let Some(Step { index, at, kind: StepKind::Entry(fault), .. }) = step {
             self.entries.insert(*index, Entry::new(*at, fault.clone()));
         }
@@ -57,6 +72,9 @@ impl Film {
             {
                 world.schedule(entry.clone());
             }
+            // Of all that is stepped again only the last step is asked for.
+            let is_last = world.steps() + 1 == steps;
+            world.set_telling(if is_last { Telling::Details } else { Telling::Events });
             *last = world.step();
             assert!(last.is_some(), "what was recorded can be repeated: step {} was not", world.steps());
             if world.steps().is_multiple_of(NEAR_EVERY) {
@@ -84,9 +102,7 @@ impl Film {
             return;
         }
         let world = self.near.get(&best).or_else(|| self.copies.get(&best)).expect("there is a copy of the beginning");
-        let mut world = world.clone();
-        world.keep_detail(true);
-        self.cursor = Some((world, None));
+        self.cursor = Some((world.clone(), None));
     }
 
     fn forget_far_from(&mut self, steps: u64) {

@@ -37,6 +37,7 @@ pub use tape::{Fate, Passage, Tape};
 use crate::scenario::Scenario;
 use crate::scenario::run::{RunOptions, TraceKind, run_seen};
 use crate::step::Detail;
+pub(crate) use film::Camera;
 use film::Film;
 
 /// After so many steps of a run its thread says how far it is, and hears whether anybody is still there.
@@ -134,23 +135,18 @@ struct Recorded {
 
 /// Runs a scenario to its end. None if nobody listens any more.
 fn record(scenario: Scenario, tell: &Sender<News>) -> Option<Recorded> {
-    let mut film = Film::default();
-    let mut steps = Vec::new();
+    let mut camera = Camera::default();
     let mut is_left = false;
     let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
     let aftermath = run_seen(&scenario, options, &mut |world, step| {
-        film.observe(world, step);
-        if let Some(step) = step {
-            let mut step = step.clone();
-            // What it was made of can be had again by stepping it.
-            step.detail = None;
-            steps.push(step);
-        }
+        // What a step was made of can be had again by stepping it.
+        camera.observe(world, step);
         if world.steps().is_multiple_of(PROGRESS_EVERY) {
             is_left = tell.send(News::Progress { steps: world.steps(), at: world.now() }).is_err();
         }
         if is_left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    let Camera { film, steps } = camera;
     let cast = aftermath.cast.clone();
     let tape = Tape::new(scenario, aftermath, steps);
     tell.send(News::Recorded(Box::new(tape))).ok()?;

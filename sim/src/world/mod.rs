@@ -32,7 +32,7 @@ use crate::machine::{Machine, MachineConfig};
 use crate::network::{ConnectionView, InFlightView, Interference, LatencyModel, Links, Network};
 use crate::queue::{Queue, Subject};
 use crate::record::fingerprint::Scratch;
-use crate::step::Step;
+use crate::step::{Step, Telling};
 use crate::stream::Streams;
 
 mod entries;
@@ -120,7 +120,7 @@ pub struct World {
     steps: u64,
     /// Steps since time last moved: a world that never ends an instant is broken.
     steps_now: u32,
-    keep_detail: bool,
+    telling: Telling,
     scratch: Scratch,
     room: Room,
 }
@@ -144,7 +144,7 @@ impl World {
             fingerprint: seed,
             steps: 0,
             steps_now: 0,
-            keep_detail: false,
+            telling: Telling::default(),
             scratch: Scratch::default(),
             room: Room::default(),
         }
@@ -262,9 +262,9 @@ impl World {
         scratch.finish()
     }
 
-    /// Whether steps carry a [`crate::step::Detail`]. Changes neither what happens nor the fingerprint.
-    pub fn keep_detail(&mut self, keep: bool) {
-        self.keep_detail = keep;
+    /// How much the next steps tell. Changes neither what happens nor the fingerprint.
+    pub fn set_telling(&mut self, telling: Telling) {
+        self.telling = telling;
     }
 
     /// All machines, in order of their numbers.

@@ -15,7 +15,7 @@ use crate::disk::DiskAccess;
 use crate::fault::MachineId;
 use crate::machine::{Paying, Process, Program, ProgramConfig, Waiting};
 use crate::queue::Subject;
-use crate::step::{Detail, Fact, InputKind, StepKind};
+use crate::step::{Detail, Fact, InputKind, StepKind, Telling};
 use crate::stream::{StreamPurpose, Streams};
 
 /// Answers a step's choices: from the list, if an entry said so, else from the machine's streams.
@@ -72,7 +72,7 @@ impl World {
             self.with_wire(&mut outcome.facts, |network, wire| network.read(wire, id.connection, direction, bytes));
         }
         self.scratch.input(&input);
-        let recorded = self.keep_detail.then(|| input.clone());
+        let recorded = (self.telling == Telling::Details).then(|| input.clone());
         let now = self.now;
         let host = self.machines.get_mut(&machine).expect("a machine of the world");
         let clocks = host.clock.read(now);
@@ -92,7 +92,7 @@ impl World {
             self.expect_landing(machine);
         }
         let messages = self.fold(&effects, &given);
-        if self.keep_detail {
+        if self.telling == Telling::Details {
             let detail = Detail {
                 input: recorded,
                 outputs: effects.outputs.clone(),
@@ -280,7 +280,7 @@ impl World {
         }
         self.expect_landing(machine);
         let messages = self.fold(&effects, &given);
-        if self.keep_detail {
+        if self.telling == Telling::Details {
             let outputs = effects.outputs.clone();
             let said = if cost.is_zero() { Vec::new() } else { effects.events.clone() };
             outcome.detail = Some(Arc::new(Detail { input: None, outputs, choices: given, said }));

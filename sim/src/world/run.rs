@@ -273,7 +273,7 @@ impl World {
             streams: &mut self.streams,
             machines: &self.machines,
             facts,
-            keep_detail: self.keep_detail,
+            telling: self.telling,
         };
         work(&mut self.network, &mut wire)
     }

@@ -9,7 +9,7 @@ use trial_broker::time::Time;
 use super::build::{Built, build};
 use super::events::EventLog;
 use super::ledger::Ledger;
-use super::measure::{Counts, Kept, Measure};
+use super::measure::{Counts, Measure};
 use super::program::Program;
 use super::seen::Moment;
 use super::steps::wanted_events;
@@ -21,7 +21,8 @@ use crate::scenario::report::Verdict;
 use crate::scenario::trace::{Cast, Lanes, Picture, json_lines};
 use crate::scenario::validate::PlannedStep;
 use crate::scenario::{Scenario, Seed, Span};
-use crate::step::Step;
+use crate::session::Camera;
+use crate::step::{Step, Telling};
 use crate::world::World;
 
 /// Why a run ends before its last step.
@@ -89,7 +90,7 @@ pub(super) struct Run<'a> {
     pub(super) patience: Duration,
     pub(super) program_ended: bool,
     pub(super) counts: Counts,
-    kept: Kept,
+    camera: Camera,
     pub(super) last_step: Option<Step>,
     /// The last instant at which an entry of the scenario is due.
     pub(super) last_entry: Time,
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
             patience: Duration::ZERO,
             program_ended: false,
             counts: Counts::default(),
-            kept: Kept::default(),
+            camera: Camera::default(),
             last_step: None,
             last_entry: Time::ZERO,
             current: None,
@@ -170,7 +171,9 @@ impl<'a> Run<'a> {
     /// The same run, with or without checks and recording.
     pub(super) fn measured(mut self, measure: Measure) -> Self {
         self.measure = measure;
-        self.world.keep_detail(measure.recording);
+        if measure.recording {
+            self.world.set_telling(Telling::Messages);
+        }
         self
     }
 
@@ -309,7 +312,7 @@ impl<'a> Run<'a> {
         let violation = if self.measure.checks { self.checks.observe(&self.world, &step) } else { None };
         self.counts.observe(&step);
         if self.measure.recording {
-            self.kept.observe(&self.world);
+            self.camera.observe(&self.world, Some(&step));
         }
         self.ledger.observe(&step);
         // Only lanes are drawn from it.
@@ -325,9 +328,7 @@ impl<'a> Run<'a> {
             crowd.after(&self.world, &step);
         }
         let watched = self.shown_to_watcher(Some(&step));
-        if let Some(before) = self.last_step.replace(step).filter(|_| self.measure.recording) {
-            self.kept.keep(before);
-        }
+        self.last_step = Some(step);
         match violation {
             Some(violation) => Err(self.violated(&violation)),
             None => watched,

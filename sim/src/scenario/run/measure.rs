@@ -9,14 +9,14 @@ use super::{Report, RunOptions, Scenario, Seed, Span, TraceKind};
 use crate::fault::{Entry, Fault};
 use crate::record::Recording;
 use crate::step::{InputKind, Step, StepKind};
-use crate::world::{DIGEST_EVERY, World};
+use crate::world::World;
 
 /// What a measured run does beside the simulation itself. Neither changes what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     /// Whether the checks look at every step.
     pub checks: bool,
-    /// Whether every step is kept with its details, and a copy of the world now and then, as a screen needs them.
+    /// Whether every step is kept, and a copy of the world now and then, as the window's session does.
     pub recording: bool,
 }
 
@@ -86,28 +86,7 @@ fn breaks(fault: &Fault) -> bool {
     }
 }
 
-/// What a screen would keep of a run.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    steps: Vec<Step>,
-    copies: Vec<World>,
-}
-
-impl Kept {
-    /// Takes a step that nobody else needs any more.
-    pub(super) fn keep(&mut self, step: Step) {
-        self.steps.push(step);
-    }
-
-    /// Copies the world now and then.
-    pub(super) fn observe(&mut self, world: &World) {
-        if world.steps().is_multiple_of(DIGEST_EVERY) {
-            self.copies.push(world.clone());
-        }
-    }
-}
-
-/// A scenario's run as a screen holds it: recorded with details and copies from the start of its machines until this
+/// A scenario's run as a test holds it: recorded with details and copies from the start of its machines until this
 /// long after time zero. It is played once for the list of its entries, which is then given to a world that is recorded.
 pub fn recorded(scenario: &Scenario, seed: Seed, until: Span) -> Recording {
     super::panics::watch();

@@ -6,6 +6,7 @@ use super::execute::Run;
 use super::{Measure, Report, RunOptions, Scenario, Seed, Watcher, panics, played};
 use crate::check::Violation;
 use crate::scenario::trace::Cast;
+use crate::step::Telling;
 
 /// When the start of one of the scenario's steps came: its time, or what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) fn run_seen(scenario: &Scenario, options: RunOptions, watcher: &mut W
     let seed: Seed = options.seed.or(scenario.file.seed).unwrap_or_default();
     let mut nobody_reads = |_: &str| true;
     let mut run = Run::new(scenario, seed, options, &mut nobody_reads, watcher).measured(Measure::default());
-    run.world.keep_detail(true);
+    run.world.set_telling(Telling::Messages);
     let (report, _) = played(&mut run);
     Aftermath { report, cast: run.cast, booted: run.booted, moments: run.moments, violations: run.violations }
 }

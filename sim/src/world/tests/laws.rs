@@ -12,7 +12,7 @@ use super::*;
 use crate::fault::{Lose, MessageFilter, MessageTarget};
 use crate::machine::{Program, Waiting};
 use crate::record::fingerprint::Scratch;
-use crate::step::InputKind;
+use crate::step::{InputKind, Telling};
 use crate::stream::{Stream, StreamPurpose};
 
 /// A world with drawn latencies, and a list drawn from `seed`.
@@ -60,7 +60,7 @@ fn draw_fault(stream: &mut Stream, machine: MachineId, ticket: u64) -> Fault {
 }
 
 fn run(world: &mut World) -> Vec<String> {
-    world.keep_detail(true);
+    world.set_telling(Telling::Details);
     steps(world, ms(4000)).iter().map(|step| format!("{step:?}")).collect()
 }
 
@@ -84,7 +84,7 @@ fn same_seed_same_fingerprint_in_any_order_and_on_any_thread() {
 #[test]
 fn detail_changes_nothing() {
     let (mut plain, mut detailed) = (busy(1), busy(1));
-    detailed.keep_detail(true);
+    detailed.set_telling(Telling::Details);
     plain.run_until(ms(4000));
     detailed.run_until(ms(4000));
     assert_eq!(plain.fingerprint(), detailed.fingerprint());
@@ -110,7 +110,7 @@ fn added_entry_changes_nothing_before_its_time() {
         let added = draw_fault(&mut stream, machine, 1000);
         at(&mut with, time, added);
         for world in [&mut without, &mut with] {
-            world.keep_detail(true);
+            world.set_telling(Telling::Details);
         }
         let before = Time(time.0 - 1);
         let one: Vec<String> = steps(&mut without, before).iter().map(|step| format!("{step:?}")).collect();
