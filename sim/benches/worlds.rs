@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use trial_sim::internal::World;
-use trial_sim::internal::step::Telling;
 use trial_sim::internal::bench::{IDLE, IDLE_PATH, R1, R1_PATH, pass_tokens};
 use trial_sim::internal::scenario::run::{Measure, recorded, run_measured};
 use trial_sim::internal::scenario::{Scenario, Seed, Span};
+use trial_sim::internal::step::Telling;
 
 /// A second of virtual time.
 const SECOND: Duration = Duration::from_secs(1);
