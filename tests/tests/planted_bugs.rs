@@ -290,6 +290,14 @@ planted! {
         Stuck(&[" leads it and does not coordinate its groups", "group billing: its coordinator does not know it"]);
     a_partition_that_an_assignor_gives_to_nobody: "more/assignor-forgets-partition" =>
         Stuck(&["group billing: orders-1 is nobody's"]);
+    a_member_that_never_gets_what_another_gave_up: "more/waiting-member-waits-for-ever" =>
+        Stuck(&["group billing: it is Reconciling"]);
+    a_member_that_died_and_stays_a_member: "more/sessions-never-end" =>
+        Stuck(&[" is a member still, and no consumer is it"]);
+    a_member_that_takes_not_all_that_it_is_given: "more/member-takes-no-more" =>
+        Stuck(&["group billing: g1 was given [orders-0, orders-1, orders-2], and has [orders-0, orders-1]"]);
+    a_member_that_was_removed_and_does_not_come_back: "more/fenced-member-stays-out" =>
+        Stuck(&["group billing: g2 is no member"]);
     a_producer_that_never_says_what_became_of_a_record: "more/producer-keeps-failure-to-itself" =>
         Stuck(&["p1 does not know what became of 3 records"]);
 }

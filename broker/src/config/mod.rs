@@ -621,4 +621,12 @@ pub enum Switch {
     TombstonesNotReplayed,
     /// A classic group rebalances whenever a static member comes back.
     StaticMemberAlwaysRebalances,
+    /// A member of a KIP-848 group that waits for partitions of others gets none of them when they are given up.
+    WaitingMemberWaitsForEver,
+    /// A member of a KIP-848 group that is not heard of any more stays in it.
+    SessionsNeverEnd,
+    /// A member of a KIP-848 group that has partitions takes no further ones.
+    MemberTakesNoMore,
+    /// A member of a KIP-848 group that the coordinator has removed does not join again.
+    FencedMemberStaysOut,
 }

@@ -176,6 +176,10 @@ pub(crate) fn reconcile(
     if member.is_reconciled_to(planned.target_epoch) {
         return Ok(member);
     }
+    let waits = member.state == MemberState::UnreleasedPartitions && member.epoch == planned.target_epoch;
+    if waits && of.behaviour.is(Switch::WaitingMemberWaitsForEver) {
+        return Ok(member);
+    }
     let target = Target { epoch: planned.target_epoch, partitions: &planned.target, owned };
     let mut next = next_assignment(&member, &target, |topic, partition| group.owners().is_free(topic, partition))?;
     if of.behaviour.is(Switch::WaitingMemberCountsAsStable) && next.state == MemberState::UnreleasedPartitions {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ConsumerGroup, Coordination, Member, MemberState, RegexWork};
+use crate::config::Switch;
 use crate::event::RemovalReason;
 use crate::group::timers::GroupTimer;
 use crate::ids::{GroupId, MemberId, Offset};
@@ -146,6 +147,7 @@ impl Coordination<'_, '_> {
         let Some(member) = group.member(member) else { return TimerFate::Ignored };
         let remove = |reason| TimerFate::Remove(Box::new(member.clone()), reason);
         match timer {
+            GroupTimer::ConsumerSession { .. } if self.behaviour.is(Switch::SessionsNeverEnd) => TimerFate::Ignored,
             GroupTimer::ConsumerSession { .. } => remove(RemovalReason::SessionExpired),
             GroupTimer::ConsumerJoin { .. } => remove(RemovalReason::NotRejoined),
             GroupTimer::ConsumerSync { .. } => remove(RemovalReason::NotSynced),

@@ -11,7 +11,7 @@ use super::{ConsumerMember, LocalAssignment, MemberState};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::{Asker, Completion, Outcome};
-use crate::config::Hazard;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{CoordinatorLoss, MembershipEvent, MembershipLoss};
 use crate::ids::TopicName;
@@ -161,7 +161,8 @@ impl ConsumerMember {
         match &completion.outcome {
             Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) if response.error == ErrorCode::None => {
                 self.failures = 0;
-                self.on_success(ctx, shared, response);
+                let takes_no_more = consumer.is(Switch::MemberTakesNoMore) && !self.current.partitions.is_empty();
+                self.on_success(ctx, shared, response, takes_no_more);
             }
             Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) => {
                 self.on_refusal(ctx, cluster, consumer, shared, response);
@@ -184,7 +185,13 @@ impl ConsumerMember {
         self.failures += 1;
     }
 
-    fn on_success(&mut self, ctx: &mut Context, shared: &mut Shared, response: &ConsumerGroupHeartbeatResponse) {
+    fn on_success(
+        &mut self,
+        ctx: &mut Context,
+        shared: &mut Shared,
+        response: &ConsumerGroupHeartbeatResponse,
+        takes_no_more: bool,
+    ) {
         let interval = Duration::from_millis(u64::try_from(response.heartbeat_interval_ms).unwrap_or(0));
         if interval != self.interval {
             self.interval = interval;
@@ -202,7 +209,7 @@ impl ConsumerMember {
             let (group, member) = (shared.settings.group.clone(), self.member.clone());
             ctx.emit(MembershipEvent::GroupJoined { group, member, epoch: self.epoch, leads: false });
         }
-        let Some(assignment) = &response.assignment else { return };
+        let Some(assignment) = response.assignment.as_ref().filter(|_| !takes_no_more) else { return };
         if self.target.is_none() || self.target.partitions != *assignment {
             self.target = LocalAssignment { number: self.target.number + 1, partitions: assignment.clone() };
         }

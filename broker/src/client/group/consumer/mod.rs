@@ -32,6 +32,7 @@ use super::member::{MemberIdentity, Standing};
 use crate::client::GroupMembershipOperation;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
+use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::{MemberId, TopicId, TopicName};
@@ -198,6 +199,10 @@ impl ConsumerMember {
         }
         self.tell_lost(ctx, shared, reason);
         self.lose_partitions(ctx, cluster, consumer, shared);
+        if consumer.is(Switch::FencedMemberStaysOut) {
+            self.state = MemberState::Fatal;
+            return;
+        }
         self.join(shared);
     }
 
