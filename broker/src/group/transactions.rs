@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Simplified: there is no transaction coordinator, and producers write no transactional records. Markers for other topics
-//! than `__consumer_offsets` are refused with UNKNOWN_TOPIC_OR_PARTITION.
+//! than `__consumer_offsets` are refused with UNKNOWN_TOPIC_OR_PARTITION. So are, as in Kafka, those for its partitions of which
+//! this broker has no replica; here the metadata says whether it has one, there the replica manager, which counts none whose log
+//! directory is offline.
 
 use super::contract::RequestContext;
 use super::coordinator::{Access, Broker, GroupCoordinator, exists};
@@ -52,7 +54,11 @@ impl GroupCoordinator {
         who: &RequestContext,
         body: WriteTxnMarkersRequest,
     ) {
-        let is_ours = |partition: &TopicPartition| partition.topic == offsets_topic();
+        let (node, image) = (self.node, broker.image);
+        let is_ours = |partition: &TopicPartition| {
+            let registration = image.partition(&partition.topic, partition.partition);
+            partition.topic == offsets_topic() && registration.is_some_and(|it| it.replicas.contains(&node))
+        };
         let foreign = |marker: &TxnMarker| {
             let partitions = marker.partitions.iter().filter(|partition| !is_ours(partition));
             let errors: Vec<_> = partitions.map(|it| (it.clone(), ErrorCode::UnknownTopicOrPartition)).collect();
