@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Work;
+use super::{OffsetReset, Work};
 use crate::config::{Behaviour, ConfigError, ConsumerSettings, Membership, ProducerSettings, Properties};
 use crate::ids::{Endpoint, TopicName, TopicPartition};
 use crate::message::{Acks, IsolationLevel};
@@ -73,17 +73,4 @@ impl ClientKind {
     pub fn admin(properties: &Properties) -> Result<Self, ConfigError> {
         Ok(ClientKind::Admin { settings: ProducerSettings::of_admin(properties)? })
     }
-}
-
-/// Where a consumer starts that has no position (`auto.offset.reset`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OffsetReset {
-    /// At the end.
-    #[default]
-    Latest,
-    /// At the beginning.
-    Earliest,
-    /// Nowhere: the application gets an error.
-    None,
 }

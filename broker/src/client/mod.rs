@@ -20,6 +20,7 @@ mod call;
 mod config;
 
 mod machine;
+mod offset_reset;
 mod view;
 
 mod cluster;
@@ -36,6 +37,7 @@ pub use call::*;
 pub use config::*;
 pub use consumer::Work;
 pub use machine::Client;
+pub use offset_reset::{NoOffsetReset, OffsetReset};
 pub use producer::{murmur2, partition_for_key};
 pub use view::*;
 

@@ -20,7 +20,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use trial_broker::client::{Client, ClientKind, PositionView};
+use trial_broker::client::{Client, ClientKind, OffsetReset, PositionView};
 use trial_broker::config::ProducerSettings;
 use trial_broker::event::QuorumStateName;
 use trial_broker::group::find::OFFSETS_TOPIC;
@@ -364,9 +364,11 @@ impl Look<'_> {
     }
 
     fn unread(&self, reader: &str, client: &Client, is_settled: &impl Fn(&TopicPartition) -> bool) -> Vec<Unmet> {
-        let ClientKind::Consumer { isolation, polls_by_itself: true, .. } = client.config().kind else {
+        let ClientKind::Consumer { isolation, polls_by_itself: true, offset_reset, .. } = client.config().kind else {
             return Vec::new();
         };
+        // It waits for a record that is young enough, and has none to read until then (KIP-1106).
+        let waits_for_a_record = matches!(offset_reset, OffsetReset::ByDuration(_));
         if client.application_error().is_some() {
             return Vec::new();
         }
@@ -375,6 +377,7 @@ impl Look<'_> {
             let end = self.readable_end(&partition, isolation)?;
             let place = match offset {
                 Some(offset) if offset >= end => return None,
+                None if waits_for_a_record => return None,
                 Some(offset) => format!("stands at {offset}"),
                 None => "does not know where it stands".to_owned(),
             };

@@ -263,12 +263,10 @@ fn consumer_kind(mut properties: Properties, assign: Vec<TopicPartition>) -> Res
         Some("read_committed") => IsolationLevel::ReadCommitted,
         Some(other) => panic!("isolation.level is read_uncommitted or read_committed, not {other}"),
     };
-    let offset_reset = match properties.remove("auto.offset.reset").as_deref() {
-        None | Some("earliest") => OffsetReset::Earliest,
-        Some("latest") => OffsetReset::Latest,
-        Some("none") => OffsetReset::None,
-        Some(other) => panic!("auto.offset.reset is earliest, latest or none, not {other}"),
-    };
+    let offset_reset = properties.remove("auto.offset.reset").map_or(OffsetReset::Earliest, |said| {
+        let choices = "earliest, latest, none or by_duration:PnDTnHnMn.nS";
+        said.parse().unwrap_or_else(|_| panic!("auto.offset.reset is {choices}, not {said}"))
+    });
     Ok(ClientKind::Consumer {
         isolation,
         offset_reset,

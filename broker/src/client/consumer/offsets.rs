@@ -13,7 +13,7 @@ use crate::event::{ClientEvent, PositionReason};
 use crate::ids::{LeaderEpoch, NodeId, TopicPartition};
 use crate::message::{
     EpochEndOffset, ErrorCode, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest,
-    OffsetForLeaderEpochPartition, OffsetForLeaderEpochRequest, OffsetSpec, Response,
+    OffsetForLeaderEpochPartition, OffsetForLeaderEpochRequest, Response,
 };
 
 impl Consumer {
@@ -42,11 +42,7 @@ impl Consumer {
             let question = |(partition, policy): &(TopicPartition, OffsetReset)| ListOffsetsPartition {
                 partition: partition.clone(),
                 current_leader_epoch: cluster.metadata.leader_epoch(partition).unwrap_or(LeaderEpoch::NONE),
-                spec: match policy {
-                    OffsetReset::Latest => OffsetSpec::Latest,
-                    OffsetReset::Earliest => OffsetSpec::Earliest,
-                    OffsetReset::None => unreachable!("without a policy no position is looked up"),
-                },
+                spec: policy.spec(ctx.now.wall).expect("without a policy no position is looked up"),
             };
             let request = ListOffsetsRequest {
                 replica_id: NodeId::NONE,
@@ -205,7 +201,7 @@ impl Consumer {
                     format!("Detected log truncation with diverging offset {} for {partition}", end.end_offset);
                 self.raise(ErrorCode::OffsetOutOfRange, message);
             }
-            (Validation::Diverged(end), OffsetReset::Latest | OffsetReset::Earliest) => {
+            (Validation::Diverged(end), OffsetReset::Latest | OffsetReset::Earliest | OffsetReset::ByDuration(_)) => {
                 // Not the reset policy: the position goes to where the logs part.
                 state.seek_validated(Position {
                     offset: end.end_offset,
@@ -221,7 +217,10 @@ impl Consumer {
                 let message = format!("Detected log truncation for {partition}; the diverging offset is not known");
                 self.raise(ErrorCode::OffsetOutOfRange, message);
             }
-            (Validation::Undefined, policy @ (OffsetReset::Latest | OffsetReset::Earliest)) => {
+            (
+                Validation::Undefined,
+                policy @ (OffsetReset::Latest | OffsetReset::Earliest | OffsetReset::ByDuration(_)),
+            ) => {
                 ctx.emit(truncated(-1));
                 state.reset(policy);
             }

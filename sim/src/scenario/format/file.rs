@@ -428,7 +428,8 @@ pub(crate) const CONSUMER_EXTRAS: &[(&str, &str)] = &[
     ("isolation.level", "\"read_uncommitted\" or \"read_committed\". Default: read_uncommitted."),
     (
         "auto.offset.reset",
-        "Where to start without a position: \"latest\", \"earliest\" or \"none\". Default here: earliest.",
+        "Where to start without a position: \"latest\", \"earliest\", \"none\", or \"by_duration:PT1H\": at the first record \
+         that is at most so old, by the consumer's clock (ISO 8601, PnDTnHnMn.nS). Default here: earliest.",
     ),
     ("work", "How long the application works on a record before it takes the next: \"2s\". Default: no time."),
     (

@@ -257,11 +257,8 @@ fn consumer(section: &ClientSettings) -> ClientKind {
             Some("read_committed") => IsolationLevel::ReadCommitted,
             _ => IsolationLevel::ReadUncommitted,
         },
-        offset_reset: match text("auto.offset.reset").as_deref() {
-            Some("latest") => OffsetReset::Latest,
-            Some("none") => OffsetReset::None,
-            _ => OffsetReset::Earliest,
-        },
+        offset_reset: text("auto.offset.reset")
+            .map_or(OffsetReset::Earliest, |said| said.parse().expect("the settings were checked with the scenario")),
         assign: section.assign.iter().filter_map(|name| partition_named(name)).collect(),
         subscribe: section.subscribe.iter().map(|topic| TopicName::new(&topic.value)).collect(),
         group: validate::membership_of(section).expect("the settings were checked with the scenario").map(Box::new),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use trial_broker::client::OffsetReset;
 use trial_broker::config::{
     ConfigError, ConsumerSettings, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings,
     MembershipTimers, ProducerSettings, Properties, RaftSettings, ReplicationSettings, SettingDefinition,
@@ -294,7 +295,7 @@ fn check_client(kind: Kind, section: &Spanned<ClientSettings>, scope: &mut Scope
             super::rules::check_consumer(section, scope);
             check_choice(settings, "poll", &["always", "asked"], scope);
             check_choice(settings, "isolation.level", &["read_uncommitted", "read_committed"], scope);
-            check_choice(settings, "auto.offset.reset", &["latest", "earliest", "none"], scope);
+            check_offset_reset(settings, scope);
         }
         Kind::Admin => {
             check_settings(settings, &[ProducerSettings::DEFINITIONS], &[], scope);
@@ -338,6 +339,19 @@ fn check_choice(settings: &Settings, name: &str, choices: &[&str], scope: &mut S
         let title = format!("`{name}` cannot be `{}`", value.0);
         scope.mistake(Diagnostic::new(title, value.span.clone(), label));
     }
+}
+
+/// One of three words, or the age of the first record to read (KIP-1106).
+fn check_offset_reset(settings: &Settings, scope: &mut Scope) {
+    let name = "auto.offset.reset";
+    let Some(value) = settings.get(name).filter(|value| value.0.parse::<OffsetReset>().is_err()) else { return };
+    if !value.0.starts_with("by_duration") {
+        check_choice(settings, name, &["latest", "earliest", "none", "by_duration:PT1H"], scope);
+        return;
+    }
+    let title = format!("`{name}` cannot be `{}`", value.0);
+    let label = "a duration is written as by_duration:PnDTnHnMn.nS, an hour as by_duration:PT1H".to_owned();
+    scope.mistake(Diagnostic::new(title, value.span.clone(), label));
 }
 
 /// The groups of settings of brokers and controllers.
