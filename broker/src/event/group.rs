@@ -30,6 +30,9 @@ pub enum GroupEvent {
         leader: Option<MemberId>,
         /// Who is in it.
         members: Vec<MemberId>,
+        /// Static members among them that have not joined again in time. They stay members (KIP-345), with the
+        /// subscription that they sent for an older generation.
+        absent: Vec<MemberId>,
     },
     /// Somebody was told to join again with the id given here (KIP-394): until then it is no member.
     MemberIdGiven {

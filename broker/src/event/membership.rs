@@ -92,6 +92,8 @@ pub enum MembershipEvent {
         cause: CommitCause,
         /// The offsets, each the next one to read.
         offsets: Vec<(TopicPartition, Offset)>,
+        /// How long it had waited to be sent, in microseconds: the offsets were taken so long ago.
+        waited_us: u64,
     },
     /// The coordinator has written them.
     CommitDone {

@@ -42,8 +42,7 @@ impl Check {
             None => of_topic.entry(partition.clone()).or_default(),
         };
         // What was compacted before it was copied is another batch than it was, or is not there at all.
-        let known_of_partition = seen.model.partitions.get(partition);
-        let compacted_to = known_of_partition.map_or(0, |known| known.compacted_to);
+        let compacted_to = seen.model.compacted_to(partition, seen.machine);
         for (at, batch) in (first_new..).zip(batches).filter(|(_, batch)| batch.base_offset >= compacted_to) {
             let previous =
                 at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));

@@ -35,6 +35,9 @@ pub struct Model {
     pub running: BTreeSet<MachineId>,
     /// Which topic each name means.
     topics: Topics,
+    /// Up to where some replica of a partition has been compacted. Kept when the topic is deleted: a follower that has not
+    /// heard of it still takes what its leader sent.
+    compacted_to: BTreeMap<(TopicId, TopicPartition), Offset>,
     /// For which partitions somebody has asked for an unclean election.
     pub(super) unclean_wishes: BTreeSet<TopicPartition>,
     /// Whether somebody has asked for one wherever nobody leads.
@@ -61,8 +64,6 @@ pub struct Partition {
     pub excuse: Option<&'static str>,
     /// The leader epoch in which an excused loss was last made the truth: what older epochs showed counts no more.
     pub rebased_in: Option<LeaderEpoch>,
-    /// Some replica has been compacted up to here: below it, replicas need not hold the same batches.
-    pub compacted_to: Offset,
 }
 
 /// The machine on which a broker or controller runs: both have one number.
@@ -100,6 +101,16 @@ impl Model {
     pub fn partition_of(&self, partition: &TopicPartition, machine: MachineId) -> Option<&Partition> {
         let is_current = self.topics.is_current(&partition.topic, self.topic_of(partition, machine));
         self.partitions.get(partition).filter(|_| is_current)
+    }
+
+    /// Some replica of the partition that a machine's replica belongs to has been compacted up to here: below it replicas
+    /// need not hold the same batches.
+    pub fn compacted_to(&self, partition: &TopicPartition, machine: MachineId) -> Offset {
+        if self.compacted_to.is_empty() {
+            return 0;
+        }
+        let of_topic = self.topic_of(partition, machine);
+        self.compacted_to.get(&(of_topic, partition.clone())).copied().unwrap_or(0)
     }
 
     /// Forgets the topics that are not there any more, as a new controller knows.
@@ -338,8 +349,10 @@ impl Model {
     /// A replica was compacted up to here. What is missing below is judged when it is dropped (`compaction_keeps_last`), and
     /// no longer by comparison with what was committed there.
     fn compacted(&mut self, partition: &TopicPartition, machine: MachineId, end: Offset) {
+        let of_topic = self.topic_of(partition, machine);
+        let compacted_to = self.compacted_to.entry((of_topic, partition.clone())).or_default();
+        *compacted_to = end.max(*compacted_to);
         let Some(known) = self.known_to(partition, machine) else { return };
-        known.compacted_to = known.compacted_to.max(end);
         known.committed.retain(|batch| batch.last_offset >= end);
     }
 

@@ -217,12 +217,6 @@ impl Segment {
         self.content = content;
     }
 
-    /// Whether offsets are missing between its batches or before them: it was compacted, or what it was copied from was.
-    fn has_gaps(&self, base: Offset) -> bool {
-        self.batches.first().is_none_or(|first| first.first > base)
-            || self.batches.windows(2).any(|pair| pair[0].last + 1 < pair[1].first)
-    }
-
     /// The batch that ends with this offset, and where it begins in the file.
     fn batch_ending_at(&self, last: Offset) -> Option<(u64, &Held)> {
         let index = self.batches.partition_point(|batch| batch.last < last);

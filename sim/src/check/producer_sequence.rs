@@ -15,9 +15,10 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let Event::Log(LogEvent::RecordsAppended { partition, batches, as_leader, .. }) = seen.event else { return None };
     let replica = seen.model.replica(partition, seen.machine)?;
     let first_new = replica.batches.len() - batches.len();
+    let compacted_to = seen.model.compacted_to(partition, seen.machine);
     for (index, batch) in replica.batches.iter().enumerate().skip(first_new) {
         // A copy of what was compacted before has gaps.
-        if batch.base_offset < seen.model.partitions.get(partition).map_or(0, |known| known.compacted_to) {
+        if batch.base_offset < compacted_to {
             continue;
         }
         if !batch.producer_id.is_some() || batch.is_control || batch.base_sequence < 0 {

@@ -28,6 +28,8 @@ pub(super) struct Commit {
     /// Who waits for it.
     pub ticket: Option<Ticket>,
     pub offsets: Vec<Consumed>,
+    /// When the offsets were taken.
+    pub begun: Time,
     /// When it is given up; none for those that wait for a coordinator as long as it takes.
     pub deadline: Option<Time>,
     pub attempts: u32,
@@ -95,7 +97,7 @@ impl Commits {
         }
         let now = ctx.now.monotonic;
         let (stage, deadline) = (Stage::Waiting { not_before: now }, time.map(|time| now + time));
-        self.pending.push(Commit { cause, ticket, offsets, deadline, attempts: 0, stage });
+        self.pending.push(Commit { cause, ticket, offsets, begun: now, deadline, attempts: 0, stage });
         self.auto_commit_in_flight |= is_automatic(cause);
         true
     }

@@ -70,7 +70,8 @@ impl Group {
             let token = consumer.next_token();
             if self.shared.coordinator.send(ctx, cluster, commit::ASKER, token, request) {
                 let (group, offsets) = (self.shared.settings.group.clone(), commit::told(&commit.offsets));
-                ctx.emit(MembershipEvent::CommitSent { group, cause: commit.cause, offsets });
+                let waited_us = now.0.saturating_sub(commit.begun.0);
+                ctx.emit(MembershipEvent::CommitSent { group, cause: commit.cause, offsets, waited_us });
                 commit.stage = Stage::InFlight { token, sent_as };
                 self.shared.moved = true;
             }

@@ -100,12 +100,14 @@ impl Turn<'_, '_> {
             return self.arm_after_ms(self.join_timer(), self.group.rebalance_timeout_ms());
         }
         let (from, now_ms) = (self.group.state.name(), self.now_ms());
+        // Only static ones are left of those that have not joined.
+        let absent = self.group.members.values().filter(|it| it.awaiting_join.is_none()).map(|it| it.id.clone()).collect();
         self.group.begin_generation(now_ms);
         if self.at.behaviour.is(Switch::GenerationsFall) && self.group.generation > 2 {
             self.group.generation -= 2;
         }
         self.tell_state(from);
-        self.tell_new_generation();
+        self.tell_new_generation(absent);
         if self.group.state == ClassicState::Empty {
             let record = self.group.record();
             self.decision.records.push(record);
@@ -114,13 +116,14 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn tell_new_generation(&mut self) {
+    fn tell_new_generation(&mut self, absent: Vec<MemberId>) {
         self.at.ctx.emit(GroupEvent::GenerationCompleted {
             group: self.group.id.clone(),
             generation: self.group.generation,
             protocol: self.group.protocol.clone(),
             leader: self.group.leader.clone(),
             members: self.group.members.keys().cloned().collect(),
+            absent,
         });
     }
 

@@ -3,11 +3,17 @@
 //! Kafka's coordinators compare commits with nothing: a lower one counts. So it is for clients not to send any: while a
 //! consumer has a partition, and nobody sends it elsewhere, its position grows, and so does what it commits. An application
 //! that commits offsets of its own choice (`commitSync(Map)`) may go back.
+//!
+//! A commit takes its offsets when it is begun, and leaves when the coordinator is known and its back-off is over. If the
+//! consumer has been sent elsewhere meanwhile, it says nothing of the new position; Kafka's consumers send it all the same
+//! (`CommitRequestManager.pendingRequests`, `ConsumerCoordinator.commitOffsetsAsync`).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use trial_broker::event::{CommitCause, MembershipEvent};
 use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::time::Time;
 
 use crate::check::proof::{Kind, Proof};
 use crate::check::{Finding, Property, Seen};
@@ -23,16 +29,21 @@ pub(in crate::check) const PROPERTY: Property = Property {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
     sent: BTreeMap<(MachineId, TopicPartition), Offset>,
+    /// When each was last sent elsewhere, by its own clock.
+    moved: BTreeMap<(MachineId, TopicPartition), Time>,
 }
 
 impl Check {
     pub(super) fn gone(&mut self, machine: MachineId) {
         self.sent.retain(|(of, _), _| *of != machine);
+        self.moved.retain(|(of, _), _| *of != machine);
     }
 
     /// A consumer goes elsewhere.
-    pub(super) fn moved(&mut self, machine: MachineId, partition: &TopicPartition) {
-        self.sent.remove(&(machine, partition.clone()));
+    pub(super) fn moved(&mut self, seen: &Seen, partition: &TopicPartition) {
+        let consumer = (seen.machine, partition.clone());
+        self.sent.remove(&consumer);
+        self.moved.insert(consumer, own_time(seen));
     }
 
     pub(super) fn observe(&mut self, seen: &Seen, event: &MembershipEvent) -> Option<Finding> {
@@ -41,20 +52,25 @@ impl Check {
             | MembershipEvent::PartitionsRevoked { partitions, .. }
             | MembershipEvent::PartitionsLost { partitions, .. } => {
                 for partition in partitions {
-                    self.moved(seen.machine, partition);
+                    self.moved(seen, partition);
                 }
                 None
             }
             // An application may commit what it likes.
             MembershipEvent::CommitSent { cause: CommitCause::Chosen, offsets, .. } => {
                 for (partition, _) in offsets {
-                    self.moved(seen.machine, partition);
+                    self.moved(seen, partition);
                 }
                 None
             }
-            MembershipEvent::CommitSent { group, offsets, .. } => {
+            MembershipEvent::CommitSent { group, offsets, waited_us, .. } => {
+                let (now, waited) = (own_time(seen), Duration::from_micros(*waited_us));
                 let mut found = None;
                 for (partition, offset) in offsets {
+                    let moved = self.moved.get(&(seen.machine, partition.clone()));
+                    if moved.is_some_and(|moved| *moved + waited >= now && *waited_us > 0) {
+                        continue;
+                    }
                     let before = self.sent.insert((seen.machine, partition.clone()), *offset);
                     let fallen = before.filter(|before| offset < before);
                     found = found.or(fallen.map(|before| Finding {
@@ -72,4 +88,10 @@ impl Check {
             _ => None,
         }
     }
+}
+
+/// What time it is on the machine whose event it is.
+fn own_time(seen: &Seen) -> Time {
+    let now = seen.world.now();
+    seen.world.machine(seen.machine).map_or(now, |machine| machine.now(now).monotonic)
 }

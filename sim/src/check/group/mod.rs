@@ -110,7 +110,7 @@ impl Check {
                 [outdated, illegal, uneven, unfinished, disturbed, nameless].into_iter().flatten().collect()
             }
             Event::Client(ClientEvent::PositionSet { partition, offset, reason }) => {
-                self.sent.moved(seen.machine, partition);
+                self.sent.moved(seen, partition);
                 self.committed.moved(seen, partition, *offset, *reason).into_iter().collect()
             }
             _ => Vec::new(),

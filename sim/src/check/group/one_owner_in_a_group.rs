@@ -3,8 +3,13 @@
 //! A member that its coordinator has removed (its session ran out, it did not join again in time, another instance took its
 //! place) owns nothing any more, whatever it believes: until it hears of it there may be two that read. Kafka allows that, and
 //! fences the old one's commits. So it is too with one that first hears that it was let in when it has been removed again: an answer
-//! is no lease (`ConsumerGroupHeartbeatResponse` carries none). It is a member again when its coordinator takes it in again, or
-//! knows it all the same: a removal that a coordinator could not write has not happened.
+//! is no lease (`ConsumerGroupHeartbeatResponse` carries none).
+//!
+//! A static member of a classic group that did not join again in time is left behind in the same way: it stays in the group, but
+//! the new generation is planned without it, by what it said for an older one, and its requests are of an old generation
+//! (KIP-345; `GroupMetadataManager.completeClassicGroupJoin` removes dynamic members only). It counts again when it has joined again.
+//!
+//! Who was removed is a member again when its coordinator takes it in again, or knows it all the same: a removal that a coordinator could not write has not happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +23,7 @@ use crate::fault::MachineId;
 
 pub(in crate::check) const PROPERTY: Property = Property {
     name: "one-owner-in-a-group",
-    rule: "no member of a group is given a partition that another member, which its coordinator has not removed, has not given up",
+    rule: "no member of a group is given a partition that another member, which its coordinator has not removed or left behind, has not given up",
     source: "KIP-429, KIP-848 (NoDoubleClientAssignment)",
 };
 
@@ -30,6 +35,8 @@ pub(super) struct Check {
     owners: BTreeMap<(GroupId, TopicPartition), MachineId>,
     /// Members that their coordinators have removed.
     removed: BTreeSet<(GroupId, MemberId)>,
+    /// Static members that have not heard of a generation that began without them.
+    left_behind: BTreeSet<(GroupId, MemberId)>,
 }
 
 impl Check {
@@ -42,6 +49,9 @@ impl Check {
         match event {
             GroupEvent::MemberRemoved { group, member, .. } | GroupEvent::MemberReplaced { group, old: member, .. } => {
                 self.removed.insert((group.clone(), member.clone()));
+            }
+            GroupEvent::GenerationCompleted { group, absent, .. } => {
+                self.left_behind.extend(absent.iter().map(|member| (group.clone(), member.clone())));
             }
             GroupEvent::MemberAdded { group, member, .. } => {
                 self.removed.remove(&(group.clone(), member.clone()));
@@ -56,6 +66,7 @@ impl Check {
                 if is_known(seen.world, group, member) {
                     self.removed.remove(&(group.clone(), member.clone()));
                 }
+                self.left_behind.remove(&(group.clone(), member.clone()));
                 self.members.insert((seen.machine, group.clone()), member.clone());
                 None
             }
@@ -82,10 +93,13 @@ impl Check {
         }
     }
 
-    /// Whether a consumer is a member that its coordinator has not removed.
+    /// Whether a consumer is a member that its coordinator has neither removed nor left behind.
     fn is_member(&self, group: &GroupId, machine: MachineId) -> bool {
         let member = self.members.get(&(machine, group.clone()));
-        member.is_some_and(|member| !self.removed.contains(&(group.clone(), member.clone())))
+        member.is_some_and(|member| {
+            let member = (group.clone(), member.clone());
+            !self.removed.contains(&member) && !self.left_behind.contains(&member)
+        })
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn producers(
             let segment = segments.range(..=said.last_offset).next_back().map(|(_, segment)| *segment);
             let held = segment.and_then(|segment| segment.batch_ending_at(said.last_offset)).map(|(_, batch)| batch);
             // Compaction keeps the last batch of each producer: what an older snapshot names may be gone.
-            if held.is_none() && segments.iter().any(|(base, segment)| segment.has_gaps(*base)) {
+            if held.is_none() && is_in_a_gap(said.last_offset, segments) {
                 continue;
             }
             let written_by = held.and_then(|batch| batch.written_by);
@@ -41,4 +41,15 @@ pub(super) fn producers(
         }
     }
     None
+}
+
+/// Whether no batch has this offset though the log goes on behind it, with a batch or with a segment that begins there.
+/// Only compaction makes such gaps, in the middle of a segment as well as at its end.
+fn is_in_a_gap(offset: Offset, segments: &BTreeMap<Offset, &Segment>) -> bool {
+    let batches = segments.range(..=offset).next_back().map_or(&[][..], |(_, segment)| &segment.batches);
+    let next = batches.get(batches.partition_point(|batch| batch.last < offset));
+    match next {
+        Some(batch) => batch.first > offset,
+        None => segments.range(offset + 1..).next().is_some(),
+    }
 }

@@ -17,9 +17,14 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         GroupEvent::RebalanceBegun { group, reason, generation } => {
             about("rebal", group, format!("generation {generation} ends: {}", word(reason)))
         }
-        GroupEvent::GenerationCompleted { group, generation, protocol, leader, members } => {
+        GroupEvent::GenerationCompleted { group, generation, protocol, leader, members, absent } => {
             let members: Vec<&str> = members.iter().map(short).collect();
-            about("gen", group, generation_text(*generation, protocol.as_deref(), leader.as_ref(), &members))
+            let mut text = generation_text(*generation, protocol.as_deref(), leader.as_ref(), &members);
+            if !absent.is_empty() {
+                let absent: Vec<&str> = absent.iter().map(short).collect();
+                text += &format!("; not joined again: {}", absent.join(","));
+            }
+            about("gen", group, text)
         }
         GroupEvent::MemberAdded { group, member, .. } => about("member", group, short(member).to_owned()),
         GroupEvent::MemberReplaced { group, instance, old, new } => {
