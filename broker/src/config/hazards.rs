@@ -100,11 +100,21 @@ pub enum Hazard {
     /// `AbstractHeartbeatRequestManager.onErrorResponse`). Mended: each member is taken over with the subscription of the assignor
     /// that it likes best.
     UpgradeAmidFirstRebalance,
+    /// A KIP-848 consumer whose commit before a rebalance fails takes the offsets of the next attempt at once and sends them after its
+    /// back-off. A commit of the interval, which nothing holds back meanwhile, may overtake it with newer ones: what is committed
+    /// goes back (`CommitRequestManager.autoCommitSyncBeforeRebalanceWithRetries`). Mended: a commit before a rebalance takes its
+    /// offsets when it leaves.
+    CommitRetryGoesBack,
+    /// Compaction gives tombstones a horizon, from which the times of their batch then count: the batch takes more room, and a segment
+    /// may outgrow segment.bytes. A follower that fetches as much takes it for one batch that is too large, and never fetches
+    /// the partition again (`MemoryRecords.buildRetainedRecordsInto`, `UnifiedLog.append`, `AbstractFetcherThread.markPartitionFailed`). Mended:
+    /// what a follower copies may be larger than a segment.
+    CleanedSegmentOutgrows,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 22] = [
+    pub const ALL: [Hazard; 24] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -127,6 +137,8 @@ impl Hazard {
         Hazard::RebootstrapForgetsEpochs,
         Hazard::LateRegistrationWins,
         Hazard::UpgradeAmidFirstRebalance,
+        Hazard::CommitRetryGoesBack,
+        Hazard::CleanedSegmentOutgrows,
     ];
 }
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry, ProducerRefusal};
 use super::transaction_index::AbortedTransactionEntry;
 use super::{AppendError, AppendInfo, AppendOrigin, Log, RefuseReason};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{BatchFact, LogEvent};
 use crate::ids::{LeaderEpoch, Offset, ProducerId};
@@ -217,7 +217,9 @@ impl Log {
         for batch in &prepared.batches {
             self.assign_epoch(ctx, batch.leader_epoch(), batch.base_offset())?;
         }
-        if prepared.bytes.len() as u64 > self.segment_bytes() {
+        // None for a follower: all that it was sent at once counts, and that is never more than a segment of its leader's.
+        let is_limited = origin.is_some() || !self.behaviour.mends(Hazard::CleanedSegmentOutgrows);
+        if is_limited && prepared.bytes.len() as u64 > self.segment_bytes() {
             return Err(AppendError::Refused(ErrorCode::RecordListTooLarge, RefuseReason::LargerThanSegment));
         }
         let rolled = self.maybe_roll(ctx, &prepared);

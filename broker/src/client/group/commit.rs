@@ -36,6 +36,15 @@ pub(super) struct Commit {
     pub stage: Stage,
 }
 
+impl Commit {
+    /// Takes the offsets of now, if there are any.
+    pub fn take_newer(&mut self, now: Time, offsets: Vec<Consumed>) {
+        if !offsets.is_empty() {
+            (self.begun, self.offsets) = (now, offsets);
+        }
+    }
+}
+
 /// How far a commit is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
@@ -75,7 +84,8 @@ pub(super) struct Commits {
     /// How the commit before a rebalance ended, until the rebalance takes it.
     pub before_rebalance: Option<CommitOutcome>,
     /// Whether a commit of consumed offsets that nobody asked for is on its way. One flag for those of the interval and those
-    /// before a rebalance, as in Kafka (`AutoCommitState.hasInflightCommit`): whichever ends first clears it.
+    /// before a rebalance, as in Kafka (`AutoCommitState.hasInflightCommit`): whichever ends first clears it, and so does an
+    /// attempt that fails, after the next one has been begun.
     pub auto_commit_in_flight: bool,
 }
 
@@ -102,19 +112,17 @@ impl Commits {
         true
     }
 
-    /// A commit that waits before it is sent: the one before it has just failed.
-    pub fn begin_later(
-        &mut self,
-        ctx: &mut Context,
-        cause: CommitCause,
-        offsets: Vec<Consumed>,
-        time: Duration,
-        wait: Duration,
-    ) {
-        if self.begin(ctx, cause, None, offsets, Some(time))
+    /// The next attempt to commit before a rebalance: it waits before it is sent, for the one before it has just failed.
+    ///
+    /// Commits of the interval are not held back meanwhile. The failed attempt clears their flag only after this one has set it: of
+    /// two callbacks of a future Java runs the one that was added last first
+    /// (`CommitRequestManager.autoCommitSyncBeforeRebalanceWithRetries` after `requestAutoCommit`).
+    pub fn begin_later(&mut self, ctx: &mut Context, offsets: Vec<Consumed>, time: Duration, wait: Duration) {
+        if self.begin(ctx, CommitCause::Rebalance, None, offsets, Some(time))
             && let Some(commit) = self.pending.last_mut()
         {
             commit.stage = Stage::Waiting { not_before: ctx.now.monotonic + wait };
+            self.auto_commit_in_flight = false;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::client::cluster::Cluster;
 use crate::client::consumer::{Consumed, Consumer};
 use crate::client::network::Completion;
 use crate::client::{CallResult, failed, resolve};
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent};
 use crate::ids::Ticket;
@@ -62,6 +62,10 @@ impl Group {
                 Standing::Member(identity) => identity,
                 Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => MemberIdentity::nobody(),
             };
+            let is_reconciling = commit.cause == CommitCause::Rebalance && matches!(self.member, Member::Consumer(_));
+            if is_reconciling && consumer.mends(Hazard::CommitRetryGoesBack) {
+                commit.take_newer(now, consumer.consumed());
+            }
             if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
                 commit.offsets.iter_mut().for_each(|(_, offset, _)| *offset = (*offset - 1).max(0));
             }

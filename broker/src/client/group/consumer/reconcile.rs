@@ -26,6 +26,8 @@ use crate::time::Time;
 pub(super) struct Reconciliation {
     resolved: LocalAssignment,
     assigned: BTreeSet<TopicPartition>,
+    /// How often the commit has failed.
+    failures: u32,
     /// When the commit is not waited for any longer.
     ends: Time,
 }
@@ -67,7 +69,7 @@ impl ConsumerMember {
         let revoked: BTreeSet<TopicPartition> = consumer.assigned().difference(&assigned).cloned().collect();
         consumer.mark_pending_revocation(&revoked);
         let interval = shared.settings.timers.max_poll_interval;
-        self.reconciliation = Some(Reconciliation { resolved, assigned, ends: ctx.now.monotonic + interval });
+        self.reconciliation = Some(Reconciliation { resolved, assigned, failures: 0, ends: ctx.now.monotonic + interval });
         shared.commits.before_rebalance = None;
         if auto_commit {
             shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(interval));
@@ -101,21 +103,16 @@ impl ConsumerMember {
 
     /// Revokes and assigns, once the commit has ended.
     fn go_on(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
-        let Some(waiting) = &self.reconciliation else { return };
+        let Some(waiting) = &mut self.reconciliation else { return };
         let is_over = ctx.now.monotonic >= waiting.ends;
         match shared.commits.before_rebalance {
             None if !is_over => return,
             // A topic that is gone would keep the rebalance waiting: `autoCommitSyncBeforeRebalanceWithRetries` does not ask again.
             Some(CommitOutcome::Retriable(error)) if !is_over && error != ErrorCode::UnknownTopicOrPartition => {
                 shared.commits.before_rebalance = None;
-                let time = waiting.ends.since(ctx.now.monotonic);
-                shared.commits.begin_later(
-                    ctx,
-                    CommitCause::Rebalance,
-                    consumer.consumed(),
-                    time,
-                    shared.retry_backoff,
-                );
+                let (time, wait) = (waiting.ends.since(ctx.now.monotonic), shared.backoff.after(ctx, waiting.failures));
+                waiting.failures += 1;
+                shared.commits.begin_later(ctx, consumer.consumed(), time, wait);
                 shared.moved = true;
                 return;
             }
