@@ -101,7 +101,8 @@ impl Turn<'_, '_> {
         }
         let (from, now_ms) = (self.group.state.name(), self.now_ms());
         // Only static ones are left of those that have not joined.
-        let absent = self.group.members.values().filter(|it| it.awaiting_join.is_none()).map(|it| it.id.clone()).collect();
+        let absent =
+            self.group.members.values().filter(|it| it.awaiting_join.is_none()).map(|it| it.id.clone()).collect();
         self.group.begin_generation(now_ms);
         if self.at.behaviour.is(Switch::GenerationsFall) && self.group.generation > 2 {
             self.group.generation -= 2;

@@ -69,7 +69,8 @@ impl ConsumerMember {
         let revoked: BTreeSet<TopicPartition> = consumer.assigned().difference(&assigned).cloned().collect();
         consumer.mark_pending_revocation(&revoked);
         let interval = shared.settings.timers.max_poll_interval;
-        self.reconciliation = Some(Reconciliation { resolved, assigned, failures: 0, ends: ctx.now.monotonic + interval });
+        self.reconciliation =
+            Some(Reconciliation { resolved, assigned, failures: 0, ends: ctx.now.monotonic + interval });
         shared.commits.before_rebalance = None;
         if auto_commit {
             shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(interval));
