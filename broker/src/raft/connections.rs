@@ -45,9 +45,14 @@ impl Connections {
 
     /// Forgets the connections whose wait is over: they are ready.
     fn expire(&mut self, now: Time) {
-        self.busy.retain(|_, connection| match connection {
-            Connection::AwaitingResponse { until, .. } | Connection::BackingOff { until } => now < *until,
-        });
+        // Asked several times a step; seldom is there one.
+        let is_over = |connection: &Connection| match connection {
+            Connection::AwaitingResponse { until, .. } | Connection::BackingOff { until } => now >= *until,
+        };
+        if !self.busy.values().any(is_over) {
+            return;
+        }
+        self.busy.retain(|_, connection| !is_over(connection));
     }
 
     pub(super) fn is_ready(&mut self, peer: Peer, now: Time) -> bool {
