@@ -186,6 +186,20 @@ pub(crate) struct Finding {
     pub proof: Vec<Proof>,
 }
 
+/// What the checks have found in an event. A dozen of them are asked about each, and nearly all have nothing to say: then
+/// that is all that is looked at.
+#[derive(Default)]
+struct Found(Vec<Finding>);
+
+impl Found {
+    #[inline]
+    fn note(&mut self, finding: Option<Finding>) {
+        if let Some(finding) = finding {
+            self.0.push(finding);
+        }
+    }
+}
+
 /// Something lost, which may be nobody's fault.
 pub(crate) struct PossibleLoss {
     pub finding: Finding,
@@ -347,62 +361,62 @@ impl Suite {
         self.model.observe(world, machine, event);
         let seen = Seen { world, model: &self.model, machine, event };
         self.events += 1;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         let mut unless_excused = |loss: PossibleLoss| loss.unless_excused(&mut self.forgiven);
         match event {
             Event::Log(_) => {
-                found.extend(order_of_positions::observe(&seen));
-                found.extend(self.log_matching.observe(&seen));
-                found.extend(producer_sequence::observe(&seen));
-                found.extend(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
-                found.extend(snapshot_at_log_start::observe(&seen));
-                found.extend(compaction_keeps_last::observe(&seen));
-                found.extend(retention_keeps_young::observe(&seen));
-                found.extend(self.history.observe(&seen, step.index).into_iter().filter_map(unless_excused));
+                found.note(order_of_positions::observe(&seen));
+                found.note(self.log_matching.observe(&seen));
+                found.note(producer_sequence::observe(&seen));
+                found.note(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
+                found.note(snapshot_at_log_start::observe(&seen));
+                found.note(compaction_keeps_last::observe(&seen));
+                found.note(retention_keeps_young::observe(&seen));
+                found.0.extend(self.history.observe(&seen, step.index).into_iter().filter_map(unless_excused));
             }
             Event::Partition(_) => {
-                found.extend(order_of_positions::observe(&seen));
-                found.extend(self.high_watermark_monotonic.observe(&seen));
-                found.extend(self.end_offset_monotonic.observe(&seen));
-                found.extend(self.one_leader_per_epoch.observe(&seen));
-                found.extend(self.epochs_only_grow.observe(&seen));
-                found.extend(replication_quorum_superset::observe(&seen));
-                found.extend(self.idempotent_record_once.observe(&seen));
-                found.extend(leader_completeness::observe(&seen));
-                found.extend(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
-                found.extend(committed_below_high_watermark::observe(&seen).and_then(unless_excused));
+                found.note(order_of_positions::observe(&seen));
+                found.note(self.high_watermark_monotonic.observe(&seen));
+                found.note(self.end_offset_monotonic.observe(&seen));
+                found.note(self.one_leader_per_epoch.observe(&seen));
+                found.note(self.epochs_only_grow.observe(&seen));
+                found.note(replication_quorum_superset::observe(&seen));
+                found.note(self.idempotent_record_once.observe(&seen));
+                found.note(leader_completeness::observe(&seen));
+                found.note(acked_record_not_lost::observe(&seen).and_then(&mut unless_excused));
+                found.note(committed_below_high_watermark::observe(&seen).and_then(unless_excused));
             }
             Event::Raft(_) => {
                 self.broker_image_is_replay.observe(&seen);
-                found.extend(self.one_leader_per_epoch.observe(&seen));
-                found.extend(self.epochs_only_grow.observe(&seen));
-                found.extend(self.metadata_not_lost.observe(&seen));
-                found.extend(self.healthy_leader_undisturbed.observe(&seen));
-                found.extend(snapshot_at_log_start::observe(&seen));
+                found.note(self.one_leader_per_epoch.observe(&seen));
+                found.note(self.epochs_only_grow.observe(&seen));
+                found.note(self.metadata_not_lost.observe(&seen));
+                found.note(self.healthy_leader_undisturbed.observe(&seen));
+                found.note(snapshot_at_log_start::observe(&seen));
             }
             Event::Controller(_) => {
-                found.extend(self.epochs_only_grow.observe(&seen));
-                found.extend(isr_within_replicas::observe(&seen));
-                found.extend(caught_up_broker_unfenced::observe(&seen));
-                found.extend(replication_quorum_superset::observe(&seen));
-                found.extend(acked_record_not_lost::observe(&seen).and_then(unless_excused));
+                found.note(self.epochs_only_grow.observe(&seen));
+                found.note(isr_within_replicas::observe(&seen));
+                found.note(caught_up_broker_unfenced::observe(&seen));
+                found.note(replication_quorum_superset::observe(&seen));
+                found.note(acked_record_not_lost::observe(&seen).and_then(unless_excused));
             }
             Event::Client(_) => {
-                found.extend(self.idempotent_record_once.observe(&seen));
+                found.note(self.idempotent_record_once.observe(&seen));
                 let lost = self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen));
-                found.extend(lost.filter_map(unless_excused));
+                found.0.extend(lost.filter_map(unless_excused));
             }
             Event::Group(_) => {
-                found.extend(self.no_double_assignment.observe(&seen));
-                found.extend(self.group.observe(&seen).into_iter().filter_map(unless_excused));
+                found.note(self.no_double_assignment.observe(&seen));
+                found.0.extend(self.group.observe(&seen).into_iter().filter_map(unless_excused));
             }
             Event::Membership(_) => {
                 let lost = self.history.observe(&seen, step.index).into_iter().chain(self.group.observe(&seen));
-                found.extend(lost.filter_map(unless_excused));
+                found.0.extend(lost.filter_map(unless_excused));
             }
             Event::Lifecycle(_) => {}
         }
-        found
+        found.0
     }
 
     fn sweep(&mut self, world: &World) -> Vec<Finding> {
