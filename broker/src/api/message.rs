@@ -12,11 +12,11 @@ use kafka_protocol::messages::{ApiKey, RequestHeader, RequestKind, ResponseHeade
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::versions::spoken;
-use super::wire::WireError;
+use super::wire::{self, WireError, plain_fetch};
 use crate::ids::CorrelationId;
-use crate::message::Api;
+use crate::message::{Api, FetchRequest, FetchResponse};
 
-/// A request or a response as it travels: Kafka's own types, handed over as values.
+/// A request or a response as it travels, handed over as a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// Which API.
@@ -35,9 +35,27 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// A request.
-    Request(RequestKind),
+    Request(RequestBody),
     /// A response.
-    Response(ResponseKind),
+    Response(ResponseBody),
+}
+
+/// A request as it travels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequestBody {
+    /// The newest version of Fetch, as its reader has it.
+    Fetch(FetchRequest),
+    /// Any other, in Kafka's own types.
+    Wire(Box<RequestKind>),
+}
+
+/// A response as it travels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ResponseBody {
+    /// The answer to the newest version of Fetch, as its reader has it.
+    Fetch(FetchResponse),
+    /// Any other, in Kafka's own types.
+    Wire(Box<ResponseKind>),
 }
 
 /// What a reader of bytes expects them to be.
@@ -102,19 +120,35 @@ impl Message {
         }
     }
 
-    /// The bodies of which a cluster sends most are written where they belong; the others by a detour that costs more.
     fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
+        match &self.body {
+            Body::Request(RequestBody::Fetch(body)) => plain_fetch::write_request(bytes, body),
+            Body::Response(ResponseBody::Fetch(body)) => plain_fetch::write_response(bytes, body),
+            Body::Request(RequestBody::Wire(body)) => return self.encode_wire_request(body, bytes),
+            Body::Response(ResponseBody::Wire(body)) => return self.encode_wire_response(body, bytes),
+        }
+        Ok(())
+    }
+
+    /// Produce, of which there are most, is written where it belongs; the others by a detour that costs more.
+    fn encode_wire_request(&self, body: &RequestKind, bytes: &mut Vec<u8>) -> Result<(), String> {
+        if let RequestKind::Produce(body) = body {
+            return body.encode(bytes, self.version).map_err(text);
+        }
         let mut detour = BytesMut::new();
-        let encoded = match &self.body {
-            Body::Request(RequestKind::Fetch(body)) => body.encode(bytes, self.version),
-            Body::Request(RequestKind::Produce(body)) => body.encode(bytes, self.version),
-            Body::Response(ResponseKind::Fetch(body)) => body.encode(bytes, self.version),
-            Body::Response(ResponseKind::Produce(body)) => body.encode(bytes, self.version),
-            Body::Request(body) => body.encode(&mut detour, self.version),
-            Body::Response(body) => body.encode(&mut detour, self.version),
-        };
+        body.encode(&mut detour, self.version).map_err(text)?;
         bytes.extend_from_slice(&detour);
-        encoded.map_err(text)
+        Ok(())
+    }
+
+    fn encode_wire_response(&self, body: &ResponseKind, bytes: &mut Vec<u8>) -> Result<(), String> {
+        if let ResponseKind::Produce(body) = body {
+            return body.encode(bytes, self.version).map_err(text);
+        }
+        let mut detour = BytesMut::new();
+        body.encode(&mut detour, self.version).map_err(text)?;
+        bytes.extend_from_slice(&detour);
+        Ok(())
     }
 
     /// Reads a message from its bytes, without the size prefix.
@@ -150,7 +184,7 @@ impl Message {
             version,
             correlation_id: header.correlation_id,
             client_id: Arc::from(header.client_id.as_deref().unwrap_or("")),
-            body: Body::Request(body),
+            body: Body::Request(wire::carried_request(body, version)),
         })
     }
 
@@ -166,7 +200,7 @@ impl Message {
             version,
             correlation_id: header.correlation_id,
             client_id: Arc::from(""),
-            body: Body::Response(body),
+            body: Body::Response(wire::carried_response(body, version)),
         })
     }
 }

@@ -5,6 +5,8 @@
 //!    (plain values)     ◀─────     api, version, correlation id  ◀──────────
 //! ```
 //!
+//! Fetch at its newest version, of which a cluster sends most, travels as a plain value (`wire/plain_fetch.rs`).
+//!
 //! [`Message`] is what travels between machines. [`wire`] turns the plain values of
 //! [`crate::message`] into it, at a negotiated version, and back. [`versions`] knows
 //! which versions each listener announces. [`connections`] is the server's side of
@@ -22,5 +24,5 @@ pub mod producer_ids;
 pub mod versions;
 pub mod wire;
 
-pub use message::{Body, Direction, Message};
+pub use message::{Body, Direction, Message, RequestBody, ResponseBody};
 pub use wire::WireError;

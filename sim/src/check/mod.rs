@@ -49,7 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use trial_broker::event::Event;
+use trial_broker::event::{Event, PartitionEvent};
 use trial_broker::ids::{Offset, TopicPartition};
 use trial_broker::time::Time;
 
@@ -374,6 +374,10 @@ impl Suite {
                 found.note(retention_keeps_young::observe(&seen));
                 found.0.extend(self.history.observe(&seen, step.index).into_iter().filter_map(unless_excused));
             }
+            Event::Partition(PartitionEvent::FetchAnswered { .. }) => {
+                found.note(self.high_watermark_monotonic.observe(&seen));
+            }
+            Event::Partition(event) if is_for_people(event) => {}
             Event::Partition(_) => {
                 found.note(order_of_positions::observe(&seen));
                 found.note(self.high_watermark_monotonic.observe(&seen));
@@ -454,6 +458,33 @@ impl Suite {
 }
 
 /// Whether everything is worth a look after a fact. A message sent is none, and is told only while details are kept.
+/// Whether no check speaks of an event of a partition: more than half of all events are such, and only people read them.
+fn is_for_people(event: &PartitionEvent) -> bool {
+    match event {
+        PartitionEvent::Produced { .. }
+        | PartitionEvent::ProduceRefused { .. }
+        | PartitionEvent::ProduceParked { .. }
+        | PartitionEvent::FetchParked { .. }
+        | PartitionEvent::FollowerAdvanced { .. }
+        | PartitionEvent::DivergenceFound { .. }
+        | PartitionEvent::RecordsReplicated { .. }
+        | PartitionEvent::FetchResponseIgnored { .. }
+        | PartitionEvent::FetchDelayed { .. }
+        | PartitionEvent::FetcherFailed { .. }
+        | PartitionEvent::ReplicaOffline { .. } => true,
+        PartitionEvent::BecameLeader { .. }
+        | PartitionEvent::BecameFollower { .. }
+        | PartitionEvent::ProduceCompleted { .. }
+        | PartitionEvent::FetchAnswered { .. }
+        | PartitionEvent::EndOffsetListed { .. }
+        | PartitionEvent::HighWatermarkAdvanced { .. }
+        | PartitionEvent::IsrChangeProposed { .. }
+        | PartitionEvent::IsrChanged { .. }
+        | PartitionEvent::IsrChangeRefused { .. }
+        | PartitionEvent::ReplicaRemoved { .. } => false,
+    }
+}
+
 fn is_incident(fact: &Fact) -> bool {
     !matches!(fact, Fact::MessageSent { .. })
 }

@@ -176,11 +176,10 @@ impl Kept {
     }
 
     fn about_mut(&mut self, partition: Option<&TopicPartition>) -> &mut Last {
-        let Some(partition) = partition else { return &mut self.others };
-        if !self.partitions.contains_key(partition) {
-            self.partitions.insert(partition.clone(), Last::new());
+        match partition {
+            Some(partition) => self.partitions.entry(partition.clone()).or_default(),
+            None => &mut self.others,
         }
-        self.partitions.get_mut(partition).expect("it was put there if it was missing")
     }
 }
 

@@ -36,9 +36,9 @@ const FIRST_WITH_NODE_ENDPOINTS: i16 = 16;
 const FIRST_WITH_DIRECTORY_ID: i16 = 17;
 const FIRST_WITH_HIGH_WATERMARK: i16 = 18;
 /// The default of the high watermark field: "this replica does not say" (KIP-1166).
-const HIGH_WATERMARK_NOT_SAID: i64 = i64::MAX;
+pub(super) const HIGH_WATERMARK_NOT_SAID: i64 = i64::MAX;
 /// The defaults of an epoch and of what stands beside it, an offset or a leader: the answer does not have the field.
-const NOT_SAID: (i32, i64) = (-1, -1);
+pub(super) const NOT_SAID: (i32, i64) = (-1, -1);
 
 /// A topic as a version names it.
 #[derive(PartialEq)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kafka_protocol::messages::{RequestKind, ResponseKind};
 
-use super::message::{Body, Message};
+use super::message::{Body, Message, RequestBody, ResponseBody};
 use super::versions::spoken;
 use crate::ids::CorrelationId;
 use crate::message::{Api, Request, Response};
@@ -100,6 +100,7 @@ mod group;
 mod group_samples;
 mod metadata;
 mod offsets;
+pub(super) mod plain_fetch;
 mod produce;
 mod raft;
 #[cfg(test)]
@@ -115,6 +116,14 @@ pub fn encode_request(request: &Request, version: i16, correlation_id: Correlati
     let api = request.api();
     assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
     let body = match request {
+        Request::Fetch(body) if version == plain_fetch::VERSION => RequestBody::Fetch(plain_fetch::request(body)),
+        request => RequestBody::Wire(Box::new(wire_request(request, version))),
+    };
+    Message { api, version, correlation_id, client_id, body: Body::Request(body) }
+}
+
+fn wire_request(request: &Request, version: i16) -> RequestKind {
+    match request {
         Request::Produce(body) => RequestKind::Produce(produce::produce_request(body, version)),
         Request::Fetch(body) => RequestKind::Fetch(fetch::fetch_request(body, version)),
         Request::ListOffsets(body) => RequestKind::ListOffsets(offsets::list_offsets_request(body, version)),
@@ -182,8 +191,7 @@ pub fn encode_request(request: &Request, version: i16, correlation_id: Correlati
         Request::ControllerRegistration(body) => {
             RequestKind::ControllerRegistration(controller::controller_registration_request(body))
         }
-    };
-    Message { api, version, correlation_id, client_id, body: Body::Request(body) }
+    }
 }
 
 /// The request that a message carries.
@@ -197,7 +205,15 @@ pub fn decode_request(message: &Message) -> Result<Request, WireError> {
         return Err(WireError::UnsupportedVersion { api, version });
     }
     let Body::Request(body) = &message.body else { return Err(WireError::WrongBody { api }) };
-    let request: Request = match body {
+    let request = match body {
+        RequestBody::Fetch(body) => body.clone().into(),
+        RequestBody::Wire(body) => read_request(body, api, version)?,
+    };
+    if request.api() == api { Ok(request) } else { Err(WireError::WrongBody { api }) }
+}
+
+fn read_request(body: &RequestKind, api: Api, version: i16) -> Result<Request, WireError> {
+    Ok(match body {
         RequestKind::Produce(body) => produce::read_produce_request(body)?.into(),
         RequestKind::Fetch(body) => fetch::read_fetch_request(body, version)?.into(),
         RequestKind::ListOffsets(body) => offsets::read_list_offsets_request(body)?.into(),
@@ -242,8 +258,19 @@ pub fn decode_request(message: &Message) -> Result<Request, WireError> {
         RequestKind::AllocateProducerIds(body) => controller::read_allocate_producer_ids_request(body).into(),
         RequestKind::ControllerRegistration(body) => controller::read_controller_registration_request(body).into(),
         _ => return Err(WireError::WrongBody { api }),
-    };
-    if request.api() == api { Ok(request) } else { Err(WireError::WrongBody { api }) }
+    })
+}
+
+/// A request that was read from bytes, as it would have been handed over. One whose fields make no sense stays as it is:
+/// that is judged at its turn.
+pub(super) fn carried_request(body: RequestKind, version: i16) -> RequestBody {
+    if let RequestKind::Fetch(fetch) = &body
+        && version == plain_fetch::VERSION
+        && let Ok(fetch) = fetch::read_fetch_request(fetch, version)
+    {
+        return RequestBody::Fetch(fetch);
+    }
+    RequestBody::Wire(Box::new(body))
 }
 
 /// A response as a message, at the version of its request.
@@ -255,6 +282,14 @@ pub fn encode_response(response: &Response, version: i16, correlation_id: Correl
     let api = response.api();
     assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
     let body = match response {
+        Response::Fetch(body) if version == plain_fetch::VERSION => ResponseBody::Fetch(plain_fetch::response(body)),
+        response => ResponseBody::Wire(Box::new(wire_response(response, version))),
+    };
+    Message { api, version, correlation_id, client_id: Arc::from(""), body: Body::Response(body) }
+}
+
+fn wire_response(response: &Response, version: i16) -> ResponseKind {
+    match response {
         Response::Produce(body) => ResponseKind::Produce(produce::produce_response(body, version)),
         Response::Fetch(body) => ResponseKind::Fetch(fetch::fetch_response(body, version)),
         Response::ListOffsets(body) => ResponseKind::ListOffsets(offsets::list_offsets_response(body, version)),
@@ -320,8 +355,7 @@ pub fn encode_response(response: &Response, version: i16, correlation_id: Correl
         Response::ControllerRegistration(body) => {
             ResponseKind::ControllerRegistration(controller::controller_registration_response(body))
         }
-    };
-    Message { api, version, correlation_id, client_id: Arc::from(""), body: Body::Response(body) }
+    }
 }
 
 /// The response that a message carries.
@@ -335,7 +369,15 @@ pub fn decode_response(message: &Message) -> Result<Response, WireError> {
         return Err(WireError::UnsupportedVersion { api, version });
     }
     let Body::Response(body) = &message.body else { return Err(WireError::WrongBody { api }) };
-    let response: Response = match body {
+    let response = match body {
+        ResponseBody::Fetch(body) => body.clone().into(),
+        ResponseBody::Wire(body) => read_response(body, api, version)?,
+    };
+    if response.api() == api { Ok(response) } else { Err(WireError::WrongBody { api }) }
+}
+
+fn read_response(body: &ResponseKind, api: Api, version: i16) -> Result<Response, WireError> {
+    Ok(match body {
         ResponseKind::Produce(body) => produce::read_produce_response(body)?.into(),
         ResponseKind::Fetch(body) => fetch::read_fetch_response(body)?.into(),
         ResponseKind::ListOffsets(body) => offsets::read_list_offsets_response(body).into(),
@@ -384,6 +426,16 @@ pub fn decode_response(message: &Message) -> Result<Response, WireError> {
         ResponseKind::AllocateProducerIds(body) => controller::read_allocate_producer_ids_response(body).into(),
         ResponseKind::ControllerRegistration(body) => controller::read_controller_registration_response(body).into(),
         _ => return Err(WireError::WrongBody { api }),
-    };
-    if response.api() == api { Ok(response) } else { Err(WireError::WrongBody { api }) }
+    })
+}
+
+/// The same for a response.
+pub(super) fn carried_response(body: ResponseKind, version: i16) -> ResponseBody {
+    if let ResponseKind::Fetch(fetch) = &body
+        && version == plain_fetch::VERSION
+        && let Ok(fetch) = fetch::read_fetch_response(fetch)
+    {
+        return ResponseBody::Fetch(fetch);
+    }
+    ResponseBody::Wire(Box::new(body))
 }

@@ -11,6 +11,7 @@
 //! for the fields that `carried` names, which come back as their defaults; and what came
 //! back has the same bytes again.
 
+use kafka_protocol::protocol::Encodable;
 use proptest::prelude::*;
 
 use super::samples::Source;
@@ -86,6 +87,30 @@ proptest! {
             bytes.truncate(at.index(bytes.len()));
             prop_assert!(Message::from_bytes(bytes.into(), Direction::Request).is_err(), "{}", api.name());
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_fetch_that_travels_as_a_plain_value_has_the_codecs_bytes(entropy in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let (Request::Fetch(request), Response::Fetch(response)) =
+            (Source::new(&entropy).request(Api::Fetch), Source::new(&entropy).response(Api::Fetch))
+        else {
+            panic!("not a fetch")
+        };
+        let version = plain_fetch::VERSION;
+        prop_assert_eq!(version, latest(Api::Fetch));
+        let (mut own, mut codecs) = (Vec::new(), Vec::new());
+        plain_fetch::write_request(&mut own, &plain_fetch::request(&request));
+        fetch::fetch_request(&request, version).encode(&mut codecs, version).expect("it encodes");
+        prop_assert_eq!(&own, &codecs);
+        own.clear();
+        codecs.clear();
+        plain_fetch::write_response(&mut own, &plain_fetch::response(&response));
+        fetch::fetch_response(&response, version).encode(&mut codecs, version).expect("it encodes");
+        prop_assert_eq!(&own, &codecs);
     }
 }
 
@@ -208,7 +233,8 @@ fn a_produce_request_has_kafkas_bytes() {
 #[test]
 fn odd_values_are_refused_by_name() {
     let mut message = encode_request(&one_batch().into(), 13, 1, Arc::from("p"));
-    let Body::Request(RequestKind::Produce(body)) = &mut message.body else { panic!("not a produce request") };
+    let Body::Request(RequestBody::Wire(body)) = &mut message.body else { panic!("not a request in Kafka's types") };
+    let RequestKind::Produce(body) = &mut **body else { panic!("not a produce request") };
     body.acks = 7;
     assert_eq!(decode_request(&message), Err(WireError::Value { field: "acks", value: "7".to_owned() }));
 }
