@@ -110,11 +110,16 @@ pub enum Hazard {
     /// the partition again (`MemoryRecords.buildRetainedRecordsInto`, `UnifiedLog.append`, `AbstractFetcherThread.markPartitionFailed`). Mended:
     /// what a follower copies may be larger than a segment.
     CleanedSegmentOutgrows,
+    /// A member of the metadata quorum that stood for election and then followed another leader of the same epoch is a candidate
+    /// again when it restarts, with records of that epoch in its log. Whoever knows no leader answers its vote request with
+    /// INVALID_REQUEST, and that ends its process, start after start (`QuorumState.initialize`,
+    /// `KafkaRaftClient.maybeHandleCommonResponse`). Mended: who knows the epoch's leader follows it.
+    FollowerStandsAgain,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 24] = [
+    pub const ALL: [Hazard; 25] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -139,6 +144,7 @@ impl Hazard {
         Hazard::UpgradeAmidFirstRebalance,
         Hazard::CommitRetryGoesBack,
         Hazard::CleanedSegmentOutgrows,
+        Hazard::FollowerStandsAgain,
     ];
 }
 

@@ -92,6 +92,6 @@ pub enum ExitReason {
     RegistrationTimedOut,
     /// The controller did not acknowledge a failed directory in time.
     DirectoryFailureNotAcknowledged,
-    /// The metadata on disk contradicts what the quorum committed.
+    /// The metadata on disk contradicts what the quorum committed, or another member called a request of this one invalid.
     FatalFault,
 }

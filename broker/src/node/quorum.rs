@@ -220,6 +220,7 @@ impl QuorumLane {
                 }
             }
             RaftOutput::Exited => exit(ctx, ExitReason::Stopped),
+            RaftOutput::FatalFault => exit(ctx, ExitReason::FatalFault),
             RaftOutput::Failed { .. } => exit(ctx, ExitReason::MetadataLogFailed),
         }
     }

@@ -371,7 +371,8 @@ impl Raft {
         if self.life == Life::Over {
             return;
         }
-        if let Err(error) = work(self, ctx).and_then(|()| self.poll(ctx)) {
+        let done = work(self, ctx).and_then(|()| if self.life == Life::Over { Ok(()) } else { self.poll(ctx) });
+        if let Err(error) = done {
             self.life = Life::Over;
             self.outbox.push(RaftOutput::Failed { error });
         }

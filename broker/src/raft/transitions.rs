@@ -14,7 +14,7 @@ use super::state::{Candidate, Follower, Prospective, Resigned, State, Unattached
 use super::voters::{VoterSet, matches_key};
 use super::{Life, Raft, RaftConfig, RaftOutput, control, metadata_log};
 use crate::choice::Purpose;
-use crate::config::{Switch, Voter};
+use crate::config::{Hazard, Switch, Voter};
 use crate::context::Context;
 use crate::event::{QuorumTransitionReason as Reason, RaftEvent};
 use crate::ids::{Endpoint, LeaderEpoch, NodeId};
@@ -35,7 +35,8 @@ fn draw_election_deadline(ctx: &mut Context, config: &RaftConfig) -> Time {
 /// ```text
 ///   stored epoch < epoch of the log's last record   Unattached in the log's epoch
 ///   this member led                                 Resigned: no vote in this epoch, no record in it
-///   this member voted for itself                    Candidate in the same epoch
+///   this member voted for itself                    Candidate in the same epoch, even if it has followed a leader of it since
+///                                                   ([`Hazard::FollowerStandsAgain`])
 ///   a leader that can be reached                    Follower, with its vote
 ///   otherwise                                       Unattached, with its vote
 /// ```
@@ -71,7 +72,8 @@ pub(super) fn initial_state(
     }
     // Simplified: Kafka takes any voted self for a candidate (`QuorumState.initialize`), and its `CandidateState` throws where
     // the voter set has no seat for it; here such a member goes on as if it had voted for another.
-    if stored.voted.is_some_and(|voted| matches_key(voted, own_key)) && is_voter {
+    let follows = stored.leader.is_some() && config.behaviour.mends(Hazard::FollowerStandsAgain);
+    if stored.voted.is_some_and(|voted| matches_key(voted, own_key)) && is_voter && !follows {
         return State::Candidate(Candidate {
             epoch,
             own_key,

@@ -107,6 +107,9 @@ pub enum RaftOutput {
     },
     /// The shutdown is complete: the log is flushed, and the member does nothing any more.
     Exited,
+    /// Another member called a request of this one invalid, which cannot be: the member does nothing any more, and the
+    /// process must end (`RaftIoThread` hands what is thrown to the fatal fault handler).
+    FatalFault,
     /// The disk with the metadata log failed: the member does nothing any more, and the process must end.
     Failed {
         /// How.

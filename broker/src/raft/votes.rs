@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::Raft;
+use super::{Life, Raft, RaftOutput};
 use super::connections::Peer;
 use super::state::State;
 use crate::config::Switch;
@@ -261,7 +261,11 @@ impl Raft {
         match error {
             ErrorCode::BrokerNotAvailable => Ok(Some(false)),
             ErrorCode::InvalidVoterKey => Ok(Some(true)),
-            ErrorCode::InvalidRequest => panic!("a quorum member called this one's request invalid"),
+            ErrorCode::InvalidRequest => {
+                self.life = Life::Over;
+                self.outbox.push(RaftOutput::FatalFault);
+                Ok(Some(false))
+            }
             _ => Ok(None),
         }
     }

@@ -95,9 +95,11 @@ impl Model {
             if replica.loss != Loss::None || replica.first_missing(&known.committed).is_some() {
                 continue;
             }
+            // A log of which no segment is left has forgotten where it started, too: its next offset is 0.
+            let is_gone = host.disk().files_of(&partition.to_string(), ".log").next().is_none();
             let left = Replica {
                 batches: surviving(host.disk(), partition),
-                log_start_offset: replica.log_start_offset,
+                log_start_offset: if is_gone { 0 } else { replica.log_start_offset },
                 ..Replica::default()
             };
             if left.first_missing(&replica.batches).is_some() {

@@ -25,7 +25,7 @@
 //! Simplified: reads come from the page cache, so that a slow or stalled disk delays only
 //! what changes it; one condition lasts until it is lifted, not until a sector is rewritten.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -253,10 +253,15 @@ impl Disk {
         true
     }
 
-    /// Everything that is cached becomes durable.
+    /// Everything that is cached becomes durable, but what a step has changed that a slow or stalled disk has not come to
+    /// yet: a crash before that would have to take it back from the medium too.
     pub(crate) fn sync_now(&mut self) {
-        self.syncs.clear();
+        let ahead: BTreeSet<u32> = self.journal.iter().map(|undo| undo.inode).collect();
+        self.syncs.retain(|sync| ahead.contains(&sync.inode));
         for index in 0..self.inodes.len() {
+            if ahead.contains(&(index as u32)) {
+                continue;
+            }
             if self.inodes[index].as_ref().is_some_and(|inode| inode.file().is_some_and(|file| !file.is_clean()))
                 && let Some(file) = self.inode_mut(index as u32).file_mut()
             {

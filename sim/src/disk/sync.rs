@@ -235,6 +235,17 @@ mod tests {
     }
 
     #[test]
+    fn operators_sync_leaves_alone_what_a_stalled_disk_has_not_come_to() {
+        let mut disk = Disk::new(Duration::ZERO);
+        write_checkpoint(&mut disk, 1, b"old");
+        disk.stall(String::new(), Time(1_000));
+        write_checkpoint(&mut disk, 10, b"new");
+        disk.sync_now();
+        disk.power_cut(Time(500), crate::fault::Lose::None, 0);
+        assert_eq!(disk.content(CHECKPOINT).as_deref(), Some(&b"old"[..]));
+    }
+
+    #[test]
     fn writeback_leaves_alone_what_a_stalled_disk_has_not_come_to() {
         let mut disk = Disk::new(Duration::ZERO);
         write_checkpoint(&mut disk, 1, b"old");

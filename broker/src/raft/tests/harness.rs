@@ -251,6 +251,7 @@ impl World {
                     self.say(id, "has left");
                     self.machines.get_mut(&id).unwrap().exited = true;
                 }
+                RaftOutput::FatalFault => panic!("member {id}: its request is invalid"),
                 RaftOutput::Failed { error } => panic!("member {id}: {error}"),
             }
         }

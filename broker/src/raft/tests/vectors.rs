@@ -176,6 +176,7 @@ impl MemberStage {
                     self.has_left = true;
                     self.say("has left");
                 }
+                RaftOutput::FatalFault => self.say("dies: its request is invalid"),
                 RaftOutput::Failed { error } => panic!("the disk failed: {error}"),
             }
         }
