@@ -11,9 +11,9 @@
 
 use std::time::Duration;
 
-use super::{Life, Raft, RaftOutput};
 use super::connections::Peer;
 use super::state::State;
+use super::{Life, Raft, RaftOutput};
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{QuorumTransitionReason as Reason, RaftEvent};
