@@ -259,7 +259,7 @@ pub(super) fn choose(model: &mut Model, index: Option<usize>) -> Vec<Effect> {
             model.prompt = Some(Prompt { text, ..Prompt::new(Ask::Command) });
             Vec::new()
         }
-        Deed::Show(screen) => super::act(model, Action::Show(screen)),
+        Deed::Show(screen) => super::act::act(model, Action::Show(screen)),
         Deed::Follow => follow::begin(model),
         Deed::Run(index) if index == model.current => Vec::new(),
         Deed::Run(index) => forks::switch(model, index),

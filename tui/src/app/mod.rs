@@ -10,6 +10,9 @@
 //! Nothing here knows a terminal, a thread or a clock: time passes in messages. And nothing here computes a fact of Kafka: the
 //! model holds a recording and moves along it.
 
+mod act;
+#[cfg(test)]
+mod deed_tests;
 mod filter;
 mod follow;
 mod forks;
@@ -254,7 +257,7 @@ impl Model {
 /// Takes in what happened, and says what it asks for.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
-        Message::Do(action) => act(model, action),
+        Message::Do(action) => act::act(model, action),
         Message::Type(typed) => prompt::typed(model, typed),
         Message::Point(spot, how) => point::point(model, spot, how),
         Message::Go(whereto) => place::go_to(model, whereto),
@@ -339,168 +342,4 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
     let before = model.place;
     model.place = lesson::stop_between(model, before, there);
     if model.place.steps == before.steps { Vec::new() } else { model.look_here() }
-}
-
-fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    model.status = None;
-    if model.menu.is_some() {
-        match action {
-            Action::Line(direction) | Action::Select(direction) => {
-                menu::turn(model, direction);
-                return Vec::new();
-            }
-            Action::Open => return menu::choose(model, None),
-            Action::Back | Action::Menu => {
-                model.menu = None;
-                return Vec::new();
-            }
-            // Whoever does something else no longer wants the menu.
-            _ => model.menu = None,
-        }
-    }
-    if let (Cover::Help { first }, Action::Line(direction)) = (&mut model.cover, action) {
-        let last = crate::keys::BINDINGS.len() - 1;
-        *first = first.saturating_add_signed(isize::from(direction)).min(last);
-        return Vec::new();
-    }
-    match action {
-        Action::PlayOrPause => {
-            place::play_or_pause(model);
-            Vec::new()
-        }
-        Action::Step(_)
-        | Action::Line(_)
-        | Action::LineOfSelected(_)
-        | Action::News(_)
-        | Action::Scrub(_)
-        | Action::ToZero
-        | Action::ToEnd
-        | Action::ToBookmark(_) => place::move_on(model, action),
-        Action::Faster(direction) => {
-            let speed = model.speed.saturating_add_signed(isize::from(direction));
-            model.speed = speed.min(SPEEDS.len() - 1);
-            Vec::new()
-        }
-        Action::AskPlace => ask(model, Ask::Place),
-        Action::AskCommand => ask(model, Ask::Command),
-        Action::AskFilter => ask(model, Ask::Filter),
-        Action::Menu => menu::open(model),
-        Action::Follow => follow::toggle(model),
-        Action::Macro(which) => forks::perform(model, which),
-        Action::NextRun => forks::next(model),
-        Action::Compare => forks::compare(model),
-        Action::Bookmark => {
-            if !model.bookmarks.remove(&model.place.steps) {
-                model.bookmarks.insert(model.place.steps);
-            }
-            Vec::new()
-        }
-        Action::Show(screen) => show(model, screen),
-        Action::Select(direction) => select(model, direction),
-        Action::Open => open(model),
-        Action::Explain => toggle_pane(model, Pane::Explain),
-        Action::Metrics => toggle_pane(model, Pane::Metrics),
-        Action::Zoom => cover(model, Cover::Lines),
-        Action::Blank => cover(model, Cover::Blank),
-        Action::Help => cover(model, Cover::Help { first: 0 }),
-        Action::Back => {
-            back(model);
-            Vec::new()
-        }
-        Action::Suspend => vec![Effect::Suspend],
-        Action::Quit => vec![Effect::Quit],
-    }
-}
-
-fn ask(model: &mut Model, ask: Ask) -> Vec<Effect> {
-    model.is_playing = false;
-    model.prompt = Some(Prompt::new(ask));
-    Vec::new()
-}
-
-/// Puts something in front of the screen, or takes it away.
-fn cover(model: &mut Model, cover: Cover) -> Vec<Effect> {
-    let is_there = std::mem::discriminant(&model.cover) == std::mem::discriminant(&cover);
-    model.cover = if is_there { Cover::None } else { cover };
-    Vec::new()
-}
-
-fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
-    model.pane = if model.pane == pane { Pane::None } else { pane };
-    Vec::new()
-}
-
-fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
-    if screen == Screen::Partition
-        && let Some(Subject::Partition(name)) = model.subject()
-    {
-        model.partition = Some(name);
-    }
-    (model.screen, model.cover) = (screen, Cover::None);
-    model.look_here()
-}
-
-/// Closes the topmost of what is open.
-fn back(model: &mut Model) {
-    if model.cover != Cover::None {
-        model.cover = Cover::None;
-    } else if model.pane != Pane::None {
-        model.pane = Pane::None;
-    } else if model.way.is_some() {
-        model.way = None;
-    } else if model.filter.is_some() {
-        model.filter = None;
-    } else if model.selected.is_some() {
-        model.selected = None;
-    } else {
-        model.screen = Screen::Cluster;
-    }
-}
-
-fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
-    let turned = |index: usize, count: usize| match count {
-        0 => 0,
-        count => (index as i64 + i64::from(direction)).rem_euclid(count as i64) as usize,
-    };
-    match model.screen {
-        Screen::Checks => {
-            model.property = turned(model.property, trial_sim::internal::check::PROPERTIES.len());
-            Vec::new()
-        }
-        Screen::Partition => {
-            let shown = model.shown_partition().map(|partition| partition.name.clone());
-            let names: Vec<TopicPartition> =
-                model.partitions().iter().map(|partition| partition.name.clone()).collect();
-            let index = names.iter().position(|name| Some(name) == shown.as_ref()).unwrap_or(0);
-            model.partition = names.get(turned(index, names.len())).cloned();
-            model.look_here()
-        }
-        Screen::Cluster | Screen::Lanes | Screen::Controller | Screen::Disk | Screen::Groups => {
-            let subjects = model.subjects();
-            let index = subjects.iter().position(|subject| Some(subject) == model.selected.as_ref());
-            let index = match index {
-                Some(index) => turned(index, subjects.len()),
-                // The first from above, or from below.
-                None if direction > 0 => 0,
-                None => subjects.len().saturating_sub(1),
-            };
-            model.selected = subjects.into_iter().nth(index);
-            Vec::new()
-        }
-    }
-}
-
-fn open(model: &mut Model) -> Vec<Effect> {
-    match model.screen {
-        Screen::Checks => place::to_violation(model),
-        _ => match model.subject() {
-            Some(Subject::Partition(_)) => show(model, Screen::Partition),
-            Some(Subject::Machine(_)) => show(model, Screen::Disk),
-            Some(Subject::Message(_) | Subject::Link(..)) => menu::open(model),
-            None => {
-                model.status = Some(Status::Said("nothing is selected: Tab selects".to_owned()));
-                Vec::new()
-            }
-        },
-    }
 }

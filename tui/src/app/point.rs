@@ -18,8 +18,8 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
         (Spot::Typed(typed), _) => prompt::typed(model, typed),
         // What is typed is ended first.
         _ if model.prompt.is_some() => Vec::new(),
-        (Spot::Key(action), _) => super::act(model, action),
-        (Spot::Screen(screen), _) => super::act(model, Action::Show(screen)),
+        (Spot::Key(action), _) => super::act::act(model, action),
+        (Spot::Screen(screen), _) => super::act::act(model, Action::Show(screen)),
         (Spot::Step(step), _) => place::go_to_step(model, step + 1),
         (Spot::Property(index), _) => {
             model.property = index;

@@ -1,0 +1,197 @@
+//! What is done to the world: each deed makes another run, by command, menu or mouse, and nothing else changes.
+
+use trial_sim::internal::scenario::Scenario;
+
+use super::*;
+use crate::stage::Stage;
+
+fn stage() -> Stage {
+    Stage::lesson(Look::default())
+}
+
+fn tape(stage: &Stage) -> &Tape {
+    stage.model.tape.as_deref().expect("it is recorded")
+}
+
+fn said(stage: &Stage) -> &str {
+    match &stage.model.status {
+        Some(Status::Said(text) | Status::Refused(text)) => text,
+        None => "",
+    }
+}
+
+/// In the past: the runs are the same up to the deed. Both stay open, and part where they are compared.
+#[test]
+fn what_is_done_in_the_past_makes_another_run_from_there() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>:kill lea<Tab><Enter>");
+    assert_eq!((stage.model.current, stage.model.runs.len()), (1, 2), "{}", said(&stage));
+    let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line").clone();
+    assert_eq!((last.event, last.what.as_str()), ("kill", "b1"));
+    assert_eq!(tape(&stage).cast.micros(last.at), 2_500_000);
+    let first = stage.model.runs[0].shelved.as_deref().expect("the first run is still there");
+    let steps = first.steps_before(last.at) as usize;
+    assert!(
+        first.steps[..steps].iter().zip(&tape(&stage).steps).all(|(one, other)| one.fingerprint == other.fingerprint)
+    );
+    stage.press("Gc");
+    assert_eq!((stage.model.place.at, stage.model.pane), (last.at, Pane::Compare));
+    assert!(stage.shown(120, 40).contains("THE RUN THAT IT LEFT"), "{}", stage.shown(120, 40));
+    stage.press("f");
+    assert_eq!(stage.model.current, 0);
+    assert!(
+        stage.model.is_current() && tape(&stage).lines.iter().all(|line| line.at != last.at || line.event != "kill")
+    );
+    stage.press("f");
+    assert_eq!(stage.model.current, 1);
+}
+
+/// In the present: what is done at the end of a recording goes on from there.
+#[test]
+fn what_is_done_at_the_end_goes_on_from_there() {
+    let mut stage = stage();
+    let end = tape(&stage).time_at(tape(&stage).end());
+    stage.press("GK");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    assert!(stage.model.place.at > end);
+    stage.press("G");
+    assert!(stage.model.place.at > end + Duration::from_secs(20), "one sees what comes of it");
+}
+
+#[test]
+fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>u:save fork.toml<Enter>");
+    let [Effect::Save { path, text, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
+    assert_eq!(path, "fork.toml");
+    assert!(text.starts_with("#:schema"), "what people wrote stays as it was");
+    let saved = Scenario::parse(path, text).expect("a valid scenario");
+    let report = trial_sim::internal::scenario::run::run(&saved, Default::default(), &mut |_| true);
+    assert_eq!(report.fingerprint, tape(&stage).report.fingerprint);
+}
+
+#[test]
+fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
+    let mut stage = stage();
+    for (typed, reason) in [
+        (":kil b1<Enter>", "did you mean `kill`?"),
+        (":kill b9<Enter>", "there is no broker 9; this cluster has brokers 1 to 3"),
+        (":kill b2 b3<Enter>", "takes one `broker=`"),
+        (":crash broker=1<Enter>", "`crash` takes no `broker=`: it takes client="),
+        (":kill leader=order-0<Enter>", "there is no topic `order`"),
+        (":run 7<Enter>", "there are runs 1 to 1"),
+        (":save<Enter>", "needs a word behind it"),
+    ] {
+        stage.press(typed);
+        assert!(said(&stage).contains(reason), "{typed}: {}", said(&stage));
+        assert_eq!((stage.model.runs.len(), stage.model.is_forking), (1, false));
+    }
+    stage.press("t-1s<Enter>K");
+    assert!(said(&stage).contains("before time zero"), "{}", said(&stage));
+    stage.press("fc");
+    assert!(said(&stage).contains("not forked"), "{}", said(&stage));
+}
+
+#[test]
+fn what_is_typed_is_completed_as_far_as_there_is_one_way() {
+    let mut stage = stage();
+    let typed = |stage: &Stage| stage.model.prompt.clone().map(|prompt| (prompt.text, prompt.offers.len()));
+    stage.press(":par<Tab>");
+    assert_eq!(typed(&stage), Some(("partition ".to_owned(), 0)));
+    stage.press("<Esc>:kill lea<Tab>");
+    assert_eq!(typed(&stage), Some(("kill leader=orders-0 ".to_owned(), 0)));
+    stage.press("<Esc>:re<Tab>");
+    let (text, offers) = typed(&stage).expect("a prompt");
+    assert!(text == "re" && offers > 2, "{text}: {offers}");
+}
+
+/// A mouse does what keys do, on what it points at.
+#[test]
+fn a_click_selects_another_one_asks_what_can_be_done_and_an_item_does_it() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>");
+    stage.click("b2 ", Pointing::Click);
+    let Some(Subject::Machine(b2)) = stage.model.subject() else { panic!("{:?}", stage.model.selected) };
+    assert_eq!(tape(&stage).cast.name(b2), "b2");
+    stage.click("b2 ", Pointing::Click);
+    assert!(stage.shown(120, 40).contains("WHAT CAN BE DONE: b2"), "{}", stage.shown(120, 40));
+    stage.click("kill its process", Pointing::Click);
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    let last = tape(&stage).lines_until(stage.model.place.steps).last().expect("a line").clone();
+    assert_eq!((last.event, last.what.as_str()), ("kill", "b2"));
+    stage.click("3 Lanes", Pointing::Click);
+    assert_eq!(stage.model.screen, Screen::Lanes);
+    stage.click("? help", Pointing::Click);
+    assert_eq!(stage.model.cover, Cover::Help { first: 0 });
+}
+
+#[test]
+fn a_menu_is_walked_with_keys_and_left_without_a_deed() {
+    let mut stage = stage();
+    stage.press("d");
+    assert!(said(&stage).contains("nothing is selected"), "{}", said(&stage));
+    stage.press("<Tab>d<Down><Down><Up>");
+    assert_eq!(stage.model.menu.as_ref().map(|menu| menu.chosen), Some(1));
+    stage.press("<Esc>");
+    assert_eq!((stage.model.menu.clone(), stage.model.runs.len()), (None, 1));
+    assert!(stage.model.selected.is_some());
+}
+
+/// A message on its way is held: in the other run it is still there a second later.
+#[test]
+fn a_message_on_its_way_is_selected_and_held() {
+    let mut stage = stage();
+    stage.press("t1.005s<Enter>3/produce request p1<Enter>");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("is on its way"), "{shown}");
+    stage.click("is on its way", Pointing::Click);
+    let Some(Subject::Message(message)) = stage.model.subject() else { panic!("{:?}", stage.model.selected) };
+    stage.press("d");
+    stage.click("hold it", Pointing::Click);
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    stage.press("t2s<Enter>");
+    let held = stage.model.snapshot().expect("seen").in_flight.iter().find(|one| one.id == message).map(|one| one.held);
+    assert!(matches!(held, Some(Some(_))), "{held:?}");
+    assert!(stage.shown(120, 40).contains("is held"), "{}", stage.shown(120, 40));
+    stage.press("d");
+    stage.click("release it", Pointing::Click);
+    stage.press("t2.5s<Enter>");
+    assert!(stage.model.snapshot().expect("seen").in_flight.iter().all(|one| one.id != message));
+}
+
+#[test]
+fn a_fork_may_leave_out_what_comes_later() {
+    let mut stage = stage();
+    let all = tape(&stage).scenario.steps.len();
+    stage.press("t2s<Enter>:kill broker=3 --drop-later<Enter>");
+    let (whole, fork) = (stage.model.runs[0].shelved.as_deref().expect("it was shown"), tape(&stage));
+    assert!(fork.scenario.steps.len() < all, "{} of {all} steps", fork.scenario.steps.len());
+    assert!(stage.model.runs[1].name.contains("--drop-later"), "{}", stage.model.runs[1].name);
+    let at = stage.model.runs[1].parent.expect("it is a fork").1;
+    let before = whole.steps_before(at) as usize;
+    assert!(before > 100);
+    let same = whole.steps.iter().zip(&fork.steps).take(before);
+    assert!(same.into_iter().all(|(one, other)| one.fingerprint == other.fingerprint));
+    let later = |tape: &Tape, event: &str| tape.lines.iter().filter(|line| line.at > at && line.event == event).count();
+    assert_eq!((later(whole, "kill") > 0, later(fork, "kill")), (true, 0), "the lesson's own kills are left out");
+}
+
+#[test]
+fn a_link_is_selected_by_keys_and_by_click_and_can_be_cut() {
+    let mut stage = stage();
+    stage.press("t1.5s<Enter>3<Tab><Tab>");
+    let Some(Subject::Link(from, first)) = stage.model.selected.clone() else {
+        panic!("the first machine's first link, and not {:?}", stage.model.selected)
+    };
+    stage.click("-b3", Pointing::Click);
+    let Some(Subject::Link(same, other)) = stage.model.selected.clone() else { panic!("a click selects it") };
+    assert!(same == from && other != first);
+    let name = |machine| tape(&stage).cast.name(machine).to_owned();
+    let title = format!("the link between {} and {}", name(from), name(other));
+    assert!(stage.shown(120, 40).contains(&format!("LANES: {title}")), "{}", stage.shown(120, 40));
+    stage.press("d");
+    assert_eq!(stage.model.menu.as_ref().map(|menu| menu.title.clone()), Some(title));
+    stage.press("<Enter>");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    assert!(stage.model.runs[1].name.starts_with("partition "), "{}", stage.model.runs[1].name);
+}
