@@ -13,6 +13,7 @@
 pub mod diagnostic;
 pub mod format;
 
+mod edit;
 mod mistakes;
 mod parse;
 pub mod print;
@@ -57,6 +58,18 @@ pub struct Scenario {
     /// The command that runs it again, where that is not `trial run` with its path: a seed of exploration lies in no
     /// file, and a test has a line of its own.
     pub command: Option<String>,
+    /// Whether its text was printed anew, without its author's comments: something had been changed that could not be
+    /// written into it.
+    pub is_reprinted: bool,
+}
+
+/// A scenario as the text of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// Whether it was printed anew, without its author's comments.
+    pub is_reprinted: bool,
 }
 
 impl Scenario {
@@ -69,7 +82,7 @@ impl Scenario {
         let file = parse::parse(source).map_err(invalid)?;
         let validate::Plan { steps, interventions } = validate::validate(&file).map_err(invalid)?;
         let (path, source) = (path.to_owned(), source.to_owned());
-        Ok(Scenario { path, source, file, steps, interventions, command: None })
+        Ok(Scenario { path, source, file, steps, interventions, command: None, is_reprinted: false })
     }
 
     /// Turns on a switch on every broker and controller, as if it stood in `[cluster]`.
@@ -113,6 +126,19 @@ impl Scenario {
         self.file.cluster.switches.iter().filter(nowhere).map(|switch| switch.value.as_str())
     }
 
+    /// The scenario as a file, with what was changed since it was read: another seed, switches, hazards. It is its author's
+    /// text, comments included, with these few things written into it wherever that can be done.
+    pub fn text(&self) -> Text {
+        self.text_of(&self.file)
+    }
+
+    fn text_of(&self, file: &format::File) -> Text {
+        match edit::edited(&self.source, file) {
+            Some(text) => Text { text, is_reprinted: self.is_reprinted },
+            None => Text { text: print::print(file), is_reprinted: true },
+        }
+    }
+
     /// The same scenario with one thing more that is done at a time: a fork of its run, which is the same up to then.
     ///
     /// `line` is the action as a file writes it: [`words::line`] makes it of what somebody types. What the file says
@@ -121,12 +147,11 @@ impl Scenario {
     /// # Errors
     /// What is wrong with the line, or its time.
     pub fn with_intervention(&self, at: Span, line: &str) -> Result<Scenario, Invalid> {
-        let is_as_read = Scenario::parse(&self.path, &self.source).is_ok_and(|read| read.file == self.file);
-        let source = if is_as_read { self.source.clone() } else { print::print(&self.file) };
+        let Text { text: source, is_reprinted } = self.text();
         let text = format!("{}\n\n[[intervention]]\nat = \"{at}\"\n{line}\n", source.trim_end());
         let fork = Scenario::parse(&self.path, &text)?;
         // The file of this path does something else.
-        Ok(Scenario { command: Some(UNSAVED.to_owned()), ..fork })
+        Ok(Scenario { command: Some(UNSAVED.to_owned()), is_reprinted, ..fork })
     }
 
     /// The same without what comes later: of its steps the first `begun`, of its interventions those before an instant. What
@@ -138,7 +163,8 @@ impl Scenario {
         let mut file = self.file.clone();
         file.steps.truncate(begun);
         file.interventions.retain(|step| step.at.as_ref().is_some_and(|planned| planned.value < at));
-        Scenario::parse(&self.path, &print::print(&file))
+        let Text { text, is_reprinted } = self.text_of(&file);
+        Ok(Scenario { is_reprinted, ..Scenario::parse(&self.path, &text)? })
     }
 
     /// The line to paste that runs this again with this seed, up to an instant or to its end: with the switches that

@@ -131,8 +131,13 @@ fn comment(text: &mut String, words: &str) {
 }
 
 /// A seed in hexadecimal; as a string where TOML's whole numbers end.
-fn seed(seed: Seed) -> String {
+pub(super) fn seed(seed: Seed) -> String {
     if i64::try_from(seed.0).is_ok() { seed.to_string() } else { inline(&seed) }
+}
+
+/// A value in one line, as it stands behind a key.
+pub(super) fn value(value: &impl Serialize) -> String {
+    inline(value)
 }
 
 #[cfg(test)]
