@@ -203,6 +203,10 @@ pub enum Glyph {
     Lane,
     /// Something that happened in a lane.
     Event,
+    /// The first line that another run has not.
+    Differs,
+    /// Words that have no room.
+    Cut,
 }
 
 impl Alphabet {
@@ -232,6 +236,8 @@ impl Alphabet {
             Glyph::Left => ['←', '<'],
             Glyph::Lane => ['│', '|'],
             Glyph::Event => ['●', 'o'],
+            Glyph::Differs => ['≠', '!'],
+            Glyph::Cut => ['…', '~'],
         };
         match self {
             Alphabet::Unicode => unicode,

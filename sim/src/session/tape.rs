@@ -143,8 +143,14 @@ impl Tape {
         self.steps.len() as u64
     }
 
-    /// The instant that so many steps have come to.
+    /// The instant that so many steps have come to; at the end the last that the scenario waited for, if that is later: what
+    /// it notes and expects there is of that instant, though nothing in the world changes any more.
     pub fn time_at(&self, steps: u64) -> Time {
+        let last = self.moments.iter().map(|moment| moment.at).max().filter(|_| steps == self.end());
+        self.time_of_step_before(steps).max(last.unwrap_or(Time::ZERO))
+    }
+
+    fn time_of_step_before(&self, steps: u64) -> Time {
         let before = usize::try_from(steps).ok().and_then(|steps| steps.checked_sub(1));
         before.and_then(|index| self.steps.get(index)).map_or(Time::ZERO, |step| step.at)
     }

@@ -3,7 +3,8 @@
 use trial_broker::ids::TopicPartition;
 
 use super::{
-    Action, Ask, Cover, Effect, Model, Pane, Prompt, SPEEDS, Screen, Status, Subject, follow, forks, menu, place,
+    Action, Ask, Cover, Effect, Model, Pane, Prompt, SPEEDS, Screen, Status, Subject, compare, follow, forks, menu,
+    place,
 };
 
 /// Does what a key asks for.
@@ -54,7 +55,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Follow => follow::toggle(model),
         Action::Macro(which) => forks::perform(model, which),
         Action::NextRun => forks::next(model),
-        Action::Compare => forks::compare(model),
+        Action::Compare => compare::compare(model),
         Action::Bookmark => {
             if !model.bookmarks.remove(&model.place.steps) {
                 model.bookmarks.insert(model.place.steps);

@@ -13,17 +13,17 @@ use std::collections::BTreeSet;
 
 use trial_broker::time::Time;
 use trial_sim::internal::scenario::diagnostic::Diagnostic;
-use trial_sim::internal::scenario::trace::{Told, Weight};
+use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Action, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, Tape};
 
-use super::{Effect, Lesson, Macro, Model, Pane, Place, Screen, Status, Subject, lesson, menu, place};
+use super::{Effect, Lesson, Macro, Model, Pane, Place, Screen, Status, Subject, compare, lesson, menu, place};
 
 /// Behind an action: what the scenario and earlier forks do later is left out.
 pub(super) const DROP_LATER: &str = "--drop-later";
 
 /// What can be typed beside the actions of scenario files.
-pub(super) const COMMANDS: &[&str] = &["save", "record", "run", "runs"];
+pub(super) const COMMANDS: &[&str] = &["save", "record", "run", "runs", "compare"];
 
 /// A run that is open.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
     match text.split_once(char::is_whitespace) {
         Some(("save", path)) => save(model, path.trim()),
         Some(("record", path)) => record(model, path.trim()),
+        Some(("compare", number)) => compare::with(model, number.trim()),
         Some(("run", number)) => match number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
             Some(index) if index < model.runs.len() => switch(model, index),
             _ => refuse(model, format!("there are runs 1 to {}", model.runs.len())),
@@ -80,9 +81,10 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
             menu::of_runs(model);
             Vec::new()
         }
-        _ if COMMANDS.contains(&text) => {
-            refuse(model, format!("`{text}` needs a word behind it: `save FILE`, `record FILE`, `run NUMBER`"))
-        }
+        _ if COMMANDS.contains(&text) => refuse(
+            model,
+            format!("`{text}` needs a word behind it: `save FILE`, `record FILE`, `run NUMBER`, `compare NUMBER`"),
+        ),
         _ => fork(model, text),
     }
 }
@@ -135,7 +137,7 @@ fn in_a_line(mistake: &Diagnostic) -> String {
 
 /// The first instant of which nothing has been seen: what was seen stays as it was.
 fn next_instant(tape: &Tape, place: Place) -> Time {
-    let is_seen = tape.steps_before(place.at) < place.steps;
+    let is_seen = tape.steps_before(place.at) < place.steps || place.steps == tape.end();
     if is_seen { Time(place.at.0 + 1) } else { place.at }
 }
 
@@ -145,7 +147,7 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     let at = model.runs.last().and_then(|run| run.parent).map_or(Time::ZERO, |(_, at)| at);
     let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, at, before));
     shelve(model);
-    model.current = model.runs.len() - 1;
+    (model.current, model.compared) = (model.runs.len() - 1, None);
     model.lesson = own;
     let steps = tape.entries_until(at);
     let broken = tape.violations.first().map(|violation| violation.property.name);
@@ -192,6 +194,10 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
     let Some(tape) = model.runs[index].shelved.take() else { return Vec::new() };
     let left = model.lesson.clone();
     shelve(model);
+    if model.pane == Pane::Compare {
+        // The two change places.
+        model.compared = Some(model.current);
+    }
     model.current = index;
     model.lesson = model.runs[index].lesson.take();
     model.bookmarks = std::mem::take(&mut model.runs[index].bookmarks);
@@ -211,44 +217,16 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
     effects
 }
 
-/// The run that the shown one was forked from.
-pub fn parent(model: &Model) -> Option<&Tape> {
-    let (parent, _) = model.runs.get(model.current)?.parent?;
-    model.runs.get(parent)?.shelved.as_deref()
-}
-
-/// Its lines up to the same time; of a lesson not beyond a question that waits there.
-pub fn told_by_parent<'a>(model: &'a Model, parent: &'a Tape) -> &'a [Told] {
-    let index = model.runs.get(model.current).and_then(|run| run.parent).map(|(index, _)| index);
-    let lesson = index.and_then(|index| model.runs.get(index)).and_then(|run| run.lesson.as_ref());
-    let steps = parent.steps_until(model.place.at);
-    match lesson.and_then(Lesson::waiting) {
-        Some(question) => parent.lines_until_asked(steps.min(question.asked.steps), question.number),
-        None => parent.lines_until(steps),
-    }
-}
-
-/// Goes to the first step that the run and its parent do not share.
-pub(super) fn compare(model: &mut Model) -> Vec<Effect> {
-    let (Some(tape), Some(parent)) = (model.tape.as_deref(), parent(model)) else {
-        model.status = Some(Status::Said("this run was not forked from another: `:` does something to it".to_owned()));
-        return Vec::new();
-    };
-    let shared = tape.steps.iter().zip(&parent.steps);
-    let shared = shared.take_while(|(one, other)| one.fingerprint == other.fingerprint).count() as u64;
-    let place = place::behind(tape, shared + 1);
-    (model.pane, model.is_playing) = (Pane::Compare, false);
-    model.status = Some(Status::Said(format!("the runs are the same for {shared} steps, and part here")));
-    place::go(model, place)
-}
-
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.source.clone(), command: "trial run" }]
+    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.text().text, command: "trial run" }]
 }
 
-/// The run lies in a file now: what it came to says how that is run again.
+/// The run lies in a file now: what it came to says how that is run again. Says so, and what of the text is not its author's.
 pub(super) fn saved(model: &mut Model, command: &str) {
+    let mut said = format!("saved: `{command}` does the same again");
+    said.push_str(not_its_authors(model).filter(|_| command.starts_with("trial run ")).unwrap_or(""));
+    model.status = Some(Status::Said(said));
     let (Some(tape), Some(path)) = (&mut model.tape, command.strip_prefix("trial run ")) else { return };
     if tape.scenario.command.as_deref() == Some(UNSAVED) {
         (tape.scenario.path, tape.scenario.command) = (path.to_owned(), None);
@@ -256,6 +234,19 @@ pub(super) fn saved(model: &mut Model, command: &str) {
             *failure = failure.replace(UNSAVED, command);
         }
     }
+}
+
+/// What of the text that is saved its author has not written, beside what was done here.
+fn not_its_authors(model: &Model) -> Option<&'static str> {
+    let first = model.runs.first().and_then(|run| run.shelved.as_deref()).or(model.tape.as_deref())?;
+    let scenario = &model.tape.as_deref()?.scenario;
+    if scenario.text().is_reprinted {
+        return Some(
+            "; printed anew, without its author's comments: what was changed could not be written into his text",
+        );
+    }
+    let is_changed = first.scenario.text().text != first.scenario.source;
+    is_changed.then_some("; seed, switches and mended hazards of the command line are written into it")
 }
 
 /// The run as a recording, which opens again as it is and as nothing else.

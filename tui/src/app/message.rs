@@ -105,7 +105,7 @@ pub enum Action {
     Macro(Macro),
     /// Shows the next run of those that are open.
     NextRun,
-    /// Goes to where this run leaves the one that it was forked from, and shows that one beside it.
+    /// Goes to where this run and another part, the one that it was forked from unless said, and shows both.
     Compare,
     /// Sets or takes away a bookmark.
     Bookmark,
@@ -223,6 +223,8 @@ pub enum Message {
     Lost,
     /// A file was written, and what to do with it; or why not.
     Saved(Result<String, String>),
+    /// How a path can go on that is being typed.
+    Listed(Vec<String>),
     /// The run that was recorded is shown again: what it must be.
     Keep(Box<Kept>),
 }
@@ -241,6 +243,8 @@ pub enum Effect {
     Fork(Box<Scenario>),
     /// Go on with another of the open sessions: its number, from 0.
     Switch(usize),
+    /// List the files and folders whose paths begin so, a folder with a slash at its end.
+    List(String),
     /// Write a file.
     Save {
         /// Where.
@@ -275,6 +279,6 @@ pub enum Pane {
     Explain,
     /// Numbers that operators know.
     Metrics,
-    /// The lines of the run that this one was forked from.
+    /// The lines of another run beside those of this one.
     Compare,
 }

@@ -11,6 +11,7 @@
 //! model holds a recording and moves along it.
 
 mod act;
+mod compare;
 #[cfg(test)]
 mod deed_tests;
 mod filter;
@@ -40,9 +41,10 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
+pub use compare::{Pair, aligned, first_differences, other, told_by_other};
 pub use filter::Filter;
 pub use follow::{Followed, Way};
-pub use forks::{Run, expectations_behind, parent, told_by_parent};
+pub use forks::{Run, expectations_behind};
 pub use lesson::{Lesson, Question};
 pub use menu::Menu;
 pub use message::{Action, Cover, Effect, Macro, Message, Pane, Pointing, Screen, Spot, Status, Typed};
@@ -82,6 +84,8 @@ pub struct Model {
     pub runs: Vec<Run>,
     /// Which of them is shown.
     pub current: usize,
+    /// The run that the shown one is compared with, if somebody said which.
+    pub compared: Option<usize>,
     /// Whether a fork is being recorded: the run that it leaves is shown until then.
     pub is_forking: bool,
     /// Steps with a line that tells of a change, in order.
@@ -92,6 +96,8 @@ pub struct Model {
     pub is_poll: bool,
     /// Whether it is shown to a class: less at once, and large.
     pub is_presented: bool,
+    /// Whether it is drawn for a page, which has a slider and buttons of its own, and no keys.
+    pub is_picture: bool,
     /// The lesson's questions, once the run is recorded.
     pub lesson: Option<Lesson>,
     /// The recording that this run repeats, if it was read from a file.
@@ -275,7 +281,10 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Saved(Ok(command)) => {
             forks::saved(model, &command);
-            model.status = Some(Status::Said(format!("saved: `{command}` does the same again")));
+            Vec::new()
+        }
+        Message::Listed(paths) => {
+            prompt::listed(model, &paths);
             Vec::new()
         }
         Message::Keep(kept) => {

@@ -60,7 +60,7 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             prompt.text.pop();
             prompt.offers.clear();
         }
-        Typed::Complete => complete(model),
+        Typed::Complete => return complete(model),
         Typed::Escape => {
             let prompt = model.prompt.take();
             // Nobody answers: the lesson goes on all the same.
@@ -86,32 +86,65 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Types as much as there is only one way to go on.
-fn complete(model: &mut Model) {
-    let (Some(prompt), Some(tape)) = (&mut model.prompt, &model.tape) else { return };
+/// Types as much as there is only one way to go on; what files there are, only the world outside knows.
+fn complete(model: &mut Model) -> Vec<Effect> {
+    let (Some(prompt), Some(tape)) = (&model.prompt, &model.tape) else { return Vec::new() };
     if prompt.ask != Ask::Command {
-        return;
+        return Vec::new();
     }
-    let mut offers = match prompt.text.strip_prefix("run ") {
+    let typed = prompt.text.as_str();
+    if let Some((_, path)) = with_path(typed) {
+        return vec![Effect::List(path.to_owned())];
+    }
+    let number = ["run ", "compare "].iter().find_map(|command| typed.strip_prefix(command));
+    let mut offers = match number {
         Some(typed) => (1..=model.runs.len()).map(|run| run.to_string()).filter(|run| run.starts_with(typed)).collect(),
-        None => words::completions(&tape.scenario, &prompt.text),
+        None => words::completions(&tape.scenario, typed),
     };
-    let is_first_word = !prompt.text.contains(char::is_whitespace);
-    offers.extend(
-        forks::COMMANDS
-            .iter()
-            .filter(|name| is_first_word && name.starts_with(&prompt.text))
-            .map(|name| (*name).to_owned()),
-    );
-    let start = prompt.text.rfind(char::is_whitespace).map_or(0, |end| end + 1);
-    let Some(common) = common_beginning(&offers) else { return };
+    let is_first_word = !typed.contains(char::is_whitespace);
+    let commands = forks::COMMANDS.iter().filter(|name| is_first_word && name.starts_with(typed));
+    offers.extend(commands.map(|name| (*name).to_owned()));
+    let start = typed.rfind(char::is_whitespace).map_or(0, |end| end + 1);
+    go_on(model, start, offers);
+    Vec::new()
+}
+
+/// A command that takes a file, with the blank behind it, and what has been typed of the path.
+fn with_path(typed: &str) -> Option<(&str, &str)> {
+    let command = ["save ", "record "].into_iter().find(|command| typed.starts_with(command))?;
+    Some(typed.split_at(command.len()))
+}
+
+/// The world outside has said which paths begin as the typed one does.
+pub(super) fn listed(model: &mut Model, paths: &[String]) {
+    let typed = model.prompt.as_ref().filter(|prompt| prompt.ask == Ask::Command);
+    let Some((command, typed)) = typed.and_then(|prompt| with_path(&prompt.text)) else { return };
+    // What was typed since the question is not to be lost.
+    let paths: Vec<String> = paths.iter().filter(|path| path.starts_with(typed)).cloned().collect();
+    let start = command.len();
+    go_on(model, start, paths);
+    // Of many paths in one folder the last part tells them apart.
+    for offer in model.prompt.iter_mut().flat_map(|prompt| &mut prompt.offers) {
+        let end = offer.trim_end_matches('/').rfind('/').map_or(0, |slash| slash + 1);
+        offer.drain(..end);
+    }
+}
+
+/// Puts what all ways begin with behind the first so many bytes of what was typed; a blank where there is one way only.
+fn go_on(model: &mut Model, start: usize, offers: Vec<String>) {
+    let Some(prompt) = &mut model.prompt else { return };
+    let Some(common) = common_beginning(&offers) else {
+        prompt.offers.clear();
+        return;
+    };
     prompt.text.truncate(start);
     prompt.text.push_str(&common);
     match offers.as_slice() {
-        [only] if !only.ends_with('=') => {
+        [only] if !only.ends_with(['=', '/']) => {
             prompt.text.push(' ');
             prompt.offers.clear();
         }
+        [only] if only.ends_with('/') => prompt.offers.clear(),
         _ => prompt.offers = offers,
     }
 }

@@ -66,6 +66,7 @@ impl Looked {
         let title = scenario.file.title.clone();
         let session = Session::open(scenario);
         let mut model = Model::new(look, title, None);
+        model.is_picture = true;
         while model.tape.is_none() {
             let news = session.wait()?;
             happen(&session, &mut model, Message::News(news));

@@ -13,8 +13,7 @@ use crate::widget::{counted, grouped, heading, line, seconds, word, wrapped};
 /// The properties, and below them the selected one in words.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    let mut shown = vec![Row::from(heading(model.look, "WHAT MUST NEVER HAPPEN", width))];
-    let story = story(model, tape, width);
+    let story = story(model, tape, width, usize::from(most) / 2);
     let table = Table {
         columns: vec![column("", 0), column("property", 0), column("in this run", 0)],
         rows: PROPERTIES.iter().map(|property| row(model, tape, property.name)).collect(),
@@ -26,8 +25,16 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let rows: Vec<Row> = names.into_iter().chain(rows).collect();
     // The table keeps a third of the room, whatever a long list of findings says.
     let findings = findings(model, tape, width, usize::from(most) / 3);
-    let room = usize::from(most).saturating_sub(shown.len() + story.len() + findings.len() + 1).max(4);
-    shown.extend(scrolled(rows, model.property + 1, room));
+    let room = usize::from(most).saturating_sub(story.len() + findings.len() + 2).max(4);
+    let count = rows.len() - 1;
+    let (names, rows) = rows.split_at(1);
+    let places = window(count, model.property, room - 1);
+    let title = match places.len() {
+        all if all == count => "WHAT MUST NEVER HAPPEN".to_owned(),
+        _ => format!("WHAT MUST NEVER HAPPEN: {} TO {} OF {count}, Tab FOR MORE", places.start + 1, places.end),
+    };
+    let mut shown = vec![Row::from(heading(model.look, &title, width))];
+    shown.extend(names.iter().chain(&rows[places]).cloned());
     shown.push(heading(model.look, "THE SELECTED ONE", width).into());
     shown.extend(story);
     shown.extend(findings.into_iter().map(Row::from));
@@ -62,10 +69,10 @@ fn findings(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Line<'st
     lines
 }
 
-/// As many rows as there is room for, the selected one among them.
-fn scrolled(rows: Vec<Row>, selected: usize, room: usize) -> Vec<Row> {
-    let first = (selected + 1).saturating_sub(room).min(rows.len().saturating_sub(room));
-    rows.into_iter().skip(first).take(room).collect()
+/// Which of so many rows there is room for, one of them among them.
+fn window(count: usize, wanted: usize, room: usize) -> std::ops::Range<usize> {
+    let first = (wanted + 1).saturating_sub(room).min(count.saturating_sub(room));
+    first..(first + room).min(count)
 }
 
 fn violation<'a>(model: &Model, tape: &'a Tape, name: &str) -> Option<&'a Violation> {
@@ -90,7 +97,8 @@ fn row(model: &Model, tape: &Tape, name: &str) -> Vec<Cell> {
     }
 }
 
-fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Row> {
+/// The selected property: its rule, and if it was broken the events that prove it, the one where we are among them.
+fn story(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Row> {
     let look = model.look;
     let Some(property) = PROPERTIES.get(model.property) else { return Vec::new() };
     let paragraph = |role: Role, text: &str| -> Vec<Row> {
@@ -99,7 +107,14 @@ fn story(model: &Model, tape: &Tape, width: u16) -> Vec<Row> {
     let mut rows = paragraph(Role::Plain, &format!("{} ({})", property.rule, property.source));
     if let Some(violation) = violation(model, tape, property.name) {
         rows.extend(paragraph(Role::Bad, &violation.message));
-        rows.extend(violation.evidence.iter().map(|event| proof(model, tape, event)));
+        let here = violation.evidence.iter().rposition(|event| event.step < model.place.steps).unwrap_or(0);
+        let count = violation.evidence.len();
+        let places = window(count, here, most.saturating_sub(rows.len() + 2).max(2));
+        if places.len() < count {
+            let text = format!("events {} to {} of {count}:", places.start + 1, places.end);
+            rows.extend(paragraph(Role::Heading, &text));
+        }
+        rows.extend(violation.evidence[places].iter().map(|event| proof(model, tape, event)));
         let keys =
             [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
         let keys = keys.iter().flat_map(|(key, does)| [word(look, Role::Key, *key), word(look, Role::Plain, *does)]);

@@ -187,7 +187,14 @@ fn positions(replica: &ReplicaPart, partition: &PartitionPart) -> Cell {
     styled(role, text)
 }
 
+/// What an operator would be told of it. What a leader that does not run would say nobody says: it is in the metadata only.
 fn marks(partition: &PartitionPart) -> Cell {
+    let leader = partition.replicas.iter().find(|replica| replica.node == partition.leader);
+    match leader.map(|leader| leader.process) {
+        Some(ProcessState::Stopped | ProcessState::Off) => return styled(Role::Bad, "its leader is down"),
+        Some(ProcessState::Paused) => return styled(Role::Warning, "its leader stands still"),
+        Some(ProcessState::Running) | None => {}
+    }
     match (partition.leader.is_some(), partition.is_under_min_isr, partition.is_under_replicated) {
         (false, ..) => styled(Role::Bad, "offline"),
         (true, true, _) => styled(Role::Bad, format!("under min ISR ({})", partition.min_isr)),

@@ -9,10 +9,10 @@ use super::words;
 use crate::app::{Model, Subject};
 use crate::theme::Role;
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{bytes, heading, line, seconds};
+use crate::widget::{bytes, counted, heading, line, seconds};
 
-/// The disk of the selected machine, or of all nodes one after the other.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+/// The disk of the selected machine, or of all nodes one after the other: as many lines as there is room for.
+pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
     let selected = match model.subject() {
         Some(Subject::Machine(machine)) => Some(machine),
         _ => None,
@@ -24,16 +24,37 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         let process = words::process(model.look, machine.state).text;
         let title = format!("{}: {process}, {} not on the medium", machine.name, bytes(machine.dirty_bytes));
         lines.push(heading(model.look, &title, width));
-        lines.extend(files(model, machine).lines(model.look, width));
+        let whole = files(model, machine, str::to_owned);
+        let files = if whole.least_width() > usize::from(width) { files(model, machine, shortened) } else { whole };
+        lines.extend(files.lines(model.look, width));
         lines.extend(model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id)).into_iter().flatten());
     }
     if lines.is_empty() {
         lines.push(line(model.look, Role::Plain, "a client has no disk: Tab selects another machine"));
     }
+    let most = usize::from(most).max(1);
+    if lines.len() > most {
+        let left = lines.len() - (most - 1);
+        lines.truncate(most - 1);
+        let how = if selected.is_some() { "a higher window shows them" } else { "Tab selects one machine" };
+        let text = format!("{} more: {how}", counted(left as i64, "line"));
+        lines.push(line(model.look, Role::Heading, text));
+    }
     lines
 }
 
-fn files(model: &Model, machine: &MachinePart) -> Table {
+/// A path without the noughts before the number of a segment: `data-0/orders-0/…0.log`.
+fn shortened(path: &str) -> String {
+    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    let digits = name.chars().take_while(char::is_ascii_digit).count();
+    let number = name[..digits].trim_start_matches('0');
+    match digits {
+        0..20 => path.to_owned(),
+        _ => format!("{folder}…{}{}", if number.is_empty() { "0" } else { number }, &name[digits..]),
+    }
+}
+
+fn files(model: &Model, machine: &MachinePart, called: fn(&str) -> String) -> Table {
     // Empty files say nothing to anybody.
     let files = machine.files.iter().filter(|file| file.length > 0 || file.dirty_pages > 0);
     Table {
@@ -42,22 +63,22 @@ fn files(model: &Model, machine: &MachinePart) -> Table {
             column("length", 0),
             column("on the medium", 1),
             column("synced at", 2),
-            column("a power cut", 0),
+            column("a power cut takes", 0),
         ],
-        rows: files.map(|file| row(model, file)).collect(),
+        rows: files.map(|file| row(model, file, called)).collect(),
         selected: None,
     }
 }
 
-fn row(model: &Model, file: &FilePart) -> Vec<Cell> {
+fn row(model: &Model, file: &FilePart, called: fn(&str) -> String) -> Vec<Cell> {
     let after = match (file.name_is_durable, file.dirty_pages) {
-        (false, _) => styled(Role::Bad, "may take the whole file: its name is not durable"),
-        (true, 0) => styled(Role::Good, "takes nothing"),
-        (true, pages) => styled(Role::Warning, format!("may take {pages} dirty pages")),
+        (false, _) => styled(Role::Bad, "perhaps all: its name is not durable"),
+        (true, 0) => styled(Role::Good, "nothing"),
+        (true, pages) => styled(Role::Warning, format!("up to {}", counted(pages as i64, "dirty page"))),
     };
     let synced = file.synced.zip(model.tape.as_ref()).map(|(at, tape)| seconds(tape.cast.micros(at)));
     vec![
-        cell(file.path.clone()),
+        cell(called(&file.path)),
         cell(bytes(file.length)),
         cell(bytes(file.durable_length)),
         cell(synced.unwrap_or_else(|| "never".to_owned())),

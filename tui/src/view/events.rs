@@ -2,14 +2,17 @@
 //!
 //! What comes later is never shown: whoever predicts must not have read it.
 
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Spot, Subject, parent, told_by_parent};
+use crate::app::{Model, Spot, Subject};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
-use crate::widget::{heading, word};
+use crate::widget::{heading, word, wrapped};
+
+/// With less room than this behind its time, its event and what it is about a line is cut; else it goes on in the next row.
+const LEAST: u16 = 20;
 
 /// So many lines as there is room for, under a heading.
 pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
@@ -22,17 +25,7 @@ pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
         (None, Some(filter)) => format!("LINES UP TO NOW WITH {}", filter.words()),
         (None, None) => "LINES UP TO NOW".to_owned(),
     };
-    under(model, tape, &title, model.told(), width, height)
-}
-
-/// The lines of the run from which this one was forked, up to the same time.
-pub fn other_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
-    match parent(model) {
-        Some(tape) if height > 0 => {
-            under(model, tape, "THE RUN THAT IT LEFT", told_by_parent(model, tape), width, height)
-        }
-        _ => vec![crate::widget::line(model.look, Role::Plain, "this run was not forked from another").into()],
-    }
+    under(model, tape, &title, model.told(), None, (width, height))
 }
 
 /// Whether a line is wanted among those that are shown.
@@ -43,28 +36,54 @@ pub fn is_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     }
 }
 
-fn under(model: &Model, tape: &Tape, title: &str, told: &[Told], width: u16, height: u16) -> Vec<Row> {
+/// The last lines of a run under a title; one of them may be marked as the first that another run has not.
+pub fn under(
+    model: &Model,
+    tape: &Tape,
+    title: &str,
+    told: &[Told],
+    marked: Option<&Told>,
+    (width, height): (u16, u16),
+) -> Vec<Row> {
+    let Some(room) = usize::from(height).checked_sub(1) else { return Vec::new() };
     let subject = model.subject();
-    let wanted = told.iter().rev().filter(|line| is_shown(model, tape, line));
-    let mut shown: Vec<&Told> = wanted.take(usize::from(height) - 1).collect();
-    shown.reverse();
     let mut rows = vec![Row::from(heading(model.look, title, width))];
-    let last = shown.len().checked_sub(1);
-    for (index, line) in shown.iter().enumerate() {
-        let drawn = row(model.look, tape, line, Some(index) == last, subject.as_ref());
-        rows.push(Row::at(drawn, Spot::Step(line.step)));
+    let mut shown: Vec<Vec<Row>> = Vec::new();
+    let mut used = 0;
+    for line in told.iter().rev().filter(|line| is_shown(model, tape, line)) {
+        let sign = match marked {
+            Some(marked) if std::ptr::eq(marked, line) => model.look.sign(Glyph::Differs),
+            _ if shown.is_empty() => model.look.sign(Glyph::Cursor),
+            _ => ' ',
+        };
+        let mut lines = drawn(model.look, tape, line, (sign, shown.is_empty()), subject.as_ref(), width);
+        // Of the uppermost what there is room for.
+        lines.truncate(room - used);
+        used += lines.len();
+        shown.push(lines.into_iter().map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
+        if used == room {
+            break;
+        }
     }
     if shown.is_empty() {
         let text = if told.is_empty() { "nothing has happened yet" } else { "no such line so far" };
         rows.push(crate::widget::line(model.look, Role::Plain, text).into());
     }
+    rows.extend(shown.into_iter().rev().flatten());
     rows
 }
 
-fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Subject>) -> Line<'static> {
-    let cursor = if is_last { look.sign(Glyph::Cursor) } else { ' ' };
+/// A line, in as many rows as its words take: what people note is to be read to its end.
+fn drawn(
+    look: Look,
+    tape: &Tape,
+    line: &Told,
+    (sign, is_last): (char, bool),
+    subject: Option<&Subject>,
+    width: u16,
+) -> Vec<Line<'static>> {
     let micros = tape.cast.micros(line.at);
-    let time = format!("{cursor}{:>13} ", crate::widget::seconds(micros));
+    let time = format!("{sign}{:>13} ", crate::widget::seconds(micros));
     let places: Vec<&str> = line.machines.iter().map(|machine| tape.cast.name(*machine)).collect();
     let is_subject = match subject {
         Some(Subject::Machine(machine)) => line.machines.contains(machine),
@@ -78,11 +97,20 @@ fn row(look: Look, tape: &Tape, line: &Told, is_last: bool, subject: Option<&Sub
         Weight::Flow | Weight::Repeating => Role::Plain,
     };
     let mark = if is_subject { Role::Leader } else { Role::Plain };
-    Line::from(vec![
+    let mut spans = vec![
         word(look, if is_last { Role::Heading } else { Role::Plain }, time),
         word(look, mark, format!("{:<3} ", places.join(","))),
         word(look, role, format!("{:<7} ", line.event)),
         word(look, mark, format!("{:<12} ", line.what)),
-        word(look, Role::Plain, line.cause.clone()),
-    ])
+    ];
+    let begun: usize = spans.iter().map(|span| span.width()).sum();
+    let room = width.saturating_sub(u16::try_from(begun).unwrap_or(u16::MAX));
+    if room < LEAST || line.cause.chars().count() <= usize::from(room) {
+        spans.push(word(look, Role::Plain, line.cause.clone()));
+        return vec![Line::from(spans)];
+    }
+    let mut words = wrapped(&line.cause, room).into_iter().map(|text| word(look, Role::Plain, text));
+    spans.extend(words.next());
+    let rest = words.map(|text| Line::from(vec![Span::raw(" ".repeat(begun)), text]));
+    std::iter::once(Line::from(spans)).chain(rest).collect()
 }

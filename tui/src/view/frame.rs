@@ -24,6 +24,7 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
         _ => "flat out".to_owned(),
     };
     let right = match width {
+        _ if model.is_picture => time,
         0..60 => format!("{} {pace} {time}", look.sign(glyph)),
         60.. => format!("{} {pace} {speed}  {time:>14}", look.sign(glyph)),
     };

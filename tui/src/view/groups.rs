@@ -26,7 +26,7 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     }
     let mut lines = Vec::new();
     for group in groups {
-        lines.push(heading(model.look, &title(model, group), width));
+        lines.extend(titles(model, &title(model, group), width));
         if let Some(told) = group.told.as_ref().filter(|told| !told.view.members.is_empty()) {
             lines.extend(members(told).without(model.hidden_columns()).lines(model.look, width));
         }
@@ -36,6 +36,16 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         }
     }
     lines
+}
+
+/// The title; where it has no room, what stands behind a semicolon in lines of its own.
+fn titles(model: &Model, title: &str, width: u16) -> Vec<Line<'static>> {
+    if title.chars().count() < usize::from(width) {
+        return vec![heading(model.look, title, width)];
+    }
+    let mut parts = title.split("; ");
+    let first = parts.next().map(|first| heading(model.look, first, width));
+    first.into_iter().chain(parts.map(|part| line(model.look, Role::Heading, part.to_owned()))).collect()
 }
 
 /// `GROUP billing: classic, Stable, generation 3, range; coordinator b2; 12 records behind`.

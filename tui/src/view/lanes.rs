@@ -21,13 +21,14 @@ use super::events;
 use crate::app::{Followed, Model, Spot, Subject, Way};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
-use crate::widget::{heading, line, seconds, word};
+use crate::widget::{cut, heading, line, seconds, word};
 
 /// How wide the column of times is.
 const TIME: usize = 15;
 
-/// How wide the column of what became of a message is, at least.
-const FATE: usize = 24;
+/// How wide the column of what became of a message is, at least: its name, where that has no room on the arrow, and a time
+/// to the microsecond. In a wide window it is a third, for the words of lines.
+const FATE: usize = 33;
 
 /// How far back messages are looked for, in messages: enough for every row of a large window.
 const FAR: usize = 4000;
@@ -177,9 +178,18 @@ pub fn is_line_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     }
 }
 
-/// Whether records and their readers travel with it, and not the cluster's own affairs.
+/// Whether records, their readers or the groups of these travel with it, and not the cluster's own affairs.
 fn is_data(api: Api) -> bool {
-    matches!(api, Api::Produce | Api::Fetch | Api::ListOffsets | Api::OffsetForLeaderEpoch)
+    let of_groups = [
+        Api::JoinGroup,
+        Api::SyncGroup,
+        Api::LeaveGroup,
+        Api::Heartbeat,
+        Api::ConsumerGroupHeartbeat,
+        Api::OffsetCommit,
+        Api::OffsetFetch,
+    ];
+    matches!(api, Api::Produce | Api::Fetch | Api::ListOffsets | Api::OffsetForLeaderEpoch) || of_groups.contains(&api)
 }
 
 /// Where the lanes stand.
@@ -194,7 +204,7 @@ impl Lanes {
     fn of(model: &Model, width: u16) -> Lanes {
         let name = |part: &MachinePart| (part.id, part.name.clone());
         let machines: Vec<(MachineId, String)> = model.machines().iter().map(name).collect();
-        let room = usize::from(width).saturating_sub(TIME + FATE);
+        let room = usize::from(width).saturating_sub(TIME + FATE.max(usize::from(width) / 3));
         let step = (room / machines.len().max(1)).clamp(3, 14);
         let works = model.machines().iter().map(|part| part.work).collect();
         Lanes { machines, works, step }
@@ -207,7 +217,10 @@ impl Lanes {
     fn names(&self, look: Look) -> Row {
         let step = self.step;
         let name = |(id, name): &(MachineId, String)| {
-            (word(look, Role::Heading, format!("{name:<step$}")), Some(Spot::Subject(Subject::Machine(*id))))
+            (
+                word(look, Role::Heading, format!("{:<step$}", cut(name, step - 1, look))),
+                Some(Spot::Subject(Subject::Machine(*id))),
+            )
         };
         let margin = (word(look, Role::Plain, " ".repeat(TIME)), None);
         Row::of(std::iter::once(margin).chain(self.machines.iter().map(name)).collect())

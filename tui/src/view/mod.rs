@@ -10,6 +10,7 @@
 
 mod checks;
 mod cluster;
+mod compare;
 mod controller;
 mod disk;
 mod events;
@@ -34,8 +35,8 @@ use ratatui::widgets::Paragraph;
 
 use crate::app::{Ask, Cover, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
-use crate::widget::line;
 use crate::widget::row::{Row, rows};
+use crate::widget::{cut_line, line};
 pub use lanes::{is_line_shown, is_message_shown, message_label};
 pub use notes::lines as notes;
 
@@ -78,22 +79,24 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
         return vec![Block { area, rows: rows(too_small(model, area)) }];
     }
     // A class needs no list of screens and keys.
-    let frame_row = u16::from(!model.is_presented);
+    let frame_row = u16::from(!model.is_presented && !model.is_picture);
     let [title, screens, body, slider, status, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(frame_row),
         Constraint::Min(0),
-        Constraint::Length(1),
+        Constraint::Length(u16::from(!model.is_picture)),
         Constraint::Length(1),
         Constraint::Length(frame_row),
     ])
     .areas(area);
     let mut blocks = vec![
         Block { area: title, rows: vec![frame::title(model, title.width).into()] },
-        Block { area: slider, rows: vec![frame::slider(model, slider.width)] },
         Block { area: status, rows: vec![frame::status(model).into()] },
     ];
-    if !model.is_presented {
+    if !model.is_picture {
+        blocks.push(Block { area: slider, rows: vec![frame::slider(model, slider.width)] });
+    }
+    if frame_row > 0 {
         blocks.push(Block { area: screens, rows: vec![frame::screens(model, screens.width)] });
         blocks.push(Block { area: footer, rows: vec![frame::footer(model, footer.width)] });
     }
@@ -145,17 +148,12 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
 /// The lines, and a pane beside them or in their place.
 fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     let pane_rows = |pane: Pane, area: Rect| pane_rows(model, pane, area.width, area.height);
+    let is_alone = area.width < ROOM_FOR_TWO || model.is_presented;
     match model.pane {
         Pane::None => vec![Block { area, rows: events::rows(model, area.width, area.height) }],
-        // Of two runs one wants to see both, however narrow the window is.
-        Pane::Compare if area.width < ROOM_FOR_TWO => {
-            let [above, below] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-            vec![
-                Block { area: above, rows: events::rows(model, above.width, above.height) },
-                Block { area: below, rows: pane_rows(Pane::Compare, below) },
-            ]
-        }
-        pane if area.width < ROOM_FOR_TWO || model.is_presented => vec![Block { area, rows: pane_rows(pane, area) }],
+        // It has the lines of both runs.
+        Pane::Compare => vec![Block { area, rows: pane_rows(Pane::Compare, area) }],
+        pane if is_alone => vec![Block { area, rows: pane_rows(pane, area) }],
         pane => {
             let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);
             vec![
@@ -186,7 +184,7 @@ fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
         Screen::Partition => rows(partition::lines(model, width)),
         Screen::Lanes => lanes::rows(model, width, most(model, height)),
         Screen::Controller => rows(controller::lines(model, width, most(model, height))),
-        Screen::Disk => rows(disk::lines(model, width)),
+        Screen::Disk => rows(disk::lines(model, width, most(model, height))),
         Screen::Groups => rows(groups::lines(model, width)),
         Screen::Checks => checks::rows(model, width, most(model, height)),
     }
@@ -197,7 +195,7 @@ fn pane_rows(model: &Model, pane: Pane, width: u16, height: u16) -> Vec<Row> {
         Pane::None => Vec::new(),
         Pane::Explain => rows(explain::lines(model, width)),
         Pane::Metrics => rows(metrics::lines(model, width)),
-        Pane::Compare => events::other_rows(model, width, height),
+        Pane::Compare => compare::rows(model, width, height),
     }
 }
 
@@ -212,6 +210,7 @@ fn put(frame: &mut Frame, look: Look, area: Rect, lines: Vec<Line<'static>>) {
         Alphabet::Unicode => lines,
         Alphabet::Ascii => lines.into_iter().map(in_ascii).collect(),
     };
+    let lines: Vec<Line> = lines.into_iter().map(|line| cut_line(line, usize::from(area.width), look)).collect();
     frame.render_widget(Paragraph::new(lines), area);
 }
 

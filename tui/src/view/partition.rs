@@ -14,7 +14,7 @@ use trial_sim::internal::session::{IsrPhase, LogBatch, LogPart, ParkedPart, Part
 use super::words;
 use crate::app::Model;
 use crate::theme::{Glyph, Role};
-use crate::widget::{heading, line, seconds, word};
+use crate::widget::{heading, line, seconds, word, wrapped};
 
 /// What stands before a row of cells.
 const MARGIN: usize = 13;
@@ -33,9 +33,9 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     lines.push(offsets(model, &window));
     for replica in &partition.replicas {
         let log = logs.iter().find(|log| log.node == replica.node);
-        lines.extend(replica_lines(model, replica, log, &window));
+        lines.extend(replica_lines(model, replica, log, &window, width));
     }
-    lines.push(legend(model));
+    lines.extend(legend(model, width));
     lines
 }
 
@@ -88,27 +88,37 @@ fn offsets(model: &Model, window: &Window) -> Line<'static> {
     Line::from(vec![margin(model, "offsets"), word(model.look, Role::Plain, ruler)])
 }
 
-fn replica_lines(model: &Model, replica: &ReplicaPart, log: Option<&LogPart>, window: &Window) -> Vec<Line<'static>> {
+fn replica_lines(
+    model: &Model,
+    replica: &ReplicaPart,
+    log: Option<&LogPart>,
+    window: &Window,
+    width: u16,
+) -> Vec<Line<'static>> {
     let batches = log.map_or(&[][..], |log| log.batches.as_slice());
-    let mut lines = vec![
-        facts(model, replica),
-        Line::from(epochs(model, replica, batches, window)),
-        Line::from(durability(model, batches, window)),
-    ];
+    let mut lines = vec![facts(model, replica, width)];
+    // Of an empty log there is nothing to draw.
+    if !batches.is_empty() {
+        lines.push(Line::from(epochs(model, replica, batches, window)));
+        lines.push(Line::from(durability(model, batches, window)));
+    }
     if replica.role.is_some() {
         lines.push(Line::from(vec![margin(model, "marks"), word(model.look, Role::Heading, marks(replica, window))]));
     }
     let parked = parked(model, replica);
     if !parked.is_empty() {
-        let mut row = vec![margin(model, "waiting")];
-        row.push(word(model.look, Role::Warning, parked));
-        lines.push(Line::from(row));
+        let room = width.saturating_sub(MARGIN as u16);
+        let titles = std::iter::once("waiting").chain(std::iter::repeat(""));
+        let rows = wrapped(&parked, room).into_iter().zip(titles);
+        lines.extend(
+            rows.map(|(text, title)| Line::from(vec![margin(model, title), word(model.look, Role::Warning, text)])),
+        );
     }
     lines
 }
 
-/// What a replica says of itself.
-fn facts(model: &Model, replica: &ReplicaPart) -> Line<'static> {
+/// What a replica says of itself; where the window is narrow in fewer words, which the legend has too.
+fn facts(model: &Model, replica: &ReplicaPart, width: u16) -> Line<'static> {
     let look = model.look;
     let name = word(look, Role::Heading, format!("{:<4}", words::node(model, replica.node)));
     let Some(role) = &replica.role else {
@@ -130,15 +140,18 @@ fn facts(model: &Model, replica: &ReplicaPart) -> Line<'static> {
         }
         ReplicaRole::Follower { .. } => (Role::Warning, format!("knows no leader in epoch {}", replica.leader_epoch)),
     };
-    let positions = format!(
-        "   log {} to {}   high watermark {}   stable {}   synced to {}",
-        replica.log_start_offset,
-        replica.log_end_offset,
-        replica.high_watermark,
-        replica.last_stable_offset,
-        replica.recovery_point
-    );
-    Line::from(vec![name, word(look, style, text), word(look, Role::Plain, positions)])
+    let positions = |gap: &str, high: &str, synced: &str| {
+        let (start, end, stable) = (replica.log_start_offset, replica.log_end_offset, replica.last_stable_offset);
+        format!(
+            "{gap}log {start} to {end}{gap}{high} {}{gap}stable {stable}{gap}{synced} {}",
+            replica.high_watermark, replica.recovery_point
+        )
+    };
+    let of = |positions: String| {
+        Line::from(vec![name.clone(), word(look, style, text.clone()), word(look, Role::Plain, positions)])
+    };
+    let whole = of(positions("   ", "high watermark", "synced to"));
+    if whole.width() <= usize::from(width) { whole } else { of(positions("  ", "high", "synced")) }
 }
 
 /// Why requests wait at a replica.
@@ -217,15 +230,22 @@ fn marks(replica: &ReplicaPart, window: &Window) -> String {
         .collect()
 }
 
-fn legend(model: &Model) -> Line<'static> {
+/// What the signs mean, in one line or in two.
+fn legend(model: &Model, width: u16) -> Vec<Line<'static>> {
     let look = model.look;
     let (durable, cached) = (look.sign(Glyph::Durable), look.sign(Glyph::Cached));
-    Line::from(vec![
+    let mut signs = vec![
         word(look, Role::Plain, "    "),
         word(look, Role::Committed(0), "0"),
         word(look, Role::Plain, " committed "),
         word(look, Role::Uncommitted, "0"),
         word(look, Role::Plain, format!(" not committed  {durable} on disk  {cached} page cache  ")),
-        word(look, Role::Plain, "S start  R synced  L stable  H high  E end  B = H and E"),
-    ])
+    ];
+    let marks = word(look, Role::Plain, "S start  R synced  L stable  H high  E end  B = H and E");
+    let length: usize = signs.iter().map(Span::width).sum();
+    if length + marks.width() <= usize::from(width) {
+        signs.push(marks);
+        return vec![Line::from(signs)];
+    }
+    vec![Line::from(signs), Line::from(vec![word(look, Role::Plain, "    "), marks])]
 }

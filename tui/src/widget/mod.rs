@@ -46,6 +46,48 @@ pub fn wrapped(text: &str, width: u16) -> Vec<String> {
     lines
 }
 
+/// A text in this many columns, with a sign at its end where something is missing.
+pub fn cut(text: &str, room: usize, look: Look) -> String {
+    if Span::raw(text).width() <= room {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for letter in text.chars() {
+        if Span::raw(shown.as_str()).width() + Span::raw(letter.to_string()).width() >= room {
+            break;
+        }
+        shown.push(letter);
+    }
+    if room > 0 {
+        shown.push(look.sign(crate::theme::Glyph::Cut));
+    }
+    shown
+}
+
+/// A line in this many columns, with a sign at its end where words are missing.
+pub fn cut_line(line: Line<'static>, room: usize, look: Look) -> Line<'static> {
+    let width = line.width();
+    let blank_end = line.spans.iter().rev().flat_map(|span| span.content.chars().rev()).take_while(|sign| *sign == ' ');
+    if room == 0 || width - blank_end.count() <= room {
+        return line;
+    }
+    let mut left = room;
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let width = span.width();
+        // The sign needs a place, and what follows a full line is missing.
+        if width < left {
+            left -= width;
+            spans.push(span);
+            continue;
+        }
+        let text = cut(&format!("{}  ", span.content), left, look);
+        spans.push(Span::styled(text, span.style));
+        break;
+    }
+    Line::from(spans)
+}
+
 /// So many of something: `1 record`, `2 records`.
 pub fn counted(count: i64, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
@@ -94,6 +136,21 @@ mod tests {
         assert_eq!(seconds(-1_000_123), "-1.000123 s");
         assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
         assert_eq!((bytes(12), bytes(4096), bytes(3 << 20)), ("12 B".into(), "4 KiB".into(), "3 MiB".into()));
+    }
+
+    #[test]
+    fn what_has_no_room_ends_in_a_sign() {
+        let look = Look::default();
+        assert_eq!(
+            (cut("abcdef", 6, look), cut("abcdef", 4, look), cut("ab", 0, look)),
+            ("abcdef".into(), "abc…".into(), "".into())
+        );
+        let line = |room: usize| {
+            let words = [word(look, Role::Plain, "abc"), word(look, Role::Good, "def"), word(look, Role::Plain, "   ")];
+            cut_line(Line::from(words.to_vec()), room, look).to_string()
+        };
+        assert_eq!(line(6), "abcdef   ", "blanks at the end are nothing that is missing");
+        assert_eq!((line(5), line(4), line(3), line(1)), ("abcd…".into(), "abc…".into(), "ab…".into(), "…".into()));
     }
 
     #[test]

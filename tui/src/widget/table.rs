@@ -83,6 +83,12 @@ impl Table {
         lines
     }
 
+    /// How wide it is when every column that can give way has.
+    pub fn least_width(&self) -> usize {
+        let widths = self.widths().into_iter().zip(&self.columns).filter(|(_, column)| column.gives_way == 0);
+        widths.map(|(width, _)| width + GAP).sum::<usize>().saturating_sub(GAP)
+    }
+
     fn widths(&self) -> Vec<usize> {
         let length = |text: &str| Span::raw(text).width();
         let widest = |index: usize, column: &Column| {

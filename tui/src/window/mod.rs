@@ -129,6 +129,7 @@ fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first
                 Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
                 Effect::Fork(scenario) => sessions.fork(*scenario),
                 Effect::Switch(index) => sessions.current = index,
+                Effect::List(typed) => messages.push_back(Message::Listed(listed(&typed))),
                 Effect::Save { path, text, command } => {
                     messages.push_back(Message::Saved(saved(&path, &text).map(|()| format!("{command} {path}"))));
                 }
@@ -172,6 +173,22 @@ impl Sessions {
 /// Tells the teacher's notes where the window is. Nobody is helped by a complaint in front of a class.
 fn tell(file: &Path, steps: u64) {
     let _ = fs::write(file, format!("{steps}\n"));
+}
+
+/// The paths that begin with what was typed, in order; a folder with a slash at its end. What cannot be read is nowhere.
+fn listed(typed: &str) -> Vec<String> {
+    let (folder, begun) = typed.split_at(typed.rfind('/').map_or(0, |slash| slash + 1));
+    let entries = fs::read_dir(if folder.is_empty() { "." } else { folder });
+    let path = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        // Hidden files are meant only by who says so.
+        let is_meant = name.starts_with(begun) && (begun.starts_with('.') || !name.starts_with('.'));
+        let slash = if entry.path().is_dir() { "/" } else { "" };
+        is_meant.then(|| format!("{folder}{name}{slash}"))
+    };
+    let mut paths: Vec<String> = entries.into_iter().flatten().flatten().filter_map(path).collect();
+    paths.sort_unstable();
+    paths
 }
 
 /// Writes a file that is not there yet.

@@ -1,0 +1,104 @@
+//! Two runs beside each other, in order of time: a time, what this run tells then, and what the other does.
+
+use ratatui::text::Line;
+use trial_sim::internal::scenario::trace::Told;
+use trial_sim::internal::session::Tape;
+
+use super::events;
+use crate::app::{Model, Pair, Spot, aligned, first_differences, other, told_by_other};
+use crate::theme::{Glyph, Role};
+use crate::widget::row::Row;
+use crate::widget::{cut, heading, line, seconds, word};
+
+/// From this width on the runs stand beside each other, else one below the other.
+const BESIDE: u16 = 70;
+
+/// Where the first run begins: behind the times.
+const TIME: usize = 16;
+
+/// The last rows up to now under a heading.
+pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
+    let (Some(tape), Some((index, other))) = (model.tape.as_deref(), other(model)) else {
+        return vec![line(model.look, Role::Plain, "there is no other run").into()];
+    };
+    let pairs = aligned(model.told(), told_by_other(model, index, other));
+    let (own, its) = first_differences(&pairs);
+    if width < BESIDE {
+        let half = height / 2;
+        let first = [own.and_then(|row| pairs[row].own), its.and_then(|row| pairs[row].other)];
+        let mut rows = one(model, tape, model.current, model.told(), first[0], (width, height - half));
+        rows.extend(one(model, other, index, told_by_other(model, index, other), first[1], (width, half)));
+        return rows;
+    }
+    let mut shown = vec![heading(model.look, "THE SAME TIME IN TWO RUNS", width).into(), names(model, index, width)];
+    let is_wanted = |pair: &Pair| {
+        let is_shown = |tape: &Tape, line: Option<&Told>| line.is_some_and(|line| events::is_shown(model, tape, line));
+        is_shown(tape, pair.own) || is_shown(other, pair.other)
+    };
+    let room = usize::from(height).saturating_sub(shown.len());
+    let wanted: Vec<usize> = (0..pairs.len()).filter(|row| is_wanted(&pairs[*row])).collect();
+    for row in &wanted[wanted.len().saturating_sub(room)..] {
+        shown.push(pair_row(model, tape, pairs[*row], (own == Some(*row), its == Some(*row)), width));
+    }
+    shown
+}
+
+/// One of the two, where they stand one below the other.
+fn one(
+    model: &Model,
+    tape: &Tape,
+    index: usize,
+    told: &[Told],
+    first: Option<&Told>,
+    (width, height): (u16, u16),
+) -> Vec<Row> {
+    let mut rows = events::under(model, tape, &name(model, index).to_uppercase(), told, first, (width, height));
+    rows.resize(usize::from(height), Row::default());
+    rows
+}
+
+fn name(model: &Model, index: usize) -> String {
+    let name = model.runs.get(index).map_or("", |run| run.name.as_str());
+    format!("run {}: {name}", index + 1)
+}
+
+/// How wide each of the two is.
+fn room(width: u16) -> usize {
+    usize::from(width).saturating_sub(TIME + 1) / 2
+}
+
+fn names(model: &Model, index: usize, width: u16) -> Row {
+    let room = room(width);
+    let of = |index: usize| format!("{:<room$}", cut(&name(model, index), room.saturating_sub(1), model.look));
+    let text = format!("{:<TIME$}{} {}", "", of(model.current), of(index));
+    line(model.look, Role::Heading, text).into()
+}
+
+/// What both tell, or one of them; the first line that the other has not stands out, with a sign.
+fn pair_row(model: &Model, tape: &Tape, pair: Pair, (own_is_first, other_is_first): (bool, bool), width: u16) -> Row {
+    let (look, room) = (model.look, room(width));
+    let at = pair.own.or(pair.other).map_or(0, |line| tape.cast.micros(line.at));
+    let half = |line: Option<&Told>, is_first: bool| {
+        let role = match (line.is_some() && pair.is_same(), is_first) {
+            (true, _) => Role::Plain,
+            (false, true) => Role::Done,
+            (false, false) => Role::Heading,
+        };
+        let sign = if is_first { look.sign(Glyph::Differs) } else { ' ' };
+        let text = line.map_or_else(String::new, |line| format!("{sign} {}", words(tape, line)));
+        word(look, role, format!("{:<room$} ", cut(&text, room, look)))
+    };
+    let time = word(look, Role::Plain, format!("{:>14} ", seconds(at)));
+    let line = Line::from(vec![time, half(pair.own, own_is_first), half(pair.other, other_is_first)]);
+    match pair.own {
+        Some(own) => Row::at(line, Spot::Step(own.step)),
+        None => line.into(),
+    }
+}
+
+/// A line of the transcript without its time. Both runs have the same machines.
+fn words(tape: &Tape, line: &Told) -> String {
+    let places: Vec<&str> = line.machines.iter().map(|machine| tape.cast.name(*machine)).collect();
+    let parts = [places.join(","), line.event.to_owned(), line.what.clone(), line.cause.clone()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
