@@ -57,7 +57,11 @@ impl Stage {
 
     /// A scenario whose run is under way.
     pub fn waiting(source: &str) -> Stage {
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        Stage::of(Scenario::parse("a.toml", source).expect("a valid scenario"))
+    }
+
+    /// The same for a scenario that was changed since it was read.
+    pub fn of(scenario: Scenario) -> Stage {
         let model = Model::new(Look::default(), "a scenario".to_owned(), None);
         Stage { sessions: vec![Session::open(scenario)], current: 0, model, asked: Vec::new() }
     }

@@ -10,7 +10,7 @@
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::Tape;
 
-use super::{Effect, Lesson, Model, Pane, Status, place};
+use super::{Effect, Lesson, Model, Pane, Place, Status, place};
 
 /// Lines of two runs that stand in one row: of one instant, or one of them alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,13 @@ pub(super) fn compare(model: &mut Model) -> Vec<Effect> {
     };
     let shared = tape.steps.iter().zip(&other.steps);
     let shared = shared.take_while(|(one, other)| one.fingerprint == other.fingerprint).count() as u64;
-    let place = place::behind(tape, shared + 1);
+    // Behind the first step that one of them has alone, which may be the other.
+    let at = |tape: &Tape| tape.steps.get(shared as usize).map(|step| step.at);
+    let place = match (at(tape), at(other)) {
+        (Some(own), Some(other)) if other < own => Place { steps: shared, at: other },
+        (None, Some(other)) => Place { steps: shared, at: other.min(tape.time_at(tape.end())) },
+        (Some(_) | None, _) => place::behind(tape, shared + 1),
+    };
     let text = format!("runs {} and {} are the same for {shared} steps, and part here", model.current + 1, index + 1);
     (model.pane, model.is_playing) = (Pane::Compare, false);
     model.status = Some(Status::Said(text));

@@ -36,7 +36,7 @@ fn what_is_done_in_the_past_makes_another_run_from_there() {
     );
     stage.press("Gc");
     assert_eq!((stage.model.place.at, stage.model.pane), (last.at, Pane::Compare));
-    assert!(stage.shown(120, 40).contains("THE RUN THAT IT LEFT"), "{}", stage.shown(120, 40));
+    assert!(stage.shown(120, 40).contains("THE SAME TIME IN TWO RUNS"), "{}", stage.shown(120, 40));
     stage.press("f");
     assert_eq!(stage.model.current, 0);
     assert!(
@@ -194,4 +194,73 @@ fn a_link_is_selected_by_keys_and_by_click_and_can_be_cut() {
     stage.press("<Enter>");
     assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
     assert!(stage.model.runs[1].name.starts_with("partition "), "{}", stage.model.runs[1].name);
+}
+
+/// A row is one instant: in each of the two runs the first line that the other has not is marked, at every width.
+#[test]
+fn two_runs_stand_beside_each_other_in_order_of_time_with_their_first_differences_marked() {
+    let mut stage = stage();
+    stage.press("t1.005s<Enter>:kill broker=1<Enter>ct1.2s<Enter>");
+    for (width, height) in [(160, 50), (100, 40), (80, 40), (60, 60)] {
+        let shown = stage.shown(width, height);
+        let marked: Vec<&str> = shown.lines().filter(|row| row.contains('≠')).collect();
+        assert!(marked.len() == 2, "two lines at {width}:\n{shown}");
+        assert!(marked[0].contains("kill"), "what was done here at {width}:\n{shown}");
+        assert!(shown.contains("kill broker=1 at") || width < 100, "which run it is at {width}:\n{shown}");
+    }
+    let shown = stage.shown(160, 50);
+    let times: Vec<f64> = shown
+        .lines()
+        .skip_while(|row| !row.contains("THE SAME TIME"))
+        .filter_map(|row| row.trim_start_matches('"').split_whitespace().next()?.parse().ok())
+        .collect();
+    assert!(times.len() > 5 && times.is_sorted(), "{times:?} in\n{shown}");
+    stage.press(":run 1<Enter>t2.5s<Enter>:kill broker=1<Enter>c");
+    let parting = stage.shown(160, 50);
+    let same = parting.lines().filter(|row| row.matches(" orders-0 ").count() == 2).count();
+    assert!(same > 3, "what both tell stands in one row:\n{parting}");
+}
+
+/// Not only with the run that was left: any two, and they change places when the other one is shown.
+#[test]
+fn any_two_runs_can_be_compared() {
+    let mut stage = stage();
+    stage.press("t2s<Enter>:kill broker=2<Enter>:run 1<Enter>t3s<Enter>:kill broker=3<Enter>");
+    assert_eq!(stage.model.current, 2);
+    stage.press(":run 1<Enter>c");
+    assert!(said(&stage).contains("with which run?"), "{}", said(&stage));
+    stage.press(":run 3<Enter>:compare 2<Enter>");
+    let two = |stage: &Stage| other(&stage.model).map(|(index, _)| index);
+    assert_eq!((two(&stage), tape(&stage).cast.micros(stage.model.place.at)), (Some(1), 2_000_000), "{}", said(&stage));
+    stage.press(":run 2<Enter>");
+    assert_eq!((stage.model.current, two(&stage)), (1, Some(2)));
+    stage.press(":compare 2<Enter>");
+    assert!(said(&stage).contains("is the one that is shown"), "{}", said(&stage));
+    stage.press(":compare 9<Enter>");
+    assert!(said(&stage).contains("there are runs 1 to 3"), "{}", said(&stage));
+}
+
+#[test]
+fn a_path_is_completed_as_far_as_there_is_one_way() {
+    let mut stage = stage();
+    let typed = |stage: &Stage| stage.model.prompt.clone().map(|prompt| (prompt.text, prompt.offers));
+    let listed = |stage: &mut Stage, paths: &[&str]| {
+        stage.happen(Message::Listed(paths.iter().map(|path| (*path).to_owned()).collect()));
+    };
+    stage.press(":save my ru<Tab>");
+    assert_eq!(stage.asked.pop(), Some(Effect::List("my ru".to_owned())));
+    listed(&mut stage, &["my runs/"]);
+    assert_eq!(typed(&stage), Some(("save my runs/".to_owned(), Vec::new())));
+    listed(&mut stage, &["my runs/fork-1.toml", "my runs/fork-2.toml"]);
+    let both = ["fork-1.toml", "fork-2.toml"].map(str::to_owned).to_vec();
+    assert_eq!(typed(&stage), Some(("save my runs/fork-".to_owned(), both)));
+    listed(&mut stage, &[]);
+    assert_eq!(typed(&stage), Some(("save my runs/fork-".to_owned(), Vec::new())));
+    stage.press("<Esc>:record x<Tab>");
+    assert_eq!(stage.asked.pop(), Some(Effect::List("x".to_owned())));
+    // An answer that comes when something else is being typed changes nothing.
+    stage.press("<Esc>:kill br<Tab>");
+    let before = typed(&stage);
+    listed(&mut stage, &["x"]);
+    assert_eq!(typed(&stage), before);
 }

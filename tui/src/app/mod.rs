@@ -224,11 +224,16 @@ impl Model {
         }
     }
 
-    /// Columns that would give away the answer to the question that is asked.
-    pub fn hidden_columns(&self) -> &[String] {
-        let Some(Prompt { ask: Ask::Prediction(index), .. }) = self.prompt else { return &[] };
+    /// Columns that would give away the answer to the question that is asked; with the high watermark what readers may read
+    /// and how far behind they are, which say the same.
+    pub fn hidden_columns(&self) -> Vec<String> {
+        let Some(Prompt { ask: Ask::Prediction(index), .. }) = self.prompt else { return Vec::new() };
         let question = self.lesson.as_ref().and_then(|lesson| lesson.questions.get(index));
-        question.map_or(&[], |question| &question.hide)
+        let mut hidden = question.map_or_else(Vec::new, |question| question.hide.clone());
+        if hidden.iter().any(|name| name == "high") {
+            hidden.extend(["can read up to".to_owned(), "behind".to_owned()]);
+        }
+        hidden
     }
 
     /// The partition that screens of one partition show: the chosen one, else the first.

@@ -74,3 +74,29 @@ fn a_violation_is_walked_along_its_proof() {
     stage.press("x");
     assert!(stage.shown(160, 50).contains("is switched on, a deliberate bug"), "{}", stage.shown(160, 50));
 }
+
+/// The seed and the switch of the command line stand in no file: what is saved has them, in the text as its author wrote it.
+#[test]
+fn what_is_saved_under_another_seed_and_a_switch_keeps_its_authors_text_and_does_the_same_again() {
+    let mut scenario = trial_sim::internal::scenario::Scenario::parse("a.toml", crate::stage::LESSON).expect("valid");
+    scenario.file.seed = Some(trial_sim::internal::scenario::Seed(0x77));
+    scenario.turn_on("high-watermark-below-min-isr");
+    let mut stage = Stage::of(scenario);
+    stage.record();
+    for keys in [":save seed.toml<Enter>", "g:kill broker=3<Enter>:save fork.toml<Enter>"] {
+        stage.press(keys);
+        let Some(Effect::Save { path, text, .. }) = stage.asked.pop() else { panic!("nothing is saved") };
+        let author = crate::stage::LESSON.lines().filter(|line| !line.starts_with("seed"));
+        assert!(author.clone().all(|line| text.lines().any(|kept| kept == line)), "{text}");
+        assert!(
+            text.contains("seed = 0x77") && text.contains("switches = [\"high-watermark-below-min-isr\"]"),
+            "{text}"
+        );
+        let saved = trial_sim::internal::scenario::Scenario::parse(&path, &text).expect("a valid scenario");
+        let report = trial_sim::internal::scenario::run::run(&saved, Default::default(), &mut |_| true);
+        assert_eq!(report.fingerprint, tape(&stage).report.fingerprint, "{path}");
+        stage.happen(Message::Saved(Ok(format!("trial run {path}"))));
+        let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
+        assert!(said.contains("of the command line are written into it"), "{said}");
+    }
+}

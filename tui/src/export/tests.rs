@@ -68,6 +68,10 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     assert!(marked.contains("<option value=\"1500000\">"), "what was done has its tick");
     assert!(page.contains("not on the medium"), "the disk is a screen like others");
     assert!(page.contains("PARTITIONS") && page.contains("METADATA QUORUM"));
+    // The page has its own slider and buttons, and nobody can press a key of a picture.
+    for outside in ["? help", "q quit", "1-7", "paused", "2 Partition", "◆"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
     assert_eq!(page.matches("</script>").count(), 1);
 }
 

@@ -17,7 +17,7 @@ use crate::widget::{bytes, counted, heading, word};
 /// The tables; where there is no room for them, the machines in one line and the tables without headings.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let of = |table: Table, subjects: Vec<Subject>| {
-        let lines = table.without(model.hidden_columns()).lines(model.look, width);
+        let lines = table.without(&model.hidden_columns()).lines(model.look, width);
         // The first line has the names of the columns.
         let spots = std::iter::once(None).chain(subjects.into_iter().map(Some)).chain(std::iter::repeat(None));
         let at = |(line, subject): (Line<'static>, Option<Subject>)| match subject {

@@ -37,10 +37,23 @@ pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     };
     let room = usize::from(height).saturating_sub(shown.len());
     let wanted: Vec<usize> = (0..pairs.len()).filter(|row| is_wanted(&pairs[*row])).collect();
-    for row in &wanted[wanted.len().saturating_sub(room)..] {
-        shown.push(pair_row(model, tape, pairs[*row], (own == Some(*row), its == Some(*row)), width));
+    for row in last_with(&wanted, [own, its], room) {
+        shown.push(pair_row(model, tape, pairs[row], (own == Some(row), its == Some(row)), width));
     }
     shown
+}
+
+/// The last so many rows; those in which the runs part stay above them.
+fn last_with(wanted: &[usize], first: [Option<usize>; 2], room: usize) -> Vec<usize> {
+    let mut rows = wanted[wanted.len().saturating_sub(room)..].to_vec();
+    let mut first: Vec<usize> = first.into_iter().flatten().filter(|row| !rows.contains(row)).collect();
+    first.sort_unstable();
+    first.dedup();
+    first.truncate(room / 2);
+    let is_full = rows.len() + first.len() > room;
+    rows.drain(..if is_full { rows.len() + first.len() - room } else { 0 });
+    first.extend(rows);
+    first
 }
 
 /// One of the two, where they stand one below the other.
@@ -52,7 +65,7 @@ fn one(
     first: Option<&Told>,
     (width, height): (u16, u16),
 ) -> Vec<Row> {
-    let mut rows = events::under(model, tape, &name(model, index).to_uppercase(), told, first, (width, height));
+    let mut rows = events::under(model, tape, &name(model, index), told, first, (width, height));
     rows.resize(usize::from(height), Row::default());
     rows
 }

@@ -18,13 +18,10 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
     let end = model.machines().iter().filter_map(|machine| machine.quorum.as_ref());
     let end = end.map(|quorum| quorum.log_end_offset).max().unwrap_or(0);
     let mut lines = vec![heading(model.look, "METADATA QUORUM: THOSE THAT VOTE", width)];
-    let machines: Vec<&MachinePart> = voters.iter().chain(&observers).copied().collect();
-    // One table, so that the columns of both parts stand below each other.
-    let mut rows = table(model, &machines, end).without(model.hidden_columns()).lines(model.look, width).into_iter();
-    lines.extend(rows.by_ref().take(voters.len() + 1));
+    lines.extend(table(model, &voters, end).without(&model.hidden_columns()).lines(model.look, width));
     if !observers.is_empty() {
         lines.push(heading(model.look, "THOSE THAT WATCH, OR DO NOT RUN", width));
-        lines.extend(rows);
+        lines.extend(table(model, &observers, end).without(&model.hidden_columns()).lines(model.look, width));
     }
     let records = model.snapshot().map_or(&[][..], |snapshot| &snapshot.metadata);
     // A heading, and the names of the columns.

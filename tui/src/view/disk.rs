@@ -63,7 +63,7 @@ fn files(model: &Model, machine: &MachinePart, called: fn(&str) -> String) -> Ta
             column("length", 0),
             column("on the medium", 1),
             column("synced at", 2),
-            column("a power cut takes", 0),
+            column("may be lost", 0),
         ],
         rows: files.map(|file| row(model, file, called)).collect(),
         selected: None,
@@ -72,9 +72,9 @@ fn files(model: &Model, machine: &MachinePart, called: fn(&str) -> String) -> Ta
 
 fn row(model: &Model, file: &FilePart, called: fn(&str) -> String) -> Vec<Cell> {
     let after = match (file.name_is_durable, file.dirty_pages) {
-        (false, _) => styled(Role::Bad, "perhaps all: its name is not durable"),
+        (false, _) => styled(Role::Bad, "the whole file: its name is not durable"),
         (true, 0) => styled(Role::Good, "nothing"),
-        (true, pages) => styled(Role::Warning, format!("up to {}", counted(pages as i64, "dirty page"))),
+        (true, pages) => styled(Role::Warning, counted(pages as i64, "dirty page")),
     };
     let synced = file.synced.zip(model.tape.as_ref()).map(|(at, tape)| seconds(tape.cast.micros(at)));
     vec![

@@ -36,7 +36,8 @@ pub fn is_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     }
 }
 
-/// The last lines of a run under a title; one of them may be marked as the first that another run has not.
+/// The last lines of a run under a title; one of them may be marked as the first that another run has not, and stays above
+/// them.
 pub fn under(
     model: &Model,
     tape: &Tape,
@@ -45,25 +46,36 @@ pub fn under(
     marked: Option<&Told>,
     (width, height): (u16, u16),
 ) -> Vec<Row> {
-    let Some(room) = usize::from(height).checked_sub(1) else { return Vec::new() };
+    let Some(mut room) = usize::from(height).checked_sub(1) else { return Vec::new() };
     let subject = model.subject();
     let mut rows = vec![Row::from(heading(model.look, title, width))];
     let mut shown: Vec<Vec<Row>> = Vec::new();
     let mut used = 0;
+    let is_marked = |line: &Told| marked.is_some_and(|marked| std::ptr::eq(marked, line));
+    // The marked one has a row in any case.
+    let above = marked.filter(|_| room > 1);
+    room -= usize::from(above.is_some());
     for line in told.iter().rev().filter(|line| is_shown(model, tape, line)) {
-        let sign = match marked {
-            Some(marked) if std::ptr::eq(marked, line) => model.look.sign(Glyph::Differs),
-            _ if shown.is_empty() => model.look.sign(Glyph::Cursor),
-            _ => ' ',
+        let sign = match (is_marked(line), shown.is_empty()) {
+            (true, _) => model.look.sign(Glyph::Differs),
+            (false, true) => model.look.sign(Glyph::Cursor),
+            (false, false) => ' ',
         };
         let mut lines = drawn(model.look, tape, line, (sign, shown.is_empty()), subject.as_ref(), width);
         // Of the uppermost what there is room for.
         lines.truncate(room - used);
         used += lines.len();
         shown.push(lines.into_iter().map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
+        room += usize::from(above.is_some() && is_marked(line));
         if used == room {
             break;
         }
+    }
+    let is_there = told.iter().rev().filter(|line| is_shown(model, tape, line)).take(shown.len()).any(is_marked);
+    if let Some(line) = above.filter(|_| !is_there) {
+        let sign = model.look.sign(Glyph::Differs);
+        let drawn = drawn(model.look, tape, line, (sign, false), subject.as_ref(), width).into_iter().take(1);
+        shown.push(drawn.map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
     }
     if shown.is_empty() {
         let text = if told.is_empty() { "nothing has happened yet" } else { "no such line so far" };

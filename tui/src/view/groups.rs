@@ -28,11 +28,11 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     for group in groups {
         lines.extend(titles(model, &title(model, group), width));
         if let Some(told) = group.told.as_ref().filter(|told| !told.view.members.is_empty()) {
-            lines.extend(members(told).without(model.hidden_columns()).lines(model.look, width));
+            lines.extend(members(told).without(&model.hidden_columns()).lines(model.look, width));
         }
         let reads = reads(model, group);
         if !reads.rows.is_empty() {
-            lines.extend(reads.without(model.hidden_columns()).lines(model.look, width));
+            lines.extend(reads.without(&model.hidden_columns()).lines(model.look, width));
         }
     }
     lines
@@ -61,13 +61,11 @@ fn title(model: &Model, group: &GroupPart) -> String {
         GroupProtocol::Classic => ("classic", "generation"),
         GroupProtocol::Consumer => ("KIP-848", "epoch"),
     };
-    let number = if is_hidden("generation") { "?".to_owned() } else { view.epoch.to_string() };
+    let number = if is_hidden("generation") || is_hidden("epoch") { "?".to_owned() } else { view.epoch.to_string() };
+    let state = if is_hidden("state") { "?" } else { view.state.name() };
     let assignor = view.assignor.as_ref().map_or_else(String::new, |assignor| format!(", {assignor}"));
     let coordinator = words::node(model, *node);
-    format!(
-        "GROUP {name}: {protocol}, {}, {epoch} {number}{assignor}; coordinator {coordinator}; {behind} behind",
-        view.state.name()
-    )
+    format!("GROUP {name}: {protocol}, {state}, {epoch} {number}{assignor}; coordinator {coordinator}; {behind} behind")
 }
 
 /// The role of a group's state: whether it is at rest.

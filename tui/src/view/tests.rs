@@ -106,43 +106,144 @@ fn a_group_is_shown_as_its_coordinator_knows_it_with_what_is_committed() {
     assert!(row("nobody").contains("orders-1"), "what g2 committed at its start is left:\n{shown}");
 }
 
-/// What a question hides is nowhere to be read until it is answered, and stands there when nothing is asked.
+/// What a question hides is nowhere to be read until it is answered, and stands there when nothing is asked: for every question
+/// of every lesson.
 #[test]
-fn no_screen_of_a_lesson_shows_what_its_question_hides() {
+fn no_screen_of_a_lesson_shows_what_its_questions_hide() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
     let files = fs::read_dir(&folder).expect("there are lessons").map(|file| file.expect("a file").path());
     let sources = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
     let sources = sources.map(|path| (path.clone(), fs::read_to_string(path).expect("a text")));
-    let mut lessons = 0;
+    let mut questions = 0;
     for (path, source) in sources.filter(|(_, source)| source.contains("hide = [")) {
-        lessons += 1;
         let mut stage = Stage::questions_of(&source);
-        for number in 1..=Screen::ALL.len() {
-            stage.model.prompt = None;
-            stage.press(&format!("g{number}G"));
-            let question = match stage.model.prompt {
-                Some(Prompt { ask: Ask::Prediction(question), .. }) => question,
-                ref other => panic!("{}: a question, and not {other:?}", path.display()),
-            };
-            assert_eq!(stage.model.hidden_columns(), ["high"], "{}: this test knows of no other", path.display());
-            let replicas = stage.model.partitions().iter().flat_map(|partition| &partition.replicas);
-            let told: Vec<String> =
-                replicas.map(|replica| format!("{}/{} ", replica.log_end_offset, replica.high_watermark)).collect();
-            let asked = stage.shown(160, 50);
-            let given_away: Vec<&String> = told.iter().filter(|cell| asked.contains(*cell)).collect();
-            assert!(
-                given_away.is_empty(),
-                "{}: question {question} gives {given_away:?} away:\n{asked}",
-                path.display()
-            );
-            if number == 1 {
-                stage.model.prompt = None;
-                let open = stage.shown(160, 50);
-                assert!(told.iter().any(|cell| open.contains(cell)), "{}: {told:?} in\n{open}", path.display());
+        while stage.model.place.steps < stage.model.tape.as_ref().expect("it is recorded").end() {
+            stage.happen(Message::Do(Action::ToEnd));
+            let Some(Prompt { ask: Ask::Prediction(_), .. }) = stage.model.prompt else { continue };
+            if !stage.model.hidden_columns().is_empty() {
+                questions += 1;
+                nothing_hidden_is_read(&mut stage, &path.display().to_string());
             }
+            stage.happen(Message::Type(Typed::Enter));
         }
     }
-    assert!(lessons >= 5, "{lessons} lessons hide something");
+    assert!(questions >= 5, "{questions} questions hide something");
+}
+
+/// What stands under the columns of these names, wherever they are: by their names, or by one word of them.
+fn cells_under(shown: &str, names: &[String]) -> Vec<String> {
+    let is_named =
+        |title: &str| names.iter().any(|name| title == name || title.split([' ', '/']).any(|word| word == name));
+    let mut cells = Vec::new();
+    // Where columns with such names begin, in the table under whose names we are.
+    let mut places: Vec<usize> = Vec::new();
+    for row in shown.lines() {
+        let row = row.trim_matches('"');
+        let letters: Vec<char> = row.chars().collect();
+        let begins = |at: usize| letters[at] != ' ' && (at == 0 || at >= 2 && letters[at - 2..at] == [' ', ' ']);
+        let text = |at: usize| letters[at..].iter().collect::<String>();
+        let word = |at: usize| text(at).split("  ").next().unwrap_or("").trim_end().to_owned();
+        let starts: Vec<usize> = (0..letters.len()).filter(|at| begins(*at)).collect();
+        let is_names = ["partition", "group", "member", "for its coordinator", "name"]
+            .iter()
+            .any(|first| row.starts_with(&format!("{first} ")) && starts.len() > 3);
+        if is_names {
+            places = starts.into_iter().filter(|at| is_named(&word(*at))).collect();
+        } else if row.contains('─') || row.trim().is_empty() {
+            places.clear();
+        } else {
+            cells.extend(places.iter().filter(|at| **at < letters.len()).map(|at| word(*at)));
+        }
+    }
+    cells
+}
+
+fn nothing_hidden_is_read(stage: &mut Stage, lesson: &str) {
+    let prompt = stage.model.prompt.clone();
+    let hidden = stage.model.hidden_columns();
+    let mut could_be_read = false;
+    for screen in Screen::ALL {
+        stage.happen(Message::Do(Action::Show(screen)));
+        stage.model.prompt = prompt.clone();
+        let asked = stage.shown(160, 50);
+        let told = cells_under(&asked, &hidden);
+        assert!(told.iter().all(|cell| cell == "?"), "{lesson}: {told:?} under {hidden:?} on {screen:?}:\n{asked}");
+        // The marks on the ruler of a partition say the same.
+        let is_ruler = |row: &str| row.starts_with("\"    marks");
+        assert!(!asked.lines().any(is_ruler), "{lesson} on {screen:?}:\n{asked}");
+        stage.model.prompt = None;
+        let open = stage.shown(160, 50);
+        could_be_read |= cells_under(&open, &hidden).iter().any(|cell| cell != "?");
+    }
+    stage.model.prompt = prompt;
+    assert!(could_be_read, "{lesson}: {hidden:?} hides nothing that is shown otherwise");
+}
+
+/// Any column of any table can be hidden: the state of a group, who leads, how far somebody is behind.
+#[test]
+fn every_column_that_a_question_names_is_hidden() {
+    for name in ["leader", "epoch", "state", "generation", "behind", "committed", "high", "in sync"] {
+        let question = format!(
+            "predict = {{ ask = \"What?\", choices = [\"this\", \"that\"], answer = \"this\", hide = [\"{name}\"] }}"
+        );
+        let source = GROUP.replace("note = \"The group does not know yet.\"", &question);
+        let mut stage = Stage::questions_of(&source);
+        stage.happen(Message::Do(Action::ToEnd));
+        assert!(stage.model.hidden_columns().contains(&name.to_owned()), "{name}: it is asked");
+        nothing_hidden_is_read(&mut stage, name);
+    }
+}
+
+/// The table is as high as there is room for, and moves along with the selected property; its heading says what is shown.
+#[test]
+fn the_checks_scroll_where_they_have_no_room() {
+    let mut stage = stage(Look::default());
+    stage.press("6");
+    let count = trial_sim::internal::check::PROPERTIES.len();
+    for property in trial_sim::internal::check::PROPERTIES {
+        let shown = stage.shown(80, 24);
+        assert!(shown.lines().any(|row| row.contains(&format!("✓  {}", property.name))), "{}:\n{shown}", property.name);
+        assert!(shown.contains(&format!(" OF {count}")), "{shown}");
+        stage.press("<Tab>");
+    }
+    assert!(stage.shown(80, 24).contains("1 TO "), "from the last on to the first:\n{}", stage.shown(80, 24));
+    assert!(!stage.shown(120, 90).contains(" OF "), "all of them:\n{}", stage.shown(120, 90));
+}
+
+/// No time and no number is cut on the lanes: a part of it would be another one.
+#[test]
+fn on_the_lanes_every_time_is_read_to_its_end() {
+    let mut stage = stage(Look::default());
+    stage.press("3");
+    for (width, height) in SIZES.into_iter().take(2).chain([(160, 50)]) {
+        let shown = stage.shown(width, height);
+        let times = shown.lines().filter(|row| row.contains("arrives "));
+        assert!(times.clone().count() > 3, "{shown}");
+        for row in times {
+            assert!(row.trim_end_matches(['"', ' ']).ends_with(" s"), "{row} at {width}:\n{shown}");
+        }
+    }
+}
+
+/// A note is a sentence for the class, however long it is.
+#[test]
+fn a_long_note_is_read_to_its_end() {
+    let mut stage = stage(Look::default());
+    stage.press("t12.56s<Enter>");
+    let told = stage.model.tape.as_ref().expect("it is recorded").lines_until(stage.model.place.steps).to_vec();
+    let note = told.iter().rev().find(|line| line.event == "note").expect("the lesson notes something").cause.clone();
+    assert!(note.len() > 40, "{note}");
+    assert!(running_text(&stage, (80, 24)).contains(&note), "{note}:\n{}", stage.shown(80, 24));
+}
+
+/// Whose process is gone leads only in the metadata.
+#[test]
+fn a_partition_whose_leader_has_died_is_not_healthy() {
+    let mut stage = Stage::open(include_str!("../../../scenarios/lessons/07-leader-loss.toml"), Look::default(), None);
+    stage.press("t13s<Enter>");
+    let shown = stage.shown(120, 40);
+    let row = shown.lines().find(|row| row.contains("orders-0") && row.contains('★')).expect("a row of orders-0");
+    assert!(row.contains("its leader is down") && !row.contains("healthy"), "{shown}");
 }
 
 /// What is said about a lesson takes no row from what it is about.

@@ -278,4 +278,23 @@ mod tests {
         let typed = stage.model.prompt.as_ref().map(|prompt| prompt.text.as_str());
         assert_eq!((typed, stage.model.runs.len()), (Some("produce client=p1 topic=ok"), 1));
     }
+
+    #[test]
+    fn a_path_goes_on_with_the_files_and_folders_that_begin_so() {
+        let folder = std::env::temp_dir().join(format!("trial-listed-{}", std::process::id()));
+        fs::create_dir_all(folder.join("forks")).expect("a folder");
+        for name in ["fork.toml", "other.toml", ".hidden"] {
+            fs::write(folder.join(name), "").expect("written");
+        }
+        let names = |typed: &str| {
+            let before = format!("{}/", folder.display());
+            let paths = listed(&format!("{before}{typed}"));
+            paths.iter().map(|path| path.strip_prefix(&before).expect("as typed").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("fo"), ["fork.toml", "forks/"]);
+        assert_eq!(names(""), ["fork.toml", "forks/", "other.toml"]);
+        assert_eq!((names("."), names("x")), (vec![".hidden".to_owned()], Vec::new()));
+        assert_eq!(names("nowhere/x"), Vec::<String>::new());
+        let _ = fs::remove_dir_all(folder);
+    }
 }
