@@ -115,11 +115,23 @@ pub enum Hazard {
     /// INVALID_REQUEST, and that ends its process, start after start (`QuorumState.initialize`,
     /// `KafkaRaftClient.maybeHandleCommonResponse`). Mended: who knows the epoch's leader follows it.
     FollowerStandsAgain,
+    /// The leader of a classic group that comes back as a static member is told to keep the assignment, and takes the
+    /// partitions that there are then for those that were assigned: partitions added while it was away are nobody's
+    /// (`ConsumerCoordinator.onLeaderElected`, KIP-814). Mended: it takes nothing for assigned, and so leads one rebalance.
+    StaticLeaderOverlooksPartitions,
+    /// A static member that comes back with KIP-848's protocol, and so converts its classic group, bumps no epoch, and the
+    /// new group counts as assigned with the partitions that there are then (`ConsumerGroup.fromClassicGroup`,
+    /// `GroupMetadataManager.convertToConsumerGroup`). Mended: the new group has seen no partitions yet.
+    StaticUpgradeOverlooksPartitions,
+    /// A static member that comes back with the classic protocol as the last of KIP-848's turns its group into a classic one
+    /// without a rebalance, and no member is told that it leads: nobody watches for new partitions
+    /// (`GroupMetadataManager.convertToClassicGroup`, `classicGroupJoinToConsumerGroup`). Mended: a rebalance is begun.
+    StaticDowngradeHasNoLeader,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 25] = [
+    pub const ALL: [Hazard; 28] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -145,6 +157,9 @@ impl Hazard {
         Hazard::CommitRetryGoesBack,
         Hazard::CleanedSegmentOutgrows,
         Hazard::FollowerStandsAgain,
+        Hazard::StaticLeaderOverlooksPartitions,
+        Hazard::StaticUpgradeOverlooksPartitions,
+        Hazard::StaticDowngradeHasNoLeader,
     ];
 }
 

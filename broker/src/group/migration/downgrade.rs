@@ -4,6 +4,7 @@
 //! unless a classic member took a static one's place and wants the same: then nobody notices.
 
 use super::names::assignment_bytes;
+use crate::config::Hazard;
 use crate::event::{ForgetReason, GroupEvent, RebalanceReason, RemovalReason};
 use crate::group::classic::{ClassicGroup, ClassicMember, ClassicState};
 use crate::group::consumer::{ConsumerGroup, Coordination, Member, Refusal};
@@ -72,7 +73,9 @@ pub(super) fn downgrade_replacing(
     let mut records = group.tombstones_with_replaced(&replaced.id, &joining.id);
     records.push(classic.record());
     told(of, group);
-    Ok(Downgraded { classic, records, rebalance: wants_something_else.then_some(RebalanceReason::Downgraded) })
+    // Kafka's members of such a group do not know that one of them leads.
+    let rebalances = wants_something_else || of.behaviour.mends(Hazard::StaticDowngradeHasNoLeader);
+    Ok(Downgraded { classic, records, rebalance: rebalances.then_some(RebalanceReason::Downgraded) })
 }
 
 fn told(of: &mut Coordination<'_, '_>, group: &ConsumerGroup) {

@@ -113,7 +113,12 @@ fn assigned(
 /// `createConsumerGroupRecords`.
 fn records_of(of: &Coordination<'_, '_>, classic: &ClassicGroup, members: &[Member]) -> Vec<GroupRecord> {
     let (id, epoch) = (&classic.id, classic.generation);
-    let metadata_hash = Subscriptions::of_members(members.iter()).metadata_hash(of.image);
+    // Kafka reckons with a newcomer that changes what is subscribed to, and so bumps the epoch. A static one need not.
+    let metadata_hash = if of.behaviour.mends(Hazard::StaticUpgradeOverlooksPartitions) {
+        0
+    } else {
+        Subscriptions::of_members(members.iter()).metadata_hash(of.image)
+    };
     let mut records: Vec<GroupRecord> = members.iter().map(|member| member.metadata_record(id)).collect();
     let value = Some(ConsumerGroupMetadataValue { epoch, metadata_hash });
     records.push(GroupRecord::ConsumerGroupMetadata { group: id.clone(), value });

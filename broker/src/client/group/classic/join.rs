@@ -13,7 +13,7 @@ use crate::api::consumer_protocol;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::Asker;
-use crate::config::{Assignor, Switch};
+use crate::config::{Assignor, Hazard, Switch};
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::TopicPartition;
@@ -275,7 +275,9 @@ impl ClassicMember {
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
         let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &all, &members, trust) };
-        self.assigned_partitions = Some(snapshot);
+        // Of what was assigned a leader that keeps the assignment knows nothing. Kafka's takes it for what there is now.
+        let overlooks = !consumer.mends(Hazard::StaticLeaderOverlooksPartitions);
+        self.assigned_partitions = Some(if skip && !overlooks { PartitionSnapshot::default() } else { snapshot });
         self.join = Join::Syncing(self.sync_request(shared, assignments));
         shared.moved = true;
     }
