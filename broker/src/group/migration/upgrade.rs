@@ -37,6 +37,8 @@ pub fn upgrade(of: &mut Coordination<'_, '_>, classic: &ClassicGroup) -> Outcome
         let session = Duration::from_millis(u64::try_from(member.session_timeout_ms).unwrap_or(0));
         of.restart_session(&classic.id, &member.id, session);
     }
+    // It is another group than the one of this name that may have been of KIP-848 before.
+    of.soft.request_refresh(&classic.id);
     of.say(GroupEvent::GroupForgotten { group: classic.id.clone(), reason: ForgetReason::Migrated });
     Ok((records, group))
 }
