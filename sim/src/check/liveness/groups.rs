@@ -25,16 +25,14 @@ impl Look<'_> {
     /// Groups that have not come to rest; those that the core cannot coordinate are excused.
     pub(super) fn groups(&self, world: &World, unmet: &mut Vec<Unmet>, excused: &mut Vec<Excused>) {
         for (group, members) in wanted(world) {
-            let Some(partition) = self.partition_of(&group) else {
-                unmet.push(Unmet { partition: None, message: format!("nobody coordinates group {group}") });
-                continue;
-            };
-            if excused.iter().any(|excused| excused.partition.as_ref() == Some(&partition)) {
+            let partition = self.partition_of(&group);
+            let is_excused = excused.iter().any(|excused| partition.is_some() && excused.partition == partition);
+            if let Some(partition) = partition.clone().filter(|_| is_excused) {
                 let reason = format!("{partition} keeps group {group}");
                 excused.push(Excused { partition: Some(partition), goal: "stable group", reason });
                 continue;
             }
-            let missing = match self.group(&group, &partition) {
+            let missing = match partition.and_then(|partition| self.group(&group, &partition)) {
                 None => Some("its coordinator does not know it".to_owned()),
                 Some(view) => self.restless(&view, &members),
             };
