@@ -2,13 +2,12 @@
 //!
 //! ```text
 //!   next seed ──▶ worker ─┬─▶ world on a fresh thread ─▶ result ──▶ who asked
-//!   (shared counter)      └─▶ the same again, for one seed in fifty: both must agree
+//!   (shared by all)       └─▶ the same again, for one seed in fifty: both must agree
 //! ```
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::faithful::{is_sampled, run_faithful};
 use super::twice::{compare, runs_twice};
@@ -41,13 +40,16 @@ impl Shard {
 
     /// Whether it takes any of these seeds.
     pub fn takes_any_of(self, seeds: &Range<u64>) -> bool {
-        let first = seeds.start % self.count;
-        let ahead = if first <= self.index { self.index - first } else { self.count - (first - self.index) };
-        seeds.start.checked_add(ahead).is_some_and(|seed| seeds.contains(&seed))
+        self.of(seeds).next().is_some()
     }
 
-    fn takes(self, seed: u64) -> bool {
-        seed % self.count == self.index
+    /// Those of the seeds that it takes, in order. They end before the last number there is: none comes after it.
+    fn of(self, seeds: &Range<u64>) -> impl Iterator<Item = u64> + use<> {
+        let first = seeds.start % self.count;
+        let ahead = if first <= self.index { self.index - first } else { self.count - (first - self.index) };
+        let start = seeds.start.checked_add(ahead).unwrap_or(seeds.end);
+        let step = usize::try_from(self.count).unwrap_or(usize::MAX);
+        (start..seeds.end).step_by(step)
     }
 }
 
@@ -82,13 +84,16 @@ pub fn explore(farm: &Farm, stopped: &Asked, closing: &Asked, finished: &mut dyn
 
 /// The same by another runner.
 fn explore_by(runner: &Runner, farm: &Farm, stopped: &Asked, closing: &Asked, finished: &mut dyn FnMut(SeedResult)) {
-    let next = AtomicU64::new(farm.seeds.start);
+    // A counter that every worker raises would begin again at zero behind the largest seed; what is handed out ends.
+    let seeds = Mutex::new(farm.shard.of(&farm.seeds));
+    let next = || seeds.lock().unwrap_or_else(PoisonError::into_inner).next().map(Seed);
     std::thread::scope(|scope| {
         let (results, arriving) = mpsc::channel();
         for _ in 0..farm.jobs.get() {
             let (results, next) = (results.clone(), &next);
             scope.spawn(move || {
-                while let Some(seed) = next_seed(farm, next, &|| stopped() || closing()) {
+                while !stopped() && !closing() {
+                    let Some(seed) = next() else { return };
                     let Some(result) = run_one(runner, farm, seed, stopped) else { return };
                     if results.send(result).is_err() {
                         return;
@@ -101,18 +106,6 @@ fn explore_by(runner: &Runner, farm: &Farm, stopped: &Asked, closing: &Asked, fi
             finished(result);
         }
     });
-}
-
-fn next_seed(farm: &Farm, next: &AtomicU64, stopped: &Asked) -> Option<Seed> {
-    loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= farm.seeds.end || stopped() {
-            return None;
-        }
-        if farm.shard.takes(seed) {
-            return Some(Seed(seed));
-        }
-    }
 }
 
 fn run_one(runner: &Runner, farm: &Farm, seed: Seed, stopped: &Asked) -> Option<SeedResult> {
@@ -133,21 +126,26 @@ fn run_one(runner: &Runner, farm: &Farm, seed: Seed, stopped: &Asked) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
-    use crate::scenario::Scenario;
     use crate::scenario::run::Watcher;
+    use crate::scenario::{Report, Scenario};
 
     #[test]
     fn shards_share_the_seeds_out_and_a_part_that_does_not_exist_is_refused() {
         let parts: Vec<Shard> = (0..3).map(|index| Shard { index, count: 3 }).collect();
-        for seed in 0..100 {
-            assert_eq!(parts.iter().filter(|shard| shard.takes(seed)).count(), 1);
-        }
-        for (start, end) in (0..8).flat_map(|start| (start..12).map(move |end| (start, end))) {
+        let ranges = (0..8).flat_map(|start| (start..12).map(move |end| start..end));
+        for seeds in ranges.chain([u64::MAX - 5..u64::MAX]) {
+            let mut all = Vec::new();
             for shard in &parts {
-                let takes_any = (start..end).any(|seed| shard.takes(seed));
-                assert_eq!(shard.takes_any_of(&(start..end)), takes_any, "{shard:?} of {start}..{end}");
+                let taken: Vec<u64> = shard.of(&seeds).collect();
+                assert!(taken.iter().all(|seed| seed % 3 == shard.index), "{shard:?} of {seeds:?}: {taken:?}");
+                assert_eq!(shard.takes_any_of(&seeds), !taken.is_empty(), "{shard:?} of {seeds:?}");
+                all.extend(taken);
             }
+            all.sort_unstable();
+            assert_eq!(all, seeds.collect::<Vec<_>>());
         }
         assert_eq!(Shard::parse("2/8"), Ok(Shard { index: 2, count: 8 }));
         for wrong in ["8/8", "1", "a/b", "0/0", "-1/2"] {
@@ -155,20 +153,40 @@ mod tests {
         }
     }
 
+    fn farm(seeds: Range<u64>, jobs: usize) -> Farm {
+        Farm {
+            profile: Profile::Lite,
+            drawing: Drawing::default(),
+            switches: Vec::new(),
+            seeds,
+            shard: Shard::WHOLE,
+            jobs: NonZeroUsize::new(jobs).expect("at least one job"),
+            faithful_one_in: None,
+        }
+    }
+
+    #[test]
+    fn at_the_largest_seeds_every_worker_comes_to_the_end_and_no_foreign_seed_is_run() {
+        let seeds = u64::MAX - 3..u64::MAX;
+        let ended = |scenario: &Scenario, _: &mut Watcher| Report {
+            seed: scenario.file.seed.expect("a seed says its number"),
+            ..Report::default()
+        };
+        let begun = AtomicU64::new(0);
+        // Whoever runs on is ended by this, long after the three seeds that there are.
+        let enough = || begun.fetch_add(1, Ordering::Relaxed) > 100;
+        let mut ran = Vec::new();
+        explore_by(&ended, &farm(seeds.clone(), 4), &|| false, &enough, &mut |result| ran.push(result.seed.0));
+        ran.sort_unstable();
+        assert_eq!(ran, seeds.collect::<Vec<_>>());
+    }
+
     /// A world that is not deterministic: every other run of a seed does its last step a microsecond later, as if a
     /// machine had read a clock.
     #[test]
     fn nondeterminism_is_found_by_the_seeds_that_run_twice_and_shown_at_its_first_event() {
         let twice = (0..).find(|seed| runs_twice(Seed(*seed))).expect("some seed runs twice");
-        let farm = Farm {
-            profile: Profile::Lite,
-            drawing: Drawing::default(),
-            switches: Vec::new(),
-            seeds: twice..twice + 1,
-            shard: Shard::WHOLE,
-            jobs: NonZeroUsize::MIN,
-            faithful_one_in: None,
-        };
+        let farm = farm(twice..twice + 1, 1);
         let runs = AtomicU64::new(0);
         let runner = |scenario: &Scenario, watcher: &mut Watcher| {
             let mut scenario = scenario.clone();

@@ -15,7 +15,7 @@ fn every_seed_of_every_profile_is_a_valid_scenario_that_is_printed_and_read_back
 }
 
 #[test]
-fn a_seed_is_the_same_scenario_with_a_switch_and_without_it() {
+fn but_for_its_list_of_switches_the_scenario_of_a_seed_is_printed_the_same_with_a_switch_and_without() {
     for seed in 0..20 {
         let without = scenario_of(Profile::Everything, Seed(seed), Drawing::default(), &[]);
         let with = scenario_of(Profile::Everything, Seed(seed), Drawing::default(), &["vote-twice".to_owned()]);

@@ -16,6 +16,7 @@ pub mod format;
 mod edit;
 mod mistakes;
 mod parse;
+pub mod paste;
 pub mod print;
 pub mod replay;
 mod report;
@@ -176,7 +177,7 @@ impl Scenario {
         let switches: String = self.turned_on().map(|name| format!(" --switch {name}")).collect();
         let mended: String = self.mended().map(|name| format!(" --mended {name}")).collect();
         let until = until.map_or(String::new(), |until| format!(" --until {until}"));
-        format!("again: trial run {} --seed {seed}{switches}{mended}{until}", self.path)
+        format!("again: trial run {} --seed {seed}{switches}{mended}{until}", paste::quoted(&self.path))
     }
 
     /// Where a place of the file is: `path:line`.

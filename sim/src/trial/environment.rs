@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   TRIAL_SEED=0x11        this seed alone
-//!   TRIAL_SEEDS=5000       seeds 0 to 4999;  TRIAL_SEEDS=5000..6000 those
+//!   TRIAL_SEEDS=5000       seeds 0 to 4999;  TRIAL_SEEDS=5000..6000 or 0x1388..0x1770 those
 //!   TRIAL_JOBS=4           so many worlds at once; one a core unless said
 //!   TRIAL_FAULTS=FILE      the faults listed in this file, instead of the trial's own
 //!   TRIAL_TRACE=lanes      the transcript of a single seed: lanes, full or json
@@ -63,11 +63,12 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// `5000` or `5000..6000`; never empty.
+/// `5000` or `5000..6000`, in digits or, as seeds are printed, in hexadecimal ones; never empty.
 fn range(text: &str) -> Option<Range<u64>> {
+    let number = |text: &str| Some(Seed::parse(text).ok()?.0);
     let range = match text.split_once("..") {
-        Some((start, end)) => start.parse().ok()?..end.parse().ok()?,
-        None => 0..text.parse().ok()?,
+        Some((start, end)) => number(start)?..number(end)?,
+        None => 0..number(text)?,
     };
     (!range.is_empty()).then_some(range)
 }
@@ -86,6 +87,8 @@ mod tests {
         assert_eq!(read("TRIAL_SEED", "0x11").map(|it| it.seed), Ok(Some(Seed(17))));
         assert_eq!(read("TRIAL_SEEDS", "5000").map(|it| it.seeds), Ok(Some(0..5000)));
         assert_eq!(read("TRIAL_SEEDS", "7..9").map(|it| it.seeds), Ok(Some(7..9)));
+        assert_eq!(read("TRIAL_SEEDS", "0x10..0x2a").map(|it| it.seeds), Ok(Some(16..42)));
+        assert_eq!(read("TRIAL_SEEDS", "0x10").map(|it| it.seeds), Ok(Some(0..16)));
         assert_eq!(read("TRIAL_JOBS", "3").map(|it| it.jobs.map(NonZeroUsize::get)), Ok(Some(3)));
     }
 

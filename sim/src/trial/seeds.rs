@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -15,6 +15,7 @@ use super::{Cluster, Trial};
 use crate::explore::{difference_by, runs_twice};
 use crate::people::{Crowd, People, WorldHandle};
 use crate::scenario::format::Span;
+use crate::scenario::paste::quoted;
 use crate::scenario::run::{self, Counts, RunOptions, TraceKind, Watcher, run_with_program, unwatched};
 use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
 use crate::world::World;
@@ -77,14 +78,14 @@ impl Play<'_> {
 
     /// All seeds, until one of them fails: those that are under way are finished, and the lowest counts.
     fn run_all(&self, seeds: &Range<u64>, jobs: NonZeroUsize) -> (Passed, Option<Box<Failing>>) {
-        let (next, has_failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+        let has_failed = AtomicBool::new(false);
+        // A counter would begin again at zero behind the largest seed; a range that is handed out ends.
+        let left = Mutex::new(seeds.clone());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
         let results: Mutex<BTreeMap<u64, Result<(Report, Counts), Box<Failing>>>> = Mutex::default();
         let work = || {
             while !has_failed.load(Ordering::Relaxed) {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds.end {
-                    return;
-                }
+                let Some(seed) = next() else { return };
                 let twice = seeds.end - seeds.start > 1 && (seed == seeds.start || runs_twice(Seed(seed)));
                 let result = self.run_seed(Seed(seed), twice);
                 has_failed.fetch_or(result.is_err(), Ordering::Relaxed);
@@ -184,7 +185,7 @@ impl Play<'_> {
     /// The line to paste that runs one seed again, with the faults of a file if there is one.
     pub(super) fn line(&self, seed: Seed, faults: Option<&str>) -> String {
         let faults = faults.or(self.environment.faults.as_deref());
-        let faults = faults.map(|path| format!(" TRIAL_FAULTS={path}")).unwrap_or_default();
+        let faults = faults.map(|path| format!(" TRIAL_FAULTS={}", quoted(path))).unwrap_or_default();
         let package = variable("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
         let test = self.name.as_ref().map(|name| format!(" {name} -- --exact")).unwrap_or_default();
         format!("TRIAL_SEED={seed}{faults} cargo test{package}{test}")

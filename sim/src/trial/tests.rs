@@ -58,6 +58,16 @@ fn the_same_seeds_are_the_same_runs_however_many_run_at_once() {
 }
 
 #[test]
+fn the_largest_seeds_end_where_they_end_however_many_run_at_once() {
+    const SEEDS: std::ops::Range<u64> = u64::MAX - 3..u64::MAX;
+    let environment = Environment { seeds: Some(SEEDS), ..jobs(4) };
+    let passed = small().try_run_in(&environment, async |cluster: Cluster| {
+        assert!(SEEDS.contains(&cluster.seed()), "a foreign seed {:#x}", cluster.seed());
+    });
+    assert_eq!(passed.map(|passed| passed.seeds).map_err(|failed| failed.to_string()), Ok(3));
+}
+
+#[test]
 fn an_assertion_of_the_program_fails_its_seed_and_only_the_faults_it_needs_are_left() {
     let faults = Faults::listed(LEADER_DIES);
     let failed = small()
