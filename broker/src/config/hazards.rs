@@ -39,7 +39,7 @@ pub enum Hazard {
     HighWatermarkNotRetold,
     /// A power cut may undo a follower's truncation, which is not synced, but not the epoch that came after it, which is:
     /// recovery leaves the old record under the new epoch, and no leader sees that the logs part
-    /// (`LogSegment.recover`). Mended: recovery stops at a batch of an older epoch than its offset is said to have.
+    /// (`LogSegment.recover`). Mended: recovery stops at a batch of another epoch than its offset is said to have.
     TruncationReturns,
     /// An idempotent producer that raises its epoch by itself numbers what is under way anew and sends it again, although
     /// an earlier attempt of it may still arrive (`TransactionManager.canRetry`, `TxnPartitionMap.startSequencesAtBeginning`).

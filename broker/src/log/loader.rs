@@ -334,9 +334,7 @@ impl Loader<'_> {
             if !in_order || !(batch.is_valid() || keeps_bad_batches) {
                 break;
             }
-            if self.options.behaviour.mends(Hazard::TruncationReturns)
-                && self.epochs.epoch_for_offset(batch.base_offset()).is_some_and(|known| batch.leader_epoch() < known)
-            {
+            if self.options.behaviour.mends(Hazard::TruncationReturns) && is_of_another_epoch(&self.epochs, &batch) {
                 break;
             }
             let interval = self.settings.index_interval_bytes;
@@ -351,6 +349,14 @@ impl Loader<'_> {
         }
         Ok(valid_bytes)
     }
+}
+
+/// Whether the epochs that are known say that another one wrote at a batch's offset: a power cut has brought back what was cut
+/// off. Only an epoch behind all of them is news, of a record that came after they were last written.
+fn is_of_another_epoch(epochs: &EpochCache, batch: &BatchView) -> bool {
+    let epoch = batch.leader_epoch();
+    let is_news = epochs.latest().is_none_or(|latest| epoch > latest.leader_epoch);
+    !is_news && epochs.epoch_for_offset(batch.base_offset()).is_some_and(|known| epoch != known)
 }
 
 /// Lets a recovered batch act on producer state and transaction index.

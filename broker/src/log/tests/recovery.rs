@@ -6,6 +6,7 @@ use super::*;
 use crate::config::{Behaviour, Switch};
 use crate::event::LogEvent;
 use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, NodeId, TopicId};
+use crate::log::LEADER_EPOCHS;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::clean_shutdown::CleanShutdown;
 use crate::log::meta_properties::MetaProperties;
@@ -107,6 +108,22 @@ fn recovery_that_keeps_a_torn_tail_serves_damaged_batches() {
     fixture.load(options);
     assert_eq!(fixture.log().log_end_offset(), 30);
     assert!(fixture.read_all().iter().any(|batch| !batch.is_valid()));
+}
+
+/// A power cut has brought records of epoch 2 back; the log had been cut to 20, and epochs 1 and 3 wrote there since.
+#[test]
+fn records_that_came_back_end_a_log_whose_epochs_know_of_others_there() {
+    let loaded = |treatment: Behaviour| {
+        let mut fixture = thirty();
+        let epochs = fixture.file(LEADER_EPOCHS);
+        fixture.storage.truncate(epochs, 0).expect("works");
+        fixture.storage.append(epochs, b"0\n3\n0 0\n1 10\n3 25\n").expect("works");
+        fixture.log = None;
+        fixture.load(LoadOptions { behaviour: treatment, ..unclean(0) });
+        fixture.log().log_end_offset()
+    };
+    assert_eq!(loaded(Behaviour::mended()), 20);
+    assert_eq!(loaded(Behaviour::default()), 30, "Kafka looks at checksums only");
 }
 
 /// `LogLoaderTest.testLogRecoversToCorrectOffset`.
