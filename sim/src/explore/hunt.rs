@@ -15,10 +15,9 @@ use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Asked, Drawing, Outcome, Profile, run_seed};
-use crate::scenario::run::{RunOptions, TraceKind, run};
-use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
-use crate::shrink::{Limits, shrink};
+use super::{Asked, Drawing, Outcome, Profile, run_until, scenario_of};
+use crate::scenario::{Report, Scenario, Seed, Verdict};
+use crate::shrink::{Limits, Progress, Until, shrink};
 
 /// How many campaigns a hunt has: their median says more than one lucky seed.
 pub const CAMPAIGNS: u64 = 5;
@@ -49,6 +48,34 @@ pub struct Found {
     pub outcome: Outcome,
 }
 
+/// How a campaign ended.
+#[derive(Clone, Debug)]
+pub enum HuntEnd {
+    /// A seed found the bug.
+    Found(Box<Found>),
+    /// All of its seeds were run, and none found it.
+    NotFound,
+    /// Somebody stopped it: what its other seeds would have found is not known.
+    Stopped,
+}
+
+impl HuntEnd {
+    /// The seed that found the bug, if one did.
+    pub fn found(self) -> Option<Found> {
+        match self {
+            HuntEnd::Found(found) => Some(*found),
+            HuntEnd::NotFound | HuntEnd::Stopped => None,
+        }
+    }
+}
+
+/// What one seed of a campaign came to.
+enum Attempt {
+    Finds(Box<Found>),
+    Misses,
+    Stopped,
+}
+
 impl Hunt {
     /// The hunt for the bug of a piece of the museum, where the piece says that it is to be looked for; none if it has no
     /// bug.
@@ -70,30 +97,48 @@ impl Hunt {
         Seed(xxh3_64(format!("{} {campaign}", self.piece).as_bytes()) >> 16)
     }
 
-    /// Runs a campaign; none if its seeds did not suffice, or somebody stopped it.
-    pub fn campaign(&self, campaign: u64, stopped: &Asked) -> Option<Found> {
+    /// Runs a campaign.
+    pub fn campaign(&self, campaign: u64, stopped: &Asked) -> HuntEnd {
         let first = self.first_seed(campaign).0;
         let jobs = self.jobs.get() as u64;
         let mut tried = 0;
-        while tried < self.most && !stopped() {
+        while tried < self.most {
             let together = tried..(tried + jobs).min(self.most);
-            let results: Vec<Option<Found>> = std::thread::scope(|scope| {
-                let workers: Vec<_> = together.map(|n| scope.spawn(move || self.attempt(first, n))).collect();
+            let attempts: Vec<Attempt> = std::thread::scope(|scope| {
+                let workers: Vec<_> = together.map(|n| scope.spawn(move || self.attempt(first, n, stopped))).collect();
                 workers.into_iter().map(|worker| worker.join().expect("a panic of a world is caught in it")).collect()
             });
-            if let Some(found) = results.into_iter().flatten().next() {
-                return Some(found);
+            for attempt in attempts {
+                match attempt {
+                    Attempt::Finds(found) => return HuntEnd::Found(found),
+                    Attempt::Misses => {}
+                    // A later seed may have found it, and this one might have been the first.
+                    Attempt::Stopped => return HuntEnd::Stopped,
+                }
             }
             tried += jobs;
         }
-        None
+        HuntEnd::NotFound
     }
 
-    fn attempt(&self, first: u64, n: u64) -> Option<Found> {
-        let run = |switches: &[String]| run_seed(self.profile, Seed(first + n), self.drawing, switches);
-        let outcome = run(&self.switches);
-        let is_the_bug = breaks_a_promise(&outcome.report) && run(&[]).report.verdict == Verdict::Pass;
-        is_the_bug.then_some(Found { seeds: n + 1, outcome })
+    fn attempt(&self, first: u64, n: u64, stopped: &Asked) -> Attempt {
+        if stopped() {
+            return Attempt::Stopped;
+        }
+        let run = |switches: &[String]| {
+            run_until(scenario_of(self.profile, Seed(first + n), self.drawing, switches), stopped)
+        };
+        let Some(outcome) = run(&self.switches) else { return Attempt::Stopped };
+        if !breaks_a_promise(&outcome.report) {
+            return Attempt::Misses;
+        }
+        match run(&[]) {
+            None => Attempt::Stopped,
+            Some(without) if without.report.verdict == Verdict::Pass => {
+                Attempt::Finds(Box::new(Found { seeds: n + 1, outcome }))
+            }
+            Some(_) => Attempt::Misses,
+        }
     }
 }
 
@@ -110,22 +155,22 @@ pub fn median(needed: &[Option<u64>]) -> Option<u64> {
 }
 
 impl Found {
-    /// The smallest scenario that fails in the same way, as far as so many runs lead.
-    pub fn shrunk(&self, runs: usize, jobs: NonZeroUsize, stopped: &Asked) -> Scenario {
-        let wanted = &self.outcome.signature;
-        let fails = |candidate: &Scenario| {
-            let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-            Signature::of(&run(candidate, options, &mut |_| true)) == *wanted
-        };
-        let mut listen = |_: &crate::shrink::Progress| {
-            if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        shrink(&self.outcome.scenario, Limits { runs, jobs }, &fails, &mut listen).scenario
+    /// The smallest scenario that fails in the same way, as far as so many runs lead; none if somebody stopped it: how
+    /// small it would have become is not known then.
+    pub fn shrunk(&self, runs: usize, jobs: NonZeroUsize, stopped: &Asked) -> Option<Scenario> {
+        let wanted = self.outcome.signature.as_ref()?;
+        let until = Until::new(stopped, None);
+        let fails = |candidate: &Scenario| until.fails_as(candidate, wanted);
+        let mut listen = |_: &Progress| ControlFlow::Continue(());
+        let shrunk = shrink(&self.outcome.scenario, Limits { runs, jobs }, &fails, &mut listen);
+        (!stopped()).then_some(shrunk.scenario)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
@@ -134,16 +179,32 @@ mod tests {
         assert_eq!(median(&[None, Some(1), None, Some(4), None]), None);
     }
 
-    #[test]
-    fn campaigns_of_a_piece_begin_at_seeds_of_their_own_that_a_file_can_say() {
-        let hunt = |piece: &str| Hunt {
+    fn hunt(piece: &str) -> Hunt {
+        Hunt {
             piece: piece.to_owned(),
-            profile: Profile::Default,
+            profile: Profile::Lite,
             drawing: Drawing::default(),
             switches: Vec::new(),
             most: 1,
             jobs: NonZeroUsize::MIN,
+        }
+    }
+
+    #[test]
+    fn campaign_that_was_stopped_before_or_within_a_seed_says_so_and_one_that_ran_them_all_says_that() {
+        let asked = AtomicU64::new(0);
+        let after = |asks: u64| {
+            asked.store(0, Ordering::Relaxed);
+            hunt("REP-01").campaign(0, &|| asked.fetch_add(1, Ordering::Relaxed) >= asks)
         };
+        assert!(matches!(after(0), HuntEnd::Stopped), "before its first seed");
+        assert!(matches!(after(20), HuntEnd::Stopped), "within its first seed");
+        assert_eq!(asked.load(Ordering::Relaxed), 21, "nothing was run on after that");
+        assert!(matches!(after(u64::MAX), HuntEnd::NotFound), "without a switch nothing is found");
+    }
+
+    #[test]
+    fn campaigns_of_a_piece_begin_at_seeds_of_their_own_that_a_file_can_say() {
         let mut first: Vec<u64> = (0..CAMPAIGNS).map(|k| hunt("REP-01").first_seed(k).0).collect();
         first.extend((0..CAMPAIGNS).map(|k| hunt("REP-02").first_seed(k).0));
         first.sort_unstable();

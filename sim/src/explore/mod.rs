@@ -45,7 +45,7 @@ pub use faithful::Faithful;
 pub use farm::{Asked, Farm, Shard, explore};
 pub use generate::{Drawing, generate};
 pub(crate) use generate::{faults_for, mended_hazards};
-pub use hunt::{CAMPAIGNS, Found, Hunt, median};
+pub use hunt::{CAMPAIGNS, Found, Hunt, HuntEnd, median};
 pub use marks::Mark;
 pub use profile::{Profile, SUITE_SEEDS, SUITE_SHARES};
 pub use twice::{difference, first_difference, whole_trace};

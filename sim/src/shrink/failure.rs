@@ -7,9 +7,8 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::{Limits, Progress, Shrunk, shrink, tell};
-use crate::explore::{Asked, SeedResult, scenario_of};
-use crate::scenario::run::{RunOptions, TraceKind, run};
+use super::{Cut, Limits, Progress, Shrunk, Until, shrink, tell};
+use crate::explore::{SeedResult, scenario_of};
 use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
 
 /// With how many other seeds a small scenario is tried.
@@ -41,6 +40,8 @@ pub enum NothingToShrink {
 pub struct Small {
     /// What the search came to.
     pub shrunk: Shrunk,
+    /// Why the search ended early; none if it was not cut off.
+    pub cut: Option<Cut>,
     /// How many steps there were, and how many are left.
     pub steps: (usize, usize),
     /// What it does with other seeds.
@@ -52,19 +53,26 @@ pub struct Small {
 /// A small scenario with other seeds than its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OtherSeeds {
-    /// With how many it was tried: [`OTHER_SEEDS`], or fewer if somebody asked for the end.
+    /// With how many it was tried: [`OTHER_SEEDS`], or fewer if that was cut off.
     pub tried: u64,
     /// With how many of those it fails in the same way.
     pub failed: u64,
+    /// Why there are not more; none if all were tried.
+    pub cut: Option<Cut>,
 }
 
 impl OtherSeeds {
-    /// Tries them in turn, until all are tried or somebody asks for the end.
-    fn try_all(fails: impl Fn(Seed) -> bool, stopped: &Asked) -> OtherSeeds {
+    /// Tries them in turn, until all are tried or it is over. One that was cut off has no answer and is not counted.
+    fn try_all(fails: impl Fn(Seed) -> Option<bool>, until: &Until) -> OtherSeeds {
         let mut others = OtherSeeds::default();
-        for seed in (1..=OTHER_SEEDS).map(Seed).take_while(|_| !stopped()) {
+        for seed in (1..=OTHER_SEEDS).map(Seed) {
+            others.cut = until.cut();
+            let Some(failed) = others.cut.is_none().then(|| fails(seed)).flatten() else {
+                others.cut = others.cut.or_else(|| until.cut());
+                return others;
+            };
             others.tried += 1;
-            others.failed += u64::from(fails(seed));
+            others.failed += u64::from(failed);
         }
         others
     }
@@ -72,27 +80,15 @@ impl OtherSeeds {
 
 impl fmt::Display for OtherSeeds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OtherSeeds { tried, failed } = self;
-        match *tried {
-            0 => write!(out, "It was not tried with other seeds (interrupted)."),
-            OTHER_SEEDS => write!(out, "It fails with {failed} of {tried} other seeds."),
-            _ => write!(
-                out,
-                "It fails with {failed} of {tried} other seeds (interrupted: {OTHER_SEEDS} were to be tried)."
-            ),
+        let OtherSeeds { tried, failed, cut } = self;
+        match cut {
+            None => write!(out, "It fails with {failed} of {tried} other seeds."),
+            Some(cut) if *tried == 0 => write!(out, "It was not tried with other seeds ({cut})."),
+            Some(cut) => {
+                write!(out, "It fails with {failed} of {tried} other seeds ({cut}: {OTHER_SEEDS} were to be tried).")
+            }
         }
     }
-}
-
-/// Runs a scenario for what it comes to.
-fn play(scenario: &Scenario) -> Report {
-    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    run(scenario, options, &mut |_| true)
-}
-
-/// Whether a scenario fails as the signature says.
-fn fails_as(scenario: &Scenario, signature: &Signature) -> bool {
-    Signature::of(&play(scenario)).as_ref() == Some(signature)
 }
 
 impl Failing {
@@ -125,26 +121,27 @@ impl Failing {
     }
 
     /// Makes it small and tells its story. `from` names where it comes from: a file, a seed. `listen` hears of each batch
-    /// of candidates; whoever wants the best so far on disk writes it there. It ends the search, as `stopped` does;
-    /// what was found by then is told.
+    /// of candidates; whoever wants the best so far on disk writes it there. It ends the search; `until` ends that, the
+    /// tries with other seeds and whatever runs for them. What was found by then is told, which takes one run more.
     pub fn shrunk(
         &self,
         from: &str,
         limits: Limits,
-        stopped: &Asked,
+        until: &Until,
         listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Small {
-        let fails = |candidate: &Scenario| fails_as(candidate, &self.signature);
-        let shrunk = shrink(&self.scenario, limits, &fails, &mut |progress| {
-            if stopped() { ControlFlow::Break(()) } else { listen(progress) }
-        });
-        // Whoever asks for the end does not want to wait for twenty more runs.
-        let other_seeds = OtherSeeds::try_all(|seed| fails(&with_seed(&shrunk.scenario, seed)), stopped);
+        let searching = until.searching();
+        let fails = |candidate: &Scenario| searching.fails_as(candidate, &self.signature);
+        let shrunk = shrink(&self.scenario, limits, &fails, listen);
+        let cut = searching.cut().filter(|_| !shrunk.finished);
+        let fails_with = |seed| until.fails_as(&with_seed(&shrunk.scenario, seed), &self.signature);
+        let other_seeds = OtherSeeds::try_all(fails_with, until);
         let steps = (self.scenario.file.steps.len(), shrunk.scenario.file.steps.len());
-        let origin =
-            format!("Shrunk from {from}: {} steps became {} in {} runs. {other_seeds}", steps.0, steps.1, shrunk.runs);
+        let ended = cut.map_or(String::new(), |cut| format!(" ({cut}: more may go)"));
+        let (before, after, runs) = (steps.0, steps.1, shrunk.runs);
+        let origin = format!("Shrunk from {from}: {before} steps became {after} in {runs} runs{ended}. {other_seeds}");
         let text = tell(&shrunk.scenario, None).write(&shrunk.scenario, &origin);
-        Small { shrunk, steps, other_seeds, text }
+        Small { shrunk, cut, steps, other_seeds, text }
     }
 }
 
@@ -156,20 +153,89 @@ fn with_seed(scenario: &Scenario, seed: Seed) -> Scenario {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use super::*;
+    use crate::scenario::run::{RunOptions, run};
+
+    /// The leader answers before its followers have the record.
+    const TOO_EARLY: &str = r#"
+format = 1
+id = "too-early"
+title = "A leader that acknowledges before anybody else has the record"
+seed = 1
+[cluster]
+brokers = 3
+controllers = 3
+latency = "10ms"
+switches = ["ack-before-replication"]
+[[topic]]
+name = "orders"
+replicas = [[1, 2, 3]]
+config = { "min.insync.replicas" = 2 }
+[[client]]
+name = "p1"
+producer = { acks = "all", "linger.ms" = 0, "trial.backoff.jitter" = false }
+[[step]]
+at = "1s"
+produce = { client = "p1", topic = "orders", values = ["A"] }
+[[step]]
+within = "2s"
+expect = { client = "p1", acked = 1 }
+"#;
+
+    fn failing() -> Failing {
+        let scenario = Scenario::parse("too-early.toml", TOO_EARLY).unwrap_or_else(|invalid| panic!("{invalid}"));
+        let report = run(&scenario, RunOptions::default(), &mut |_| true);
+        Failing::of(scenario, &report).unwrap_or_else(|_| panic!("it fails: {report:?}"))
+    }
+
+    fn small(until: &Until) -> Small {
+        let limits = Limits { runs: 30, jobs: NonZeroUsize::MIN };
+        failing().shrunk("too-early.toml", limits, until, &mut |_| ControlFlow::Continue(()))
+    }
 
     #[test]
-    fn only_seeds_that_were_tried_are_counted_when_somebody_asks_for_the_end() {
-        let asked = AtomicU64::new(0);
-        let after = |runs: u64| move |asked: &AtomicU64| asked.fetch_add(1, Ordering::Relaxed) >= runs;
-        let tried = |runs: u64| {
+    fn a_budget_that_is_over_leaves_what_fails_as_it_is_tries_no_other_seed_and_says_so() {
+        let small = small(&Until::new(&|| false, Some(Duration::ZERO)));
+        assert_eq!((small.shrunk.runs, small.cut, small.steps), (0, Some(Cut::Budget), (2, 2)));
+        assert_eq!(small.other_seeds, OtherSeeds { tried: 0, failed: 0, cut: Some(Cut::Budget) });
+        let said = "# Shrunk from too-early.toml: 2 steps became 2 in 0 runs (budget: more may go).";
+        assert!(small.text.contains(said), "{}", small.text);
+        assert!(small.text.contains("not tried with other seeds (budget)."), "{}", small.text);
+    }
+
+    #[test]
+    fn whoever_asks_for_the_end_does_not_wait_for_the_candidate_under_way_and_it_counts_for_nothing() {
+        let (asked, scenario) = (AtomicU64::new(0), failing().scenario);
+        let until_asked = |times: u64| {
             asked.store(0, Ordering::Relaxed);
-            OtherSeeds::try_all(|seed| seed.0.is_multiple_of(2), &|| after(runs)(&asked))
+            let stopped = || asked.fetch_add(1, Ordering::Relaxed) >= times;
+            Until::new(&stopped, None).play(&scenario)
+        };
+        assert!(until_asked(u64::MAX).is_some());
+        let questions = asked.load(Ordering::Relaxed);
+        assert!(questions > 2, "within a run the question is asked again and again: {questions}");
+        assert!(until_asked(1).is_none(), "a run that was cut off has no answer");
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "it was not run on");
+        asked.store(0, Ordering::Relaxed);
+        let stopped = || asked.fetch_add(1, Ordering::Relaxed) >= 1;
+        let small = small(&Until::new(&stopped, None));
+        assert_eq!((small.shrunk.runs, small.cut, small.steps), (0, Some(Cut::Interrupted), (2, 2)));
+    }
+
+    #[test]
+    fn only_seeds_that_were_tried_are_counted_when_it_is_over() {
+        let asked = AtomicU64::new(0);
+        let tried = |questions: u64| {
+            asked.store(0, Ordering::Relaxed);
+            let stopped = || asked.fetch_add(1, Ordering::Relaxed) >= questions;
+            OtherSeeds::try_all(|seed| Some(seed.0.is_multiple_of(2)), &Until::new(&stopped, None))
         };
         assert_eq!(tried(0).to_string(), "It was not tried with other seeds (interrupted).");
-        assert_eq!(tried(3), OtherSeeds { tried: 3, failed: 1 });
+        assert_eq!(tried(3), OtherSeeds { tried: 3, failed: 1, cut: Some(Cut::Interrupted) });
         assert!(tried(3).to_string().starts_with("It fails with 1 of 3 other seeds (interrupted: "), "{}", tried(3));
         assert_eq!(tried(u64::MAX).to_string(), "It fails with 10 of 20 other seeds.");
     }

@@ -25,6 +25,7 @@ mod records;
 mod search;
 mod story;
 mod times;
+mod until;
 
 #[cfg(test)]
 mod tests;
@@ -36,9 +37,11 @@ use crate::scenario::Scenario;
 pub use failure::{Failing, NothingToShrink, OTHER_SEEDS, OtherSeeds, Small};
 use search::Search;
 pub use story::{Retelling, tell};
+pub use until::{Cut, Until};
 
-/// Whether a candidate fails in the same way. Several are asked about at once, each on a thread of its own.
-pub type Fails<'a> = dyn Fn(&Scenario) -> bool + Sync + 'a;
+/// Whether a candidate fails in the same way; none if it was cut off, which ends the search. Several are asked about at
+/// once, each on a thread of its own.
+pub type Fails<'a> = dyn Fn(&Scenario) -> Option<bool> + Sync + 'a;
 
 /// How much may be tried.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +72,8 @@ pub struct Shrunk {
     pub scenario: Scenario,
     /// How many candidates were run.
     pub runs: usize,
-    /// Whether nothing more could be taken away; false if the limits or the listener ended the search.
+    /// Whether nothing more could be taken away; false if the limits, the listener or a candidate that was
+    /// cut off ended the search.
     pub finished: bool,
 }
 

@@ -66,32 +66,49 @@ impl<'a> Search<'a> {
     }
 
     /// The first candidate, in order, that still fails; it becomes the best. Candidates behind it may have been run
-    /// for nothing: they are not counted, so that a search is the same with one job or with many.
+    /// for nothing: they are not counted and may be tried again, so that a search is the same with one job or with many.
     pub(super) fn first_that_fails(&mut self, candidates: Vec<File>) -> Option<usize> {
         let mut candidates = candidates.into_iter().enumerate();
         loop {
-            let batch: Vec<(usize, Scenario)> = candidates
-                .by_ref()
-                .filter_map(|(index, file)| Some((index, self.worth_a_run(&file)?)))
-                .take(self.limits.jobs.get().min(self.limits.runs.saturating_sub(self.runs)))
-                .collect();
+            let batch = self.next_batch(&mut candidates);
             if batch.is_empty() || self.is_over() {
                 return None;
             }
-            let found = self.run_all(&batch).into_iter().position(|fails| fails);
-            self.runs += found.map_or(batch.len(), |position| position + 1);
-            let winner = found.and_then(|position| batch.into_iter().nth(position));
-            let index = winner.map(|(index, scenario)| {
-                self.best = scenario;
-                self.improvements += 1;
-                index
-            });
-            let progress = Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: index.is_some() };
+            let mut found = None;
+            for ((index, scenario), fails) in batch.iter().zip(self.run_all(&batch)) {
+                let Some(fails) = fails else {
+                    self.is_stopped = true;
+                    break;
+                };
+                self.runs += 1;
+                self.tried.insert(digest(&scenario.source));
+                if fails {
+                    self.best = scenario.clone();
+                    self.improvements += 1;
+                    found = Some(*index);
+                    break;
+                }
+            }
+            let progress = Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: found.is_some() };
             self.is_stopped |= (self.listen)(&progress).is_break();
-            if index.is_some() {
-                return index;
+            if found.is_some() {
+                return found;
             }
         }
+    }
+
+    /// As many candidates as may run at once, each with its number; none twice.
+    fn next_batch(&self, candidates: &mut impl Iterator<Item = (usize, File)>) -> Vec<(usize, Scenario)> {
+        let most = self.limits.jobs.get().min(self.limits.runs.saturating_sub(self.runs));
+        let mut batch: Vec<(usize, Scenario)> = Vec::with_capacity(most);
+        while batch.len() < most {
+            let Some((index, file)) = candidates.next() else { break };
+            let is_new = |scenario: &Scenario| batch.iter().all(|(_, other)| other.source != scenario.source);
+            if let Some(scenario) = self.worth_a_run(&file).filter(is_new) {
+                batch.push((index, scenario));
+            }
+        }
+        batch
     }
 
     /// The candidate as a scenario, if it is valid and was not tried before.
@@ -103,20 +120,73 @@ impl<'a> Search<'a> {
         Scenario::parse(&self.best.path, &text).ok()
     }
 
-    /// Whether each candidate fails, all run at once.
-    fn run_all(&mut self, batch: &[(usize, Scenario)]) -> Vec<bool> {
-        self.tried.extend(batch.iter().map(|(_, scenario)| digest(&scenario.source)));
+    /// Whether each candidate fails, all run at once; none for what was cut off.
+    fn run_all(&self, batch: &[(usize, Scenario)]) -> Vec<Option<bool>> {
         let fails = self.fails;
         if let [(_, only)] = batch {
             return vec![fails(only)];
         }
         thread::scope(|scope| {
             let runs: Vec<_> = batch.iter().map(|(_, scenario)| scope.spawn(move || fails(scenario))).collect();
-            runs.into_iter().map(|run| run.join().unwrap_or(false)).collect()
+            runs.into_iter().map(|run| run.join().unwrap_or(Some(false))).collect()
         })
     }
 }
 
 fn digest(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    const START: &str = r#"
+format = 1
+id = "start"
+title = "What is made smaller"
+until = "10s"
+[cluster]
+brokers = 1
+"#;
+
+    /// The start with another title.
+    fn titled(title: &str) -> File {
+        let text = START.replace("What is made smaller", title);
+        Scenario::parse("start.toml", &text).unwrap_or_else(|invalid| panic!("{invalid}")).file
+    }
+
+    /// Runs what is asked of a search with so many jobs; what it came to, and how many runs that took.
+    fn with_jobs<T>(jobs: usize, fails: &Fails, asked: impl FnOnce(&mut Search) -> T) -> (T, usize) {
+        let best = Scenario::parse("start.toml", START).unwrap_or_else(|invalid| panic!("{invalid}"));
+        let limits = Limits { runs: 100, jobs: NonZeroUsize::new(jobs).expect("at least one") };
+        let mut listen = |_: &Progress| ControlFlow::Continue(());
+        let mut search = Search::new(best, limits, fails, &mut listen);
+        let answer = asked(&mut search);
+        (answer, search.runs)
+    }
+
+    #[test]
+    fn of_two_equal_candidates_one_is_run_however_many_run_at_once() {
+        let fails: &Fails = &|scenario| Some(scenario.file.title == "c");
+        for jobs in 1..=4 {
+            let candidates = ["a", "a", "b", "a", "c"].map(titled).to_vec();
+            let came = with_jobs(jobs, fails, |search| search.first_that_fails(candidates));
+            assert_eq!(came, (Some(4), 3), "{jobs} jobs");
+        }
+    }
+
+    #[test]
+    fn what_ran_behind_the_first_that_fails_may_be_tried_again_however_many_run_at_once() {
+        let fails: &Fails = &|scenario| Some(scenario.file.title != "a");
+        for jobs in 1..=4 {
+            let came = with_jobs(jobs, fails, |search| {
+                let first = search.first_that_fails(["a", "b", "c"].map(titled).to_vec());
+                (first, search.accepts(titled("c")))
+            });
+            assert_eq!(came, ((Some(1), true), 3), "{jobs} jobs");
+        }
+    }
 }

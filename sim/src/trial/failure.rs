@@ -4,12 +4,12 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::faults::as_list;
 use super::seeds::{Passed, Play, say};
 use crate::scenario::{Report, Scenario, Signature, Verdict};
-use crate::shrink::{Limits, Progress, shrink_faults};
+use crate::shrink::{Limits, Progress, Until, shrink_faults};
 
 /// How many smaller lists of faults are tried.
 const TRIES: usize = 300;
@@ -50,16 +50,16 @@ impl Failed {
     pub(super) fn look_closer(play: &Play, failing: Failing, passed: &Passed, jobs: NonZeroUsize) -> Failed {
         let Failing { scenario, report, signature } = failing;
         let before = scenario.file.steps.len();
-        let fails = |candidate: &Scenario| Signature::of(&play.run_once(candidate).0).as_ref() == Some(&signature);
         let shrunk = if before == 0 || report.verdict == Verdict::Nondeterminism {
             scenario
         } else {
             say(&format!("seed {} fails; its faults are shrunk for a minute at most: {signature}\n", report.seed));
-            let started = Instant::now();
-            let mut listen = |_: &Progress| match started.elapsed() < SHRINKING {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            let until = Until::new(&|| false, Some(SHRINKING));
+            let fails = |candidate: &Scenario| {
+                let report = play.run_until(candidate, &until)?;
+                Some(Signature::of(&report).as_ref() == Some(&signature))
             };
+            let mut listen = |_: &Progress| ControlFlow::Continue(());
             shrink_faults(&scenario, Limits { runs: TRIES, jobs }, &fails, &mut listen).scenario
         };
         let faults = as_list(&shrunk);

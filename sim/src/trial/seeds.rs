@@ -18,6 +18,7 @@ use crate::scenario::format::Span;
 use crate::scenario::paste::quoted;
 use crate::scenario::run::{self, Counts, RunOptions, TraceKind, Watcher, run_with_program, unwatched};
 use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
+use crate::shrink::Until;
 use crate::world::World;
 
 /// Brings a program to life: given the world, and how the cluster is made of what people hold.
@@ -155,6 +156,11 @@ impl Play<'_> {
     /// Runs a scenario with the program beside it, without a word.
     pub(super) fn run_once(&self, scenario: &Scenario) -> (Report, Counts) {
         self.run_traced(scenario, TraceKind::None)
+    }
+
+    /// The same until it is over; none if it was cut off.
+    pub(super) fn run_until(&self, scenario: &Scenario, until: &Until) -> Option<Report> {
+        until.watching(|watcher| self.run_watched(scenario, TraceKind::None, watcher).0)
     }
 
     fn run_traced(&self, scenario: &Scenario, trace: TraceKind) -> (Report, Counts) {

@@ -252,7 +252,7 @@ fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
     let hunt = Hunt::of(&piece.scenario, most, arguments.jobs.unwrap_or_else(all_cores))?;
     let mut hunted = Hunted { needed: Vec::new(), found_by: BTreeSet::new(), steps: None };
     for campaign in 0..CAMPAIGNS {
-        let found = hunt.campaign(campaign, &interrupt::asked);
+        let found = hunt.campaign(campaign, &interrupt::asked).found();
         let seeds = found.as_ref().map(|found| found.seeds);
         let said = match &found {
             None => format!("not found in {most} seeds"),
@@ -269,7 +269,7 @@ fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
             let before = found.outcome.scenario.file.steps.len();
             let after = match arguments.shrink {
                 0 => before,
-                runs => found.shrunk(runs, hunt.jobs, &interrupt::asked).file.steps.len(),
+                runs => found.shrunk(runs, hunt.jobs, &interrupt::asked).map_or(before, |small| small.file.steps.len()),
             };
             hunted.steps = Some((before, after));
         }

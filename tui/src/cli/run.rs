@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use trial_sim::internal::history::History;
+use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
 use trial_sim::internal::scenario::{Report, Scenario, Span};
 use trial_sim::internal::session::Kept;
@@ -164,7 +165,8 @@ fn window_line(arguments: &Run, report: &Report) -> String {
     }
     let switches: String = arguments.switches.iter().map(|name| format!(" --switch {name}")).collect();
     let mended: String = arguments.mended.iter().map(|name| format!(" --mended {name}")).collect();
-    format!("look: trial play {} --seed {}{switches}{mended}\n\n", arguments.file.display(), report.seed)
+    let file = arguments.file.display().to_string();
+    format!("look: trial play {} --seed {}{switches}{mended}\n\n", quoted(&file), report.seed)
 }
 
 /// The findings, with empty lines around each, what was forgiven, and what Kafka allows by design.
@@ -243,6 +245,7 @@ pub(super) fn read(path: &Path) -> Option<Scenario> {
     };
     if Kept::is_one(source.as_bytes()) {
         complain(&format!("error: {shown} is a recording of one run, and this takes a scenario"));
+        let shown = quoted(&shown);
         complain(&format!("hint: `trial play {shown}` opens it, `trial replay {shown}` makes it again and compares"));
         return None;
     }

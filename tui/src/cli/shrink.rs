@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::print::print as print_file;
 use trial_sim::internal::scenario::{Seed, Signature, Span};
-use trial_sim::internal::shrink::{Failing, Limits, NothingToShrink, OtherSeeds, Progress, Small};
+use trial_sim::internal::shrink::{Failing, Limits, NothingToShrink, OtherSeeds, Progress, Small, Until};
 
 use super::interrupt;
 use super::output::{complain, print, write_whole};
@@ -42,7 +43,7 @@ pub struct Shrink {
     /// How many candidates to run, at most.
     #[arg(long, default_value_t = 5_000)]
     runs: usize,
-    /// How long to try, at most: "30s". No end unless said.
+    /// How long to try, at most: "30s", of which a fifth is for other seeds. No end unless said.
     #[arg(long, value_parser = Span::parse)]
     budget: Option<Span>,
     /// How many candidates to run at once; all cores unless said. The result does not depend on it.
@@ -150,13 +151,13 @@ impl Task {
         failing.scenario.file.id.value = id_of(&self.out);
         keep(&print_file(&failing.scenario.file))?;
         let mut written = Ok(());
-        let is_late = || self.budget.is_some_and(|budget| started.elapsed() >= budget.duration());
-        let small = failing.shrunk(&self.from, limits, &interrupt::asked, &mut |progress| {
+        let until = Until::new(&interrupt::asked, self.budget.map(Span::duration));
+        let small = failing.shrunk(&self.from, limits, &until, &mut |progress| {
             if progress.smaller {
                 written = keep(&progress.best.source);
                 told(progress);
             }
-            if written.is_err() || is_late() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         written?;
         keep(&small.text)?;
@@ -192,19 +193,30 @@ impl Done {
     /// In one line, with the file.
     pub fn in_short(&self, out: &Path) -> String {
         let (before, after) = self.small.steps;
-        format!("{}: {before} to {after} steps, in {} runs", out.display(), self.small.shrunk.runs)
+        format!("{}: {before} to {after} steps, in {} runs{}", out.display(), self.small.shrunk.runs, self.ended())
+    }
+
+    /// Why the search ended before it had tried everything; nothing if it had.
+    fn ended(&self) -> String {
+        match self.small.cut {
+            _ if self.small.shrunk.finished => String::new(),
+            Some(cut) => format!("  ({cut}: more may go)"),
+            None => "  (ended early: more may go)".to_owned(),
+        }
     }
 
     fn said(&self, task: &Task, format: Format) -> String {
-        let Small { shrunk, steps: (before, after), other_seeds: OtherSeeds { tried, failed }, .. } = &self.small;
+        let Small { shrunk, cut, steps: (before, after), other_seeds, .. } = &self.small;
+        let OtherSeeds { tried, failed, cut: others_cut } = other_seeds;
         let (out, signature): (_, &Signature) = (task.out.display(), &task.failing.signature);
         let wall = self.wall.as_millis() as u64;
+        let ended = self.ended();
         match format {
             Format::Text => format!(
                 "{signature}\nshrunk: {before} to {after} steps  runs: {}  wall: {wall}ms  \
-                 other seeds: {failed}/{tried}{}\nagain: trial replay {out}\n",
+                 other seeds: {failed}/{tried}{ended}\nagain: trial replay {}\n",
                 shrunk.runs,
-                if shrunk.finished { "" } else { "  (ended early: more may go)" },
+                quoted(&out.to_string()),
             ),
             Format::Json => format!(
                 "{}\n",
@@ -212,6 +224,7 @@ impl Done {
                     "signature": signature, "file": out.to_string(), "steps_before": before, "steps": after,
                     "runs": shrunk.runs, "wall_ms": wall, "other_seeds": failed,
                     "other_seeds_tried": tried, "finished": shrunk.finished,
+                    "cut": cut.or(*others_cut).map(|cut| cut.to_string()),
                 })
             ),
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use trial_sim::internal::explore::{Campaign, Drawing, Farm, Hunt, Profile, SUITE_SEEDS, SUITE_SHARES, Shard, explore};
 use trial_sim::internal::scenario::Verdict;
-use trial_sim::internal::shrink::{Failing, Limits};
+use trial_sim::internal::shrink::{Failing, Limits, Until};
 
 use crate::cli::output::complain;
 use crate::cli::{all_cores, interrupt};
@@ -128,11 +128,12 @@ fn shrunk() -> Option<Shrunk> {
         most: MOST_SEEDS,
         jobs: all_cores(),
     };
-    let found = hunt.campaign(0, &interrupt::asked)?;
+    let found = hunt.campaign(0, &interrupt::asked).found()?;
     let failing = Failing::of(found.outcome.scenario, &found.outcome.report).ok()?;
     let limits = Limits { runs: MOST_RUNS, jobs: all_cores() };
     let started = Instant::now();
-    let small = failing.shrunk("a bench", limits, &interrupt::asked, &mut |_| ControlFlow::Continue(()));
+    let small =
+        failing.shrunk("a bench", limits, &Until::new(&interrupt::asked, None), &mut |_| ControlFlow::Continue(()));
     Some(Shrunk { wall: started.elapsed(), runs: small.shrunk.runs, steps: small.steps })
 }
 
