@@ -167,12 +167,14 @@ fn a_switch_brings_a_bug_back_and_the_line_to_paste_says_so() {
 }
 
 #[test]
-fn a_switch_that_does_not_exist_is_answered_with_those_that_do() {
+fn a_switch_that_does_not_exist_is_answered_with_the_nearest_that_does() {
     let output = trial(&["run", PIECE, "--switch", "truncate-to-low-watermark"]);
     assert_eq!(output.status.code(), Some(2));
     let stderr = text(&output.stderr);
     assert!(stderr.contains("did you mean `truncate-to-high-watermark`?"), "{stderr}");
-    assert!(stderr.contains("  vote-twice\n"), "{stderr}");
+    assert!(!stderr.contains("vote-twice"), "not with all of a hundred: {stderr}");
+    let far = text(&trial(&["run", PIECE, "--switch", "x"]).stderr);
+    assert!(far.contains("no switch has a name like that"), "{far}");
 }
 
 #[test]
@@ -194,6 +196,27 @@ fn a_hunt_that_no_campaign_ends_is_exit_code_1_and_the_table_says_what_explorati
     assert!(head.contains("found by") && head.contains("explored by"), "{said}");
     assert!(piece.contains("NOT FOUND") && piece.contains("- (0 of 5)"), "{said}");
     assert_eq!(output.status.code(), Some(1), "{said}");
+}
+
+/// What was not run is not told as not found.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_hunt_and_what_was_not_run_is_no_result() {
+    let arguments = ["museum", "rep-01", "--seeds", "1000000", "--shrink", "0", "--format", "json"];
+    let mut child =
+        command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    assert_ne!(stderr.read_line(&mut line).expect("readable"), 0, "it says which piece it plays");
+    interrupt(&child);
+    let mut said = String::new();
+    child.stdout.take().expect("piped").read_to_string(&mut said).expect("readable");
+    let (status, complaint) = ended(child, stderr);
+    assert_eq!(status.code(), Some(130), "{complaint}");
+    let piece: serde_json::Value = serde_json::from_str(&said).expect("one piece, one line");
+    assert_eq!((&piece["interrupted"], &piece["exploration"]), (&true.into(), &"interrupted".into()), "{piece}");
+    assert_eq!((&piece["seeds_median"], &piece["steps_shrunk"]), (&().into(), &().into()), "{piece}");
+    assert!(!complaint.contains("not found in") && complaint.contains("interrupted: 1 of 1 pieces"), "{complaint}");
 }
 
 #[test]
@@ -342,6 +365,23 @@ fn what_fails_is_shrunk_to_a_file_that_fails_in_the_same_way() {
     let claim = small.replace("fingerprint = \"", "fingerprint = \"0");
     let replayed = trial(&["replay", &folder.file("other.toml", claim.as_bytes())]);
     assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stdout));
+}
+
+/// The budget is over within the first candidate: what fails stays as it is, and nothing is claimed of other seeds.
+#[test]
+fn a_budget_cuts_off_the_candidate_under_way_and_the_file_says_so() {
+    let folder = Folder::new("shrink-budget");
+    let out = folder.path("my small.toml");
+    let arguments = ["shrink", "tests/tests/planted/acked-record-not-lost.toml", "--out", &out, "--budget", "1us"];
+    let output = trial(&arguments);
+    let (said, file) = (text(&output.stdout), std::fs::read_to_string(&out).expect("the best so far is on disk"));
+    assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+    assert!(said.contains("  runs: 0  ") && said.contains("other seeds: 0/0  (budget: more may go)"), "{said}");
+    assert!(file.contains(" in 0 runs (budget: more may go). It was not tried with other seeds (budget)."), "{file}");
+    // A path with a space in it is one word of the line to paste.
+    assert!(said.contains(&format!("again: trial replay '{out}'\n")), "{said}");
+    let replayed = trial(&["replay", &out]);
+    assert!(text(&replayed.stdout).contains("\nthe same run: "), "{}", text(&replayed.stdout));
 }
 
 #[test]

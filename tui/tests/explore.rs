@@ -84,6 +84,15 @@ fn the_same_campaign_in_other_processes_with_other_jobs_and_in_shards_is_the_sam
     let cut = folder.file("cut.jsonl", cut.trim_end().as_bytes().split_last().expect("a line").1);
     let complaint = text(&trial(&["merge", &files[0], &cut]).stderr);
     assert!(complaint.contains("incomplete: the last line of ") && complaint.contains("cut off"), "{complaint}");
+    let json = |files: &[&str]| {
+        let merged = trial(&[["merge", "--format", "json"].as_slice(), files].concat());
+        serde_json::from_str::<serde_json::Value>(&text(&merged.stdout)).expect("one object")
+    };
+    assert_eq!(json(&[&files[0]])["incomplete"], true);
+    let both = json(&[&files[0], &files[1]]);
+    assert_eq!((&both["incomplete"], &both["interrupted"]), (&false.into(), &false.into()));
+    let unreached = both["unreached_marks"].as_u64().expect("a number");
+    assert!(last_line(&merged).contains(&format!("  unreached-marks: {unreached}  ")), "{}", last_line(&merged));
     let other = explore(&["--seeds", "1..7", "--faithful-one-in", "3"]);
     assert_ne!(without_rate(&last_line(&other)), without_rate(&last_line(&whole)));
 }
@@ -116,7 +125,7 @@ fn a_range_without_seeds_and_a_part_that_does_not_exist_are_refused() {
     refuses(&["explore", "--seeds", "5..5"], "there is no seed in 5..5");
     refuses(&["explore", "--seeds", "7..5"], "there is no seed in 7..5");
     refuses(&["explore", "--seeds", "five"], "expected a range such as 0..1000");
-    refuses(&["explore", "--seeds", "0.."], "these seeds have no end");
+    refuses(&["explore", "--seeds", "0.."], "error: these seeds have no end");
     for shard in ["2/2", "3/2", "0/0", "1"] {
         refuses(&["explore", "--seeds", "0..4", "--shard", shard], "expected a part and how many there are");
     }
@@ -164,6 +173,10 @@ fn results_of_another_build_or_another_campaign_are_not_joined() {
     refuses(&["merge", &here, &switched], "--profile lite --switch ack-before-replication");
     refuses(&["merge", &here, &folder.file("other.jsonl", b"{}\n")], "other.jsonl, line 1: not a result");
     refuses(&["merge", &folder.path("nothing.jsonl")], "cannot read");
+    refuses(&["merge", &folder.file("empty.jsonl", b"")], "there is nothing to join: no seed has a result");
+    let head = all.lines().next().expect("the campaign's own line");
+    let only = folder.file("only-a-head.jsonl", format!("{head}\n").as_bytes());
+    refuses(&["merge", &only], "there is nothing to join: no seed has a result");
     assert_eq!(std::fs::read_to_string(&here).expect("still there"), all);
 }
 

@@ -149,7 +149,7 @@ id = "start"
 title = "What is made smaller"
 until = "10s"
 [cluster]
-brokers = 1
+combined = 1
 "#;
 
     /// The start with another title.

@@ -112,15 +112,17 @@ fn all_cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// A switch's name, or which names there are.
+/// A switch's name, or the one that is nearest to it.
 fn known_switch(name: &str) -> Result<String, String> {
     let names = switch_names();
     if names.iter().any(|known| known == name) {
         return Ok(name.to_owned());
     }
-    let near =
-        nearest(name, names.iter().map(String::as_str)).map_or(String::new(), |n| format!("did you mean `{n}`?\n"));
-    Err(format!("{near}these switches exist:\n  {}", names.join("\n  ")))
+    Err(match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        // A hundred names help nobody who is far from all of them.
+        None => "no switch has a name like that; pieces of the museum name theirs under [museum]".to_owned(),
+    })
 }
 
 /// A hazard's name, or "all".

@@ -3,6 +3,8 @@
 //! Without it nobody could say of what the files of several shards are the whole: the seeds at either end of a
 //! campaign are missed by no neighbour.
 
+use std::num::NonZeroU64;
+
 use serde::{Deserialize, Serialize};
 use trial_sim::internal::explore::{Farm, Profile};
 
@@ -20,6 +22,9 @@ pub struct Head {
     pub part: u64,
     /// Of how many parts.
     pub parts: u64,
+    /// Of the seeds that pass, one in so many was run once more with the hazards of Kafka 4.1; 0 where none was.
+    #[serde(default)]
+    pub faithful_one_in: u64,
 }
 
 impl Head {
@@ -31,6 +36,7 @@ impl Head {
             end: Some(farm.seeds.end).filter(|end| *end != u64::MAX),
             part: farm.shard.index,
             parts: farm.shard.count,
+            faithful_one_in: farm.faithful_one_in.map_or(0, NonZeroU64::get),
         }
     }
 }

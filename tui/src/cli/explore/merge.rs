@@ -9,17 +9,18 @@ use trial_sim::internal::explore::{Campaign, Profile, SeedResult};
 use trial_sim::internal::scenario::{Seed, Verdict};
 
 use super::head::Head;
-use super::report::Report;
+use super::report::{End, Report};
 use super::shrunk::Shrunk;
 use crate::cli::output::{complain, print};
 use crate::cli::{Format, WRONG_USE};
 
 const HELP: &str = "\
-A seed that stands in several files is counted once. If its results differ, the same seed gave two different runs:
-the verdict is nondeterminism, exit code 5. Results of different builds, or of campaigns with other switches, are not
-joined: exit code 2. What is incomplete is joined, and the standard error says what is missing: a last line that was cut
-off, a file without results, seeds of the campaign that no file has. Each file says at its head how far the campaign was
-to go, and which part of it was run.
+A seed that stands in several files is counted once; with its run with the hazards of Kafka 4.1, if one of the files has
+that. If its results differ, the same seed gave two different runs: the verdict is nondeterminism, exit code 5. Results of
+different builds, or of campaigns with other switches, are not joined, and where there is no result at all there is
+nothing to join: exit code 2. What is incomplete is joined, and the standard error says what is missing: a last line that was cut
+off, a file without results, seeds of a campaign that no file has. Each file says at its head how far its campaign was
+to go, and which part of it was run; a campaign that was to end with its time was to go nowhere in particular.
 
 Example:
   trial merge shard-*/results.jsonl";
@@ -44,16 +45,26 @@ pub struct Merge {
 
 /// Joins the parts of a campaign. Returns the exit code.
 pub fn merge(arguments: &Merge) -> u8 {
-    let (mut all, mut heads) = (Vec::new(), Vec::new());
+    let (mut all, mut heads, mut cut_off) = (Vec::new(), Vec::new(), false);
     for file in &arguments.files {
-        if let Err(complaint) = read(file, &mut all, &mut heads) {
-            complain(&format!("error: {complaint}"));
-            return WRONG_USE;
+        match read(file, &mut all, &mut heads) {
+            Ok(is_whole) => cut_off |= !is_whole,
+            Err(complaint) => {
+                complain(&format!("error: {complaint}"));
+                return WRONG_USE;
+            }
         }
+    }
+    if all.is_empty() {
+        complain("error: there is nothing to join: no seed has a result in these files");
+        return WRONG_USE;
     }
     if let Err(complaint) = one_campaign(&all) {
         complain(&format!("error: {complaint}"));
         return WRONG_USE;
+    }
+    if let Some(samples) = samples(&heads) {
+        complain(&format!("note: {samples}"));
     }
     let (results, differing) = once_each(all);
     let mut campaign = Campaign::default();
@@ -71,7 +82,8 @@ pub fn merge(arguments: &Merge) -> u8 {
         missing.iter().for_each(|missing| complain(missing));
         complain("hint: name the results of every part, as each `trial explore --shard I/N --out DIR` left them");
     }
-    let report = Report { campaign: &campaign, profile: one, wall: None, shrunk: &Shrunk::new() };
+    let end = if missing.is_empty() && !cut_off { End::Ended } else { End::Incomplete };
+    let report = Report { campaign: &campaign, profile: one, wall: None, shrunk: &Shrunk::new(), end };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -118,42 +130,63 @@ fn options_of(result: &SeedResult) -> String {
     drawn.split_once(' ').map_or(String::new(), |(_, options)| options.to_owned())
 }
 
-/// A seed that several files have is counted once; the seeds whose results differ.
-fn once_each(all: Vec<SeedResult>) -> (BTreeMap<(Profile, Seed), SeedResult>, Vec<(Profile, Seed)>) {
+/// A seed that several files have is counted once; and the seeds whose results differ. What is kept does not depend on the
+/// order of the files: the worse result of two that differ, and of two that agree the one that says more.
+fn once_each(all: Vec<SeedResult>) -> (BTreeMap<(Profile, Seed), SeedResult>, BTreeSet<(Profile, Seed)>) {
     let mut results = BTreeMap::<_, SeedResult>::new();
-    let mut differing = Vec::new();
+    let mut differing = BTreeSet::new();
     for result in all {
         let key = (result.profile, result.seed);
-        match results.get(&key) {
-            Some(known) if known.fingerprint != result.fingerprint || known.verdict != result.verdict => {
-                differing.push(key);
-            }
-            _ => {
-                results.insert(key, result);
-            }
+        let Some(known) = results.get(&key) else {
+            results.insert(key, result);
+            continue;
+        };
+        if known.fingerprint != result.fingerprint || known.verdict != result.verdict {
+            differing.insert(key);
+        }
+        if weight(known) < weight(&result) {
+            results.insert(key, result);
         }
     }
     (results, differing)
 }
 
-/// For each profile, how many seeds of the campaign have no result: a part is missing or did not end. How far it was to go
-/// stands at the head of each file; where none says so, from the first seed to the last that has a result.
+/// Of two results of one seed the heavier is kept. One that was run with the hazards of Kafka 4.1 as well has what the other
+/// has, and more.
+fn weight(result: &SeedResult) -> (Verdict, &str, bool) {
+    (result.verdict, &result.fingerprint, result.faithful.is_some())
+}
+
+/// That the parts drew other samples of seeds to run with the hazards of Kafka 4.1, if they did.
+fn samples(heads: &[Head]) -> Option<String> {
+    let rates: BTreeSet<u64> = heads.iter().map(|head| head.faithful_one_in).collect();
+    let said: Vec<String> = rates
+        .iter()
+        .map(|rate| if *rate == 0 { "no seed".to_owned() } else { format!("one seed in {rate}") })
+        .collect();
+    (said.len() > 1).then(|| format!("the files have other samples of runs faithful to Kafka 4.1: {}", said.join(", ")))
+}
+
+/// A campaign as heads name it: its profile, its first seed and the seed after its last; none if its time was its end.
+type Promised = (Profile, u64, Option<u64>);
+
+/// For each campaign, how many of its seeds have no result: a part is missing or did not end. Only what a head promised can
+/// be missing: between two campaigns may lie seeds that nobody wanted, and time ends shards at other seeds.
 fn missing(results: &BTreeMap<(Profile, Seed), SeedResult>, heads: &[Head]) -> Vec<String> {
-    let mut seeds = BTreeMap::<Profile, BTreeSet<u64>>::new();
-    for (profile, seed) in results.keys() {
-        seeds.entry(*profile).or_default().insert(seed.0);
-    }
+    let mut campaigns = BTreeMap::<Promised, Vec<&Head>>::new();
     for head in heads {
-        seeds.entry(head.campaign).or_default();
+        campaigns.entry((head.campaign, head.first_seed, head.end)).or_default().push(head);
     }
-    let said = seeds.iter().filter_map(|(profile, seeds)| {
-        let of_profile = || heads.iter().filter(|head| head.campaign == *profile);
-        let first = of_profile().map(|head| head.first_seed).chain(seeds.first().copied()).min()?;
-        let last = of_profile().filter_map(|head| head.end?.checked_sub(1)).chain(seeds.last().copied()).max()?;
-        let missing = (last - first + 1) - seeds.len() as u64;
-        let (first, last) = (Seed(first), Seed(last));
-        let absent = absent_parts(of_profile()).map_or(String::new(), |absent| format!(" ({absent})"));
-        (missing > 0).then(|| {
+    let said = campaigns.iter().filter_map(|((profile, first, end), heads)| {
+        let absent = absent_parts(heads);
+        let Some(end) = *end else {
+            return absent.map(|absent| format!("incomplete: of the profile {profile} from seed {} on {absent}", Seed(*first)));
+        };
+        let all = end.saturating_sub(*first);
+        let there = results.keys().filter(|(of, seed)| of == profile && (*first..end).contains(&seed.0)).count() as u64;
+        let absent = absent.map_or(String::new(), |absent| format!(" ({absent})"));
+        (there < all).then(|| {
+            let (missing, first, last) = (all - there, Seed(*first), Seed(end - 1));
             format!("incomplete: of the profile {profile} {missing} seeds between {first} and {last} have no result: a part is missing, or did not end{absent}")
         })
     });
@@ -161,27 +194,28 @@ fn missing(results: &BTreeMap<(Profile, Seed), SeedResult>, heads: &[Head]) -> V
 }
 
 /// Which parts of a campaign no file says it is; none if all are there, or the files are shared out in different ways.
-fn absent_parts<'a>(heads: impl Iterator<Item = &'a Head> + Clone) -> Option<String> {
-    let parts = heads.clone().next()?.parts;
-    if heads.clone().any(|head| head.parts != parts) {
+fn absent_parts(heads: &[&Head]) -> Option<String> {
+    let parts = heads.first()?.parts;
+    if heads.iter().any(|head| head.parts != parts) {
         return None;
     }
-    let there: BTreeSet<u64> = heads.map(|head| head.part).collect();
-    let absent: Vec<String> =
-        (0..parts).filter(|part| !there.contains(part)).map(|part| format!("{part}/{parts}")).collect();
+    let there: BTreeSet<u64> = heads.iter().map(|head| head.part).filter(|part| *part < parts).collect();
+    let absent = parts - there.len() as u64;
     // Of very many, the first say enough.
-    let said = absent.iter().take(MOST_PARTS).cloned().collect::<Vec<_>>().join(", ");
-    match absent.len() {
-        0 => None,
-        1..=MOST_PARTS => Some(format!("there is no part {said}")),
-        all => Some(format!("there is no part {said}, and {} more", all - MOST_PARTS)),
+    let first = (0..parts).filter(|part| !there.contains(part)).take(MOST_PARTS);
+    let said = first.map(|part| format!("{part}/{parts}")).collect::<Vec<_>>().join(", ");
+    match absent.checked_sub(MOST_PARTS as u64) {
+        _ if absent == 0 => None,
+        None | Some(0) => Some(format!("there is no part {said}")),
+        Some(more) => Some(format!("there is no part {said}, and {more} more")),
     }
 }
 
 /// Reads one file of results, a JSON object a line. A last line that was cut off when the process was killed is left out.
-fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Result<(), String> {
+/// Answers whether the file is whole and has results.
+fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Result<bool, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let before = results.len();
+    let (before, mut is_whole) = (results.len(), true);
     for (line, number) in text.lines().zip(1..) {
         if let Ok(head) = serde_json::from_str(line) {
             heads.push(head);
@@ -191,12 +225,80 @@ fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Re
             Ok(result) => results.push(result),
             Err(_) if !text.ends_with('\n') && number == text.lines().count() => {
                 complain(&format!("incomplete: the last line of {} is cut off; it is left out", path.display()));
+                is_whole = false;
             }
             Err(error) => return Err(format!("{}, line {number}: not a result: {error}", path.display())),
         }
     }
     if results.len() == before {
         complain(&format!("incomplete: {} holds no result", path.display()));
+        is_whole = false;
     }
-    Ok(())
+    Ok(is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A result as a file of results has it.
+    fn result(seed: u64, fingerprint: &str, is_faithful: bool) -> SeedResult {
+        let faithful = is_faithful.then(|| serde_json::json!({ "verdict": "pass" }));
+        let result = serde_json::json!({
+            "profile": "lite", "seed": format!("{seed:#x}"), "verdict": "pass", "fingerprint": fingerprint,
+            "steps": 1, "virtual_us": 1, "faithful": faithful, "marks": [],
+        });
+        serde_json::from_value(result).expect("a result")
+    }
+
+    fn head(first_seed: u64, end: Option<u64>, part: u64, parts: u64) -> Head {
+        Head { campaign: Profile::Lite, first_seed, end, part, parts, faithful_one_in: 10 }
+    }
+
+    fn missed(seeds: &[u64], heads: &[Head]) -> Vec<String> {
+        missing(&once_each(seeds.iter().map(|seed| result(*seed, "aa", false)).collect()).0, heads)
+    }
+
+    #[test]
+    fn the_order_of_the_files_does_not_matter_where_one_of_them_says_more_or_something_else() {
+        let orders = |one: &SeedResult, other: &SeedResult| {
+            let (there, back) =
+                (once_each(vec![one.clone(), other.clone()]), once_each(vec![other.clone(), one.clone()]));
+            assert_eq!(there, back);
+            there
+        };
+        let (kept, differing) = orders(&result(7, "aa", false), &result(7, "aa", true));
+        assert!(kept.values().all(|result| result.faithful.is_some()), "the richer one is kept: {kept:?}");
+        assert!(differing.is_empty());
+        let (_, differing) = orders(&result(7, "aa", false), &result(7, "bb", false));
+        assert_eq!(differing.len(), 1);
+    }
+
+    #[test]
+    fn only_what_a_head_promised_is_missing() {
+        let two = [head(0, Some(2), 0, 1), head(10, Some(12), 0, 1)];
+        assert_eq!(missed(&[0, 1, 10, 11], &two), [""; 0], "nobody wanted the seeds between two campaigns");
+        let said = missed(&[0, 1, 10], &two);
+        assert!(said.len() == 1 && said[0].contains(" 1 seeds between 0xa and 0xb have no result"), "{said:?}");
+        let timed = [head(0, None, 0, 2), head(0, None, 1, 2)];
+        assert_eq!(missed(&[0, 2, 4, 6, 1, 3], &timed), [""; 0], "time ends shards at other seeds");
+        let said = missed(&[0, 2, 4], &timed[..1]);
+        assert!(said.len() == 1 && said[0].contains("there is no part 1/2"), "{said:?}");
+    }
+
+    #[test]
+    fn of_very_many_absent_parts_the_first_are_named() {
+        let first = head(0, Some(4), 0, 1 << 60);
+        let said = absent_parts(&[&first]).expect("nearly all are absent");
+        assert!(said.starts_with("there is no part 1/1152921504606846976, 2/"), "{said}");
+        assert!(said.ends_with(" more"), "{said}");
+    }
+
+    #[test]
+    fn samples_that_differ_are_told() {
+        let other = Head { faithful_one_in: 0, ..head(0, Some(4), 0, 1) };
+        assert_eq!(samples(&[head(0, Some(4), 0, 1)]), None);
+        let said = samples(&[head(0, Some(4), 0, 1), other]).expect("they differ");
+        assert!(said.ends_with("no seed, one seed in 10"), "{said}");
+    }
 }

@@ -29,7 +29,7 @@ use super::{Format, WRONG_USE, all_cores, known_switch};
 pub use merge::{Merge, merge};
 use out::Out;
 use progress::Progress;
-use report::Report;
+use report::{End, Report};
 use shrunk::{Shrunk, shrink_all};
 
 const HELP: &str = "\
@@ -49,8 +49,8 @@ The last line, which scripts may read:
 Its fingerprint combines all seeds: it is the same for any --jobs, any order, and for shards that `trial merge` joined.
 The exit code is that of the worst verdict. Ctrl-C keeps what was found.
 
-With --out each signature is made small when the seeds are done, and lies beside what it was found as, ready for
-scenarios/regressions/. Without it the report says the line that does so.
+With --out each signature is made small when the seeds are done, unless Ctrl-C ended them, and lies beside what it was
+found as, ready for scenarios/regressions/. Without it the report says the line that does so.
 
 Examples:
   trial explore --budget 60s
@@ -184,7 +184,13 @@ pub fn explore(arguments: &Explore) -> u8 {
             Err(unwritten) => complaint = Some(unwritten),
         }
     }
-    let report = Report { campaign: &campaign, profile: Some(arguments.profile), wall: Some(wall), shrunk: &shrunk };
+    let report = Report {
+        campaign: &campaign,
+        profile: Some(arguments.profile),
+        wall: Some(wall),
+        shrunk: &shrunk,
+        end: if interrupt::asked() { End::Interrupted } else { End::Ended },
+    };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -210,7 +216,7 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
         (Some(Seeds { first, end: Some(end) }), _) => first..end,
         (Some(Seeds { first, end: None }), Some(_)) => first..u64::MAX,
         (Some(Seeds { end: None, .. }), None) => {
-            complain("these seeds have no end: say where they end, or for how long with --budget");
+            complain("error: these seeds have no end: say where they end, or for how long with --budget");
             return None;
         }
         (None, Some(_)) => 0..u64::MAX,

@@ -19,6 +19,19 @@ pub struct Report<'a> {
     pub wall: Option<Duration>,
     /// What became of each signature that was to be shrunk.
     pub shrunk: &'a Shrunk,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Whether all was run that was to be run, as far as anybody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It came to its end: its last seed, or its time.
+    Ended,
+    /// Ctrl-C ended it.
+    Interrupted,
+    /// Of what was joined something is missing.
+    Incomplete,
 }
 
 impl Report<'_> {
@@ -101,6 +114,9 @@ impl Report<'_> {
             "excused": excused,
             "signatures": failures,
             "marks": marks,
+            "unreached_marks": campaign.unreached().count(),
+            "interrupted": self.end == End::Interrupted,
+            "incomplete": self.end != End::Ended,
             "verdict": campaign.verdict,
             "seeds_per_second": self.rate(),
             "fingerprint": format!("{:016x}", campaign.fingerprint),

@@ -1,19 +1,20 @@
 //! `trial museum`: every known bug once without and once with its switch, and which check finds it.
 
-use std::collections::BTreeSet;
+mod hunted;
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trial_sim::internal::explore::{CAMPAIGNS, Hunt, median};
 use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::run::{read, silently};
-use super::{Format, WRONG_USE, all_cores};
+use super::{Format, WRONG_USE};
+use hunted::{Exploration, Hunted};
 
 const HELP: &str = "\
 Each piece is a scenario with a section [museum]. It must pass as it stands, and with its own switches
@@ -24,8 +25,9 @@ seeds of its own, drawn from the profile that the piece names. A seed counts if 
 does not break without them. The table shows the median of the seeds needed, and how many steps are left of the first
 find when it is shrunk.
 
-The exit code is that of the worst piece: 1 if the check that it names does not find its bug, and with --seeds also if
-no campaign found it; otherwise the verdict of the run without switches.
+The exit code is that of the worst piece: 1 if the check that it names does not find its bug, and with --seeds also
+unless all five campaigns found it; otherwise the verdict of the run without switches. Ctrl-C ends with 130: what was
+not run is told as interrupted, and is no result.
 
 Examples:
   trial museum
@@ -66,31 +68,22 @@ struct Piece {
     hunted: Option<Hunted>,
 }
 
-/// What exploration came to.
-struct Hunted {
-    /// For each campaign how many seeds it needed; none if they did not suffice.
-    needed: Vec<Option<u64>>,
-    /// Which checks found it.
-    found_by: BTreeSet<&'static str>,
-    /// How many steps the first find has, and how many are left of it.
-    steps: Option<(usize, usize)>,
-}
-
 /// Runs every piece and prints the table. Returns the exit code: that of the worst piece.
 pub fn museum(arguments: &Museum) -> u8 {
     let Some(Shelf { scenarios, unreadable }) = shelf(arguments) else { return WRONG_USE };
     interrupt::watch();
-    let mut pieces = Vec::with_capacity(scenarios.len());
+    let asked_for = scenarios.len();
+    let mut pieces = Vec::with_capacity(asked_for);
     for scenario in scenarios {
-        complain(&format!("{}: {}", number(&scenario), scenario.file.title));
-        let mut piece = Piece::play(scenario);
-        if let Some(most) = arguments.seeds {
-            piece.hunted = hunt(&piece, most, arguments);
-        }
-        pieces.push(piece);
         if interrupt::asked() {
             break;
         }
+        complain(&format!("{}: {}", number(&scenario), scenario.file.title));
+        let mut piece = Piece::play(scenario);
+        if let Some(most) = arguments.seeds {
+            piece.hunted = Hunted::hunt(&piece.scenario, most, arguments);
+        }
+        pieces.push(piece);
     }
     let text = match arguments.format {
         Format::Text => {
@@ -101,6 +94,7 @@ pub fn museum(arguments: &Museum) -> u8 {
     // A reader that has gone is no failure.
     let _ = print(&text);
     if interrupt::asked() {
+        complain(&format!("interrupted: {} of {asked_for} pieces are in the table", pieces.len()));
         return INTERRUPTED;
     }
     if unreadable > 0 {
@@ -187,7 +181,7 @@ impl Piece {
 
     fn exit_code(&self) -> u8 {
         let not_found = self.with.is_some() && !self.is_found();
-        let not_explored = self.hunted.as_ref().is_some_and(|hunted| hunted.needed.iter().all(Option::is_none));
+        let not_explored = self.hunted.as_ref().is_some_and(|hunted| hunted.came_to() != Exploration::Found);
         self.without.verdict.exit_code().max(u8::from(not_found || not_explored))
     }
 
@@ -239,60 +233,13 @@ impl Piece {
             "found_by": self.with.as_ref().and_then(|report| report.property),
             "verdict_with_bug": self.with.as_ref().map(|report| report.verdict.to_string()),
             "seeds_needed": self.hunted.as_ref().map(|hunted| hunted.needed.clone()),
-            "seeds_median": self.hunted.as_ref().and_then(|hunted| median(&hunted.needed)),
+            "seeds_median": self.hunted.as_ref().and_then(Hunted::median),
+            "exploration": self.hunted.as_ref().map(|hunted| hunted.came_to().word()),
+            "interrupted": self.hunted.as_ref().is_some_and(|hunted| hunted.is_interrupted),
             "explored_by": self.hunted.as_ref().map(|hunted| hunted.found_by.clone()),
-            "steps_found": self.hunted.as_ref().and_then(|hunted| hunted.steps.map(|(found, _)| found)),
-            "steps_shrunk": self.hunted.as_ref().and_then(|hunted| hunted.steps.map(|(_, shrunk)| shrunk)),
+            "steps_found": self.hunted.as_ref().and_then(|hunted| hunted.steps_found),
+            "steps_shrunk": self.hunted.as_ref().and_then(|hunted| hunted.steps_shrunk),
         })
-    }
-}
-
-/// Hunts a piece's bug; none if it has none, or its profile is not known.
-fn hunt(piece: &Piece, most: u64, arguments: &Museum) -> Option<Hunted> {
-    let hunt = Hunt::of(&piece.scenario, most, arguments.jobs.unwrap_or_else(all_cores))?;
-    let mut hunted = Hunted { needed: Vec::new(), found_by: BTreeSet::new(), steps: None };
-    for campaign in 0..CAMPAIGNS {
-        let found = hunt.campaign(campaign, &interrupt::asked).found();
-        let seeds = found.as_ref().map(|found| found.seeds);
-        let said = match &found {
-            None => format!("not found in {most} seeds"),
-            Some(found) => {
-                let command = found.outcome.scenario.command.as_deref().unwrap_or_default();
-                format!("found after {} seeds, again: {command}", found.seeds)
-            }
-        };
-        complain(&format!("  campaign {} of {CAMPAIGNS}, profile {}: {said}", campaign + 1, hunt.profile));
-        hunted.needed.push(seeds);
-        let Some(found) = found else { continue };
-        hunted.found_by.extend(found.outcome.report.property);
-        if hunted.steps.is_none() {
-            let before = found.outcome.scenario.file.steps.len();
-            let after = match arguments.shrink {
-                0 => before,
-                runs => found.shrunk(runs, hunt.jobs, &interrupt::asked).map_or(before, |small| small.file.steps.len()),
-            };
-            hunted.steps = Some((before, after));
-        }
-    }
-    Some(hunted)
-}
-
-impl Hunted {
-    /// The median, with the number of campaigns that found something if some did not.
-    fn seeds(&self) -> String {
-        let finds = self.needed.iter().flatten().count();
-        let median = median(&self.needed).map_or("-".to_owned(), |seeds| seeds.to_string());
-        if finds == self.needed.len() { median } else { format!("{median} ({finds} of {})", self.needed.len()) }
-    }
-
-    /// The checks that found something, which need not be the one that the piece names.
-    fn found_by(&self) -> String {
-        let names: Vec<&str> = self.found_by.iter().copied().collect();
-        if names.is_empty() { "NOT FOUND".to_owned() } else { names.join(", ") }
-    }
-
-    fn steps(&self) -> String {
-        self.steps.map_or("-".to_owned(), |(before, after)| format!("{after} of {before}"))
     }
 }
 
