@@ -136,7 +136,7 @@ mod tests {
     fn shards_share_the_seeds_out_and_a_part_that_does_not_exist_is_refused() {
         let parts: Vec<Shard> = (0..3).map(|index| Shard { index, count: 3 }).collect();
         let ranges = (0..8).flat_map(|start| (start..12).map(move |end| start..end));
-        for seeds in ranges.chain([u64::MAX - 5..u64::MAX]) {
+        for seeds in ranges.chain(std::iter::once(u64::MAX - 5..u64::MAX)) {
             let mut all = Vec::new();
             for shard in &parts {
                 let taken: Vec<u64> = shard.of(&seeds).collect();

@@ -1,9 +1,10 @@
 //! Signals: whoever ends or stops this process gets a terminal that is as it was.
 //!
 //! Usually the loop that draws hears of a signal with its next frame. A terminal that is gone may hold that loop in a read
-//! that never ends; then there is nothing to give back either, and the process ends by itself.
+//! that never ends, and whoever took it away need not have told this process; then there is nothing to give back either,
+//! and the process ends by itself.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,9 @@ use signal_hook::iterator;
 
 /// How long the loop that draws has to hear of a signal.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the terminal is still there.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +48,16 @@ impl Signals {
         }
         let mut ends = iterator::Signals::new([SIGHUP, SIGTERM])?;
         thread::Builder::new().name("trial-signals".to_owned()).spawn(move || {
-            if let Some(signal) = ends.forever().next() {
-                thread::sleep(PATIENCE);
-                process::exit(128 + signal);
-            }
+            let signal = loop {
+                // A terminal that is gone answers no question any more, not even whether it is one.
+                let hung_up = (!io::stdin().is_terminal()).then_some(SIGHUP);
+                if let Some(signal) = ends.pending().next().or(hung_up) {
+                    break signal;
+                }
+                thread::sleep(LOOKS_EVERY);
+            };
+            thread::sleep(PATIENCE);
+            process::exit(128 + signal);
         })?;
         Ok(Signals { last })
     }
