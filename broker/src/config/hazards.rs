@@ -102,8 +102,8 @@ pub enum Hazard {
     UpgradeAmidFirstRebalance,
     /// A KIP-848 consumer whose commit before a rebalance fails takes the offsets of the next attempt at once and sends them after its
     /// back-off. A commit of the interval, which nothing holds back meanwhile, may overtake it with newer ones: what is committed
-    /// goes back (`CommitRequestManager.autoCommitSyncBeforeRebalanceWithRetries`). Mended: a commit before a rebalance takes its
-    /// offsets when it leaves.
+    /// goes back (`CommitRequestManager.autoCommitSyncBeforeRebalanceWithRetries`). Mended: a commit that nobody asked for takes its offsets
+    /// when it leaves.
     CommitRetryGoesBack,
     /// Compaction gives tombstones a horizon, from which the times of their batch then count: the batch takes more room, and a segment
     /// may outgrow segment.bytes. A follower that fetches as much takes it for one batch that is too large, and never fetches

@@ -13,7 +13,7 @@
 //! ISR and ELR: that it is no longer named is why they know that it is out.
 
 use trial_broker::event::BatchFact;
-use trial_broker::ids::{NodeId, TopicPartition};
+use trial_broker::ids::{NodeId, Offset, TopicPartition};
 use trial_broker::log::batch_fact;
 use trial_broker::record::batches;
 
@@ -95,15 +95,9 @@ impl Model {
             if replica.loss != Loss::None || replica.first_missing(&known.committed).is_some() {
                 continue;
             }
-            // A log of which no segment is left has forgotten where it started, too: its next offset is 0.
-            let is_gone = host.disk().files_of(&partition.to_string(), ".log").next().is_none();
-            let left = Replica {
-                batches: surviving(host.disk(), partition),
-                log_start_offset: if is_gone { 0 } else { replica.log_start_offset },
-                ..Replica::default()
-            };
-            if left.first_missing(&replica.batches).is_some() {
-                replica.has_forgotten = true;
+            let left = left_of(replica, host.disk(), partition);
+            if let Some(missing) = left.first_missing(&replica.batches) {
+                replica.forgotten_from = Some(missing.base_offset);
                 replica.forgot_in = life;
             }
             if left.first_missing(&known.committed).is_some() {
@@ -118,14 +112,15 @@ impl Model {
         replica.loss != Loss::None && self.registrations.get(&node).copied() == replica.forgot_in
     }
 
-    /// More is committed: a leader has counted on what it knew a follower to have, and may not have heard yet that the
-    /// follower has lost it.
+    /// More is committed, or a replica has loaded what is left of its log: a leader has counted on what it knew a follower to
+    /// have, and may not have heard yet that the follower has lost it.
     pub(super) fn count_forgotten(&mut self, partition: &TopicPartition) {
         let Model { replicas, partitions, .. } = self;
         let Some(known) = partitions.get(partition) else { return };
         for (machine, replica) in replicas.of_mut(partition) {
-            if replica.has_forgotten && replica.loss == Loss::None && replica.first_missing(&known.committed).is_some()
-            {
+            let Some(from) = replica.forgotten_from.filter(|_| replica.loss == Loss::None) else { continue };
+            // What it lacks before that is not what was taken from it.
+            if replica.first_missing(&known.committed).is_some_and(|missing| missing.last_offset >= from) {
                 replica.loss = loss_of(known, machine);
             }
         }
@@ -196,6 +191,16 @@ fn loss_of(known: &Partition, machine: MachineId) -> Loss {
     let named = known.registration.iter().flat_map(|known| known.isr.iter().chain(&known.elr));
     let counts = named.copied().any(|node| machine_of(node) == machine);
     if counts { Loss::Counted } else { Loss::Unnamed }
+}
+
+/// A replica with what its disk still holds. A log that ends before it was said to start has forgotten that, too.
+fn left_of(replica: &Replica, disk: &Disk, partition: &TopicPartition) -> Replica {
+    let batches = surviving(disk, partition);
+    let directory = partition.to_string();
+    let segments = disk.files_of(&directory, ".log");
+    let bases = segments.filter_map(|file| file.name.strip_suffix(".log")?.parse::<Offset>().ok());
+    let end = bases.chain(batches.last().map(|batch| batch.last_offset + 1)).max().unwrap_or(0);
+    Replica { batches, log_start_offset: replica.log_start_offset.min(end), ..Replica::default() }
 }
 
 /// The batches of a partition that a disk still holds: up to the first that is torn, as recovery will find them.

@@ -200,8 +200,8 @@ impl Model {
 
     fn lost_disk(&mut self, machine: MachineId) {
         for (_, replica) in self.replicas.on_mut(machine) {
-            let Replica { loss, has_forgotten, forgot_in, .. } = *replica;
-            *replica = Replica { loss, has_forgotten, forgot_in, ..Replica::default() };
+            let Replica { loss, forgotten_from, forgot_in, .. } = *replica;
+            *replica = Replica { loss, forgotten_from, forgot_in, ..Replica::default() };
         }
     }
 
@@ -232,7 +232,7 @@ impl Model {
                 let replica = self.replica_mut(partition, machine);
                 replica.batches.extend(batches.iter().copied());
                 replica.log_end_offset = *log_end_offset;
-                replica.has_forgotten = false;
+                replica.forgotten_from = None;
                 self.caught_up(partition, machine);
             }
             LogEvent::LogTruncated { partition, to, .. } => self.replica_mut(partition, machine).truncate(*to),
@@ -268,6 +268,7 @@ impl Model {
                     replica.take_what_came_back(&on_disk_truth::batches_from(host.disk(), partition, 0));
                 }
                 self.take_finished_swap(world, partition, machine);
+                self.count_forgotten(partition);
             }
             LogEvent::SegmentsCompacted { partition, base_offset, end_offset, batches, .. } => {
                 let replica = self.replica_mut(partition, machine);

@@ -99,9 +99,9 @@ pub struct Replica {
     pub proposed: BTreeSet<NodeId>,
     /// Whether something has taken committed records from it, and it has not caught up since.
     pub loss: Loss,
-    /// Whether something has taken records from it, committed or not, and it has not fetched since: its leader may still
-    /// count on them.
-    pub(super) has_forgotten: bool,
+    /// The first offset that something has taken from it, committed or not, if it has not fetched since: its leader may still
+    /// count on what it had.
+    pub(super) forgotten_from: Option<Offset>,
     /// Under which registration of its broker that happened last; none if the controllers had not said any.
     pub(super) forgot_in: Option<BrokerEpoch>,
     /// Where a log that is only compacted was told to begin at the latest, if it was opened with a later beginning.

@@ -62,8 +62,8 @@ impl Group {
                 Standing::Member(identity) => identity,
                 Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => MemberIdentity::nobody(),
             };
-            let is_reconciling = commit.cause == CommitCause::Rebalance && matches!(self.member, Member::Consumer(_));
-            if is_reconciling && consumer.mends(Hazard::CommitRetryGoesBack) {
+            let is_of_its_own = commit::is_automatic(commit.cause) && matches!(self.member, Member::Consumer(_));
+            if is_of_its_own && consumer.mends(Hazard::CommitRetryGoesBack) {
                 commit.take_newer(now, consumer.consumed());
             }
             if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
