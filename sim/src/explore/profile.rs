@@ -36,14 +36,14 @@ pub const SUITE_SEEDS: u64 = 5_000;
 
 /// How many of a hundred of them each profile has. The cheapest seeds are the most.
 pub const SUITE_SHARES: [(Profile, u64); 8] = [
-    (Profile::Lite, 40),
+    (Profile::Lite, 37),
     (Profile::Default, 16),
     (Profile::Network, 14),
     (Profile::Disk, 10),
     (Profile::Controllers, 8),
     (Profile::Everything, 6),
     (Profile::Replication, 6),
-    (Profile::Groups, 0),
+    (Profile::Groups, 3),
 ];
 
 impl Profile {
