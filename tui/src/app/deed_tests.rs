@@ -2,23 +2,9 @@
 
 use trial_sim::internal::scenario::Scenario;
 
+use super::tests::{said, stage, tape};
 use super::*;
 use crate::stage::Stage;
-
-fn stage() -> Stage {
-    Stage::lesson(Look::default())
-}
-
-fn tape(stage: &Stage) -> &Tape {
-    stage.model.tape.as_deref().expect("it is recorded")
-}
-
-fn said(stage: &Stage) -> &str {
-    match &stage.model.status {
-        Some(Status::Said(text) | Status::Refused(text)) => text,
-        None => "",
-    }
-}
 
 /// In the past: the runs are the same up to the deed. Both stay open, and part where they are compared.
 #[test]

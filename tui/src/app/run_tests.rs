@@ -2,12 +2,9 @@
 
 use trial_sim::internal::scenario::UNSAVED;
 
+use super::tests::tape;
 use super::*;
 use crate::stage::Stage;
-
-fn tape(stage: &Stage) -> &Tape {
-    stage.model.tape.as_deref().expect("it is recorded")
-}
 
 /// The file of the first run does something else: who pastes the line must not run that.
 #[test]

@@ -7,15 +7,15 @@ use trial_sim::internal::scenario::Span;
 use super::*;
 use crate::stage::Stage;
 
-fn stage() -> Stage {
+pub(super) fn stage() -> Stage {
     Stage::lesson(Look::default())
 }
 
-fn tape(stage: &Stage) -> &Tape {
+pub(super) fn tape(stage: &Stage) -> &Tape {
     stage.model.tape.as_deref().expect("it is recorded")
 }
 
-fn said(stage: &Stage) -> &str {
+pub(super) fn said(stage: &Stage) -> &str {
     match &stage.model.status {
         Some(Status::Said(text) | Status::Refused(text)) => text,
         None => "",
