@@ -241,7 +241,9 @@ impl Tape {
                         MessageKind::Response => "response",
                     };
                     let from = self.cast.name(passage.from);
-                    format!("{name} takes a {} {kind} from {from}", passage.api.name())
+                    let api = passage.api.name();
+                    let article = if api.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+                    format!("{name} takes {article} {api} {kind} from {from}")
                 }
                 None => format!("{name} takes a message"),
             },
