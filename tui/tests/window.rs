@@ -158,6 +158,34 @@ fn it_opens_answers_keys_and_a_new_size_and_gives_the_terminal_back() {
     terminal.is_given_back();
 }
 
+/// A class may look at one moment for half an hour, on a laptop without a plug.
+#[test]
+fn where_nothing_happens_nothing_is_drawn() {
+    let Some(terminal) = Terminal::open("quiet") else { return };
+    terminal.play("");
+    terminal.wait_for_all(&["PARTITIONS", "ends in", "paused"]);
+    let written = std::env::temp_dir().join(format!("trial-quiet-{}", std::process::id()));
+    terminal.tmux(&["pipe-pane", &format!("cat > {}", written.display())]);
+    let length = || std::fs::metadata(&written).map_or(0, |file| file.len());
+    let started = Instant::now();
+    loop {
+        let before = length();
+        sleep(Duration::from_secs(1));
+        if length() == before {
+            break;
+        }
+        assert!(
+            started.elapsed() < PATIENCE,
+            "a window that stands still wrote {} bytes in its last second",
+            length() - before
+        );
+    }
+    let before = length();
+    terminal.press("]");
+    terminal.wait_until(|_| length() > before, "what a key changes is drawn");
+    let _ = std::fs::remove_file(&written);
+}
+
 #[test]
 fn a_signal_ends_it_in_order() {
     let Some(terminal) = Terminal::open("signals") else { return };

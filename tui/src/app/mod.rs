@@ -255,6 +255,11 @@ impl Model {
         Wanted { logs_of, files: self.screen == Screen::Disk, metadata: self.screen == Screen::Controller }
     }
 
+    /// Whether it changes by itself as time goes by, without keys and without news: while it plays, and nobody is asked.
+    pub fn is_moving(&self) -> bool {
+        self.is_playing && self.prompt.is_none()
+    }
+
     fn look_here(&self) -> Vec<Effect> {
         match self.tape {
             // Whoever would answer is not there yet.
@@ -338,7 +343,7 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
 
 /// Lets time run.
 fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
-    if !model.is_playing || model.prompt.is_some() {
+    if !model.is_moving() {
         return Vec::new();
     }
     let Some(tape) = &model.tape else { return Vec::new() };

@@ -78,8 +78,12 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     (model.is_poll, model.is_presented) = (opening.is_poll, opening.is_presented);
     let mut before = Instant::now();
     let mut told = None;
+    // A window in which nothing happens shows what it showed: it leaves the machine to others.
+    let mut has_changed = true;
     loop {
-        screen.draw(|frame| view::draw(frame, &model))?;
+        if has_changed {
+            screen.draw(|frame| view::draw(frame, &model))?;
+        }
         if let Some(file) = &opening.told
             && told != Some(model.place.steps)
             && model.tape.is_some()
@@ -92,7 +96,9 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
         let now = Instant::now();
         let passed = now - before;
         before = now;
-        for news in sessions.news() {
+        let news = sessions.news();
+        has_changed = !news.is_empty() || !inputs.is_empty() || model.is_moving();
+        for news in news {
             if happen(&mut model, &mut sessions, &mut screen, news)? == Goes::End {
                 return Ok(Closed::Quit);
             }
@@ -107,7 +113,10 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
         happen(&mut model, &mut sessions, &mut screen, Message::Tick(passed))?;
         match signals.heard() {
             Some(Signal::End(number)) => return Ok(Closed::By(number)),
-            Some(Signal::Suspend) => screen.suspend()?,
+            Some(Signal::Suspend) => {
+                screen.suspend()?;
+                has_changed = true;
+            }
             None => {}
         }
     }
