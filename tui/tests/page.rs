@@ -20,6 +20,12 @@ use shell::{Folder, text, trial};
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Arrow keys, as WebDriver names them.
+const LEFT: char = '\u{e012}';
+const UP: char = '\u{e013}';
+const RIGHT: char = '\u{e014}';
+const DOWN: char = '\u{e015}';
+
 /// A browser with one window.
 struct Browser {
     driver: Child,
@@ -110,6 +116,14 @@ impl Browser {
         self.of_session("POST", &format!("/element/{}/click", self.element(selector)), &json!({}));
     }
 
+    /// Presses a key on an element, and tells which of the moments is shown then.
+    fn moment_behind(&self, selector: &str, key: char) -> u64 {
+        let typed = json!({ "text": key.to_string() });
+        self.of_session("POST", &format!("/element/{}/value", self.element(selector)), &typed);
+        let shown = self.of_session("POST", "/execute/sync", &json!({ "script": "return index", "args": [] }));
+        shown.as_u64().expect("a number")
+    }
+
     /// What somebody sees, as the text of a PNG in base 64.
     fn screenshot(&self) -> String {
         self.of_session("GET", "/screenshot", &Value::Null).as_str().expect("a picture").to_owned()
@@ -147,6 +161,10 @@ fn the_page_opens_from_a_file_and_its_slider_and_screens_take_clicks() {
     browser.click("button:nth-of-type(3)");
     assert!(browser.text("#picture").contains("LANES"), "{}", browser.text("#picture"));
     assert_eq!(browser.text("#time"), time, "another screen is at the same time");
+    // All four arrows go from moment to moment; without them an arrow on a slider is a hundredth of it, or none.
+    let [first, left, up, right, down] =
+        [LEFT, LEFT, UP, RIGHT, DOWN].map(|arrow| browser.moment_behind("#slider", arrow));
+    assert_eq!((left + 1, up, right, down), (first, first, first + 1, first), "left, up, right and down");
     // Nothing of it is wider than the window, nothing failed, and nothing was fetched.
     let script = json!({
         "script": "return [document.documentElement.scrollWidth <= window.innerWidth, performance.getEntriesByType('resource').length]",

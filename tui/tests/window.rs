@@ -199,10 +199,24 @@ fn a_signal_ends_it_in_order() {
     }
 }
 
+/// The loop that draws may stand still, or be slow on a machine with other work: a signal ends the window in order all the same.
+#[test]
+fn a_signal_ends_a_window_that_hangs_and_the_terminal_is_given_back() {
+    let Some(terminal) = Terminal::open("hangs") else { return };
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-INT", 130)] {
+        terminal.run("clear");
+        terminal.play("--trouble hang");
+        terminal.wait_for("recording ...");
+        terminal.signal(signal);
+        terminal.wait_for(&format!("left with {code}"));
+        terminal.is_given_back();
+    }
+}
+
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_told() {
     let Some(terminal) = Terminal::open("crash") else { return };
-    terminal.play("--crash");
+    terminal.play("--trouble crash");
     let told = terminal.wait_for("left with 101");
     assert!(told.contains("asked to crash"), "{told}");
     terminal.is_given_back();

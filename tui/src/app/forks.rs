@@ -17,7 +17,9 @@ use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Action, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, Tape};
 
-use super::{Effect, Lesson, Macro, Model, Pane, Place, Screen, Status, Subject, compare, lesson, menu, place};
+use super::{
+    Effect, Form, Lesson, Macro, Model, Pane, Place, Saved, Screen, Status, Subject, compare, lesson, menu, place,
+};
 
 /// Behind an action: what the scenario and earlier forks do later is left out.
 pub(super) const DROP_LATER: &str = "--drop-later";
@@ -219,19 +221,21 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
 
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.text().text, command: "trial run" }]
+    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.text().text, form: Form::Scenario }]
 }
 
 /// The run lies in a file now: what it came to says how that is run again. Says so, and what of the text is not its author's.
-pub(super) fn saved(model: &mut Model, command: &str) {
+pub(super) fn saved(model: &mut Model, file: &Saved) {
+    let command = file.command();
     let mut said = format!("saved: `{command}` does the same again");
-    said.push_str(not_its_authors(model).filter(|_| command.starts_with("trial run ")).unwrap_or(""));
+    let is_scenario = file.form == Form::Scenario;
+    said.push_str(not_its_authors(model).filter(|_| is_scenario).unwrap_or(""));
     model.status = Some(Status::Said(said));
-    let (Some(tape), Some(path)) = (&mut model.tape, command.strip_prefix("trial run ")) else { return };
+    let Some(tape) = model.tape.as_mut().filter(|_| is_scenario) else { return };
     if tape.scenario.command.as_deref() == Some(UNSAVED) {
-        (tape.scenario.path, tape.scenario.command) = (path.to_owned(), None);
+        (tape.scenario.path, tape.scenario.command) = (file.path.clone(), None);
         for failure in &mut tape.report.failures {
-            *failure = failure.replace(UNSAVED, command);
+            *failure = failure.replace(UNSAVED, &command);
         }
     }
 }
@@ -252,7 +256,7 @@ fn not_its_authors(model: &Model) -> Option<&'static str> {
 /// The run as a recording, which opens again as it is and as nothing else.
 fn record(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), command: "trial play" }]
+    vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), form: Form::Recording }]
 }
 
 /// How many expectations of the file stand behind what was done to make this run: they were made for another one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use trial_sim::internal::scenario::Scenario;
+use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::session::{Kept, News, Wanted};
 
 use super::{Subject, Whereto};
@@ -221,12 +222,41 @@ pub enum Message {
     News(News),
     /// The session's thread has ended.
     Lost,
-    /// A file was written, and what to do with it; or why not.
-    Saved(Result<String, String>),
+    /// A file was written, or why not.
+    Saved(Result<Saved, String>),
     /// How a path can go on that is being typed.
     Listed(Vec<String>),
     /// The run that was recorded is shown again: what it must be.
     Keep(Box<Kept>),
+}
+
+/// What a file is that the window writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A scenario, which `trial run` takes.
+    Scenario,
+    /// A recording, which `trial play` takes.
+    Recording,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Where.
+    pub path: String,
+    /// What it is.
+    pub form: Form,
+}
+
+impl Saved {
+    /// The line to paste that does the same again, or shows it.
+    pub fn command(&self) -> String {
+        let path = quoted(&self.path);
+        match self.form {
+            Form::Scenario => format!("trial run {path}"),
+            Form::Recording => format!("trial play {path}"),
+        }
+    }
 }
 
 /// What the window wants of the world outside.
@@ -251,8 +281,8 @@ pub enum Effect {
         path: String,
         /// What.
         text: String,
-        /// The command that takes it.
-        command: &'static str,
+        /// What that is.
+        form: Form,
     },
     /// Give the terminal back for a while.
     Suspend,

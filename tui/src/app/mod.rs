@@ -47,7 +47,7 @@ pub use follow::{Followed, Way};
 pub use forks::{Run, expectations_behind};
 pub use lesson::{Lesson, Question};
 pub use menu::Menu;
-pub use message::{Action, Cover, Effect, Macro, Message, Pane, Pointing, Screen, Spot, Status, Typed};
+pub use message::{Action, Cover, Effect, Form, Macro, Message, Pane, Pointing, Saved, Screen, Spot, Status, Typed};
 pub use place::Whereto;
 pub use prompt::{Ask, Prompt};
 
@@ -289,8 +289,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             // Which partition there is, only the first answer tells.
             if is_first && model.screen == Screen::Partition { model.look_here() } else { Vec::new() }
         }
-        Message::Saved(Ok(command)) => {
-            forks::saved(model, &command);
+        Message::Saved(Ok(file)) => {
+            forks::saved(model, &file);
             Vec::new()
         }
         Message::Listed(paths) => {

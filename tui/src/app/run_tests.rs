@@ -13,13 +13,12 @@ fn what_a_fork_came_to_is_run_again_from_its_own_file() {
     stage.press("t2.5s<Enter>K");
     let again = |stage: &Stage| tape(stage).report.failures.join("\n");
     assert!(again(&stage).contains(&format!("again: {UNSAVED}")), "{}", again(&stage));
-    stage.happen(Message::Saved(Ok("trial run fork.toml".to_owned())));
-    assert!(
-        again(&stage).contains("again: trial run fork.toml") && !again(&stage).contains(UNSAVED),
-        "{}",
-        again(&stage)
-    );
-    assert_eq!(tape(&stage).scenario.path, "fork.toml");
+    stage.happen(Message::Saved(Ok(Saved { path: "my forks/it's.toml".to_owned(), form: Form::Scenario })));
+    let line = r"trial run 'my forks/it'\''s.toml'";
+    assert!(again(&stage).contains(&format!("again: {line}")) && !again(&stage).contains(UNSAVED), "{}", again(&stage));
+    let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
+    assert!(said.contains(&format!("saved: `{line}`")), "{said}");
+    assert_eq!(tape(&stage).scenario.path, "my forks/it's.toml");
 }
 
 #[test]
@@ -92,7 +91,7 @@ fn what_is_saved_under_another_seed_and_a_switch_keeps_its_authors_text_and_does
         let saved = trial_sim::internal::scenario::Scenario::parse(&path, &text).expect("a valid scenario");
         let report = trial_sim::internal::scenario::run::run(&saved, Default::default(), &mut |_| true);
         assert_eq!(report.fingerprint, tape(&stage).report.fingerprint, "{path}");
-        stage.happen(Message::Saved(Ok(format!("trial run {path}"))));
+        stage.happen(Message::Saved(Ok(Saved { path, form: Form::Scenario })));
         let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
         assert!(said.contains("of the command line are written into it"), "{said}");
     }

@@ -297,8 +297,8 @@ fn a_lesson_keeps_its_end_to_itself() {
 fn a_recording_is_saved_and_opens_as_the_same_run_or_says_that_it_is_another() {
     let mut stage = stage();
     stage.press("t2.5s<Enter>K:record x.recording<Enter>");
-    let [Effect::Save { text, command, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
-    assert_eq!(*command, "trial play");
+    let [Effect::Save { text, form, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
+    assert_eq!(*form, Form::Recording);
     let kept = trial_sim::internal::session::Kept::parse(text.as_bytes()).expect("a recording");
     assert_eq!(kept.difference(tape(&stage)), None);
     let mut other = Stage::waiting(crate::stage::LESSON);

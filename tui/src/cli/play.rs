@@ -13,7 +13,7 @@ use super::output::complain;
 use super::subject::Subject;
 use crate::app::Whereto;
 use crate::theme::{Alphabet, ColorWhen, Look, Theme, chosen};
-use crate::window::{Closed, Opening, open};
+use crate::window::{Closed, Opening, Trouble, open};
 
 /// How a window looks.
 #[derive(Debug, Args)]
@@ -49,9 +49,9 @@ pub struct Play {
     again: bool,
     #[command(flatten)]
     looks: Looks,
-    /// Panics after the first frame: for a test of what happens to the terminal then.
-    #[arg(long, hide = true)]
-    crash: bool,
+    /// What goes wrong after the first frame: for a test of what happens to the terminal then.
+    #[arg(long, value_enum, hide = true)]
+    trouble: Option<Trouble>,
 }
 
 /// Opens the window. Returns the exit code.
@@ -71,7 +71,7 @@ pub fn play(arguments: &Play) -> u8 {
         }
         scenario.file.seed = Some(seed);
     }
-    let opening = Opening { begin: arguments.at, crashes: arguments.crash, ..arguments.looks.opening() };
+    let opening = Opening { begin: arguments.at, trouble: arguments.trouble, ..arguments.looks.opening() };
     show(scenario, opening)
 }
 
@@ -140,7 +140,7 @@ impl Looks {
             is_poll: false,
             is_presented: false,
             has_mouse: !self.no_mouse,
-            crashes: false,
+            trouble: None,
         }
     }
 

@@ -22,7 +22,7 @@ time=document.getElementById('time'),buttons=[...document.querySelectorAll('butt
 function show(){const f=frames[index];picture.innerHTML=f.p[screen];time.textContent=f.t;\
 buttons.forEach((b,i)=>b.setAttribute('aria-pressed',i===screen))}\
 slider.addEventListener('input',()=>{index=0;while(index+1<frames.length&&frames[index+1].m<=slider.value)index++;show()});\
-slider.addEventListener('keydown',e=>{const by={ArrowLeft:-1,ArrowRight:1}[e.key];if(!by)return;e.preventDefault();\
+slider.addEventListener('keydown',e=>{const by={ArrowLeft:-1,ArrowDown:-1,ArrowRight:1,ArrowUp:1}[e.key];if(!by)return;e.preventDefault();\
 index=Math.min(frames.length-1,Math.max(0,index+by));slider.value=frames[index].m;show()});\
 buttons.forEach((b,i)=>b.addEventListener('click',()=>{screen=i;show()}));show();";
 

@@ -34,7 +34,9 @@ const RIGHT: usize = 460;
 const LETTER: usize = 8;
 const HEIGHT: usize = 13;
 /// Where on its arrow a label may stand, the best place first, in hundredths of the way.
-const PLACES: [usize; 9] = [50, 66, 34, 80, 20, 58, 42, 90, 10];
+const PLACES: [usize; 17] = [50, 55, 45, 60, 40, 65, 35, 70, 30, 75, 25, 80, 20, 85, 15, 90, 10];
+/// What lies left of this belongs to the times.
+const EDGE: usize = LEFT - 15;
 /// Above the first row.
 const TOP: usize = 60;
 /// So many rows are drawn at most.
@@ -100,11 +102,24 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
             let _ = writeln!(svg, "<text class=\"t\" x=\"{}\" y=\"{}\">{time}</text>", LEFT - 20, y + 4);
         }
     }
+    let drawn = passages.iter().filter_map(|passage| {
+        let y = rows.at(passage.sent.1)?;
+        Some(Arrow::of(
+            passage,
+            (lane_of(passage.from)?, lane_of(passage.to)?),
+            y,
+            end(passage).and_then(|at| rows.at(at)),
+        ))
+    });
+    let drawn: Vec<Arrow> = drawn.collect();
+    for arrow in &drawn {
+        arrow.draw(&mut svg);
+    }
+    // Behind all arrows, so that none goes through a name.
     let mut labels = Labels::default();
-    for passage in passages {
-        if let (Some(from), Some(to), Some(y)) = (lane_of(passage.from), lane_of(passage.to), rows.at(passage.sent.1)) {
-            arrow(&mut svg, &mut labels, passage, (from, to), y, end(passage).and_then(|at| rows.at(at)));
-        }
+    for arrow in &drawn {
+        let (x, y) = labels.place(arrow.from, arrow.to, &arrow.label);
+        let _ = writeln!(svg, "<text class=\"c\" x=\"{x}\" y=\"{y}\">{}</text>", escaped(&arrow.label));
     }
     let mut row: BTreeMap<Time, usize> = BTreeMap::new();
     for line in lines {
@@ -147,13 +162,13 @@ impl Labels {
         let half = text.chars().count() * LETTER / 2;
         let on_the_way = |from: usize, to: usize, part: usize| (from * (100 - part) + to * part) / 100;
         let at = |part: usize| (on_the_way(from.0, to.0, part), on_the_way(from.1, to.1, part).saturating_sub(4));
-        let met = |(x, y): (usize, usize)| {
+        let met = |&(x, y): &(usize, usize)| {
             let meets = |&&(other_x, other_y, other): &&(usize, usize, usize)| {
                 x.abs_diff(other_x) < half + other && y.abs_diff(other_y) < HEIGHT
             };
-            self.taken.iter().filter(meets).count()
+            self.taken.iter().filter(meets).count() + usize::from(x < EDGE + half)
         };
-        let (x, y) = PLACES.map(at).into_iter().min_by_key(|place| met(*place)).unwrap_or_else(|| at(50));
+        let (x, y) = PLACES.map(at).into_iter().min_by_key(met).unwrap_or_else(|| at(50));
         self.taken.push((x, y, half));
         (x, y)
     }
@@ -192,46 +207,64 @@ impl Rows {
     }
 }
 
-/// A message: dashed if it was lost, or never came as far as this drawing goes.
-fn arrow(
-    svg: &mut String,
-    labels: &mut Labels,
-    passage: &Passage,
-    (from, to): (usize, usize),
-    y: usize,
-    arrives: Option<usize>,
-) {
-    let class = match passage.fate {
-        Fate::Arrived(..) if arrives.is_some() => "m",
-        Fate::Dropped(..) => "x",
-        Fate::Arrived(..) | Fate::Open => "o",
-    };
-    let below = arrives.unwrap_or(y + ROW);
-    // What did not arrive ends half way.
-    let to = if class == "m" { to } else { (from + to) / 2 };
-    let head = if class == "m" { " marker-end=\"url(#head)\"" } else { "" };
-    let _ = writeln!(svg, "<line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{below}\"{head}/>");
-    let label = message_label(passage);
-    let (x, y) = labels.place((from, y), (to, below), &label);
-    let _ = writeln!(svg, "<text class=\"c\" x=\"{x}\" y=\"{y}\">{}</text>", escaped(&label));
+/// A message on its way over the lanes.
+struct Arrow {
+    /// `m` if it arrived; `x` if it was lost, `o` if it never came as far as this drawing goes: these are dashed.
+    class: &'static str,
+    from: (usize, usize),
+    to: (usize, usize),
+    label: String,
+}
+
+impl Arrow {
+    fn of(passage: &Passage, (from, to): (usize, usize), y: usize, arrives: Option<usize>) -> Arrow {
+        let class = match passage.fate {
+            Fate::Arrived(..) if arrives.is_some() => "m",
+            Fate::Dropped(..) => "x",
+            Fate::Arrived(..) | Fate::Open => "o",
+        };
+        // What did not arrive ends half way.
+        let to = if class == "m" { to } else { (from + to) / 2 };
+        Arrow { class, from: (from, y), to: (to, arrives.unwrap_or(y + ROW)), label: message_label(passage) }
+    }
+
+    fn draw(&self, svg: &mut String) {
+        let Arrow { class, from: (x1, y1), to: (x2, y2), .. } = self;
+        let head = if *class == "m" { " marker-end=\"url(#head)\"" } else { "" };
+        let _ = writeln!(svg, "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"{head}/>");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn labels_of_arrows_that_run_close_together_stand_beside_each_other() {
-        let mut labels = Labels::default();
-        let mut all = Vec::new();
-        for to in [730, 880, 1030] {
-            all.push(labels.place((130, 200), (to, 240), "Produce answer"));
-        }
-        for (index, one) in all.iter().enumerate() {
-            for other in &all[..index] {
-                let is_beside = one.0.abs_diff(other.0) >= 14 * LETTER || one.1.abs_diff(other.1) >= HEIGHT;
+    fn assert_that_none_overlap(labels: &[(usize, usize)], text: &str) {
+        for (index, one) in labels.iter().enumerate() {
+            assert!(one.0 >= EDGE + text.len() * LETTER / 2, "{one:?} stands in the times");
+            for other in &labels[..index] {
+                let is_beside = one.0.abs_diff(other.0) >= text.len() * LETTER || one.1.abs_diff(other.1) >= HEIGHT;
                 assert!(is_beside, "{one:?} and {other:?} overlap");
             }
         }
+    }
+
+    #[test]
+    fn labels_of_arrows_that_run_close_together_stand_beside_each_other() {
+        let mut labels = Labels::default();
+        let text = "Produce answer";
+        let all = [730, 880, 1030].map(|to| labels.place((130, 200), (to, 240), text));
+        assert_that_none_overlap(&all, text);
+    }
+
+    /// Three brokers that answer each other at one instant: six arrows between three lanes.
+    #[test]
+    fn labels_of_arrows_that_all_cross_stand_beside_each_other_and_not_in_the_times() {
+        let mut labels = Labels::default();
+        let lane = |number: usize| LEFT + number * LANE;
+        let text = "Fetch answer";
+        let all = [(1, 0), (1, 2), (2, 1), (2, 0), (0, 1), (0, 2)]
+            .map(|(from, to)| labels.place((lane(from), 200), (lane(to), 200 + 3 * ROW), text));
+        assert_that_none_overlap(&all, text);
     }
 }

@@ -31,7 +31,10 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let places = window(count, model.property, room - 1);
     let title = match places.len() {
         all if all == count => "WHAT MUST NEVER HAPPEN".to_owned(),
-        _ => format!("WHAT MUST NEVER HAPPEN: {} TO {} OF {count}, Tab FOR MORE", places.start + 1, places.end),
+        _ => {
+            let more = if model.is_picture { "" } else { ", Tab FOR MORE" };
+            format!("WHAT MUST NEVER HAPPEN: {} TO {} OF {count}{more}", places.start + 1, places.end)
+        }
     };
     let mut shown = vec![Row::from(heading(model.look, &title, width))];
     shown.extend(names.iter().chain(&rows[places]).cloned());
@@ -115,12 +118,20 @@ fn story(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Row> {
             rows.extend(paragraph(Role::Heading, &text));
         }
         rows.extend(violation.evidence[places].iter().map(|event| proof(model, tape, event)));
-        let keys =
-            [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
-        let keys = keys.iter().flat_map(|(key, does)| [word(look, Role::Key, *key), word(look, Role::Plain, *does)]);
-        rows.push(Line::from(keys.collect::<Vec<_>>()).into());
+        // Nobody can press a key of a picture.
+        if !model.is_picture {
+            rows.push(keys(model).into());
+        }
     }
     rows
+}
+
+/// The keys that lead along a proof.
+fn keys(model: &Model) -> Line<'static> {
+    let keys =
+        [("up", " and "), ("down", " walk along the proof, "), ("Enter", " goes to its end, "), ("x", " explains")];
+    let words = |(key, does)| [word(model.look, Role::Key, key), word(model.look, Role::Plain, does)];
+    Line::from(keys.into_iter().flat_map(words).collect::<Vec<_>>())
 }
 
 /// One event of the proof, in the words of the transcript where it has a line of its own. Its raw fields stand in the pane that

@@ -106,8 +106,8 @@ fn node_row(model: &Model, machine: &MachinePart) -> Vec<Cell> {
     };
     let waits = match (machine.paying.as_slice(), machine.waiting) {
         ([], 0) => cell("-"),
-        ([], waiting) => cell(format!("{waiting} inputs")),
-        (_, waiting) => styled(Role::Warning, format!("for its disk, {waiting} inputs behind")),
+        ([], waiting) => cell(counted(waiting as i64, "input")),
+        (_, waiting) => styled(Role::Warning, format!("for its disk, {} behind", counted(waiting as i64, "input"))),
     };
     vec![
         cell(machine.name.clone()),

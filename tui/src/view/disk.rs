@@ -36,7 +36,11 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
     if lines.len() > most {
         let left = lines.len() - (most - 1);
         lines.truncate(most - 1);
-        let how = if selected.is_some() { "a higher window shows them" } else { "Tab selects one machine" };
+        let how = match selected {
+            _ if model.is_picture => "a higher picture shows them",
+            Some(_) => "a higher window shows them",
+            None => "Tab selects one machine",
+        };
         let text = format!("{} more: {how}", counted(left as i64, "line"));
         lines.push(line(model.look, Role::Heading, text));
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::app::{Action, Ask, Cover, Message, Pane, Prompt, Screen, Typed};
 use crate::keys::BINDINGS;
-use crate::stage::Stage;
+use crate::stage::{LESSON, Stage};
 use crate::theme::{Alphabet, Look, Theme};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
@@ -208,6 +208,30 @@ fn the_checks_scroll_where_they_have_no_room() {
     }
     assert!(stage.shown(80, 24).contains("1 TO "), "from the last on to the first:\n{}", stage.shown(80, 24));
     assert!(!stage.shown(120, 90).contains(" OF "), "all of them:\n{}", stage.shown(120, 90));
+}
+
+/// Nobody can press a key of a picture, so none is named in it.
+#[test]
+fn a_picture_names_no_keys() {
+    const PLANTED: &str = include_str!("../../../tests/tests/planted/high-watermark-monotonic.toml");
+    let keys_in = |stage: &Stage, height: u16| {
+        let shown = stage.shown(100, height);
+        ["Tab", "Enter", "Esc", " walk along "].into_iter().filter(|key| shown.contains(key)).collect::<Vec<_>>()
+    };
+    for source in [PLANTED, LESSON] {
+        let mut stage = Stage::open(source, Look::default(), None);
+        let mut named = 0;
+        for screen in "1234567".chars() {
+            stage.press(&screen.to_string());
+            for height in [12, 24, 40] {
+                stage.model.is_picture = false;
+                named += keys_in(&stage, height).len();
+                stage.model.is_picture = true;
+                assert_eq!(keys_in(&stage, height), Vec::<&str>::new(), "{}", stage.shown(100, height));
+            }
+        }
+        assert!(named > 0, "the window itself names them");
+    }
 }
 
 /// No time and no number is cut on the lanes: a part of it would be another one.

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
@@ -18,7 +19,7 @@ use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Kept, Lost, Session};
 
-use crate::app::{Action, Effect, Message, Model, Pointing, Typed, Whereto, update};
+use crate::app::{Action, Effect, Message, Model, Pointing, Saved, Typed, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -48,8 +49,28 @@ pub struct Opening {
     pub is_presented: bool,
     /// Whether it listens to the mouse; without, the terminal's own selection of text works.
     pub has_mouse: bool,
-    /// Whether it panics after its first frame: a test of what happens to the terminal then.
-    pub crashes: bool,
+    /// What goes wrong after its first frame, if something shall: a test of what happens to the terminal then.
+    pub trouble: Option<Trouble>,
+}
+
+/// What can go wrong with a window on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Trouble {
+    /// It panics.
+    Crash,
+    /// It draws nothing more and hears nothing more.
+    Hang,
+}
+
+impl Trouble {
+    fn happen(self) {
+        match self {
+            Trouble::Crash => panic!("this window was asked to crash"),
+            Trouble::Hang => loop {
+                thread::park();
+            },
+        }
+    }
 }
 
 /// Why a window closed.
@@ -91,7 +112,9 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
             told = Some(model.place.steps);
             tell(file, model.place.steps);
         }
-        assert!(!opening.crashes, "this window was asked to crash");
+        if let Some(trouble) = opening.trouble {
+            trouble.happen();
+        }
         let inputs = inputs_within(FRAME)?;
         let now = Instant::now();
         let passed = now - before;
@@ -139,8 +162,8 @@ fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first
                 Effect::Fork(scenario) => sessions.fork(*scenario),
                 Effect::Switch(index) => sessions.current = index,
                 Effect::List(typed) => messages.push_back(Message::Listed(listed(&typed))),
-                Effect::Save { path, text, command } => {
-                    messages.push_back(Message::Saved(saved(&path, &text).map(|()| format!("{command} {path}"))));
+                Effect::Save { path, text, form } => {
+                    messages.push_back(Message::Saved(saved(&path, &text).map(|()| Saved { path, form })));
                 }
                 Effect::Suspend => screen.suspend()?,
                 Effect::Quit => return Ok(Goes::End),

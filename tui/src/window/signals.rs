@@ -1,8 +1,9 @@
 //! Signals: whoever ends or stops this process gets a terminal that is as it was.
 //!
-//! Usually the loop that draws hears of a signal with its next frame. A terminal that is gone may hold that loop in a read
-//! that never ends, and whoever took it away need not have told this process; then there is nothing to give back either,
-//! and the process ends by itself.
+//! Usually the loop that draws hears of a signal with its next frame. Where it does not in time, another thread ends the
+//! process and gives the terminal back itself: on a machine with other work a frame can take as long as that, and nobody may
+//! be left with a terminal that echoes nothing. A terminal that is gone may hold the loop in a read that never ends, and
+//! whoever took it away need not have told this process; that is noticed here, too.
 
 use std::io::{self, IsTerminal};
 use std::process;
@@ -15,8 +16,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 use signal_hook::iterator;
 
+use super::terminal;
+
 /// How long the loop that draws has to hear of a signal.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a terminal has to take what gives it back. One that takes nothing (a line that hangs) cannot be given back, and
+/// keeps no process alive.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether the terminal is still there.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
@@ -46,7 +53,7 @@ impl Signals {
         for signal in [SIGHUP, SIGINT, SIGTERM, SIGTSTP] {
             flag::register_usize(signal, Arc::clone(&last), signal as usize)?;
         }
-        let mut ends = iterator::Signals::new([SIGHUP, SIGTERM])?;
+        let mut ends = iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
         thread::Builder::new().name("trial-signals".to_owned()).spawn(move || {
             let signal = loop {
                 // A terminal that is gone answers no question any more, not even whether it is one.
@@ -56,8 +63,11 @@ impl Signals {
                 }
                 thread::sleep(LOOKS_EVERY);
             };
+            let code = 128 + signal;
             thread::sleep(PATIENCE);
-            process::exit(128 + signal);
+            let _ = thread::Builder::new().spawn(move || terminal::leave(code));
+            thread::sleep(LAST_PATIENCE);
+            process::exit(code);
         })?;
         Ok(Signals { last })
     }

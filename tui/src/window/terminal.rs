@@ -5,6 +5,7 @@
 
 use std::io::{self, Write, stdout};
 use std::panic;
+use std::process;
 use std::thread;
 
 use crossterm::cursor::Show;
@@ -107,6 +108,14 @@ fn lend(has_mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())?;
     if has_mouse { execute!(stdout(), EnableMouseCapture).inspect_err(|_| give_back()) } else { Ok(()) }
+}
+
+/// Gives the terminal back although the thread that draws does not, and ends the process before that thread could draw again:
+/// it waits behind this one for the way out. The terminal that takes nothing holds this up like a frame.
+pub fn leave(code: i32) -> ! {
+    let _out = stdout().lock();
+    give_back();
+    process::exit(code)
 }
 
 /// Makes the terminal what it was. It has no use for errors: there is nobody left who could do more.
