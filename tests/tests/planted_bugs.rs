@@ -298,6 +298,21 @@ planted! {
         Stuck(&["group billing: g1 was given [orders-0, orders-1, orders-2], and has [orders-0, orders-1]"]);
     a_member_that_was_removed_and_does_not_come_back: "more/fenced-member-stays-out" =>
         Stuck(&["group billing: g2 is no member"]);
+    a_commit_of_an_epoch_that_is_over: "more/commit-of-another-epoch" => Words("commit-of-current-member", ", which is in 3");
+    a_commit_of_whom_the_group_has_removed: "more/commit-of-a-removed-member" =>
+        Words("commit-of-current-member", ", which was removed");
+    a_partition_that_an_assignor_gives_to_two: "more/assignor-gives-twice" =>
+        Words("target-covers-subscriptions", " gives orders-0 to ");
+    a_partition_that_an_assignor_gives_to_who_does_not_want_it: "more/assignor-ignores-subscriptions" =>
+        Words("target-covers-subscriptions", ", which is not subscribed to it");
+    ranges_that_differ_by_two: "more/range-favours-first" => Words("shares-are-even", " of orders");
+    a_share_that_another_wants: "more/unequal-wishes-favour-first" => Words("shares-are-even", ", which wants it too");
+    a_generation_that_is_not_even: "more/round-robin-favours-first" => Words("shares-are-even", "(roundrobin) gives 3");
+    a_share_that_is_taken_away: "more/assignor-begins-anew" => Words("shares-are-even", " that it had, and its share is ");
+    a_return_for_which_others_give_something_up: "more/static-return-changes-the-target" =>
+        Words("static-member-disturbs-nobody", " is told to give partitions up");
+    an_offset_at_which_another_record_was_read: "more/answers-after-the-records" =>
+        Words("inconsistent-offsets", "p1 is told offset 1, where another record is");
     a_producer_that_never_says_what_became_of_a_record: "more/producer-keeps-failure-to-itself" =>
         Stuck(&["p1 does not know what became of 3 records"]);
 }

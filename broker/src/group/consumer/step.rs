@@ -117,7 +117,9 @@ pub(crate) fn update_group(
         of.say(GroupEvent::MemberAdded { group: group.id.clone(), member: id, instance });
     }
     let bumped_by_regex = super::regex::update(of, group, before, member, records)?;
-    let bumped = bump || names_changed || bumped_by_regex;
+    let is_back = known.is_some_and(|known| known.id != member.id);
+    let is_back = is_back && of.behaviour.is(Switch::StaticMemberAlwaysRebalances);
+    let bumped = bump || names_changed || bumped_by_regex || is_back;
     let replaced: Vec<&Member> = known.into_iter().collect();
     let mut epoch = group.epoch;
     if !bumped && !of.soft.metadata_expired(group, of.ctx.now.monotonic) {

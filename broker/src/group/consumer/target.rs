@@ -30,17 +30,13 @@ impl NewTarget<'_> {
     ///
     /// UNKNOWN_SERVER_ERROR if the assignor finds no assignment.
     pub(super) fn make(&self) -> Result<(Vec<GroupRecord>, PartitionsByTopic), Refusal> {
-        let spec = self.spec();
+        let mut spec = self.spec();
+        self.tamper_before(&mut spec);
         let mut assigned = assignor::assign(self.assignor, &spec).map_err(|error| {
             let text = format!("Failed to compute a new target assignment for epoch {}: {error}", self.epoch);
             Refusal::new(ErrorCode::UnknownServerError, text)
         })?;
-        if self.assignor == ServerAssignor::Uniform && self.behaviour.is(Switch::UniformKeepsEverything) {
-            keep_everything(&spec, &mut assigned);
-        }
-        if self.behaviour.is(Switch::AssignorForgetsPartition) {
-            forget_partition(&mut assigned);
-        }
+        self.tamper_after(&spec, &mut assigned);
         let mut records = Vec::new();
         for id in spec.members.keys() {
             let new = assigned.get(id).cloned().unwrap_or_default();
@@ -51,6 +47,33 @@ impl NewTarget<'_> {
         }
         records.push(target_epoch_record(self.group, self.epoch));
         Ok((records, assigned.remove(&self.member.id).unwrap_or_default()))
+    }
+
+    /// The switches that lie to the assignor.
+    fn tamper_before(&self, spec: &mut GroupSpec) {
+        if self.behaviour.is(Switch::AssignorBeginsAnew) {
+            spec.members.values_mut().for_each(|member| member.assignment.clear());
+        }
+        if self.behaviour.is(Switch::AssignorIgnoresSubscriptions) {
+            let wanted: BTreeSet<_> = spec.partition_counts.keys().copied().collect();
+            spec.members.values_mut().for_each(|member| member.subscribed_topics.clone_from(&wanted));
+        }
+    }
+
+    /// The switches that change what the assignor says.
+    fn tamper_after(&self, spec: &GroupSpec, assigned: &mut GroupAssignment) {
+        if self.assignor == ServerAssignor::Uniform && self.behaviour.is(Switch::UniformKeepsEverything) {
+            keep_everything(spec, assigned);
+        }
+        if self.behaviour.is(Switch::AssignorForgetsPartition) {
+            forget_partition(assigned);
+        }
+        if self.behaviour.is(Switch::AssignorFavoursFirst) {
+            favour_first(assigned);
+        }
+        if self.behaviour.is(Switch::AssignorGivesTwice) {
+            give_twice(assigned);
+        }
     }
 
     fn spec(&self) -> GroupSpec {
@@ -109,6 +132,26 @@ fn forget_partition(assigned: &mut GroupAssignment) {
             numbers.remove();
         }
     }
+}
+
+/// The switch: of each topic that the first member has, it gets a partition of the last one that has some.
+fn favour_first(assigned: &mut GroupAssignment) {
+    let Some((first, has)) = assigned.first_key_value() else { return };
+    let (first, topics) = (first.clone(), has.keys().copied().collect::<Vec<_>>());
+    for topic in topics {
+        let others = assigned.iter_mut().rev().filter(|(id, _)| **id != first);
+        let given = others.filter_map(|(_, partitions)| partitions.get_mut(&topic)?.pop_last()).next();
+        assigned.entry(first.clone()).or_default().entry(topic).or_default().extend(given);
+    }
+    assigned.values_mut().for_each(|partitions| partitions.retain(|_, numbers| !numbers.is_empty()));
+}
+
+/// The switch: a partition of the first member is the last one's, too.
+fn give_twice(assigned: &mut GroupAssignment) {
+    let first = assigned.values().find_map(|partitions| partitions.first_key_value());
+    let Some((topic, number)) = first.and_then(|(topic, numbers)| Some((*topic, *numbers.first()?))) else { return };
+    let mut last = assigned.last_entry().expect("there is a first one");
+    last.get_mut().entry(topic).or_default().insert(number);
 }
 
 /// The record of what a member shall own.

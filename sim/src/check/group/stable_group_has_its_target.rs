@@ -12,7 +12,7 @@ use crate::check::{Finding, Property, Seen};
 
 pub(in crate::check) const PROPERTY: Property = Property {
     name: "stable-group-has-its-target",
-    rule: "in a stable group each member is in the target's epoch, has what it shall have, and has nothing to give up",
+    rule: "in a stable group each member has what it shall have, and has nothing to give up",
     source: "KIP-848 (ValidStableGroupState); ConsumerGroup.validateState, ConsumerGroupMember.isReconciledTo",
 };
 
@@ -37,9 +37,6 @@ fn moved(event: &GroupEvent) -> Option<&GroupId> {
 
 fn differs(group: &ConsumerGroup, member: &Member) -> Option<String> {
     let (id, target) = (&member.id, group.target(&member.id));
-    if member.epoch != group.target_epoch {
-        return Some(format!("{id} is in epoch {}", member.epoch));
-    }
     if !member.pending_revocation.is_empty() {
         return Some(format!("{id} has {} topics to give up", member.pending_revocation.len()));
     }

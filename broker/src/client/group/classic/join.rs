@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::super::Shared;
-use super::super::assignor::{RebalanceProtocol, Trust};
+use super::super::assignor::{Assignments, RebalanceProtocol, Trust};
 use super::super::commit::CommitOutcome;
 use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState, PartitionSnapshot};
 use crate::api::consumer_protocol;
@@ -274,7 +274,11 @@ impl ClassicMember {
         self.partitions = (Some(cluster.metadata.update_version()), snapshot.clone());
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
-        let assignments = if skip { Vec::new() } else { assigned_bytes(assignor, &all, &members, trust) };
+        let mut assignments = assignor.assign(&all.counts, &all.replicas, &members, trust);
+        if consumer.is(Switch::AssignorFavoursFirst) {
+            favour_first(&mut assignments);
+        }
+        let assignments = if skip { Vec::new() } else { assigned_bytes(assignments) };
         // Of what was assigned a leader that keeps the assignment knows nothing. Kafka's takes it for what there is now.
         let overlooks = !consumer.mends(Hazard::StaticLeaderOverlooksPartitions);
         self.assigned_partitions = Some(if skip && !overlooks { PartitionSnapshot::default() } else { snapshot });
@@ -386,13 +390,13 @@ impl ClassicMember {
     }
 }
 
-fn assigned_bytes(
-    assignor: Assignor,
-    partitions: &PartitionSnapshot,
-    members: &super::Members,
-    trust: Trust,
-) -> Vec<(crate::ids::MemberId, Bytes)> {
-    let assignments = assignor.assign(&partitions.counts, &partitions.replicas, members, trust);
+fn assigned_bytes(assignments: Assignments) -> Vec<(crate::ids::MemberId, Bytes)> {
     let bytes = |partitions| consumer_protocol::encode_assignment(&ConsumerAssignment { partitions, user_data: None });
     assignments.into_iter().map(|(member, partitions)| (member, bytes(partitions))).collect()
+}
+
+/// The switch: the first member gets a partition of the last one that has some.
+fn favour_first(assignments: &mut Assignments) {
+    let given = assignments.values_mut().skip(1).rev().find_map(Vec::pop);
+    assignments.values_mut().take(1).for_each(|first| first.extend(given.clone()));
 }
