@@ -50,6 +50,10 @@ pub(super) enum Aspect {
     Membership,
     /// Whether and how a topic is compacted; the index is its number.
     Compaction,
+    /// Whether consumers read at the replica next to them; the index is the client's number, 0 the cluster.
+    NearbyReads,
+    /// Which records are given up on request.
+    DeleteRecords,
 }
 
 /// The draws of one aspect.

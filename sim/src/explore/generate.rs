@@ -10,6 +10,7 @@ use super::cluster::{Shape, draw_cluster};
 use super::draw::{Aspect, Draw};
 use super::faults::{Stage, draw_faults, merged};
 use super::groups::draw_groups;
+use super::readers;
 use super::text::{said, spanned};
 use super::workload::draw_workload;
 use crate::scenario::Seed;
@@ -54,6 +55,8 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
     let mut workload = draw_workload(profile, seed, &shape);
     let (groups, members) = draw_groups(profile, seed, &shape);
     workload.clients.extend(members);
+    readers::read_nearby(profile, seed, &shape, &mut cluster, &mut workload.clients);
+    workload.steps.extend(readers::give_up_records(profile, seed, &shape));
     let clients = workload.clients.iter().map(|client| client.name.value.clone()).collect();
     let stage = Stage { profile, seed, shape: &shape, clients, groups, spares_topics: false };
     let faults = draw_faults(&stage, drawing.over_budget);

@@ -41,25 +41,20 @@ pub(super) struct MemberShape {
     pub(super) api_timeout_ms: u64,
 }
 
-/// Whether the seeds of a profile have groups.
-///
-/// The other profiles will have some when what this one finds has been read.
-fn has_groups(profile: Profile) -> bool {
+/// In how many seeds of a hundred a profile has groups.
+fn percent(profile: Profile) -> u64 {
     match profile {
-        Profile::Groups => true,
-        Profile::Default
-        | Profile::Lite
-        | Profile::Disk
-        | Profile::Network
-        | Profile::Controllers
-        | Profile::Everything
-        | Profile::Replication => false,
+        Profile::Groups => 100,
+        Profile::Everything => 20,
+        Profile::Default => 10,
+        Profile::Lite | Profile::Disk | Profile::Network | Profile::Controllers | Profile::Replication => 0,
     }
 }
 
 /// The number of groups of a seed.
 pub(super) fn count(profile: Profile, seed: Seed) -> u64 {
-    if has_groups(profile) { Draw::new(seed, Aspect::Groups, 0).pick(&[1, 1, 1, 2]) } else { 0 }
+    let has_groups = Draw::new(seed, Aspect::Groups, 2).percent(percent(profile));
+    if has_groups { Draw::new(seed, Aspect::Groups, 0).pick(&[1, 1, 1, 2]) } else { 0 }
 }
 
 /// What brokers must be told where there are groups: Kafka's own settings are made for days. Gives

@@ -90,6 +90,18 @@ fn groups_have_members_of_every_kind_that_do_everything() {
 }
 
 #[test]
+fn some_seeds_of_other_profiles_have_groups_readers_near_to_replicas_and_records_that_are_given_up() {
+    for profile in [Profile::Default, Profile::Everything] {
+        let texts: Vec<String> =
+            (0..400).map(|seed| print(&generate(profile, Seed(seed), Drawing::default()))).collect();
+        for said in [r#""group.id" = "g1""#, r#""client.rack" = "r2""#, "RackAwareReplicaSelector", "delete-records"] {
+            let count = texts.iter().filter(|text| text.contains(said)).count();
+            assert!((1..texts.len() / 2).contains(&count), "{count} seeds of {profile} say {said}");
+        }
+    }
+}
+
+#[test]
 fn within_the_budget_no_machine_loses_anything_where_nothing_may_be_lost() {
     use crate::scenario::format::action::Lose;
     let mut cuts = 0;
