@@ -63,7 +63,8 @@ pub enum Hazard {
     /// (`LeaderEpochFileCache.endOffsetFor`, `Partition.isFollowerInSync`). Mended: it must have heard of it to enter.
     DivergenceBelowLogStart,
     /// When a log start moves, the recovery point moves along, although nothing was synced. A power cut can bring the old
-    /// start back, with segments that nobody recovers (`UnifiedLog.updateLogStartOffset`). Mended: it stays.
+    /// start back, with segments that nobody recovers (`UnifiedLog.updateLogStartOffset`). Mended: it stays. It passes segments that were
+    /// deleted before their flush, too (`LocalLog.flush`). Mended: that flush syncs the directory, so that they stay deleted.
     RecoveryPointFollowsLogStart,
     /// A coordinator stops a KIP-848 member's session when the member says goodbye, before that is written. If it cannot be
     /// written the member stays in the group, and nothing ever removes it

@@ -64,7 +64,8 @@ impl Log {
         for segment in &self.segments[from..to] {
             plan.files.extend(segment.files());
         }
-        if self.segments[from..to].iter().any(|segment| segment.base_offset >= self.recovery_point) {
+        let is_new = |segment: &Segment| segment.base_offset >= self.recovery_point;
+        if self.segments[from..to].iter().any(is_new) || self.makes_deletions_durable() {
             plan.directories.push(self.directory.to_string());
         }
         Some(plan)
@@ -94,7 +95,7 @@ impl Log {
         }
         self.flush_requested = None;
         let (from, to) = self.segments_between(self.recovery_point, self.log_end_offset + 1);
-        let mut new_files = false;
+        let mut new_files = self.makes_deletions_durable();
         for segment in &mut self.segments[from..to] {
             new_files |= segment.base_offset >= self.recovery_point && segment.new_files;
             segment.sync(ctx)?;
@@ -105,6 +106,13 @@ impl Log {
         }
         self.recovery_point = self.log_end_offset;
         Ok(())
+    }
+
+    /// Whether a flush has to see to it that segments which were deleted stay deleted: nobody has synced them, and the recovery
+    /// point is about to pass them. Kafka does not ask: [`Hazard::RecoveryPointFollowsLogStart`].
+    fn makes_deletions_durable(&self) -> bool {
+        let were_deleted = self.recovery_point < self.segments[0].base_offset;
+        were_deleted && self.behaviour.mends(Hazard::RecoveryPointFollowsLogStart)
     }
 
     /// The segments that hold offsets of [from, to).

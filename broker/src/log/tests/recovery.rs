@@ -155,6 +155,26 @@ fn flush_does_not_vouch_for_what_was_written_after_a_truncation() {
     assert_eq!(fixture.log().recovery_point(), 15);
 }
 
+/// The roll that precedes the deletion of all segments asks for a flush; what it would have synced is gone when its turn comes.
+#[test]
+fn flush_that_passes_deleted_segments_sees_to_it_that_they_stay_deleted() {
+    let synced = |treatment: Behaviour| {
+        let one = records(1).len() as i32;
+        let mut fixture = Fixture::without_log(LogSettings { retention_bytes: 0, ..Fixture::small(one * 5) });
+        fixture.load(LoadOptions { behaviour: treatment, ..LoadOptions::default() });
+        fixture.append_many(30, 0);
+        fixture.with(|log, ctx| log.update_high_watermark(ctx, 30));
+        fixture.with(|log, ctx| log.delete_old_segments(ctx)).expect("works");
+        assert_eq!(fixture.log().segments().collect::<Vec<_>>(), [(30, 0)]);
+        let plan = fixture.with(|log, _| log.take_flush()).unwrap_or_default();
+        fixture.with(|log, _| log.flushed(plan.up_to));
+        assert_eq!(fixture.log().recovery_point(), 30);
+        plan.directories
+    };
+    assert_eq!(synced(Behaviour::mended()), [DIRECTORY]);
+    assert!(synced(Behaviour::default()).is_empty(), "a power cut can bring them back, and nobody recovers them");
+}
+
 /// `LogLoaderTest.testLogEndLessThanStartAfterReopen`.
 #[test]
 fn log_that_ends_before_its_promised_start_begins_anew_there() {
