@@ -295,6 +295,34 @@ fn whether_there_is_a_group_whose_offsets_may_go_the_coordinator_says_also_of_pa
     assert_eq!(stage.ask(delete), Some(unknown.into()));
 }
 
+#[test]
+fn a_marker_is_refused_by_partition_where_there_is_no_replica_and_where_another_coordinates() {
+    let mut stage = Stage::serving();
+    let offsets = |partition| TopicPartition::new("__consumer_offsets", partition);
+    let on = |replicas: Vec<NodeId>| {
+        let directories = vec![DirectoryId::UNASSIGNED; replicas.len()];
+        let mut registration = PartitionRegistration::new(replicas.clone(), directories, replicas);
+        (registration.leader, registration.leader_epoch) = (NodeId(2), LeaderEpoch(2));
+        registration
+    };
+    stage.apply(MetadataRecord::Partition { partition: 1, topic_id: OFFSETS, registration: on(vec![NodeId(2)]) });
+    stage.apply(MetadataRecord::Partition { partition: 2, topic_id: OFFSETS, registration: on(vec![NodeId(2), ME]) });
+    let partitions = vec![offsets(0), offsets(1), offsets(2), TopicPartition::new("orders", 0)];
+    let (producer_id, producer_epoch) = (ProducerId(9), ProducerEpoch(0));
+    let marker = TxnMarker { producer_id, producer_epoch, committed: true, coordinator_epoch: 0, partitions };
+    assert_eq!(stage.ask(WriteTxnMarkersRequest { markers: vec![marker] }), None, "one of four is to be written");
+    let [Response::WriteTxnMarkers(answer)] = &stage.settle()[..] else { panic!("no answer, or several") };
+    let told: BTreeMap<TopicPartition, ErrorCode> = answer.markers.iter().flat_map(|(_, told)| told.clone()).collect();
+    let expected = [
+        (offsets(0), ErrorCode::None),
+        (offsets(1), ErrorCode::UnknownTopicOrPartition),
+        (offsets(2), ErrorCode::NotLeaderOrFollower),
+        (TopicPartition::new("orders", 0), ErrorCode::UnknownTopicOrPartition),
+    ];
+    assert_eq!(told, BTreeMap::from(expected));
+    assert!(answer.markers.iter().all(|(producer, _)| *producer == producer_id));
+}
+
 /// A first heartbeat as it should be.
 fn first_heartbeat() -> ConsumerGroupHeartbeatRequest {
     ConsumerGroupHeartbeatRequest {
@@ -341,4 +369,52 @@ fn a_heartbeat_that_contradicts_itself_is_refused_in_kafkas_words() {
     stage.apply(MetadataRecord::FeatureLevel { name: GROUP_VERSION.to_owned(), level: 0 });
     let Some(Response::ConsumerGroupHeartbeat(answer)) = stage.ask(first_heartbeat()) else { panic!("no answer") };
     assert_eq!(answer.error, ErrorCode::UnsupportedVersion);
+}
+
+#[test]
+fn an_instance_that_has_not_been_released_is_told_whose_it_is_and_nothing_else() {
+    let mut stage = Stage::serving();
+    let of = |member: &str| ConsumerGroupHeartbeatRequest {
+        member: MemberId::new(member),
+        instance: Some(GroupInstanceId::new("s1")),
+        ..first_heartbeat()
+    };
+    assert_eq!(stage.ask(of("m")), None, "not before it is committed");
+    stage.settle();
+    let words = "Static member n with instance id s1 cannot join the group because the instance id is owned by m member.";
+    let expected = ConsumerGroupHeartbeatResponse {
+        error: ErrorCode::UnreleasedInstanceId,
+        error_message: Some(words.to_owned()),
+        member: None,
+        member_epoch: 0,
+        heartbeat_interval_ms: 0,
+        assignment: None,
+    };
+    assert_eq!(stage.ask(of("n")), Some(expected.into()));
+}
+
+#[test]
+fn a_stale_epoch_is_refused_for_each_partition_of_a_commit_and_for_the_whole_group_of_a_fetch() {
+    let mut stage = Stage::serving();
+    assert_eq!(stage.ask(first_heartbeat()), None);
+    let [Response::ConsumerGroupHeartbeat(joined)] = &stage.settle()[..] else { panic!("not joined") };
+    let epoch = joined.member_epoch;
+    let committed = |member_epoch| OffsetCommitRequest {
+        member: MemberId::new("m"),
+        generation_or_member_epoch: member_epoch,
+        ..commit("a", &[("orders", 0)])
+    };
+    let stale = ErrorCode::StaleMemberEpoch;
+    for wrong in [epoch - 1, epoch + 1] {
+        let refused = OffsetCommitResponse { partitions: vec![(TopicPartition::new("orders", 0), stale)] };
+        assert_eq!(stage.ask(committed(wrong)), Some(refused.into()));
+        let mut asked = fetch(&["a"], false);
+        (asked.groups[0].member, asked.groups[0].member_epoch) = (Some(MemberId::new("m")), wrong);
+        asked.groups[0].partitions = Some(vec![TopicPartition::new("orders", 0)]);
+        let refused = OffsetFetchGroupResponse { group: group("a"), error: stale, partitions: Vec::new() };
+        assert_eq!(stage.ask(asked), Some(OffsetFetchResponse { groups: vec![refused] }.into()));
+    }
+    assert_eq!(stage.ask(committed(epoch)), None, "this one is written");
+    let taken = OffsetCommitResponse { partitions: vec![(TopicPartition::new("orders", 0), ErrorCode::None)] };
+    assert_eq!(stage.settle(), [taken.into()]);
 }
