@@ -143,6 +143,7 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
     let waits = broker_settings(profile, &mut config, &mut Draw::new(seed, Aspect::BrokerSettings, 0));
     log_settings(profile, &mut config, &mut Draw::new(seed, Aspect::LogSettings, 0));
     quorum_settings(profile, &mut config, &mut Draw::new(seed, Aspect::QuorumSettings, 0));
+    leave_time_for_registrations(&mut config, &latency);
     if cleans_metadata {
         set(&mut config, "metadata.log.max.record.bytes.between.snapshots", 500);
         set(&mut config, "metadata.max.retention.bytes", 500);
@@ -219,6 +220,26 @@ fn latency(draw: &mut Draw) -> Latency {
         1 => Latency::Uniform { min: Span { micros: 200 }, max: draw.span(2, 30) },
         2 => Latency::Exponential { min: Span { micros: 200 }, mean: draw.span(1, 10) },
         _ => Latency::Bimodal { fast: draw.span(1, 5), slow: draw.span(20, 200), one_in: draw.between(20, 200) as u32 },
+    }
+}
+
+/// A broker registers on the channel of its heartbeats, and no request takes longer there than one interval of them
+/// (`NodeToControllerChannelManagerImpl`): what is not answered by then is asked again, for ever. The answer comes when a majority of the
+/// controllers has the record, four ways after the question and the time for which records are gathered. Where that is longer
+/// than the interval, a broker that is started stays outside: that is a setting that cannot work, and nothing to find.
+fn leave_time_for_registrations(config: &mut Settings, latency: &Latency) {
+    let number = |config: &Settings, name: &str| config.get(name).and_then(|value| value.0.parse::<u64>().ok());
+    let way = match latency {
+        Latency::Constant(always) => *always,
+        Latency::Uniform { max, .. } => *max,
+        Latency::Exponential { mean, .. } => *mean,
+        Latency::Bimodal { fast, .. } => *fast,
+    };
+    let gathered = number(config, "controller.quorum.append.linger.ms").unwrap_or(0);
+    let answered = way.micros as u64 * 4 / 1_000 + gathered;
+    let at_least = answered * 5 / 4 + 10;
+    if number(config, "broker.heartbeat.interval.ms").is_some_and(|interval| interval < at_least) {
+        set(config, "broker.heartbeat.interval.ms", at_least);
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) enum Aspect {
     NearbyReads,
     /// Which records are given up on request.
     DeleteRecords,
+    /// Whether there is a minute in which nothing happens, and when.
+    Quiet,
 }
 
 /// The draws of one aspect.

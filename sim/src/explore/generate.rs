@@ -10,6 +10,7 @@ use super::cluster::{Shape, draw_cluster};
 use super::draw::{Aspect, Draw};
 use super::faults::{Stage, draw_faults, merged};
 use super::groups::draw_groups;
+use super::quiet;
 use super::readers;
 use super::text::{said, spanned};
 use super::workload::draw_workload;
@@ -50,7 +51,7 @@ pub(crate) fn mended_hazards() -> BTreeMap<Spanned<String>, Treatment> {
 
 /// The scenario of a seed: concrete, printable, the same for ever. It reads no switches.
 pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
-    let (shape, mut cluster, topics) = draw_cluster(profile, seed);
+    let (mut shape, mut cluster, topics) = draw_cluster(profile, seed);
     cluster.hazards = hazards(drawing);
     let mut workload = draw_workload(profile, seed, &shape);
     let (groups, members) = draw_groups(profile, seed, &shape);
@@ -60,6 +61,8 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
     let clients = workload.clients.iter().map(|client| client.name.value.clone()).collect();
     let stage = Stage { profile, seed, shape: &shape, clients, groups, spares_topics: false };
     let faults = draw_faults(&stage, drawing.over_budget);
+    let quiet_from = quiet::draw_quiet(profile, seed, &mut shape, &mut cluster);
+    let steps = merged(quiet::torn_apart(workload.steps, quiet_from), quiet::torn_apart(faults, quiet_from));
     File {
         format: spanned(1),
         id: spanned(format!("{profile}-{seed}")),
@@ -70,7 +73,7 @@ pub fn generate(profile: Profile, seed: Seed, drawing: Drawing) -> File {
         cluster: spanned(cluster),
         topics,
         clients: workload.clients,
-        steps: merged(workload.steps, faults).into_iter().map(spanned).collect(),
+        steps: steps.into_iter().map(spanned).collect(),
         ..File::default()
     }
 }

@@ -25,6 +25,7 @@ mod groups;
 mod hunt;
 pub mod marks;
 mod profile;
+mod quiet;
 mod readers;
 pub(crate) mod text;
 mod twice;

@@ -1,7 +1,7 @@
 //! Every seed is a valid scenario, printed and read back equal; the same for ever.
 
 use super::*;
-use crate::scenario::format::File;
+use crate::scenario::format::{File, Latency};
 
 #[test]
 fn every_seed_of_every_profile_is_a_valid_scenario_that_is_printed_and_read_back_equal() {
@@ -98,6 +98,38 @@ fn some_seeds_of_other_profiles_have_groups_readers_near_to_replicas_and_records
             let count = texts.iter().filter(|text| text.contains(said)).count();
             assert!((1..texts.len() / 2).contains(&count), "{count} seeds of {profile} say {said}");
         }
+    }
+}
+
+#[test]
+fn a_broker_that_registers_can_be_answered_within_an_interval_of_its_heartbeats() {
+    let mut tight = 0;
+    for profile in Profile::ALL.iter().copied() {
+        for seed in (0..100).chain([0x11200]) {
+            let cluster = generate(profile, Seed(seed), Drawing::default()).cluster.value;
+            let number = |name: &str| cluster.config.get(name).map(|value| value.0.parse::<i64>().expect("a number"));
+            let Some(Latency::Constant(way)) = cluster.latency.as_ref().map(|latency| &latency.value) else { continue };
+            let gathered = number("controller.quorum.append.linger.ms").unwrap_or(0);
+            let interval = number("broker.heartbeat.interval.ms").expect("drawn for each seed");
+            assert!(way.micros * 4 < (interval - gathered) * 1_000, "{profile} {seed:#x}: {interval} ms, {way:?} a way");
+            tight += i64::from(way.micros * 6 > (interval - gathered) * 1_000);
+        }
+    }
+    assert!(tight > 0, "no seed is anywhere near");
+}
+
+#[test]
+fn some_groups_have_a_minute_in_which_nothing_is_asked_of_anybody() {
+    let quiet = |file: &File| print(file).contains("offsets.retention.minutes");
+    let files: Vec<File> = (0..100).map(|seed| generate(Profile::Groups, Seed(seed), Drawing::default())).collect();
+    let quiet: Vec<&File> = files.iter().filter(|file| quiet(file)).collect();
+    assert!((1..25).contains(&quiet.len()), "{} of 100", quiet.len());
+    for file in quiet {
+        let times: Vec<i64> = file.steps.iter().filter_map(|step| Some(step.at.as_ref()?.value.micros)).collect();
+        let until = file.until.as_ref().expect("drawn").value.micros;
+        let ends = times.iter().copied().chain([until]);
+        let longest = [0].into_iter().chain(times.iter().copied()).zip(ends).map(|(from, to)| to - from).max();
+        assert!(longest >= Some(60_000_000), "{}: {longest:?}", file.id.value);
     }
 }
 
