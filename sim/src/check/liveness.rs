@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use trial_broker::client::{Client, ClientKind, OffsetReset, PositionView};
-use trial_broker::config::ProducerSettings;
+use trial_broker::config::{GroupProtocol, Membership, ProducerSettings};
 use trial_broker::event::QuorumStateName;
 use trial_broker::group::find::OFFSETS_TOPIC;
 use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
@@ -364,9 +364,14 @@ impl Look<'_> {
     }
 
     fn unread(&self, reader: &str, client: &Client, is_settled: &impl Fn(&TopicPartition) -> bool) -> Vec<Unmet> {
-        let ClientKind::Consumer { isolation, polls_by_itself: true, offset_reset, .. } = client.config().kind else {
+        let ClientKind::Consumer { isolation, polls_by_itself: true, offset_reset, ref group, .. } =
+            client.config().kind
+        else {
             return Vec::new();
         };
+        if group.as_ref().is_some_and(|group| self.looks_for_its_coordinator(client, group, is_settled)) {
+            return Vec::new();
+        }
         // It waits for a record that is young enough, and has none to read until then (KIP-1106).
         let waits_for_a_record = matches!(offset_reset, OffsetReset::ByDuration(_));
         if client.application_error().is_some() {
@@ -385,6 +390,22 @@ impl Look<'_> {
             Some(Unmet { partition: Some(partition), message })
         });
         behind.collect()
+    }
+
+    /// Whether a member of the classic protocol belongs to a group that the core cannot coordinate. At each poll it looks for its coordinator
+    /// first, and while it finds none it neither validates nor resets a position
+    /// (`ClassicKafkaConsumer.updateAssignmentMetadataIfNeeded`): it may stand for ever where a leader changed.
+    fn looks_for_its_coordinator(
+        &self,
+        client: &Client,
+        group: &Membership,
+        is_settled: &impl Fn(&TopicPartition) -> bool,
+    ) -> bool {
+        let is_subscribed = client.membership().is_some_and(|membership| membership.subscribed);
+        let kept_in = self.partition_of(&group.group);
+        is_subscribed
+            && group.protocol == GroupProtocol::Classic
+            && kept_in.is_some_and(|kept_in| !is_settled(&kept_in))
     }
 
     /// Where what a consumer may read ends, as the leader has it; none while nobody leads.

@@ -111,7 +111,10 @@ fn a_broker_that_registers_can_be_answered_within_an_interval_of_its_heartbeats(
             let Some(Latency::Constant(way)) = cluster.latency.as_ref().map(|latency| &latency.value) else { continue };
             let gathered = number("controller.quorum.append.linger.ms").unwrap_or(0);
             let interval = number("broker.heartbeat.interval.ms").expect("drawn for each seed");
-            assert!(way.micros * 4 < (interval - gathered) * 1_000, "{profile} {seed:#x}: {interval} ms, {way:?} a way");
+            assert!(
+                way.micros * 4 < (interval - gathered) * 1_000,
+                "{profile} {seed:#x}: {interval} ms, {way:?} a way"
+            );
             tight += i64::from(way.micros * 6 > (interval - gathered) * 1_000);
         }
     }

@@ -381,7 +381,8 @@ fn an_instance_that_has_not_been_released_is_told_whose_it_is_and_nothing_else()
     };
     assert_eq!(stage.ask(of("m")), None, "not before it is committed");
     stage.settle();
-    let words = "Static member n with instance id s1 cannot join the group because the instance id is owned by m member.";
+    let words =
+        "Static member n with instance id s1 cannot join the group because the instance id is owned by m member.";
     let expected = ConsumerGroupHeartbeatResponse {
         error: ErrorCode::UnreleasedInstanceId,
         error_message: Some(words.to_owned()),

@@ -42,7 +42,7 @@ impl Look<'_> {
     }
 
     /// The partition of the offsets topic that keeps a group; none while the topic does not exist.
-    fn partition_of(&self, group: &GroupId) -> Option<TopicPartition> {
+    pub(super) fn partition_of(&self, group: &GroupId) -> Option<TopicPartition> {
         let count = self.image.topic(&TopicName::new(OFFSETS_TOPIC))?.partitions.len();
         Some(TopicPartition::new(OFFSETS_TOPIC, partition_for(group.as_str(), i32::try_from(count).ok()?)))
     }
