@@ -302,7 +302,7 @@ planted! {
     a_commit_of_whom_the_group_has_removed: "more/commit-of-a-removed-member" =>
         Words("commit-of-current-member", ", which was removed");
     a_partition_that_an_assignor_gives_to_two: "more/assignor-gives-twice" =>
-        Words("target-covers-subscriptions", " gives orders-0 to ");
+        Words("target-covers-subscriptions", " gives orders-2 to ");
     a_partition_that_an_assignor_gives_to_who_does_not_want_it: "more/assignor-ignores-subscriptions" =>
         Words("target-covers-subscriptions", ", which is not subscribed to it");
     ranges_that_differ_by_two: "more/range-favours-first" => Words("shares-are-even", " of orders");
