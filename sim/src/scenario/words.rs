@@ -6,6 +6,8 @@
 //!   partition 1 | 2 3           partition = { groups = [["b1"], ["b2", "b3"]] }
 //!   clog from=b3 to=b1          clog = { from = "b3", to = "b1" }
 //!   heal                        heal = {}
+//!   alter-config topic=orders min.insync.replicas=1
+//!                               alter-config = { topic = "orders", set = { "min.insync.replicas" = "1" } }
 //! ```
 //!
 //! What is typed becomes a line of a file and is read as one: there is one grammar, and one set of complaints. Which words an
@@ -73,7 +75,12 @@ pub fn line(typed: &str) -> Result<String, String> {
 fn fields(name: &str, rest: &str) -> Result<String, String> {
     let taken: &[String] = keys().get(name).map_or(&[], Vec::as_slice);
     let mut fields: Vec<(String, String)> = Vec::new();
+    let mut settings: Vec<String> = Vec::new();
     for word in rest.split_whitespace() {
+        if let Some((name, value)) = setting(word, taken) {
+            settings.push(format!("{} = {}", quoted(name), quoted(value)));
+            continue;
+        }
         let (key, value) = field(word, taken);
         // Of what only the name is known, the file's own complaint says so.
         if !taken.is_empty() && !taken.contains(&key) {
@@ -85,8 +92,34 @@ fn fields(name: &str, rest: &str) -> Result<String, String> {
         }
         fields.push((key, value));
     }
+    if !settings.is_empty() {
+        fields.push(("set".to_owned(), format!("{{ {} }}", settings.join(", "))));
+    }
     let fields: Vec<String> = fields.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
     Ok(fields.join(", "))
+}
+
+/// `min.insync.replicas=1`, or the same behind `set=`, as a setting's name and value, where the action sets any. Kafka's
+/// names have dots in them, and no field has.
+fn setting<'a>(word: &'a str, taken: &[String]) -> Option<(&'a str, &'a str)> {
+    let word = word.strip_prefix("set=").unwrap_or(word);
+    let (name, value) = word.split_once('=')?;
+    (taken.iter().any(|key| key == "set") && name.contains('.')).then_some((name, value))
+}
+
+/// Who is meant by a bare word that names a controller and a client of this scenario alike, and how to say which.
+pub fn ambiguity(scenario: &Scenario, typed: &str) -> Option<String> {
+    let mut words = typed.split_whitespace();
+    let taken = keys().get(words.next()?)?;
+    let takes = |key: &str| taken.iter().any(|taken| taken == key);
+    let controllers = scenario.controllers();
+    words.find_map(|word| {
+        let id = 100 + word.strip_prefix('c')?.parse::<i32>().ok()?;
+        let is_client = scenario.file.clients.iter().any(|client| client.name.value == word);
+        let is_both = is_client && controllers.contains(&id) && takes("controller");
+        let other = if takes("client") { format!("client={word}") } else { format!("`crash client={word}`") };
+        is_both.then(|| format!("{word} is a controller and a client here: say controller={id} or {other}"))
+    })
 }
 
 /// `b2`, `2`, `c1`, `p1` or `key=value` as a field and its value. A name alone is that of a machine which the action takes:
@@ -189,6 +222,7 @@ fn ways(scenario: &Scenario, key: &str) -> Vec<String> {
         "from" | "to" => brokers.iter().map(|id| format!("b{id}")).collect(),
         "kind" => words(&["request", "response"]),
         "lose" => words(&["all", "none"]),
+        "set" => return LIVELY.iter().map(|name| format!("{name}=")).collect(),
         _ => Vec::new(),
     };
     if values.is_empty() {
@@ -196,6 +230,17 @@ fn ways(scenario: &Scenario, key: &str) -> Vec<String> {
     }
     values.into_iter().map(|value| format!("{key}={value}")).collect()
 }
+
+/// Settings that are offered to whoever alters one while the cluster runs; all others can be typed.
+const LIVELY: &[&str] = &[
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "cleanup.policy",
+    "retention.ms",
+    "retention.bytes",
+    "segment.bytes",
+    "max.message.bytes",
+];
 
 /// The partitions of all topics, of each topic the first eight.
 fn partitions(scenario: &Scenario) -> Vec<String> {
@@ -222,6 +267,11 @@ mod tests {
             ("partition 1 | 2 3", "partition = { groups = [[\"b1\"], [\"b2\", \"b3\"]] }"),
             ("clog from=b3 to=b1,b2", "clog = { from = \"b3\", to = [\"b1\", \"b2\"] }"),
             ("heal", "heal = {}"),
+            (
+                "alter-config topic=orders min.insync.replicas=1 set=cleanup.policy=compact,delete",
+                "alter-config = { topic = \"orders\", \
+                 set = { \"min.insync.replicas\" = \"1\", \"cleanup.policy\" = \"compact,delete\" } }",
+            ),
             ("produce client=p1 topic=orders count=3", "produce = { client = \"p1\", topic = \"orders\", count = 3 }"),
         ] {
             assert_eq!(line(typed).as_deref(), Ok(wanted));
@@ -249,6 +299,35 @@ mod tests {
             refused("kill b2 b3")
         );
         assert_eq!(line("crash c1").as_deref(), Ok("crash = { client = \"c1\" }"), "only clients crash");
+    }
+
+    /// Lesson 5 has a controller and a consumer with one name.
+    #[test]
+    fn a_bare_name_of_two_machines_is_asked_about() {
+        let source = include_str!("../../../scenarios/lessons/05-below-the-line.toml");
+        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let asked = ambiguity(&scenario, "kill c1").expect("who is meant?");
+        assert!(asked.contains("say controller=101 or") && asked.contains("client=c1"), "{asked}");
+        for clear in ["kill c2", "kill controller=101", "crash c1", "kill b1", "heal", "nonsense c1", ""] {
+            assert_eq!(ambiguity(&scenario, clear), None, "{clear}");
+        }
+    }
+
+    /// What is offered is taken, and a name that is none is refused by the file.
+    #[test]
+    fn settings_that_are_offered_are_settings_of_topics() {
+        let source = include_str!("../../../scenarios/lessons/05-below-the-line.toml");
+        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let offers = completions(&scenario, "alter-config topic=orders ");
+        for name in LIVELY {
+            assert!(offers.contains(&format!("{name}=")), "{offers:?}");
+        }
+        let line = |words: &str| line(words).expect("it can be typed");
+        let at = super::super::Span { micros: 1 };
+        let lowered = line("alter-config topic=orders min.insync.replicas=1");
+        assert!(scenario.with_intervention(at, &lowered).is_ok(), "{lowered}");
+        let none = line("alter-config topic=orders min.insync=1");
+        assert!(scenario.with_intervention(at, &none).is_err(), "{none} names no setting");
     }
 
     #[test]

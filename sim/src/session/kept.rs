@@ -1,11 +1,11 @@
 //! A recording as a file: what is needed to see a run again, and the proof that it is the same.
 //!
 //! ```text
-//!   trial recording 1
+//!   trial recording 2
 //!   {"build":"…","seed":"0x5","steps":3412,"fingerprint":"…","marks":["…", …],"bytes":2873, …}
 //!   format = 1                                      the scenario's text, as it was
 //!   …
-//!   end of recording
+//!   end of recording 9b1f…                          the digest of head and text
 //! ```
 //!
 //! A run is made again from its scenario and seed faster than its steps could be read, and no step of it can be forged: every
@@ -13,6 +13,7 @@
 //! something else.
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Tape;
 use crate::internal::BUILD;
@@ -22,9 +23,11 @@ use crate::scenario::{Scenario, Seed};
 /// What the first line of such a file begins with.
 const FIRST: &str = "trial recording ";
 /// The version of the format.
-const FORMAT: &str = "1";
-/// The last line: without it something is missing.
-const LAST: &str = "end of recording";
+const FORMAT: &str = "2";
+/// What the last line begins with: without it something is missing. Behind it stands a digest.
+const LAST: &str = "end of recording ";
+/// How many digits a number has in hexadecimal.
+const DIGITS: usize = 16;
 /// A fingerprint is kept of every so many steps.
 const MARK_EVERY: u64 = 256;
 
@@ -95,7 +98,14 @@ impl Kept {
     /// As it stands in a file.
     pub fn to_text(&self) -> String {
         let head = serde_json::to_string(&self.head).unwrap_or_default();
-        format!("{FIRST}{FORMAT}\n{head}\n{}\n{LAST}\n", self.source)
+        format!("{FIRST}{FORMAT}\n{head}\n{}\n{LAST}{}\n", self.source, self.digest())
+    }
+
+    /// The digest of all but the build, whose name is looked at by itself: a recording in which something decayed must not be
+    /// taken for that of another run, or its scenario for a wrong one.
+    fn digest(&self) -> String {
+        let head = serde_json::to_string(&Head { build: String::new(), ..self.head.clone() }).unwrap_or_default();
+        hexadecimal(xxh3_64(format!("{head}\n{}", self.source).as_bytes()))
     }
 
     /// Reads a file that begins as a recording.
@@ -109,24 +119,26 @@ impl Kept {
         let (first, rest) = text.split_once('\n').ok_or_else(|| wrong("it ends in its first line".to_owned()))?;
         let version = first.strip_prefix(FIRST).unwrap_or(first);
         if version != FORMAT {
-            let hint = "a newer `trial` may read it".to_owned();
+            let hint = "the build that made it can read it".to_owned();
             return Err((format!("it has format {version}, and this is a reader of format {FORMAT}"), hint));
         }
         let (head, rest) = rest.split_once('\n').ok_or_else(|| wrong("it ends in its head".to_owned()))?;
         let head: Head =
             serde_json::from_str(head).map_err(|error| wrong(format!("its head cannot be read: {error}")))?;
-        let end = format!("\n{LAST}\n");
-        let source = rest.get(..head.bytes).filter(|_| rest.get(head.bytes..) == Some(end.as_str()));
-        let Some(source) = source else {
-            let whole = head.bytes + end.len();
-            let what = match rest.len() < whole {
-                true => format!("it is cut short: {} of {whole} bytes behind its head are there", rest.len()),
-                false => "it is damaged: its end is not where its head says".to_owned(),
-            };
-            return Err(wrong(what));
+        let whole = head.bytes.saturating_add("\n".len() + LAST.len() + DIGITS + "\n".len());
+        if rest.len() < whole {
+            return Err(wrong(format!("it is cut short: {} of {whole} bytes behind its head are there", rest.len())));
+        }
+        let end = rest.get(head.bytes..).and_then(|end| end.strip_prefix('\n')).filter(|_| rest.len() == whole);
+        let digest = end.and_then(|end| end.strip_prefix(LAST)?.strip_suffix('\n'));
+        let (Some(digest), Some(source)) = (digest, rest.get(..head.bytes)) else {
+            return Err(wrong("it is damaged: its end is not where its head says".to_owned()));
         };
         let kept = Kept { source: source.to_owned(), head };
-        Ok(kept)
+        match digest == kept.digest() {
+            true => Ok(kept),
+            false => Err(wrong("it is damaged: something in it is not what was written".to_owned())),
+        }
     }
 
     /// Why this build cannot show it, and what can be done.

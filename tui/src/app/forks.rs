@@ -103,6 +103,9 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
         Some(before) => (before.trim_end(), true),
         None => (typed, false),
     };
+    if let Some(asked) = words::ambiguity(&tape.scenario, words) {
+        return refuse(model, asked);
+    }
     let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
@@ -257,6 +260,16 @@ fn not_its_authors(model: &Model) -> Option<&'static str> {
 fn record(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), form: Form::Recording }]
+}
+
+/// When a run left the first one: what the file says of later was written for that. None for the first itself.
+pub fn deed_of(model: &Model, tape: &Tape) -> Option<Time> {
+    let is_shown = model.tape.as_deref().is_some_and(|shown| std::ptr::eq(shown, tape));
+    let shelved = |run: &Run| run.shelved.as_deref().is_some_and(|shelved| std::ptr::eq(shelved, tape));
+    let index = if is_shown { Some(model.current) } else { model.runs.iter().position(shelved) };
+    let parent = |index: usize| model.runs.get(index)?.parent;
+    let deeds = std::iter::successors(index.and_then(parent), |(before, _)| parent(*before));
+    deeds.map(|(_, at)| at).min()
 }
 
 /// How many expectations of the file stand behind what was done to make this run: they were made for another one.

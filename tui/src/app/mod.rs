@@ -29,6 +29,7 @@ mod prompt;
 mod run_tests;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,12 +45,13 @@ use crate::theme::Look;
 pub use compare::{Pair, aligned, first_differences, other, told_by_other};
 pub use filter::Filter;
 pub use follow::{Followed, Way};
-pub use forks::{Run, expectations_behind};
+pub use forks::{Run, deed_of, expectations_behind};
 pub use lesson::{Lesson, Question};
 pub use menu::Menu;
 pub use message::{Action, Cover, Effect, Form, Macro, Message, Pane, Pointing, Saved, Screen, Spot, Status, Typed};
 pub use place::Whereto;
 pub use prompt::{Ask, Prompt};
+pub use whereabouts::Whereabouts;
 
 /// Where in the recording the window is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

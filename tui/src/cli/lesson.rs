@@ -17,7 +17,7 @@ use crate::window::{Opening, follow};
 /// What `trial lesson` is asked.
 #[derive(Debug, Args)]
 pub struct LessonOf {
-    /// Its number in the course, or the id of one of its scenarios; unless said, all are listed.
+    /// Its number in the course, or the id or the file's name of one of its scenarios; unless said, all are listed.
     lesson: Option<String>,
     /// Print what its teacher should know, with the questions and answers, instead of opening a window.
     #[arg(long, requires = "lesson")]
@@ -110,7 +110,10 @@ fn number(scenario: &Scenario) -> Option<u32> {
 }
 
 fn is_wanted(scenario: &Scenario, wanted: &str) -> bool {
-    scenario.file.id.value == wanted || wanted.parse().is_ok_and(|wanted| number(scenario) == Some(wanted))
+    let file = Path::new(&scenario.path).file_stem();
+    scenario.file.id.value == wanted
+        || file.is_some_and(|name| name == wanted)
+        || wanted.parse().is_ok_and(|wanted| number(scenario) == Some(wanted))
 }
 
 /// A line a lesson, with what it teaches; its other scenarios below it.
@@ -160,4 +163,26 @@ fn notes(scenario: &Scenario) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is told at its end to go on with another lesson can type that.
+    #[test]
+    fn every_lesson_that_another_one_names_can_be_opened() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
+        let lessons = lessons(&folder).expect("there are lessons");
+        let changes = lessons.iter().filter_map(|scenario| scenario.file.lesson.as_ref()?.now_change.as_deref());
+        let mut named = 0;
+        for name in changes.filter_map(|change| change.split_once("`trial lesson ")?.1.split_once('`').map(|it| it.0)) {
+            assert!(lessons.iter().any(|scenario| is_wanted(scenario, name)), "there is no lesson {name}");
+            named += 1;
+        }
+        assert!(named > 10, "only {named} name another");
+        assert!(
+            lessons.iter().any(|scenario| is_wanted(scenario, "leader-loss") && is_wanted(scenario, "07-leader-loss"))
+        );
+    }
 }

@@ -2,14 +2,17 @@
 //!
 //! What comes later is never shown: whoever predicts must not have read it.
 
+use std::borrow::Cow;
+
 use ratatui::text::{Line, Span};
+use trial_broker::time::Time;
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Spot, Subject};
+use crate::app::{Model, Spot, Subject, deed_of};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
-use crate::widget::{heading, word, wrapped};
+use crate::widget::{cut_line, heading, word, wrapped};
 
 /// With less room than this behind its time, its event and what it is about a line is cut; else it goes on in the next row.
 const LEAST: u16 = 20;
@@ -51,6 +54,7 @@ pub fn under(
     let mut rows = vec![Row::from(heading(model.look, title, width))];
     let mut shown: Vec<Vec<Row>> = Vec::new();
     let mut used = 0;
+    let deed = deed_of(model, tape);
     let is_marked = |line: &Told| marked.is_some_and(|marked| std::ptr::eq(marked, line));
     // The marked one has a row in any case.
     let above = marked.filter(|_| room > 1);
@@ -61,9 +65,18 @@ pub fn under(
             (false, true) => model.look.sign(Glyph::Cursor),
             (false, false) => ' ',
         };
-        let mut lines = drawn(model.look, tape, line, (sign, shown.is_empty()), subject.as_ref(), width);
+        let mut lines =
+            drawn(model.look, tape, (line, &cause(line, deed)), (sign, shown.is_empty()), subject.as_ref(), width);
         // Of the uppermost what there is room for.
-        lines.truncate(room - used);
+        if lines.len() > room - used {
+            lines.truncate(room - used);
+            let more = word(model.look, Role::Plain, format!(" {}", model.look.sign(Glyph::Cut)));
+            let last = lines.pop().map(|mut line| {
+                line.push_span(more);
+                cut_line(line, usize::from(width), model.look)
+            });
+            lines.extend(last);
+        }
         used += lines.len();
         shown.push(lines.into_iter().map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
         room += usize::from(above.is_some() && is_marked(line));
@@ -74,7 +87,9 @@ pub fn under(
     let is_there = told.iter().rev().filter(|line| is_shown(model, tape, line)).take(shown.len()).any(is_marked);
     if let Some(line) = above.filter(|_| !is_there) {
         let sign = model.look.sign(Glyph::Differs);
-        let drawn = drawn(model.look, tape, line, (sign, false), subject.as_ref(), width).into_iter().take(1);
+        let drawn = drawn(model.look, tape, (line, &cause(line, deed)), (sign, false), subject.as_ref(), width)
+            .into_iter()
+            .take(1);
         shown.push(drawn.map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
     }
     if shown.is_empty() {
@@ -85,11 +100,22 @@ pub fn under(
     rows
 }
 
+/// What a line says. What an author notes is about the run that he has seen: in a fork, behind what was done there, it may be
+/// wrong.
+pub fn cause(line: &Told, deed: Option<Time>) -> Cow<'_, str> {
+    match deed {
+        Some(deed) if line.event == "note" && line.at > deed => {
+            Cow::Owned(format!("(written for run 1) {}", line.cause))
+        }
+        _ => Cow::Borrowed(&line.cause),
+    }
+}
+
 /// A line, in as many rows as its words take: what people note is to be read to its end.
 fn drawn(
     look: Look,
     tape: &Tape,
-    line: &Told,
+    (line, cause): (&Told, &str),
     (sign, is_last): (char, bool),
     subject: Option<&Subject>,
     width: u16,
@@ -117,11 +143,11 @@ fn drawn(
     ];
     let begun: usize = spans.iter().map(|span| span.width()).sum();
     let room = width.saturating_sub(u16::try_from(begun).unwrap_or(u16::MAX));
-    if room < LEAST || line.cause.chars().count() <= usize::from(room) {
-        spans.push(word(look, Role::Plain, line.cause.clone()));
+    if room < LEAST || cause.chars().count() <= usize::from(room) {
+        spans.push(word(look, Role::Plain, cause.to_owned()));
         return vec![Line::from(spans)];
     }
-    let mut words = wrapped(&line.cause, room).into_iter().map(|text| word(look, Role::Plain, text));
+    let mut words = wrapped(cause, room).into_iter().map(|text| word(look, Role::Plain, text));
     spans.extend(words.next());
     let rest = words.map(|text| Line::from(vec![Span::raw(" ".repeat(begun)), text]));
     std::iter::once(Line::from(spans)).chain(rest).collect()

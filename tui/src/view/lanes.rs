@@ -18,7 +18,7 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
 use super::events;
-use crate::app::{Followed, Model, Spot, Subject, Way};
+use crate::app::{Followed, Model, Spot, Subject, Way, deed_of};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
 use crate::widget::{cut, heading, line, seconds, word};
@@ -279,7 +279,8 @@ impl Lanes {
                     }
                 }
                 let signs: String = signs.into_iter().collect();
-                let text = format!("{} {} {}", told.event, told.what, told.cause);
+                let cause = events::cause(told, deed_of(model, tape));
+                let text = format!("{} {} {cause}", told.event, told.what);
                 let line =
                     Line::from(vec![time(told.at), word(look, Role::Plain, signs), word(look, Role::Heading, text)]);
                 Row::at(line, Spot::Step(told.step))

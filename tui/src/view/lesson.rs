@@ -18,7 +18,9 @@ pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     let Some(tape) = model.tape.as_ref().filter(|_| model.is_lesson) else { return Vec::new() };
     let Some(lesson) = tape.scenario.file.lesson.as_ref() else { return Vec::new() };
     let (title, text) = match (&lesson.now_change, &lesson.watch_for) {
-        (Some(change), _) if model.place.steps >= tape.end() => ("NOW CHANGE ONE THING", change),
+        (Some(change), _) if model.place.steps >= tape.end() => {
+            ("NOW CHANGE ONE THING", &with_what_to_do(change, &tape.scenario.path))
+        }
         (_, Some(watch)) => ("WATCH FOR", watch),
         _ => return Vec::new(),
     };
@@ -42,17 +44,41 @@ pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     before.zip(text).map(|(before, text)| Line::from(vec![before, text])).collect()
 }
 
-/// The question that is open, or the outcome that is shown; none if neither is.
-pub fn rows(model: &Model, width: u16) -> Option<Vec<Row>> {
+/// What to change, with the way to do it unless it names a lesson in which that is done.
+pub fn with_what_to_do(change: &str, path: &str) -> String {
+    match change.contains("`trial ") {
+        true => change.to_owned(),
+        false => format!("{change} (In a copy of {path}; `trial play` opens it.)"),
+    }
+}
+
+/// The question that is open, or the outcome that is shown; none if neither is. Where there is no room for all that is said
+/// of it, what is asked and what can be answered; of an outcome, what came and why.
+pub fn rows(model: &Model, width: u16, height: u16) -> Option<Vec<Row>> {
     let lesson = model.lesson.as_ref()?;
-    if let Some(prompt) = &model.prompt
+    let room = usize::from(height);
+    let (whole, brief) = if let Some(prompt) = &model.prompt
         && let Ask::Prediction(index) = prompt.ask
     {
         let question = lesson.questions.get(index)?;
-        return Some(asked(model, question, &prompt.text, width));
+        (asked(model, question, &prompt.text, width), asked_briefly(model, question, &prompt.text, (width, room)))
+    } else {
+        let question = lesson.questions.get(lesson.revealing?)?;
+        (revealed(model, question, width), revealed_briefly(model, question, (width, room)))
+    };
+    Some(if whole.len() <= room { whole } else { brief })
+}
+
+/// What is said, as far as there is room for it above what must stand below.
+fn above(model: &Model, mut said: Vec<Row>, below: Vec<Row>, room: usize) -> Vec<Row> {
+    let left = room.saturating_sub(below.len());
+    if said.len() > left {
+        said.truncate(left);
+        let end = word(model.look, Role::Plain, model.look.sign(Glyph::Cut).to_string());
+        said.iter_mut().rev().take(1).for_each(|row| row.line.push_span(end.clone()));
     }
-    let lines = revealed(model, lesson.questions.get(lesson.revealing?)?, width);
-    Some(lines.into_iter().map(Row::from).collect())
+    said.extend(below);
+    said
 }
 
 fn paragraph(model: &Model, role: Role, text: &str, width: u16) -> Vec<Line<'static>> {
@@ -66,15 +92,8 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row
     let mut rows = vec![Row::from(heading(look, "PREDICT", width))];
     rows.extend(paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from));
     rows.push(Line::default().into());
-    for (number, (choice, votes)) in (1..).zip(question.choices.iter().zip(votes)) {
-        let mut pieces = vec![
-            word(look, Role::Key, format!("  {number}  ")),
-            word(look, if votes > 0 { Role::Leader } else { Role::Plain }, choice.clone()),
-        ];
-        if !model.is_presented {
-            pieces.push(ballots(model, votes));
-        }
-        rows.push(Row::at(Line::from(pieces), Spot::Choice(number)));
+    for (choice, votes) in choices(model, question, typed, width).into_iter().zip(votes) {
+        rows.push(choice);
         if model.is_presented {
             rows.push(bar(model, votes, most, width).into());
             rows.push(Line::default().into());
@@ -88,6 +107,35 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row
     };
     rows.extend(paragraph(model, Role::Plain, how, width).into_iter().map(Row::from));
     rows
+}
+
+/// The question and its choices, and nothing beside them.
+fn asked_briefly(model: &Model, question: &Question, typed: &str, (width, room): (u16, usize)) -> Vec<Row> {
+    let ask = paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from).collect();
+    above(model, ask, choices(model, question, typed, width), room)
+}
+
+/// The choices, each with its votes unless these are drawn as bars.
+fn choices(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row> {
+    let look = model.look;
+    let votes = Lesson::votes(question, typed, model.is_poll);
+    let indent = if width < NARROW { " " } else { "  " };
+    let row = |(number, (choice, votes)): (usize, (&String, usize))| {
+        let mut pieces = vec![
+            word(look, Role::Key, format!("{indent}{number}{indent}")),
+            word(look, if votes > 0 { Role::Leader } else { Role::Plain }, choice.clone()),
+        ];
+        pieces.extend(ballots_beside(model, &pieces, votes, width));
+        Row::at(Line::from(pieces), Spot::Choice(number))
+    };
+    (1..).zip(question.choices.iter().zip(votes)).map(row).collect()
+}
+
+/// The votes beside a choice, unless they are drawn as bars or would cut it.
+fn ballots_beside(model: &Model, choice: &[Span], votes: usize, width: u16) -> Option<Span<'static>> {
+    let ballots = ballots(model, votes);
+    let needed = choice.iter().map(Span::width).sum::<usize>() + ballots.width();
+    (!model.is_presented && needed <= usize::from(width)).then_some(ballots)
 }
 
 /// A sign a vote, and their number.
@@ -110,32 +158,58 @@ fn bar(model: &Model, votes: usize, most: usize, width: u16) -> Line<'static> {
     line(model.look, Role::Leader, format!("     {signs} {votes}"))
 }
 
-fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>> {
+/// What is said of an outcome for which nobody has promised anything.
+const OF_A_FORK: &str =
+    "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
+
+fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Row> {
     let look = model.look;
     let votes = question.votes.clone().unwrap_or_default();
     let most = votes.iter().copied().max().unwrap_or(0);
     let mut lines = vec![heading(look, "PREDICTED, AND WHAT CAME", width)];
     lines.extend(paragraph(model, Role::Heading, &question.ask, width));
     lines.push(Line::default());
-    for (index, choice) in question.choices.iter().enumerate() {
-        let (glyph, role) =
-            if question.answer == Some(index) { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
-        let votes = votes.get(index).copied().unwrap_or(0);
-        let mut pieces = vec![word(look, role, format!("  {} {choice}", look.sign(glyph)))];
-        if !model.is_presented {
-            pieces.push(ballots(model, votes));
-        }
-        lines.push(Line::from(pieces));
+    for (index, choice) in outcomes(model, question, width).into_iter().enumerate() {
+        lines.push(choice);
         if model.is_presented {
-            lines.push(bar(model, votes, most, width));
+            lines.push(bar(model, votes.get(index).copied().unwrap_or(0), most, width));
             lines.push(Line::default());
         }
     }
     lines.push(Line::default());
-    let other =
-        "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
-    let words = if question.answer.is_some() { question.why.as_deref() } else { Some(other) };
-    lines.extend(words.into_iter().flat_map(|words| paragraph(model, Role::Plain, words, width)));
-    lines.push(Line::from(vec![word(look, Role::Key, "Space"), word(look, Role::Plain, " goes on")]));
-    lines
+    lines.extend(paragraph(model, Role::Plain, why(question), width));
+    lines.push(goes_on(model));
+    lines.into_iter().map(Row::from).collect()
+}
+
+/// What came and why, and nothing beside them.
+fn revealed_briefly(model: &Model, question: &Question, (width, room): (u16, usize)) -> Vec<Row> {
+    let came = outcomes(model, question, width);
+    let came = came.into_iter().enumerate().filter(|(index, _)| question.answer.is_none_or(|answer| answer == *index));
+    let mut said: Vec<Row> = came.map(|(_, line)| line.into()).collect();
+    said.extend(paragraph(model, Role::Plain, why(question), width).into_iter().map(Row::from));
+    above(model, said, vec![goes_on(model).into()], room)
+}
+
+/// The choices with a sign before the one that came, each with its votes unless these are drawn as bars.
+fn outcomes(model: &Model, question: &Question, width: u16) -> Vec<Line<'static>> {
+    let look = model.look;
+    let indent = if width < NARROW { " " } else { "  " };
+    let line = |(index, choice): (usize, &String)| {
+        let (glyph, role) =
+            if question.answer == Some(index) { (Glyph::Yes, Role::Good) } else { (Glyph::Lane, Role::Plain) };
+        let votes = question.votes.iter().flatten().nth(index).copied().unwrap_or(0);
+        let mut pieces = vec![word(look, role, format!("{indent}{} {choice}", look.sign(glyph)))];
+        pieces.extend(ballots_beside(model, &pieces, votes, width));
+        Line::from(pieces)
+    };
+    question.choices.iter().enumerate().map(line).collect()
+}
+
+fn why(question: &Question) -> &str {
+    if question.answer.is_some() { question.why.as_deref().unwrap_or("") } else { OF_A_FORK }
+}
+
+fn goes_on(model: &Model) -> Line<'static> {
+    Line::from(vec![word(model.look, Role::Key, "Space"), word(model.look, Role::Plain, " goes on")])
 }

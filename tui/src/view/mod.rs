@@ -43,6 +43,9 @@ pub use notes::lines as notes;
 /// The smallest window in which there is something to see: columns and rows.
 const SMALLEST: (u16, u16) = (40, 10);
 
+/// Below so many rows a question takes the place of what stands around it.
+const LOW: u16 = 16;
+
 /// From this width on a pane stands beside the lines instead of in their place.
 const ROOM_FOR_TWO: u16 = 100;
 
@@ -78,15 +81,16 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return vec![Block { area, rows: rows(too_small(model, area)) }];
     }
-    // A class needs no list of screens and keys.
-    let frame_row = u16::from(!model.is_presented && !model.is_picture);
+    // A class needs no list of screens and keys; and whoever is asked in a low window needs the question.
+    let is_tight = area.height < LOW && is_asking(model);
+    let has_keys = !model.is_presented && !model.is_picture;
     let [title, screens, body, slider, status, footer] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(frame_row),
+        Constraint::Length(u16::from(has_keys && !is_tight)),
         Constraint::Min(0),
-        Constraint::Length(u16::from(!model.is_picture)),
+        Constraint::Length(u16::from(!model.is_picture && !is_tight)),
         Constraint::Length(1),
-        Constraint::Length(frame_row),
+        Constraint::Length(u16::from(has_keys)),
     ])
     .areas(area);
     let mut blocks = vec![
@@ -96,7 +100,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
     if !model.is_picture {
         blocks.push(Block { area: slider, rows: vec![frame::slider(model, slider.width)] });
     }
-    if frame_row > 0 {
+    if has_keys {
         blocks.push(Block { area: screens, rows: vec![frame::screens(model, screens.width)] });
         blocks.push(Block { area: footer, rows: vec![frame::footer(model, footer.width)] });
     }
@@ -117,6 +121,7 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
     }
     let mut blocks = Vec::new();
     let area = match lesson::banner(model, area.width, area.height) {
+        _ if area.height < LOW && is_asking(model) => area,
         banner if banner.is_empty() => area,
         banner => {
             let height = u16::try_from(banner.len()).unwrap_or(u16::MAX);
@@ -125,8 +130,10 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
             rest
         }
     };
-    // For a class a question stands alone.
-    if let Some(question) = lesson::rows(model, area.width).filter(|_| model.is_presented) {
+    let asked = lesson::rows(model, area.width, u16::MAX).map(|rows| rows.len());
+    // For a class a question stands alone, and where it would be cut for the sake of the screen above it.
+    let is_alone = model.is_presented || asked.is_some_and(|rows| rows > usize::from(below(model, area.height)));
+    if let Some(question) = lesson::rows(model, area.width, area.height).filter(|_| is_alone) {
         blocks.push(Block { area, rows: question });
         return blocks;
     }
@@ -135,7 +142,7 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
     let [above, below] =
         Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
     blocks.push(Block { area: above, rows: screen });
-    if let Some(question) = lesson::rows(model, below.width) {
+    if let Some(question) = lesson::rows(model, below.width, below.height) {
         blocks.push(Block { area: below, rows: question });
     } else if let Some(menu) = &model.menu {
         blocks.push(Block { area: below, rows: menu::rows(model.look, menu, below.width, below.height) });
@@ -164,18 +171,26 @@ fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     }
 }
 
-/// The most rows that a screen gets: some are left for the lines.
+/// Whether a question is open, or its outcome is shown.
+fn is_asking(model: &Model) -> bool {
+    model.lesson.as_ref().is_some_and(|lesson| lesson.revealing.is_some())
+        || model.prompt.as_ref().is_some_and(|prompt| matches!(prompt.ask, Ask::Prediction(_)))
+}
+
+/// The most rows that a screen gets.
 fn most(model: &Model, height: u16) -> u16 {
-    let is_asking = model.lesson.as_ref().is_some_and(|lesson| lesson.revealing.is_some())
-        || model.prompt.as_ref().is_some_and(|prompt| matches!(prompt.ask, Ask::Prediction(_)));
-    let below = match (model.pane, model.screen) {
-        _ if is_asking => (height / 2).min(12),
+    height.saturating_sub(below(model, height))
+}
+
+/// The rows that are left below a screen, for the lines or for what stands in their place.
+fn below(model: &Model, height: u16) -> u16 {
+    match (model.pane, model.screen) {
+        _ if is_asking(model) => (height / 2).min(12),
         _ if model.menu.is_some() => (height / 2).min(14),
         (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
         (Pane::None, Screen::Lanes) => height / 5,
         (Pane::None, _) => (height / 4).max(2),
-    };
-    height.saturating_sub(below)
+    }
 }
 
 fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {

@@ -10,7 +10,7 @@ mod terminal;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Kept, Lost, Session};
 
-use crate::app::{Action, Effect, Message, Model, Pointing, Saved, Typed, Whereto, update};
+use crate::app::{Action, Effect, Message, Model, Pointing, Saved, Typed, Whereabouts, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -98,20 +98,14 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     }
     (model.is_poll, model.is_presented) = (opening.is_poll, opening.is_presented);
     let mut before = Instant::now();
-    let mut told = None;
+    let mut telling = Telling { file: opening.told, told: None };
     // A window in which nothing happens shows what it showed: it leaves the machine to others.
     let mut has_changed = true;
     loop {
         if has_changed {
             screen.draw(|frame| view::draw(frame, &model))?;
         }
-        if let Some(file) = &opening.told
-            && told != Some(model.place.steps)
-            && model.tape.is_some()
-        {
-            told = Some(model.place.steps);
-            tell(file, model.place.steps);
-        }
+        telling.tell(Whereabouts::of(&model));
         if let Some(trouble) = opening.trouble {
             trouble.happen();
         }
@@ -202,9 +196,28 @@ impl Sessions {
     }
 }
 
-/// Tells the teacher's notes where the window is. Nobody is helped by a complaint in front of a class.
-fn tell(file: &Path, steps: u64) {
-    let _ = fs::write(file, format!("{steps}\n"));
+/// Tells the teacher's notes where the window is, if there is a file for that. Nobody is helped by a complaint in front of a
+/// class.
+struct Telling {
+    file: Option<PathBuf>,
+    told: Option<Whereabouts>,
+}
+
+impl Telling {
+    fn tell(&mut self, here: Option<Whereabouts>) {
+        let (Some(file), Some(here)) = (&self.file, here) else { return };
+        if self.told.as_ref() != Some(&here) {
+            let _ = fs::write(file, serde_json::to_string(&here).unwrap_or_default());
+            self.told = Some(here);
+        }
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let last = self.told.clone();
+        self.tell(last.map(|last| Whereabouts { is_open: false, ..last }));
+    }
 }
 
 /// The paths that begin with what was typed, in order; a folder with a slash at its end. What cannot be read is nowhere.

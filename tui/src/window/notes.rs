@@ -1,7 +1,7 @@
 //! The teacher's notes on a second terminal: they follow the window that the class sees, and know what comes next.
 //!
 //! ```text
-//!   window before the class ──its step──▶ a file ──▶ notes: what was, what comes, the answer
+//!   window before the class ──where it is──▶ a file ──▶ notes: what was, what comes, the answer
 //! ```
 //!
 //! The run is made again here, which takes as long as opening a lesson does; only the place travels.
@@ -19,6 +19,7 @@ use trial_sim::internal::session::{News, Session, Tape};
 use super::Closed;
 use super::signals::{Signal, Signals};
 use super::terminal::Screen;
+use crate::app::Whereabouts;
 use crate::theme::Look;
 use crate::view;
 
@@ -35,10 +36,13 @@ pub fn follow(scenario: Scenario, look: Look, place: &Path) -> io::Result<Closed
     };
     let signals = Signals::watch()?;
     let mut screen = Screen::take(false)?;
+    let mut class: Option<Whereabouts> = None;
     loop {
-        let steps = fs::read_to_string(place).ok().and_then(|text| text.trim().parse().ok());
+        // A file that is being written is half a file: what was known before holds until the next look.
+        let told = fs::read_to_string(place).ok().and_then(|text| serde_json::from_str(&text).ok());
+        class = told.or(class);
         screen.draw(|frame| {
-            let lines = view::notes(look, &tape, steps, frame.area().width);
+            let lines = view::notes(look, &tape, class.as_ref(), frame.area().width);
             frame.render_widget(Paragraph::new(lines), frame.area());
         })?;
         if event::poll(PATIENCE)?

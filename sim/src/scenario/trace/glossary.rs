@@ -40,8 +40,8 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "hw",
-        "By the rule the high watermark is the smallest log end offset of the maximal ISR, and never falls. It moves when a follower's next fetch arrives; followers learn it one answer later.",
-        "Partition.maybeIncrementLeaderHW, KIP-392",
+        "By the rule the high watermark is the smallest log end offset of the maximal ISR, and never falls; while fewer replicas are in sync than min.insync.replicas it stands still. It moves when a follower's next fetch arrives, or when another in-sync set is committed; followers learn it one answer later.",
+        "Partition.maybeIncrementLeaderHW, KAFKA-15583, KIP-966",
     ),
     meaning(
         "ack",
@@ -90,7 +90,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "diverge",
-        "The leader tells a follower where their logs part: the last offset of the largest epoch that both have.",
+        "The leader tells a follower where their logs part: the largest epoch up to the follower's last that the leader has, and the offset behind its last record.",
         "KIP-595, KIP-320",
     ),
     meaning(
@@ -146,8 +146,8 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "vote",
-        "A voter gives or refuses its vote: one an epoch, and none to a candidate whose log ends before its own.",
-        "KIP-595",
+        "A voter gives or refuses its vote, and gives none to a candidate whose log ends before its own: one vote an epoch, which it writes down. A pre-vote binds nobody: a voter may give several of them in one epoch, and writes down none.",
+        "KIP-595, KIP-996",
     ),
     meaning(
         "active",
@@ -245,7 +245,11 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("txn", "A transaction has ended in this partition.", "WriteTxnMarkers, KIP-98"),
     meaning("commit!", "A commit failed: what was read since the last one may be read again.", "OffsetCommit"),
     meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
-    meaning("group!", "A request about a group was refused.", "GroupMetadataManager"),
+    meaning(
+        "group!",
+        "A request about a group was answered with an error. A heartbeat's REBALANCE_IN_PROGRESS is how a classic member learns that it must join again, UNKNOWN_MEMBER_ID that it is out.",
+        "GroupMetadataManager, AbstractCoordinator",
+    ),
     // What was done, and what the world did.
     meaning("note", "What the author of the scenario says here.", "the scenario"),
     meaning(
