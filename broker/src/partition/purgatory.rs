@@ -4,8 +4,11 @@
 //! that might complete it, its owner re-tests exactly the requests that watch that
 //! partition; nothing polls. A request that is not completed by then ends at its
 //! deadline.
+//!
+//! Few requests wait at a time, and most wait for a moment: they stand in sorted lists, where coming and going costs no
+//! memory of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::ids::TopicPartition;
 use crate::time::Time;
@@ -17,9 +20,12 @@ pub type WaitId = u64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Purgatory<T> {
     next_id: WaitId,
-    waiting: BTreeMap<WaitId, Waiting<T>>,
-    watchers: BTreeMap<TopicPartition, BTreeSet<WaitId>>,
-    deadlines: BTreeSet<(Time, WaitId)>,
+    /// By number: whoever comes goes to the end.
+    waiting: Vec<(WaitId, Waiting<T>)>,
+    /// Who watches a partition, the oldest first; no partition that nobody watches.
+    watchers: BTreeMap<TopicPartition, Vec<WaitId>>,
+    /// In order.
+    deadlines: Vec<(Time, WaitId)>,
 }
 
 /// One waiting request.
@@ -32,7 +38,7 @@ struct Waiting<T> {
 
 impl<T> Default for Purgatory<T> {
     fn default() -> Self {
-        Purgatory { next_id: 0, waiting: BTreeMap::new(), watchers: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Purgatory { next_id: 0, waiting: Vec::new(), watchers: BTreeMap::new(), deadlines: Vec::new() }
     }
 }
 
@@ -42,41 +48,52 @@ impl<T> Purgatory<T> {
         let id = self.next_id;
         self.next_id += 1;
         for partition in &watched {
-            self.watchers.entry(partition.clone()).or_default().insert(id);
+            let watchers = self.watchers.entry(partition.clone()).or_default();
+            // A request may name a partition twice.
+            if watchers.last() != Some(&id) {
+                watchers.push(id);
+            }
         }
-        self.deadlines.insert((deadline, id));
-        self.waiting.insert(id, Waiting { operation, watched, deadline });
+        let place = self.deadlines.partition_point(|due| *due < (deadline, id));
+        self.deadlines.insert(place, (deadline, id));
+        self.waiting.push((id, Waiting { operation, watched, deadline }));
         id
     }
 
     /// The requests that watch a partition, the oldest first.
     pub fn watching(&self, partition: &TopicPartition) -> Vec<WaitId> {
-        self.watchers.get(partition).map(|ids| ids.iter().copied().collect()).unwrap_or_default()
+        self.watchers.get(partition).cloned().unwrap_or_default()
     }
 
     /// One request.
     pub fn get_mut(&mut self, id: WaitId) -> Option<&mut T> {
-        self.waiting.get_mut(&id).map(|waiting| &mut waiting.operation)
+        let place = self.place(id)?;
+        Some(&mut self.waiting[place].1.operation)
     }
 
     /// One request.
     pub fn get(&self, id: WaitId) -> Option<&T> {
-        self.waiting.get(&id).map(|waiting| &waiting.operation)
+        Some(&self.waiting[self.place(id)?].1.operation)
     }
 
     /// Takes a request out, to be answered.
     pub fn remove(&mut self, id: WaitId) -> Option<T> {
-        let waiting = self.waiting.remove(&id)?;
-        self.deadlines.remove(&(waiting.deadline, id));
+        let (_, waiting) = self.waiting.remove(self.place(id)?);
+        let due = self.deadlines.binary_search(&(waiting.deadline, id)).expect("whoever waits has a deadline");
+        self.deadlines.remove(due);
         for partition in &waiting.watched {
             if let Some(ids) = self.watchers.get_mut(partition) {
-                ids.remove(&id);
+                ids.retain(|watcher| *watcher != id);
                 if ids.is_empty() {
                     self.watchers.remove(partition);
                 }
             }
         }
         Some(waiting.operation)
+    }
+
+    fn place(&self, id: WaitId) -> Option<usize> {
+        self.waiting.binary_search_by_key(&id, |(waits, _)| *waits).ok()
     }
 
     /// Takes out the request that is due first, if it is due.
@@ -92,7 +109,7 @@ impl<T> Purgatory<T> {
 
     /// All requests with their deadlines, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (&T, Time)> {
-        self.waiting.values().map(|waiting| (&waiting.operation, waiting.deadline))
+        self.waiting.iter().map(|(_, waiting)| (&waiting.operation, waiting.deadline))
     }
 
     /// Forgets everybody (the process stops: nobody can be answered any more).
