@@ -51,6 +51,8 @@ pub(super) struct Check {
     segments: BTreeMap<(MachineId, u32), Segment>,
     /// Files beside the segments that were found in order, as they were then, and the segment with them.
     beside: BTreeMap<(MachineId, u32), (Content, Content)>,
+    /// Epoch caches as they were last read, with what they said.
+    epochs: BTreeMap<(MachineId, u32), (Content, Vec<EpochEntry>)>,
     checkpoints: checkpoints::Checkpoints,
     /// How many sweeps there were.
     sweeps: usize,
@@ -103,6 +105,7 @@ impl Check {
     pub(super) fn sweep_all(&mut self, world: &World, model: &Model) -> Option<Finding> {
         self.segments.clear();
         self.beside.clear();
+        self.epochs.clear();
         self.compare_all(world, model, |_, _| true)
     }
 
@@ -131,14 +134,15 @@ impl Check {
             }
             let directory = partition.to_string();
             let files = machine.disk().files_of(&directory, ".log").inspect(|file| self.look(id, file));
-            let numbers: Vec<u32> = files.map(|file| file.number).collect();
+            let numbers: Vec<(Offset, u32)> =
+                files.filter_map(|file| Some((base_offset(&file)?, file.number))).collect();
             let log = machine.node().and_then(|node| log_of(node, partition));
             // A log that was loaded and then let go, for its topic had been deleted meanwhile, has nothing to say.
             if numbers.is_empty() && log.is_none() {
                 continue;
             }
             replica.is_unswept.set(false);
-            let held = numbers.iter().flat_map(|number| &self.segments[&(id, *number)].batches);
+            let held = numbers.iter().flat_map(|(_, number)| &self.segments[&(id, *number)].batches);
             let message = match numbers.is_empty() {
                 true => Some(": its segment files are gone".to_owned()),
                 false => compare(held.clone(), replica),
@@ -146,8 +150,8 @@ impl Check {
             let from = replica.log_start_offset;
             let forgotten = || producers::compare(held, from, log?, machine.now(world.now()).wall);
             let message = message.or_else(forgotten);
-            let message = message.or_else(|| self.look_beside(id, machine.disk(), &directory));
-            let message = message.or_else(|| log.and_then(|log| compare_epochs(machine.disk(), log)));
+            let message = message.or_else(|| self.look_beside(id, machine.disk(), &directory, &numbers));
+            let message = message.or_else(|| log.and_then(|log| self.compare_epochs(id, machine.disk(), log)));
             if let Some(message) = message {
                 let message = format!("{}: {partition}{message}", name_of(world, id));
                 return Some(finding(Some(partition.clone()), id, message));
@@ -156,28 +160,47 @@ impl Check {
         self.checkpoints.look(world, model)
     }
 
-    /// Looks at the indexes and producer snapshots of a log, as far as they or their segments have changed.
-    fn look_beside(&mut self, machine: MachineId, disk: &Disk, directory: &str) -> Option<String> {
-        let segments: BTreeMap<Offset, &Segment> = disk
-            .files_of(directory, ".log")
-            .filter_map(|file| Some((base_offset(&file)?, &self.segments[&(machine, file.number)])))
-            .collect();
+    /// Looks at the indexes and producer snapshots of a log, as far as they or their segments have changed. The segments
+    /// are named by their base offsets, in order, and the numbers of their files.
+    fn look_beside(
+        &mut self,
+        machine: MachineId,
+        disk: &Disk,
+        directory: &str,
+        numbers: &[(Offset, u32)],
+    ) -> Option<String> {
         let nothing = Segment::default();
-        for (ending, disagrees) in BESIDE {
-            for file in disk.files_of(directory, ending) {
-                let Some(base) = base_offset(&file) else { continue };
-                let segment = segments.get(&base).copied().unwrap_or(&nothing);
-                let known = self.beside.get(&(machine, file.number));
-                if known.is_some_and(|(own, beside)| own.is_of(&file) && *beside == segment.content) {
-                    continue;
-                }
-                if let Some(message) = disagrees(base, &file.read_from(0), segment, &segments) {
-                    return Some(format!(", {}: {message}", file.name));
-                }
-                self.beside.insert((machine, file.number), (Content::of(&file), segment.content.clone()));
+        for file in disk.files_of(directory, "") {
+            let Some((_, disagrees)) = BESIDE.iter().find(|(ending, _)| file.name.ends_with(ending)) else { continue };
+            let Some(base) = base_offset(&file) else { continue };
+            let number = numbers.iter().find(|(own, _)| *own == base).map(|(_, number)| *number);
+            let segment = number.map_or(&nothing, |number| &self.segments[&(machine, number)]);
+            let known = self.beside.get(&(machine, file.number));
+            if known.is_some_and(|(own, beside)| own.is_of(&file) && *beside == segment.content) {
+                continue;
             }
+            let all = numbers.iter().map(|(base, number)| (*base, &self.segments[&(machine, *number)])).collect();
+            if let Some(message) = disagrees(base, &file.read_from(0), segment, &all) {
+                return Some(format!(", {}: {message}", file.name));
+            }
+            self.beside.insert((machine, file.number), (Content::of(&file), segment.content.clone()));
         }
         None
+    }
+
+    /// The epoch cache is written, synced, before the batches of a new epoch; what a truncation took from it is
+    /// written a little later (`LeaderEpochFileCache`).
+    fn compare_epochs(&mut self, machine: MachineId, disk: &Disk, log: &Log) -> Option<String> {
+        let path = format!("{}/{LEADER_EPOCHS}", log.directory());
+        let Some(file) = disk.cached(&path) else { return differing_epochs(&[], log) };
+        let (content, written) = self.epochs.entry((machine, file.number)).or_default();
+        if !content.is_of(&file) {
+            let Ok(entries) = parse_epochs(&file.read_from(0)) else {
+                return Some(format!(", {LEADER_EPOCHS}: it cannot be read"));
+            };
+            (*content, *written) = (Content::of(&file), entries);
+        }
+        differing_epochs(written, log)
     }
 
     /// Reads what has changed of a segment since it was last looked at.
@@ -262,11 +285,8 @@ pub(super) fn log_of<'a>(node: &'a Node, partition: &TopicPartition) -> Option<&
     }
 }
 
-/// The epoch cache is written, synced, before the batches of a new epoch; what a truncation took from it is
-/// written a little later (`LeaderEpochFileCache`).
-fn compare_epochs(disk: &Disk, log: &Log) -> Option<String> {
-    let content = disk.content(&format!("{}/{LEADER_EPOCHS}", log.directory())).unwrap_or_default();
-    let Ok(written) = parse_epochs(&content) else { return Some(format!(", {LEADER_EPOCHS}: it cannot be read")) };
+/// What an epoch cache says otherwise than its log.
+fn differing_epochs(written: &[EpochEntry], log: &Log) -> Option<String> {
     let believed = log.epoch_entries();
     let lacks = |entry: &&EpochEntry| {
         let holds =
@@ -280,7 +300,7 @@ fn compare_epochs(disk: &Disk, log: &Log) -> Option<String> {
     let told = |entries: &[EpochEntry]| -> Vec<(i32, Offset)> {
         entries.iter().map(|entry| (entry.leader_epoch.0, entry.start_offset)).collect()
     };
-    (!is_right).then(|| format!(", {LEADER_EPOCHS}: it says {:?}, the log {:?}", told(&written), told(believed)))
+    (!is_right).then(|| format!(", {LEADER_EPOCHS}: it says {:?}, the log {:?}", told(written), told(believed)))
 }
 
 /// The batches on disk, in the order of the segments' names, against those that were said.

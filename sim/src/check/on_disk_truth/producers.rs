@@ -4,8 +4,6 @@
 //! forgotten may begin with any sequence number: what it sends again is written again, and nobody notices. Only who wrote
 //! nothing for `producer.id.expiration.ms` may be forgotten.
 
-use std::collections::BTreeMap;
-
 use trial_broker::ids::{Offset, ProducerId};
 use trial_broker::log::Log;
 use trial_broker::time::WallTime;
@@ -19,13 +17,16 @@ pub(super) fn compare<'a>(
     log: &Log,
     now: WallTime,
 ) -> Option<String> {
-    // Few producers and many batches: a map that is filled one by one never sorts them.
-    let mut last: BTreeMap<ProducerId, (i32, &Held)> = BTreeMap::new();
+    // Few producers and many batches: the list stays short.
+    let mut last: Vec<(ProducerId, (i32, &Held))> = Vec::new();
     for batch in held.filter(|batch| batch.first >= from) {
-        if let Some((producer, sequence)) = batch.written_by {
-            last.insert(producer, (sequence, batch));
+        let Some((producer, sequence)) = batch.written_by else { continue };
+        match last.iter_mut().find(|(known, _)| *known == producer) {
+            Some((_, known)) => *known = (sequence, batch),
+            None => last.push((producer, (sequence, batch))),
         }
     }
+    last.sort_unstable_by_key(|(producer, _)| *producer);
     let memory = log.producer_state();
     last.into_iter().find_map(|(producer, (sequence, batch))| {
         let remembered = match memory.producer(producer) {
