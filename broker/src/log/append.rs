@@ -10,8 +10,6 @@
 //! So the epoch of a batch is on disk before the batch, a refused batch may still have
 //! rolled a segment, and an append never waits for the disk unless an epoch begins.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry, ProducerRefusal};
@@ -20,7 +18,7 @@ use super::{AppendError, AppendInfo, AppendOrigin, Log, RefuseReason};
 use crate::config::{Hazard, Switch};
 use crate::context::Context;
 use crate::event::{BatchFact, LogEvent};
-use crate::ids::{LeaderEpoch, Offset, ProducerId};
+use crate::ids::{LeaderEpoch, Offset};
 use crate::message::ErrorCode;
 use crate::record::{
     BatchProblem, BatchView, NO_TIMESTAMP, TimestampType, batches, stamp, stamp_with_append_time, validate_client_batch,
@@ -67,7 +65,7 @@ impl Prepared {
 /// What the producer checks found.
 enum ProducerVerdict {
     Duplicate(BatchMetadata),
-    Accepted { appends: BTreeMap<ProducerId, ProducerAppend>, completed: Vec<CompletedTransaction> },
+    Accepted { appends: Vec<ProducerAppend>, completed: Vec<CompletedTransaction> },
 }
 
 impl Log {
@@ -279,7 +277,7 @@ impl Log {
         origin: Option<AppendOrigin>,
     ) -> Result<ProducerVerdict, AppendError> {
         let check_sequences = !self.behaviour.is(Switch::SequenceNotChecked);
-        let mut appends: BTreeMap<ProducerId, ProducerAppend> = BTreeMap::new();
+        let mut appends: Vec<ProducerAppend> = Vec::new();
         let mut completed = Vec::new();
         for batch in batches.iter().filter(|batch| batch.producer_id().is_some()) {
             if origin == Some(AppendOrigin::Client)
@@ -295,10 +293,12 @@ impl Log {
                 });
                 return Ok(ProducerVerdict::Duplicate(original));
             }
-            let append = appends
-                .entry(batch.producer_id())
-                .or_insert_with(|| self.producers.prepare(batch.producer_id(), origin, check_sequences));
-            match append.append(batch) {
+            let known = appends.iter().position(|append| append.producer_id() == batch.producer_id());
+            let place = known.unwrap_or_else(|| {
+                appends.push(self.producers.prepare(batch.producer_id(), origin, check_sequences));
+                appends.len() - 1
+            });
+            match appends[place].append(batch) {
                 Ok(done) => completed.extend(done),
                 Err(refusal) => return Err(self.refuse_producer(ctx, batch, refusal)),
             }
@@ -328,14 +328,14 @@ impl Log {
         &mut self,
         ctx: &mut Context,
         prepared: &Prepared,
-        appends: BTreeMap<ProducerId, ProducerAppend>,
+        appends: Vec<ProducerAppend>,
         completed: &[CompletedTransaction],
     ) -> Result<(), StorageError> {
         let index_interval_bytes = self.settings.index_interval_bytes;
         let headers = prepared.batches.iter().map(|batch| *batch.header());
         self.active().append(ctx, &prepared.bytes, headers, index_interval_bytes)?;
         self.log_end_offset = prepared.last_offset() + 1;
-        for append in appends.into_values() {
+        for append in appends {
             self.producers.update(append);
         }
         for transaction in completed {

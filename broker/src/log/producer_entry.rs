@@ -137,8 +137,10 @@ pub(crate) struct ProducerRefusal {
 /// What the batches of one append change for one producer: applied only once they are written.
 #[derive(Clone, Debug)]
 pub(crate) struct ProducerAppend {
-    /// As it was before the append.
-    current: ProducerEntry,
+    /// The producer's epoch before the append…
+    epoch_before: ProducerEpoch,
+    /// …and its last sequence number.
+    last_sequence_before: i32,
     /// The changes: batches of this append only.
     updated: ProducerEntry,
     /// `None` for replication and recovery: what a leader has accepted is not questioned again.
@@ -149,9 +151,20 @@ pub(crate) struct ProducerAppend {
 }
 
 impl ProducerAppend {
-    pub(crate) fn new(current: ProducerEntry, origin: Option<AppendOrigin>, check_sequences: bool) -> Self {
-        let updated = ProducerEntry { batches: VecDeque::new(), ..current.clone() };
-        ProducerAppend { current, updated, origin, check_sequences, started: Vec::new() }
+    pub(crate) fn new(current: &ProducerEntry, origin: Option<AppendOrigin>, check_sequences: bool) -> Self {
+        ProducerAppend {
+            epoch_before: current.producer_epoch,
+            last_sequence_before: current.last_sequence(),
+            updated: ProducerEntry { batches: VecDeque::new(), ..*current },
+            origin,
+            check_sequences,
+            started: Vec::new(),
+        }
+    }
+
+    /// Whose changes these are.
+    pub(crate) fn producer_id(&self) -> ProducerId {
+        self.updated.producer_id
     }
 
     pub(crate) fn into_changes(self) -> (ProducerEntry, Vec<Offset>) {
@@ -242,7 +255,7 @@ impl ProducerAppend {
         } else {
             // Without a known epoch (its records are gone by retention) any sequence number is accepted.
             let last = self.last_sequence(epoch);
-            self.current.producer_epoch == ProducerEpoch::NONE
+            self.epoch_before == ProducerEpoch::NONE
                 || i64::from(first_sequence) == i64::from(last) + 1
                 || (first_sequence == 0 && last == i32::MAX)
         };
@@ -255,8 +268,8 @@ impl ProducerAppend {
     fn last_sequence(&self, epoch: ProducerEpoch) -> i32 {
         if !self.updated.batches.is_empty() {
             self.updated.last_sequence()
-        } else if epoch == self.current.producer_epoch {
-            self.current.last_sequence()
+        } else if epoch == self.epoch_before {
+            self.last_sequence_before
         } else {
             NO_SEQUENCE
         }

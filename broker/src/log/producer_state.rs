@@ -142,8 +142,8 @@ impl ProducerState {
         origin: Option<AppendOrigin>,
         check_sequences: bool,
     ) -> ProducerAppend {
-        let current = self.producers.get(&producer_id).cloned().unwrap_or_else(|| ProducerEntry::empty(producer_id));
-        ProducerAppend::new(current, origin, check_sequences)
+        let nothing = ProducerEntry::empty(producer_id);
+        ProducerAppend::new(self.producers.get(&producer_id).unwrap_or(&nothing), origin, check_sequences)
     }
 
     pub(crate) fn update(&mut self, append: ProducerAppend) {
