@@ -48,6 +48,7 @@ pub(super) struct Room {
     outputs: Vec<Output>,
     /// Size and hash of each message among the outputs.
     messages: Vec<(u32, u64)>,
+    choices: Vec<(Choice, u64)>,
 }
 
 /// A copy of a world has no room until it is stepped.
@@ -78,17 +79,17 @@ impl World {
         let clocks = host.clock.read(now);
         let process = host.process.as_mut().expect("a process that runs");
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, Some(lane));
-        let mut choices =
-            StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given: Vec::new() };
+        let given = std::mem::take(&mut self.room.choices);
+        let mut choices = StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given };
         let room = std::mem::take(&mut self.room.outputs);
         let mut ctx = Context::new(clocks, &mut access, &mut choices).with_room(room);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
         process.program.assert_invariants(lane, self.steps);
         let cost = access.cost();
-        let given = choices.given;
+        let mut given = choices.given;
         let until = (!cost.is_zero()).then(|| now + cost);
-        if self.machines[&machine].disk.next_landing().is_some() {
+        if host.disk.next_landing().is_some() {
             self.expect_landing(machine);
         }
         let messages = self.fold(&effects, &given);
@@ -96,11 +97,13 @@ impl World {
             let detail = Detail {
                 input: recorded,
                 outputs: effects.outputs.clone(),
-                choices: given,
+                choices: given.clone(),
                 said: if until.is_some() { effects.events.clone() } else { Vec::new() },
             };
             outcome.detail = Some(Arc::new(detail));
         }
+        given.clear();
+        self.room.choices = given;
         match until {
             None => self.publish(machine, lane, effects, messages, outcome),
             Some(until) => self.owe(machine, lane, until, effects, messages),
@@ -135,7 +138,7 @@ impl World {
         }
         self.perform(machine, lane, &mut outputs, &messages, outcome);
         messages.clear();
-        self.room = Room { outputs, messages };
+        (self.room.outputs, self.room.messages) = (outputs, messages);
         self.arm_timer(machine, lane);
     }
 
