@@ -193,6 +193,11 @@ macro_rules! kafka_uuid {
 
             /// The id as Kafka writes it: 22 characters of URL-safe base64.
             pub fn to_text(self) -> String {
+                String::from_utf8(self.digits().to_vec()).expect("the alphabet is ASCII")
+            }
+
+            /// The characters of [`Self::to_text`], for whoever writes them elsewhere.
+            pub(crate) fn digits(self) -> [u8; 22] {
                 base64_url(self.0.as_bytes())
             }
         }
@@ -233,16 +238,18 @@ impl DirectoryId {
 }
 
 /// Kafka prints ids as URL-safe base64 without padding: 22 characters.
-fn base64_url(bytes: &[u8; 16]) -> String {
+fn base64_url(bytes: &[u8; 16]) -> [u8; 22] {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = u128::from_be_bytes(*bytes);
     // 22 digits of 6 bits hold 132 bits: the last digit carries 2 bits and 4 zeros.
     let mut digits = [0; 22];
-    for (index, digit) in digits[..21].iter_mut().enumerate() {
-        *digit = ALPHABET[(bits >> (122 - 6 * index) & 63) as usize];
-    }
     digits[21] = ALPHABET[(bits << 4 & 63) as usize];
-    String::from_utf8(digits.to_vec()).expect("the alphabet is ASCII")
+    let mut rest = bits >> 2;
+    for digit in digits[..21].iter_mut().rev() {
+        *digit = ALPHABET[(rest & 63) as usize];
+        rest >>= 6;
+    }
+    digits
 }
 
 macro_rules! epoch {

@@ -9,7 +9,6 @@
 //! Every change of state forgets all connections: an answer to a request of the state
 //! before finds nobody who expects it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ids::NodeId;
@@ -33,14 +32,15 @@ enum Connection {
 /// The connections that are not simply ready.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Connections {
-    busy: BTreeMap<Peer, Connection>,
+    /// In order of the peers. Hardly ever more than one, which comes and goes with each request.
+    busy: Vec<(Peer, Connection)>,
     request_timeout: Duration,
     retry_backoff: Duration,
 }
 
 impl Connections {
     pub(super) fn new(request_timeout: Duration, retry_backoff: Duration) -> Self {
-        Connections { busy: BTreeMap::new(), request_timeout, retry_backoff }
+        Connections { busy: Vec::new(), request_timeout, retry_backoff }
     }
 
     /// Forgets the connections whose wait is over: they are ready.
@@ -49,28 +49,28 @@ impl Connections {
         let is_over = |connection: &Connection| match connection {
             Connection::AwaitingResponse { until, .. } | Connection::BackingOff { until } => now >= *until,
         };
-        if !self.busy.values().any(is_over) {
+        if !self.busy.iter().any(|(_, connection)| is_over(connection)) {
             return;
         }
-        self.busy.retain(|_, connection| !is_over(connection));
+        self.busy.retain(|(_, connection)| !is_over(connection));
     }
 
     pub(super) fn is_ready(&mut self, peer: Peer, now: Time) -> bool {
         self.expire(now);
-        !self.busy.contains_key(&peer)
+        self.of(peer).is_none()
     }
 
     pub(super) fn is_backing_off(&self, peer: Peer, now: Time) -> bool {
-        matches!(self.busy.get(&peer), Some(Connection::BackingOff { until }) if now < *until)
+        matches!(self.of(peer), Some(Connection::BackingOff { until }) if now < *until)
     }
 
     pub(super) fn has_timed_out(&self, peer: Peer, now: Time) -> bool {
-        matches!(self.busy.get(&peer), Some(Connection::AwaitingResponse { until, .. }) if now >= *until)
+        matches!(self.of(peer), Some(Connection::AwaitingResponse { until, .. }) if now >= *until)
     }
 
     pub(super) fn has_any_in_flight(&mut self, now: Time) -> bool {
         self.expire(now);
-        self.busy.values().any(|connection| matches!(connection, Connection::AwaitingResponse { .. }))
+        self.busy.iter().any(|(_, connection)| matches!(connection, Connection::AwaitingResponse { .. }))
     }
 
     /// Who is expected to answer with this token.
@@ -83,22 +83,32 @@ impl Connections {
 
     pub(super) fn sent(&mut self, peer: Peer, token: u64, now: Time) {
         let until = now + self.request_timeout;
-        self.busy.insert(peer, Connection::AwaitingResponse { token, until });
+        self.set(peer, Connection::AwaitingResponse { token, until });
     }
 
     /// Notes how an answer went, unless a change of state has forgotten the request meanwhile.
     pub(super) fn answered(&mut self, peer: Peer, token: u64, success: bool, now: Time) {
         if self.expecting(token) == Some(peer) {
             if success {
-                self.busy.remove(&peer);
+                self.reset(peer);
             } else {
-                self.busy.insert(peer, Connection::BackingOff { until: now + self.retry_backoff });
+                self.set(peer, Connection::BackingOff { until: now + self.retry_backoff });
             }
         }
     }
 
     pub(super) fn reset(&mut self, peer: Peer) {
-        self.busy.remove(&peer);
+        self.busy.retain(|(other, _)| *other != peer);
+    }
+
+    fn of(&self, peer: Peer) -> Option<&Connection> {
+        self.busy.iter().find(|(other, _)| *other == peer).map(|(_, connection)| connection)
+    }
+
+    fn set(&mut self, peer: Peer, connection: Connection) {
+        self.reset(peer);
+        let place = self.busy.partition_point(|(other, _)| *other < peer);
+        self.busy.insert(place, (peer, connection));
     }
 
     pub(super) fn reset_all(&mut self) {
@@ -107,7 +117,7 @@ impl Connections {
 
     /// When waits end: at each of these instants something may be sent again.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = Time> + '_ {
-        self.busy.values().map(|connection| match connection {
+        self.busy.iter().map(|(_, connection)| match connection {
             Connection::AwaitingResponse { until, .. } | Connection::BackingOff { until } => *until,
         })
     }
