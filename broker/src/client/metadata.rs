@@ -228,6 +228,12 @@ impl Metadata {
         self.nodes.contains_key(&leader).then_some(leader)
     }
 
+    /// Whether a partition has a leader that can be reached.
+    pub fn has_leader(&self, topic: &TopicName, partition: i32) -> bool {
+        let known = self.topics.get(topic).and_then(|topic| topic.partitions.get(&partition));
+        known.is_some_and(|known| self.nodes.contains_key(&known.leader))
+    }
+
     /// The leader's epoch.
     pub fn leader_epoch(&self, partition: &TopicPartition) -> Option<LeaderEpoch> {
         self.partition(partition).map(|known| known.leader_epoch).filter(|epoch| epoch.is_some())

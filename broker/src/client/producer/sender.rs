@@ -95,13 +95,8 @@ impl Producer {
                 continue;
             }
             let total = queues.len();
-            let with_leader: Vec<(i32, u64)> = queues
-                .into_iter()
-                .filter(|(partition, _)| {
-                    let partition = TopicPartition { topic: topic.clone(), partition: *partition };
-                    cluster.metadata.leader(&partition).is_some()
-                })
-                .collect();
+            let mut with_leader = queues;
+            with_leader.retain(|(partition, _)| cluster.metadata.has_leader(topic, *partition));
             sticky.update_load(&with_leader, total);
         }
     }
@@ -178,8 +173,8 @@ impl Producer {
         self.next_request += 1;
         self.requests.insert(token, ids);
         match self.acks {
-            Acks::None => cluster.network.send_without_answer(ctx, node, Asker::Produce, token, &request),
-            Acks::Leader | Acks::All => cluster.network.send(ctx, node, Asker::Produce, token, &request),
+            Acks::None => cluster.network.send_without_answer(ctx, node, Asker::Produce, token, request),
+            Acks::Leader | Acks::All => cluster.network.send(ctx, node, Asker::Produce, token, request),
         }
     }
 
