@@ -162,7 +162,7 @@ impl Toy {
                         finalized_features_epoch: -1,
                         supported_features: Vec::new(),
                     });
-                    let message = Arc::new(encode_response(&answer, 3, message.correlation_id));
+                    let message = Arc::new(encode_response(answer, 3, message.correlation_id));
                     ctx.output(Output::Send { connection, message });
                 }
             }
@@ -267,7 +267,7 @@ fn send(ctx: &mut Context, peer: &mut Peer, next_request: &mut i32, ticket: Tick
                 client_software_name: "toy".to_owned(),
                 client_software_version: correlation_id.to_string(),
             });
-            encode_request(&request, 3, correlation_id, Arc::from("toy"))
+            encode_request(request, 3, correlation_id, Arc::from("toy"))
         }
     };
     peer.unanswered.insert(message.correlation_id, ticket);

@@ -129,13 +129,16 @@ impl ServerConnections {
 
     /// A message arrived. Returns the request if it is its turn; `None` if it waits behind
     /// another, was refused, or the connection is gone.
-    pub fn received(&mut self, ctx: &mut Context, connection: ConnectionId, message: &Message) -> Option<Incoming> {
+    pub fn received(&mut self, ctx: &mut Context, connection: ConnectionId, message: Arc<Message>) -> Option<Incoming> {
         let of = self.connections.get_mut(&connection)?;
         let request = Queued {
             api: message.api,
             correlation_id: message.correlation_id,
-            info: RequestInfo { version: message.version, client_id: message.client_id.clone() },
-            request: wire::decode_request(message),
+            info: RequestInfo {
+                version: message.version,
+                client_id: message.client_id.clone().unwrap_or_else(|| Arc::from("")),
+            },
+            request: wire::take_request(message),
         };
         if of.processing.is_some() {
             of.queue.push_back(request);
@@ -147,7 +150,7 @@ impl ServerConnections {
 
     /// Answers a request: the response leaves, and the next request of its connection
     /// becomes ready. A response to a connection that is gone is dropped.
-    pub fn respond(&mut self, ctx: &mut Context, handle: RequestHandle, response: &Response) {
+    pub fn respond(&mut self, ctx: &mut Context, handle: RequestHandle, response: Response) {
         let Some(processing) = self.finish(handle) else { return };
         assert_eq!(
             processing.api,
@@ -307,7 +310,7 @@ impl ServerConnections {
             self.connections.remove(&connection);
             return;
         }
-        let message = wire::encode_response(&response.into(), 0, correlation_id);
+        let message = wire::encode_response(response.into(), 0, correlation_id);
         ctx.output(Output::Send { connection, message: Arc::new(message) });
     }
 }

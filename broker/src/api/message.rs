@@ -25,8 +25,8 @@ pub struct Message {
     pub version: i16,
     /// By which a response finds its request, on one connection.
     pub correlation_id: CorrelationId,
-    /// Who asks (`client.id`); empty in responses.
-    pub client_id: Arc<str>,
+    /// Who asks (`client.id`); none in responses.
+    pub client_id: Option<Arc<str>>,
     /// What is asked or answered.
     pub body: Body,
 }
@@ -107,7 +107,7 @@ impl Message {
                 bytes.put_i16(self.api as i16);
                 bytes.put_i16(self.version);
                 bytes.put_i32(self.correlation_id);
-                put_client_id(bytes, &self.client_id);
+                put_client_id(bytes, self.client_id.as_deref().unwrap_or_default());
                 key.request_header_version(self.version) >= FIRST_TAGGED_REQUEST_HEADER
             }
             Body::Response(_) => {
@@ -135,7 +135,7 @@ impl Message {
         if let RequestKind::Produce(body) = body {
             return body.encode(bytes, self.version).map_err(text);
         }
-        let mut detour = BytesMut::new();
+        let mut detour = BytesMut::with_capacity(USUAL_BYTES);
         body.encode(&mut detour, self.version).map_err(text)?;
         bytes.extend_from_slice(&detour);
         Ok(())
@@ -145,7 +145,7 @@ impl Message {
         if let ResponseKind::Produce(body) = body {
             return body.encode(bytes, self.version).map_err(text);
         }
-        let mut detour = BytesMut::new();
+        let mut detour = BytesMut::with_capacity(USUAL_BYTES);
         body.encode(&mut detour, self.version).map_err(text)?;
         bytes.extend_from_slice(&detour);
         Ok(())
@@ -183,7 +183,7 @@ impl Message {
             api,
             version,
             correlation_id: header.correlation_id,
-            client_id: Arc::from(header.client_id.as_deref().unwrap_or("")),
+            client_id: Some(Arc::from(header.client_id.as_deref().unwrap_or_default())),
             body: Body::Request(wire::carried_request(body, version)),
         })
     }
@@ -199,7 +199,7 @@ impl Message {
             api,
             version,
             correlation_id: header.correlation_id,
-            client_id: Arc::from(""),
+            client_id: None,
             body: Body::Response(wire::carried_response(body, version)),
         })
     }
@@ -208,6 +208,8 @@ impl Message {
 /// The first versions of the headers that end with tagged fields (KIP-482).
 const FIRST_TAGGED_REQUEST_HEADER: i16 = 2;
 const FIRST_TAGGED_RESPONSE_HEADER: i16 = 1;
+/// Few messages of those that take the detour have more bytes.
+const USUAL_BYTES: usize = 512;
 /// How many tagged fields a header has here.
 const NO_TAGGED_FIELDS: u8 = 0;
 

@@ -204,7 +204,7 @@ impl Admin {
         let token = self.next_token;
         self.next_token += 1;
         call.progress = Progress::InFlight { node, token };
-        cluster.network.send_for(ctx, node, Asker::Admin, token, &request, timeout);
+        cluster.network.send_for(ctx, node, Asker::Admin, token, request, timeout);
         true
     }
 

@@ -34,7 +34,7 @@ impl Cluster {
 
     /// Hands a request to a node that is ready.
     pub fn send(&mut self, ctx: &mut Context, node: NodeId, asker: Asker, token: u64, request: impl Into<Request>) {
-        self.network.send(ctx, node, asker, token, &request.into());
+        self.network.send(ctx, node, asker, token, request.into());
     }
 
     /// A node that any request may go to.

@@ -122,7 +122,7 @@ impl Client {
         match input {
             Input::Connected { connection } => self.cluster.network.on_connected(ctx, connection),
             Input::Closed { connection, .. } => self.cluster.network.on_closed(ctx, connection),
-            Input::Received { connection, message } => self.cluster.network.on_received(ctx, connection, &message),
+            Input::Received { connection, message } => self.cluster.network.on_received(ctx, connection, message),
             Input::Timers { .. } => {
                 self.cluster.network.on_timers(ctx);
                 self.cluster.maybe_rebootstrap(ctx);

@@ -111,11 +111,11 @@ impl DataLane {
             }
             Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
             Input::Received { connection, message } if connection.is_accepted() => {
-                if let Some(incoming) = self.connections.received(ctx, connection, &message) {
+                if let Some(incoming) = self.connections.received(ctx, connection, message) {
                     self.handle_request(ctx, incoming);
                 }
             }
-            Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
+            Input::Received { connection, message } => self.channels.received(ctx, connection, message),
             Input::Timers { .. } => self.on_timers(ctx),
             Input::Flushed { token, result } => self.manager.flushed(ctx, token, result),
             Input::Internal { input, .. } => self.on_internal(ctx, input),
@@ -224,11 +224,11 @@ impl DataLane {
             Request::OffsetForLeaderEpoch(request) => self.manager.offset_for_leader_epoch(ctx, handle, request),
             Request::Metadata(request) => {
                 let response = answer_metadata(&self.image, &request);
-                self.connections.respond(ctx, handle, &response.into());
+                self.connections.respond(ctx, handle, response.into());
             }
             Request::ApiVersions(_) => {
                 let response = answer_api_versions(&self.image, Listener::Broker);
-                self.connections.respond(ctx, handle, &response.into());
+                self.connections.respond(ctx, handle, response.into());
             }
             Request::InitProducerId(request) => self.init_producer_id(ctx, handle, &request),
             request if is_forwarded(request.api()) => {
@@ -241,7 +241,7 @@ impl DataLane {
     fn handle_group_request(&mut self, ctx: &mut Context, incoming: Incoming) {
         let handle = incoming.handle;
         if let Some(response) = self.groups.handle(ctx, &mut self.manager, &self.image, incoming) {
-            self.connections.respond(ctx, handle, &response);
+            self.connections.respond(ctx, handle, response);
         }
         if let Some(request) = self.groups.take_topic_request() {
             let purpose = ChannelPurpose::Forwarding;
@@ -261,7 +261,7 @@ impl DataLane {
                 break;
             }
             for (handle, response) in group_answers {
-                self.connections.respond(ctx, handle, &response);
+                self.connections.respond(ctx, handle, response);
             }
             for output in partition_outputs.drain(..) {
                 self.on_partition_output(ctx, output);
@@ -279,7 +279,7 @@ impl DataLane {
 
     fn on_partition_output(&mut self, ctx: &mut Context, output: PartitionOutput) {
         match output {
-            PartitionOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+            PartitionOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
             PartitionOutput::NoReply { handle } => self.connections.no_response(ctx, handle),
             PartitionOutput::CloseConnection { handle } => self.connections.close(ctx, handle.connection),
             PartitionOutput::SendToLeader { leader, token, request } => {
@@ -373,7 +373,7 @@ impl DataLane {
             }
             (ChannelPurpose::Forwarding, _) if token == OFFSETS_TOPIC_TOKEN => self.groups.topic_answered(),
             (ChannelPurpose::Forwarding, result) => match self.forwarding.completed(token, result) {
-                Some(Forwarded::Reply { handle, response }) => self.connections.respond(ctx, handle, &response),
+                Some(Forwarded::Reply { handle, response }) => self.connections.respond(ctx, handle, response),
                 Some(Forwarded::CloseConnection { handle }) => self.connections.close(ctx, handle.connection),
                 None => {}
             },
@@ -390,7 +390,7 @@ impl DataLane {
 
     fn init_producer_id(&mut self, ctx: &mut Context, handle: RequestHandle, request: &InitProducerIdRequest) {
         let response = self.producer_ids.init_producer_id(ctx, request, self.broker_epoch);
-        self.connections.respond(ctx, handle, &response.into());
+        self.connections.respond(ctx, handle, response.into());
         self.ask_for_producer_ids(ctx);
     }
 

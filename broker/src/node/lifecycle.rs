@@ -62,7 +62,7 @@ impl LifecycleLane {
         match input {
             Input::Connected { connection } => self.channels.connected(ctx, connection),
             Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
-            Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
+            Input::Received { connection, message } => self.channels.received(ctx, connection, message),
             Input::Timers { .. } => {
                 self.channels.on_timers(ctx);
                 self.lifecycle.on_timers(ctx);

@@ -106,11 +106,11 @@ impl QuorumLane {
             }
             Input::Closed { connection, .. } => self.channels.closed(ctx, connection),
             Input::Received { connection, message } if connection.is_accepted() => {
-                if let Some(incoming) = self.connections.received(ctx, connection, &message) {
+                if let Some(incoming) = self.connections.received(ctx, connection, message) {
                     self.handle_request(ctx, incoming);
                 }
             }
-            Input::Received { connection, message } => self.channels.received(ctx, connection, &message),
+            Input::Received { connection, message } => self.channels.received(ctx, connection, message),
             Input::Timers { .. } => self.on_timers(ctx),
             Input::Internal { input: Internal::LeaveQuorum, .. } | Input::Stop => self.raft.shut_down(ctx),
             Input::Internal { .. } | Input::Flushed { .. } | Input::Call { .. } | Input::Abandon { .. } => {}
@@ -161,7 +161,7 @@ impl QuorumLane {
             | Request::DescribeQuorum(_) => self.raft.handle_request(ctx, handle, request),
             Request::ApiVersions(_) => {
                 let response = answer_api_versions(self.loader.image(), Listener::Controller);
-                self.connections.respond(ctx, handle, &response.into());
+                self.connections.respond(ctx, handle, response.into());
             }
             request => match &mut self.controller {
                 Some(controller) if Controller::handles(&request) => controller.handle_request(ctx, handle, request),
@@ -206,7 +206,7 @@ impl QuorumLane {
                 let key = ChannelKey { purpose: ChannelPurpose::Raft, to: to.endpoint };
                 self.channels.send(ctx, key, token, request);
             }
-            RaftOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+            RaftOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
             RaftOutput::Committed { batches } => self.on_committed(ctx, &batches),
             RaftOutput::SnapshotLoaded { id, records } => {
                 let loaded = self.loader.load_snapshot(id, &records);
@@ -298,7 +298,7 @@ impl QuorumLane {
     fn on_controller_output(&mut self, ctx: &mut Context, output: ControllerOutput) {
         match output {
             ControllerOutput::Append { write_id, records, atomic } => self.append(ctx, write_id, &records, atomic),
-            ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, &response),
+            ControllerOutput::Reply { handle, response } => self.connections.respond(ctx, handle, response),
             ControllerOutput::FatalFault { .. } => exit(ctx, ExitReason::FatalFault),
         }
     }

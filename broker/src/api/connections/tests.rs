@@ -45,14 +45,19 @@ impl Fixture {
 
     fn receive(&mut self, correlation_id: CorrelationId, request: impl Into<Request>) -> String {
         let request = request.into();
-        let message = wire::encode_request(&request, versions::latest(request.api()), correlation_id, Arc::from("c"));
-        self.step(|connections, ctx| connections.received(ctx, CLIENT, &message))
+        let message = Arc::new(wire::encode_request(
+            request.clone(),
+            versions::latest(request.api()),
+            correlation_id,
+            Arc::from("c"),
+        ));
+        self.step(|connections, ctx| connections.received(ctx, CLIENT, message))
     }
 
     fn respond(&mut self, correlation_id: CorrelationId, response: impl Into<Response>) -> String {
         let response = response.into();
         self.step(|connections, ctx| {
-            connections.respond(ctx, RequestHandle { connection: CLIENT, correlation_id }, &response);
+            connections.respond(ctx, RequestHandle { connection: CLIENT, correlation_id }, response);
             None
         })
     }
@@ -129,14 +134,14 @@ fn close_reset_what_waits_is_discarded_and_the_answer_in_the_making_is_dropped()
 fn refuse_an_unknown_version_closes_the_connection_but_of_api_versions_it_is_answered() {
     let mut it = Fixture::new();
     let request = ApiVersionsRequest { client_software_name: String::new(), client_software_version: String::new() };
-    let mut message = wire::encode_request(&request.into(), 4, 1, Arc::from("c"));
+    let mut message = wire::encode_request(request.into(), 4, 1, Arc::from("c"));
     message.version = 99;
-    let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, &message));
+    let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, Arc::new(message)));
     assert_eq!(said, "answer ApiVersions v0 #1");
 
-    let mut message = wire::encode_request(&metadata().into(), 13, 2, Arc::from("c"));
+    let mut message = wire::encode_request(metadata().into(), 13, 2, Arc::from("c"));
     message.version = 99;
-    let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, &message));
+    let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, Arc::new(message)));
     assert_eq!(said, "close");
     assert!(it.connections.is_empty());
 }
@@ -145,12 +150,12 @@ fn refuse_an_unknown_version_closes_the_connection_but_of_api_versions_it_is_ans
 fn refuse_at_its_turn_a_malformed_request_does_not_hurt_those_before_it() {
     let mut it = Fixture::new();
     assert_eq!(it.receive(1, metadata()), "process Metadata #1");
-    let mut message = wire::encode_request(&produce().into(), 13, 2, Arc::from("c"));
-    message.body = Body::Response(match wire::encode_response(&answer().into(), 13, 2).body {
+    let mut message = wire::encode_request(produce().into(), 13, 2, Arc::from("c"));
+    message.body = Body::Response(match wire::encode_response(answer().into(), 13, 2).body {
         Body::Response(body) => body,
         Body::Request(_) => panic!("a response has a response's body"),
     });
-    assert_eq!(it.step(|connections, ctx| connections.received(ctx, CLIENT, &message)), "");
+    assert_eq!(it.step(|connections, ctx| connections.received(ctx, CLIENT, Arc::new(message))), "");
     assert_eq!(it.respond(1, answer()), "answer Metadata v13 #1, close");
 }
 

@@ -324,7 +324,7 @@ impl Channels {
             client_software_name: "apache-kafka-java".to_owned(),
             client_software_version: "4.1.0".to_owned(),
         };
-        let correlation_id = self.transmit(ctx, &key, connection, &request.into(), versions::latest(Api::ApiVersions));
+        let correlation_id = self.transmit(ctx, &key, connection, request.into(), versions::latest(Api::ApiVersions));
         let deadline = ctx.now.monotonic + self.config.request_timeout_of(key.purpose);
         self.channel(&key).state = ChannelState::Handshaking { connection, correlation_id, deadline };
     }
@@ -338,12 +338,13 @@ impl Channels {
     }
 
     /// A message arrived.
-    pub fn received(&mut self, ctx: &mut Context, connection: ConnectionId, message: &Message) {
+    pub fn received(&mut self, ctx: &mut Context, connection: ConnectionId, message: Arc<Message>) {
         let Some(key) = self.keys.get(&connection).cloned() else { return };
-        let answer = wire::decode_response(message);
+        let answers = message.correlation_id;
+        let answer = wire::take_response(message);
         match (&mut self.channel(&key).state, answer) {
             (ChannelState::Handshaking { correlation_id, .. }, Ok(Response::ApiVersions(answer)))
-                if *correlation_id == message.correlation_id && answer.error.is_none() =>
+                if *correlation_id == answers && answer.error.is_none() =>
             {
                 let ranges = answer.api_keys.iter().filter_map(|(key, lowest, highest)| {
                     let api = Api::from_key(*key)?;
@@ -354,9 +355,9 @@ impl Channels {
                 self.become_ready(ctx, &key, connection, versions);
             }
             (ChannelState::Ready { in_flight, .. }, Ok(response))
-                if in_flight.as_ref().is_some_and(|request| {
-                    request.correlation_id == message.correlation_id && request.api == response.api()
-                }) =>
+                if in_flight
+                    .as_ref()
+                    .is_some_and(|request| request.correlation_id == answers && request.api == response.api()) =>
             {
                 let request = in_flight.take().expect("matched above");
                 self.outputs.push(ChannelOutput::Response { key: key.clone(), token: request.token, response });
@@ -470,10 +471,11 @@ impl Channels {
                         self.outputs.push(ChannelOutput::Failed { key: key.clone(), token: next.token, reason });
                         continue;
                     };
-                    let correlation_id = self.transmit(ctx, key, connection, &next.request, version);
+                    let api = next.request.api();
+                    let correlation_id = self.transmit(ctx, key, connection, next.request, version);
                     let sent = InFlight {
                         token: next.token,
-                        api: next.request.api(),
+                        api,
                         correlation_id,
                         deadline: now + self.config.request_timeout_of(key.purpose),
                     };
@@ -495,7 +497,7 @@ impl Channels {
         ctx: &mut Context,
         key: &ChannelKey,
         connection: ConnectionId,
-        request: &Request,
+        request: Request,
         version: i16,
     ) -> CorrelationId {
         let correlation_id = self.next_correlation_id;

@@ -98,9 +98,9 @@ impl Fixture {
         let connection = ConnectionId(connection);
         let (api, version, correlation_id) = self.sent[&connection];
         assert_eq!(api, response.api());
-        let message = wire::encode_response(&response, version, correlation_id);
+        let message = Arc::new(wire::encode_response(response, version, correlation_id));
         let what = format!("{} answered on {}", api.name(), connection.0);
-        self.at(millis, &what, |channels, ctx| channels.received(ctx, connection, &message));
+        self.at(millis, &what, |channels, ctx| channels.received(ctx, connection, message));
     }
 
     fn shake_hands(&mut self, millis: u64, connection: u64) {

@@ -112,14 +112,14 @@ mod tests;
 ///
 /// # Panics
 /// If the version is not one that Trial speaks: whoever sends has negotiated it.
-pub fn encode_request(request: &Request, version: i16, correlation_id: CorrelationId, client_id: Arc<str>) -> Message {
+pub fn encode_request(request: Request, version: i16, correlation_id: CorrelationId, client_id: Arc<str>) -> Message {
     let api = request.api();
     assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
     let body = match request {
         Request::Fetch(body) if version == plain_fetch::VERSION => RequestBody::Fetch(plain_fetch::request(body)),
-        request => RequestBody::Wire(Box::new(wire_request(request, version))),
+        request => RequestBody::Wire(Box::new(wire_request(&request, version))),
     };
-    Message { api, version, correlation_id, client_id, body: Body::Request(body) }
+    Message { api, version, correlation_id, client_id: Some(client_id), body: Body::Request(body) }
 }
 
 fn wire_request(request: &Request, version: i16) -> RequestKind {
@@ -212,6 +212,24 @@ pub fn decode_request(message: &Message) -> Result<Request, WireError> {
     if request.api() == api { Ok(request) } else { Err(WireError::WrongBody { api }) }
 }
 
+/// The same for the one who received the message: what travelled as a plain value is moved out of it, unless a recording
+/// or a screen holds it too.
+///
+/// # Errors
+/// As [`decode_request`].
+pub fn take_request(message: Arc<Message>) -> Result<Request, WireError> {
+    match Arc::try_unwrap(message) {
+        Ok(Message {
+            api: Api::Fetch,
+            version: plain_fetch::VERSION,
+            body: Body::Request(RequestBody::Fetch(body)),
+            ..
+        }) => Ok(body.into()),
+        Ok(message) => decode_request(&message),
+        Err(shared) => decode_request(&shared),
+    }
+}
+
 fn read_request(body: &RequestKind, api: Api, version: i16) -> Result<Request, WireError> {
     Ok(match body {
         RequestKind::Produce(body) => produce::read_produce_request(body)?.into(),
@@ -278,14 +296,14 @@ pub(super) fn carried_request(body: RequestKind, version: i16) -> RequestBody {
 /// # Panics
 /// If the version is not one that Trial speaks: requests of other versions are refused
 /// before anything answers them.
-pub fn encode_response(response: &Response, version: i16, correlation_id: CorrelationId) -> Message {
+pub fn encode_response(response: Response, version: i16, correlation_id: CorrelationId) -> Message {
     let api = response.api();
     assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
     let body = match response {
         Response::Fetch(body) if version == plain_fetch::VERSION => ResponseBody::Fetch(plain_fetch::response(body)),
-        response => ResponseBody::Wire(Box::new(wire_response(response, version))),
+        response => ResponseBody::Wire(Box::new(wire_response(&response, version))),
     };
-    Message { api, version, correlation_id, client_id: Arc::from(""), body: Body::Response(body) }
+    Message { api, version, correlation_id, client_id: None, body: Body::Response(body) }
 }
 
 fn wire_response(response: &Response, version: i16) -> ResponseKind {
@@ -374,6 +392,23 @@ pub fn decode_response(message: &Message) -> Result<Response, WireError> {
         ResponseBody::Wire(body) => read_response(body, api, version)?,
     };
     if response.api() == api { Ok(response) } else { Err(WireError::WrongBody { api }) }
+}
+
+/// The same for the one who received the message: see [`take_request`].
+///
+/// # Errors
+/// As [`decode_response`].
+pub fn take_response(message: Arc<Message>) -> Result<Response, WireError> {
+    match Arc::try_unwrap(message) {
+        Ok(Message {
+            api: Api::Fetch,
+            version: plain_fetch::VERSION,
+            body: Body::Response(ResponseBody::Fetch(body)),
+            ..
+        }) => Ok(body.into()),
+        Ok(message) => decode_response(&message),
+        Err(shared) => decode_response(&shared),
+    }
 }
 
 fn read_response(body: &ResponseKind, api: Api, version: i16) -> Result<Response, WireError> {

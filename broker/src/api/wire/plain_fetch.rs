@@ -17,8 +17,8 @@ use crate::message::{FetchPartition, FetchPartitionResponse, FetchRequest, Fetch
 pub(crate) const VERSION: i16 = 18;
 
 /// A request as its reader has it: without what the version does not carry.
-pub(super) fn request(request: &FetchRequest) -> FetchRequest {
-    let mut carried = FetchRequest { by_name: false, ..request.clone() };
+pub(super) fn request(request: FetchRequest) -> FetchRequest {
+    let mut carried = FetchRequest { by_name: false, ..request };
     for partition in &mut carried.partitions {
         forget(&mut partition.topic);
         partition.high_watermark = partition.high_watermark.filter(|said| *said != HIGH_WATERMARK_NOT_SAID);
@@ -28,8 +28,7 @@ pub(super) fn request(request: &FetchRequest) -> FetchRequest {
 }
 
 /// A response as its reader has it: without what the version does not carry.
-pub(super) fn response(response: &FetchResponse) -> FetchResponse {
-    let mut carried = response.clone();
+pub(super) fn response(mut carried: FetchResponse) -> FetchResponse {
     for partition in &mut carried.partitions {
         forget(&mut partition.topic);
         let is_said = |epoch: i32, beside: i64| (epoch, beside) != NOT_SAID;
@@ -61,7 +60,7 @@ pub(crate) fn write_request(bytes: &mut Vec<u8>, request: &FetchRequest) {
     let is_replica = request.replica_id != NodeId::NONE || request.replica_epoch != BrokerEpoch::NONE;
     put_varint(bytes, usize::from(request.cluster_id.is_some()) + usize::from(is_replica));
     if let Some(cluster_id) = request.cluster_id {
-        put_tag(bytes, 0, |bytes| put_text(bytes, &cluster_id.to_text()));
+        put_tag(bytes, 0, |bytes| put_bytes(bytes, &cluster_id.digits()));
     }
     if is_replica {
         put_tag(bytes, 1, |bytes| {
@@ -195,8 +194,12 @@ fn put_no_tags(bytes: &mut Vec<u8>) {
 }
 
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    put_length(bytes, text.len());
-    bytes.put_slice(text.as_bytes());
+    put_bytes(bytes, text.as_bytes());
+}
+
+fn put_bytes(bytes: &mut Vec<u8>, content: &[u8]) {
+    put_length(bytes, content.len());
+    bytes.put_slice(content);
 }
 
 /// A compact length: one more than the count, so that 0 can stand for null (KIP-482).

@@ -290,7 +290,7 @@ impl Network {
     }
 
     /// Hands a request to a node's connection. The caller has made sure that it can.
-    pub fn send(&mut self, ctx: &mut Context, node: NodeId, asker: Asker, token: u64, request: &Request) {
+    pub fn send(&mut self, ctx: &mut Context, node: NodeId, asker: Asker, token: u64, request: Request) {
         let timeout = self.settings.request_timeout;
         self.send_with_timeout(ctx, node, asker, token, request, timeout, true);
     }
@@ -302,21 +302,14 @@ impl Network {
         node: NodeId,
         asker: Asker,
         token: u64,
-        request: &Request,
+        request: Request,
         timeout: Duration,
     ) {
         self.send_with_timeout(ctx, node, asker, token, request, timeout, true);
     }
 
     /// Hands over a request that is never answered (acks=0): it is complete at once.
-    pub fn send_without_answer(
-        &mut self,
-        ctx: &mut Context,
-        node: NodeId,
-        asker: Asker,
-        token: u64,
-        request: &Request,
-    ) {
+    pub fn send_without_answer(&mut self, ctx: &mut Context, node: NodeId, asker: Asker, token: u64, request: Request) {
         let timeout = self.settings.request_timeout;
         self.send_with_timeout(ctx, node, asker, token, request, timeout, false);
     }
@@ -328,7 +321,7 @@ impl Network {
         node: NodeId,
         asker: Asker,
         token: u64,
-        request: &Request,
+        request: Request,
         timeout: Duration,
         expects_answer: bool,
     ) {
@@ -385,7 +378,7 @@ impl Network {
             client_software_name: "apache-kafka-java".to_owned(),
             client_software_version: "4.1.0".to_owned(),
         };
-        self.send(ctx, node, Asker::Versions, 0, &Request::ApiVersions(request));
+        self.send(ctx, node, Asker::Versions, 0, Request::ApiVersions(request));
     }
 
     /// A connection is gone, or never came about.
@@ -396,7 +389,7 @@ impl Network {
     }
 
     /// A message arrived: it answers the oldest request of its connection.
-    pub fn on_received(&mut self, ctx: &mut Context, connection: ConnectionId, message: &Message) {
+    pub fn on_received(&mut self, ctx: &mut Context, connection: ConnectionId, message: Arc<Message>) {
         let Some(node) = self.node_of(connection) else { return };
         let state = self.nodes.get_mut(&node).expect("found by its connection");
         state.last_activity = ctx.now.monotonic;
@@ -410,7 +403,7 @@ impl Network {
             "answers come in the order of the requests of a connection (node {node}, {:?})",
             request.api
         );
-        match wire::decode_response(message) {
+        match wire::take_response(message) {
             Ok(Response::ApiVersions(response)) if request.asker == Asker::Versions => {
                 self.on_versions(ctx, node, &response);
             }

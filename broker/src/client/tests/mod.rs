@@ -285,7 +285,7 @@ impl Script {
     fn answer_by_itself(&mut self, connection: ConnectionId) {
         let Some(queue) = self.waiting.get_mut(&connection) else { return };
         while let Some((message, Some(response))) = queue.front() {
-            let answer = wire::encode_response(response, message.version, message.correlation_id);
+            let answer = wire::encode_response(response.clone(), message.version, message.correlation_id);
             queue.pop_front();
             self.inputs.push_back(Input::Received { connection, message: Arc::new(answer) });
         }
@@ -369,7 +369,7 @@ impl Script {
             .find(|connection| self.waiting.get(connection).is_some_and(|queue| !queue.is_empty()));
         let connection = connection.expect("a waiting request");
         let (request, _) = self.waiting.get_mut(&connection).and_then(VecDeque::pop_front).expect("a waiting request");
-        let answer = wire::encode_response(&response.into(), request.version, request.correlation_id);
+        let answer = wire::encode_response(response.into(), request.version, request.correlation_id);
         self.inputs.push_back(Input::Received { connection, message: Arc::new(answer) });
         self.answer_by_itself(connection);
         self.drain_inputs();

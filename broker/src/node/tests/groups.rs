@@ -90,7 +90,7 @@ impl Broker {
         let request = request.into();
         self.next_request += 1;
         let version = versions::latest(request.api());
-        let message = encode_request(&request, version, self.next_request, "c1".into());
+        let message = encode_request(request, version, self.next_request, "c1".into());
         self.step(Input::Received { connection: MEMBER, message: Arc::new(message) });
         self.next_request
     }

@@ -38,7 +38,7 @@ impl Class {
         let request = request.into();
         self.asked += 1;
         let (api, version) = (request.api(), versions::latest(request.api()));
-        let bytes = encode_request(&request, version, self.asked, "m1".into()).to_bytes();
+        let bytes = encode_request(request, version, self.asked, "m1".into()).to_bytes();
         let record = ProducerRecord { topic: format!("b{broker}"), partition: None, key: None, value: Some(bytes) };
         let (now, before) = (self.world.now(), self.answers().len());
         let ticket = self.asked as u64;

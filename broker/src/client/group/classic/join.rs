@@ -229,7 +229,7 @@ impl ClassicMember {
         let timeout = shared.request_timeout.max(timers.max_poll_interval + JOIN_TIMEOUT_LAPSE);
         let connection = shared.coordinator.ready(ctx, cluster).expect("asked above");
         let token = consumer.next_token();
-        cluster.network.send_for(ctx, connection, Asker::Member, token, &request.into(), timeout);
+        cluster.network.send_for(ctx, connection, Asker::Member, token, request.into(), timeout);
         self.asked.insert(token, Asked::Join(self.generation.clone()));
         let (group, member) = (shared.settings.group.clone(), self.generation.member.clone());
         ctx.emit(MembershipEvent::JoinSent { group, member, reason: self.rejoin_reason.clone() });
