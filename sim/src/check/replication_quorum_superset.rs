@@ -33,15 +33,15 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     if leader.leads_in != Some(registration.leader_epoch) {
         return None;
     }
-    let maximal: BTreeSet<NodeId> = leader.isr.union(&leader.proposed).copied().collect();
-    let uncounted: Vec<NodeId> = registration.isr.iter().filter(|node| !maximal.contains(node)).copied().collect();
+    let is_counted = |node: &NodeId| leader.isr.contains(node) || leader.proposed.contains(node);
+    let uncounted: Vec<NodeId> = registration.isr.iter().filter(|node| !is_counted(node)).copied().collect();
     (!uncounted.is_empty()).then(|| Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(
             "{partition}: leader {} counts {}, the controllers have committed {}: {} not counted",
             registration.leader,
-            names(&maximal),
+            names(&leader.isr.union(&leader.proposed).copied().collect::<BTreeSet<_>>()),
             names(&registration.isr),
             names(&uncounted)
         ),

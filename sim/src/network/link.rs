@@ -20,11 +20,36 @@ struct Link {
     busy_until: Time,
 }
 
+/// From one machine to another. Ordered as the pair is, but by one comparison: every message looks links up twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Route {
+    from: MachineId,
+    to: MachineId,
+}
+
+impl Route {
+    fn number(self) -> u64 {
+        u64::from(self.from.0) << 32 | u64::from(self.to.0)
+    }
+}
+
+impl Ord for Route {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.number().cmp(&other.number())
+    }
+}
+
+impl PartialOrd for Route {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// All links, partitions and clogs.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Links {
     default_latency: LatencyModel,
-    links: BTreeMap<(MachineId, MachineId), Link>,
+    links: BTreeMap<Route, Link>,
     /// What entries said about links, in order: a link that is used for the first time obeys them all.
     rules: Vec<LinkRule>,
     blocked: BTreeSet<(MachineId, MachineId)>,
@@ -65,7 +90,7 @@ impl Links {
 
     fn link(&mut self, route: (MachineId, MachineId)) -> &mut Link {
         let (default, rules) = (self.default_latency, &self.rules);
-        self.links.entry(route).or_insert_with(|| {
+        self.links.entry(Route { from: route.0, to: route.1 }).or_insert_with(|| {
             let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO };
             for rule in rules.iter().filter(|rule| is_among(route.0, &rule.from) && is_among(route.1, &rule.to)) {
                 link.set(rule.what);
@@ -77,7 +102,7 @@ impl Links {
     /// Links from these to those machines obey this from now on.
     pub(crate) fn set(&mut self, from: BTreeSet<MachineId>, to: BTreeSet<MachineId>, what: LinkSetting) {
         for (route, link) in &mut self.links {
-            if is_among(route.0, &from) && is_among(route.1, &to) {
+            if is_among(route.from, &from) && is_among(route.to, &to) {
                 link.set(what);
             }
         }

@@ -220,15 +220,15 @@ impl Network {
     /// The receiving process has read a message: its bytes leave the buffer once the sender hears of it.
     pub(crate) fn read(&mut self, wire: &mut Wire, number: u64, direction: usize, bytes: u32) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
+        let is_local = connection.is_local();
+        let back = connection.route(1 - direction);
         let way = &mut connection.directions[direction];
-        if connection.ends[0].machine == connection.ends[1].machine {
+        if is_local {
             way.unacknowledged -= u64::from(bytes);
             return;
         }
-        let back = (connection.ends[1 - direction].machine, connection.ends[direction].machine);
-        let at =
-            if self.medium.links.is_blocked(back) { Time::NEVER } else { wire.now + self.medium.links.typical(back) };
-        let way = &mut self.connections.get_mut(&number).expect("found right now").directions[direction];
+        let links = &mut self.medium.links;
+        let at = if links.is_blocked(back) { Time::NEVER } else { wire.now + links.typical(back) };
         // One is kept for many: nobody can tell two acknowledgements of one instant apart.
         match way.acknowledgements.back_mut() {
             Some((last, freed)) if *last == at => *freed += bytes,
