@@ -100,6 +100,14 @@ struct Processing {
     version: i16,
 }
 
+/// A request that is no longer in processing, and its connection.
+struct Finished {
+    processing: Processing,
+    peer_closed: bool,
+    /// Whether other requests wait behind it.
+    is_followed: bool,
+}
+
 /// A request that has arrived and waits for its turn. It is read at once, so that the
 /// state holds no wire types, but judged only at its turn, as Kafka parses it only then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -151,7 +159,7 @@ impl ServerConnections {
     /// Answers a request: the response leaves, and the next request of its connection
     /// becomes ready. A response to a connection that is gone is dropped.
     pub fn respond(&mut self, ctx: &mut Context, handle: RequestHandle, response: Response) {
-        let Some(processing) = self.finish(handle) else { return };
+        let Some(Finished { processing, peer_closed, is_followed }) = self.finish(handle) else { return };
         assert_eq!(
             processing.api,
             response.api(),
@@ -159,14 +167,16 @@ impl ServerConnections {
             processing.api.name(),
             response.api().name()
         );
-        if self.connections[&handle.connection].peer_closed {
+        if peer_closed {
             // The send fails, and with it all that was still to be read.
             self.connections.remove(&handle.connection);
             return;
         }
         let message = wire::encode_response(response, processing.version, processing.correlation_id);
         ctx.output(Output::Send { connection: handle.connection, message: Arc::new(message) });
-        self.advance(ctx, handle.connection);
+        if is_followed {
+            self.advance(ctx, handle.connection);
+        }
     }
 
     /// Ends a request that has no response (acks=0): the next of its connection becomes ready.
@@ -225,12 +235,12 @@ impl ServerConnections {
     }
 
     /// Takes the request out of processing; `None` if its connection is gone.
-    fn finish(&mut self, handle: RequestHandle) -> Option<Processing> {
+    fn finish(&mut self, handle: RequestHandle) -> Option<Finished> {
         let of = self.connections.get_mut(&handle.connection)?;
         let processing = of.processing.take();
         let expected = processing.as_ref().map(|processing| processing.correlation_id);
         assert_eq!(expected, Some(handle.correlation_id), "{handle:?} is not the request in processing");
-        processing
+        Some(Finished { processing: processing?, peer_closed: of.peer_closed, is_followed: !of.queue.is_empty() })
     }
 
     fn advance(&mut self, ctx: &mut Context, connection: ConnectionId) {

@@ -44,6 +44,13 @@ struct Waiting {
     created: Time,
 }
 
+impl ToController {
+    /// Whether there is nothing to send or to give up, and no controller to be chosen.
+    fn is_at_rest(&self, a_controller_is_known: bool) -> bool {
+        self.queue.is_empty() && (self.active.is_some() || !a_controller_is_known)
+    }
+}
+
 impl Channels {
     /// Sends a request to the active controller, and again until one answers it.
     pub fn send_to_controller(&mut self, ctx: &mut Context, purpose: ChannelPurpose, token: u64, request: Request) {
@@ -89,7 +96,9 @@ impl Channels {
                     }
                 }
             }
-            let mut next = self.to_controller.keys().next().copied();
+            // Most steps move none on.
+            let is_at_rest = self.to_controller.values().all(|to| to.is_at_rest(self.controller.is_some()));
+            let mut next = if is_at_rest { None } else { self.to_controller.keys().next().copied() };
             while let Some(purpose) = next {
                 self.move_on(ctx, purpose);
                 next = self.to_controller.range((Bound::Excluded(purpose), Bound::Unbounded)).next().map(|(to, _)| *to);
