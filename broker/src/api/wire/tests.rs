@@ -35,7 +35,8 @@ fn check_request(api: Api, source: &mut Source) -> Result<(), TestCaseError> {
         // First with another who holds the message, then without.
         let shared = Arc::new(message.clone());
         for held in [Arc::clone(&shared), shared] {
-            prop_assert_eq!(take_request(held).as_ref(), Ok(&expected), "{} v{}", api.name(), version);
+            let taken = take_request(held);
+            prop_assert_eq!(taken.as_ref(), Ok(&expected), "{} v{}", api.name(), version);
         }
         let once_more = encode_request(expected, version, 7, Arc::from("producer-1"));
         prop_assert_eq!(once_more.to_bytes(), message.to_bytes(), "{} v{}", api.name(), version);
@@ -58,7 +59,8 @@ fn check_response(api: Api, source: &mut Source) -> Result<(), TestCaseError> {
         // First with another who holds the message, then without.
         let shared = Arc::new(message.clone());
         for held in [Arc::clone(&shared), shared] {
-            prop_assert_eq!(take_response(held).as_ref(), Ok(&expected), "{} v{}", api.name(), version);
+            let taken = take_response(held);
+            prop_assert_eq!(taken.as_ref(), Ok(&expected), "{} v{}", api.name(), version);
         }
         let once_more = encode_response(expected, version, 7);
         prop_assert_eq!(once_more.to_bytes(), message.to_bytes(), "{} v{}", api.name(), version);
