@@ -146,7 +146,7 @@ fn messages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wire");
     let (request, version) = (fetch(), versions::latest(Api::Fetch));
     let client_id: Arc<str> = Arc::from("broker-2-fetcher-0");
-    let encode = || wire::encode_request(&request, version, 7, Arc::clone(&client_id));
+    let encode = || wire::encode_request(request.clone(), version, 7, Arc::clone(&client_id));
     group.bench_function("fetch to a message", |bencher| bencher.iter(encode));
     let message = encode();
     group.bench_function("message to a fetch", |bencher| bencher.iter(|| wire::decode_request(black_box(&message))));
