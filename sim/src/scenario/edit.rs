@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Only what people change without a file can be written in: another seed, switches that are on, hazards that are mended,
-//! steps and interventions that are left out. What comes of it is read again: if it is not what was wanted, nobody gets it.
+//! steps and interventions that are left out, and what makes a file a piece of the museum. What comes of it is read again: if it is not what was wanted, nobody gets it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -30,6 +30,9 @@ pub(super) fn edited(source: &str, wanted: &File) -> Option<String> {
     seed(source, document, &read, wanted, &mut edits)?;
     switches(source, document, &read, wanted, &mut edits)?;
     hazards(source, document, &read, wanted, &mut edits)?;
+    if read.museum.is_some() && wanted.museum.is_none() {
+        edits.extend(blocks(source, "[museum]").into_iter().map(|block| (block, String::new())));
+    }
     left_out(source, "[[step]]", &read.steps, &wanted.steps, &mut edits)?;
     left_out(source, "[[intervention]]", &read.interventions, &wanted.interventions, &mut edits)?;
     // From the end, so that the places before stay where they are.
@@ -130,7 +133,7 @@ fn left_out(
     left.peek().is_none().then_some(())
 }
 
-/// Where the tables of a list stand: from the comment right above a heading to the one above the next.
+/// Where a table, or the tables of a list, stand: from the comment right above a heading to the one above the next.
 fn blocks(source: &str, heading: &str) -> Vec<Range<usize>> {
     let mut blocks: Vec<Range<usize>> = Vec::new();
     // Where the comment begins under which we are, if we are under one.
@@ -177,6 +180,7 @@ fn line_end(source: &str, from: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run::{RunOptions, run};
     use super::super::{Scenario, Seed, Span};
 
     const TEXT: &str = r#"# A comment of its author.
@@ -251,6 +255,38 @@ heal = {}
         let text = changed.text();
         assert!(text.is_reprinted && !text.text.contains("# The first."), "{}", text.text);
         assert_eq!(scenario(&text.text).file, changed.file);
+    }
+
+    /// With its bug on a piece of the museum is an ordinary scenario: it can be forked and saved, and does the same.
+    #[test]
+    fn every_piece_of_the_museum_with_its_bug_on_is_a_scenario_that_can_be_forked() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/museum");
+        let files = std::fs::read_dir(&folder).expect("there is a museum").map(|file| file.expect("a file").path());
+        let mut pieces = 0;
+        for path in files.filter(|path| path.extension().is_some_and(|end| end == "toml")) {
+            let source = std::fs::read_to_string(&path).expect("a text");
+            let piece = scenario(&source);
+            let broken = piece.with_its_bug();
+            if broken == piece {
+                continue;
+            }
+            pieces += 1;
+            let (text, at) = (broken.text(), Span { micros: 1 });
+            assert!(!text.is_reprinted, "{}", path.display());
+            let saved = Scenario::parse("a.toml", &text.text).unwrap_or_else(|invalid| panic!("{invalid}"));
+            assert_eq!(saved.file.museum, None);
+            assert_eq!((&saved.file.cluster, &saved.file.steps), (&broken.file.cluster, &broken.file.steps));
+            let fork = broken.with_intervention(at, "heal = {}").unwrap_or_else(|invalid| panic!("{invalid}"));
+            assert_eq!(fork.file.interventions.len(), piece.file.interventions.len() + 1);
+            // Of what is left nothing is gone but the one table.
+            let (_, gone) = difference(&source, &text.text);
+            assert!(gone.iter().all(|line| !line.starts_with("[[")), "{}: {gone:?}", path.display());
+            if ["rep-01", "kr-02"].iter().any(|one| path.to_string_lossy().contains(one)) {
+                let print = |scenario: &Scenario| run(scenario, RunOptions::default(), &mut |_| true).fingerprint;
+                assert_eq!(print(&saved), print(&broken), "{}", path.display());
+            }
+        }
+        assert!(pieces > 20, "{pieces} pieces");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod validate;
 pub mod vocabulary;
 pub mod words;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use trial_broker::config::Treatment;
@@ -128,15 +129,21 @@ impl Scenario {
     }
 
     /// The scenario as a file, with what was changed since it was read: another seed, switches, hazards. It is its author's
-    /// text, comments included, with these few things written into it wherever that can be done.
+    /// text, comments included, with these few things written into it wherever that can be done; and without `[museum]` where
+    /// switches are on.
     pub fn text(&self) -> Text {
         self.text_of(&self.file)
     }
 
     fn text_of(&self, file: &format::File) -> Text {
-        match edit::edited(&self.source, file) {
+        let mut file = Cow::Borrowed(file);
+        // A piece of the museum passes as it stands. With a switch on it is no piece any more.
+        if file.museum.is_some() && !file.cluster.switches.is_empty() {
+            file.to_mut().museum = None;
+        }
+        match edit::edited(&self.source, &file) {
             Some(text) => Text { text, is_reprinted: self.is_reprinted },
-            None => Text { text: print::print(file), is_reprinted: true },
+            None => Text { text: print::print(&file), is_reprinted: true },
         }
     }
 
