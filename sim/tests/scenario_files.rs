@@ -114,17 +114,16 @@ fn mistakes_of_form_are_told_together() {
     insta::assert_snapshot!("mistakes_of_form_are_told_together", invalid.to_string());
 }
 
-/// The client and the controller would both answer to it.
+/// Both would answer to it.
 #[test]
-fn name_of_a_client_and_of_a_controller_must_say_whom_it_means() {
-    let source = |wanted: &str| {
-        GOOD.replacen("name = \"reader\"", "name = \"c1\"", 1).replacen("\"broker:2\"", &format!("\"{wanted}\""), 1)
-    };
-    let complaint = Scenario::parse("bad.toml", &source("c1")).expect_err("nobody knows who is meant").to_string();
-    assert!(complaint.contains("`c1` names two machines"), "{complaint}");
-    assert!(complaint.contains("write \"client:c1\" or \"controller:101\""), "{complaint}");
-    for plain in ["client:c1", "controller:101", "c2"] {
-        Scenario::parse("good.toml", &source(plain)).unwrap_or_else(|invalid| panic!("{invalid}"));
+fn client_must_not_be_called_as_a_machine_of_the_cluster_is() {
+    let called = |name: &str| GOOD.replacen("name = \"reader\"", &format!("name = \"{name}\""), 1);
+    for (name, whose) in [("c1", "controller 101 is called so"), ("b2", "broker 2 is called so")] {
+        let complaint = Scenario::parse("bad.toml", &called(name)).expect_err("two machines of one name").to_string();
+        assert!(complaint.contains("two machines of one name") && complaint.contains(whose), "{complaint}");
+    }
+    for free in ["c9", "b9", "r1", "c"] {
+        Scenario::parse("good.toml", &called(free)).unwrap_or_else(|invalid| panic!("{invalid}"));
     }
 }
 

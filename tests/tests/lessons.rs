@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::internal::scenario::{Action, Seed, Verdict};
+use trial_sim::internal::scenario::{Action, Seed, Span, Verdict, words};
 use trial_tests::{golden, lessons, parallel};
 
 /// Runs one lesson; what is wrong with it, if anything is.
@@ -88,6 +88,37 @@ fn every_lesson_asks_before_it_shows() {
         missing.extend(says.iter().filter(|(_, given)| !given).map(|(what, _)| format!("{name}: {what}")));
     }
     assert!(missing.is_empty(), "missing or wrong:\n{}", missing.join("\n"));
+}
+
+/// What an advice says to type can be typed: lessons of that name, actions that the window takes, files that are there.
+#[test]
+fn every_advice_can_be_followed_as_it_is_worded() {
+    let scenarios: Vec<_> = lessons::names().iter().map(|name| lessons::read(name)).collect();
+    let mut wrong = Vec::new();
+    for scenario in &scenarios {
+        let advice = scenario.file.lesson.as_ref().and_then(|lesson| lesson.now_change.clone()).unwrap_or_default();
+        let mut named = 0;
+        for typed in advice.split('`').skip(1).step_by(2) {
+            let is_right = if let Some(id) = typed.strip_prefix("trial lesson ") {
+                scenarios.iter().any(|other| other.file.id.value == id)
+            } else if let Some(action) = typed.strip_prefix(':') {
+                let at = Span { micros: 60_000_000 };
+                words::line(action).is_ok_and(|line| scenario.with_intervention(at, &line).is_ok())
+            } else if typed.ends_with(".toml") {
+                lessons::folder().join(typed).exists()
+            } else {
+                continue;
+            };
+            named += 1;
+            if !is_right {
+                wrong.push(format!("{}: `{typed}`", scenario.path));
+            }
+        }
+        if named == 0 {
+            wrong.push(format!("{}: names neither a lesson nor a file nor what to do: {advice}", scenario.path));
+        }
+    }
+    assert!(wrong.is_empty(), "cannot be followed:\n{}", wrong.join("\n"));
 }
 
 /// The words that the trace's source puts into the event column: `row("kill", …`, `at("pause", …`.

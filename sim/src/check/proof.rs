@@ -44,7 +44,7 @@ pub(crate) enum Kind {
     HighWatermark,
     /// A leader proposed an ISR, or another one is in force.
     InSync,
-    /// A produce request was answered.
+    /// A produce request was answered that its records are safe.
     Acknowledgement,
     /// A client was told where a partition ends.
     ToldEnd,
@@ -311,7 +311,9 @@ fn partition_subject(event: &PartitionEvent) -> Option<(Kind, &TopicPartition)> 
         PartitionEvent::IsrChangeProposed { partition, .. } | PartitionEvent::IsrChanged { partition, .. } => {
             Some((Kind::InSync, partition))
         }
-        PartitionEvent::ProduceCompleted { partition, .. } => Some((Kind::Acknowledgement, partition)),
+        PartitionEvent::ProduceCompleted { partition, error, .. } if error.is_none() => {
+            Some((Kind::Acknowledgement, partition))
+        }
         PartitionEvent::EndOffsetListed { partition, .. } => Some((Kind::ToldEnd, partition)),
         PartitionEvent::FetchAnswered { partition, replica: NodeId::NONE, .. } => Some((Kind::Fetched, partition)),
         _ => None,
@@ -352,5 +354,24 @@ fn life_subject(event: &LifecycleEvent) -> Option<Kind> {
         | LifecycleEvent::LogDirectoryFailed { .. }
         | LifecycleEvent::ProcessExited { .. } => Some(Kind::Life),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trial_broker::message::ErrorCode;
+
+    use super::*;
+
+    /// Six time-outs behind it would push the one answer out that promised something.
+    #[test]
+    fn a_request_that_failed_acknowledges_nothing() {
+        let answered = |error| {
+            let partition = TopicPartition::new("orders", 0);
+            Event::Partition(PartitionEvent::ProduceCompleted { partition, required_offset: 23, error })
+        };
+        let kind = |error| subject_of(&answered(error), MachineId(1)).map(|(kind, ..)| kind);
+        assert_eq!(kind(ErrorCode::None), Some(Kind::Acknowledgement));
+        assert_eq!(kind(ErrorCode::RequestTimedOut), None);
     }
 }

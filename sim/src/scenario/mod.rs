@@ -162,6 +162,15 @@ impl Scenario {
         Ok(Scenario { command: Some(UNSAVED.to_owned()), is_reprinted, ..fork })
     }
 
+    /// From when on something is done that its steps do not know of: the time of the first intervention. What the author notes
+    /// at a step from then on was written for another run, and is not told.
+    pub fn first_intervention(&self) -> Option<Span> {
+        self.interventions.first().and_then(|first| match &first.start {
+            Start::At(at) => Some(*at),
+            Start::After(_) | Start::When(_) | Start::WhenEvent(_) => None,
+        })
+    }
+
     /// The same without what comes later: of its steps the first `begun`, of its interventions those before an instant. What
     /// `[swarm]` draws from the seed stays.
     ///

@@ -8,6 +8,7 @@ use serde::Serialize;
 use trial_broker::event::{Event, PartitionEvent};
 
 use super::snapshot::Snapshot;
+use crate::scenario::trace::Cast;
 use crate::step::Step;
 
 /// A number and its name.
@@ -38,17 +39,25 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn observe(&mut self, step: &Step) {
+    /// Counts what a step says of partitions that are part of the story: gauges are of these too.
+    pub(super) fn observe(&mut self, cast: &Cast, step: &Step) {
         for event in &step.events {
             let Event::Partition(event) = event else { continue };
-            let counter = match event {
-                PartitionEvent::IsrChangeProposed { from, to, .. } if to.len() < from.len() => Counter::IsrShrinks,
-                PartitionEvent::IsrChangeProposed { .. } => Counter::IsrExpands,
-                PartitionEvent::ProduceRefused { .. } => Counter::FailedProduceRequests,
-                PartitionEvent::ProduceCompleted { error, .. } if !error.is_none() => Counter::FailedProduceRequests,
-                PartitionEvent::IsrChangeRefused { .. } => Counter::FailedIsrUpdates,
+            let (counter, partition) = match event {
+                PartitionEvent::IsrChangeProposed { partition, from, to } if to.len() < from.len() => {
+                    (Counter::IsrShrinks, partition)
+                }
+                PartitionEvent::IsrChangeProposed { partition, .. } => (Counter::IsrExpands, partition),
+                PartitionEvent::ProduceRefused { partition, .. } => (Counter::FailedProduceRequests, partition),
+                PartitionEvent::ProduceCompleted { partition, error, .. } if !error.is_none() => {
+                    (Counter::FailedProduceRequests, partition)
+                }
+                PartitionEvent::IsrChangeRefused { partition, .. } => (Counter::FailedIsrUpdates, partition),
                 _ => continue,
             };
+            if cast.is_hidden(partition) {
+                continue;
+            }
             self.steps.entry(counter).or_default().push(step.index);
         }
     }

@@ -8,6 +8,7 @@
 //! This is a screen's only door: commands go in, news come out, and no world is ever shared between two threads. Looking
 //! back resumes no future and changes nothing: the fingerprint of a recorded run is that of the run.
 
+mod aside;
 mod film;
 mod kept;
 mod metrics;

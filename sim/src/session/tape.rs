@@ -7,6 +7,7 @@ use trial_broker::ids::CorrelationId;
 use trial_broker::message::Api;
 use trial_broker::time::Time;
 
+use super::aside::Following;
 use super::metrics::{Counters, Metric};
 use super::snapshot::Snapshot;
 use super::tally::{Tallies, Tally};
@@ -64,6 +65,9 @@ pub struct Passage {
     pub sent: (u64, Time),
     /// What became of it.
     pub fate: Fate,
+    /// Whether it only keeps replicas of partitions alike that are no part of the story: of the topic that clients are warmed
+    /// with, or of the cluster's own.
+    pub is_aside: bool,
 }
 
 /// What became of a message.
@@ -89,16 +93,16 @@ impl Tape {
         for step in &steps {
             let is_seen = |line: &Told| line.machines.is_empty() || line.machines.iter().any(|at| cast.is_seen(*at));
             lines.extend(teller.tell(step).into_iter().filter(is_seen));
-            post.observe(step);
+            post.observe(&cast, step);
             if step.at >= cast.zero() {
                 tallies.observe(step);
-                counters.observe(step);
+                counters.observe(&cast, step);
             }
         }
-        lines.extend(notes(&scenario, &moments));
+        lines.extend(moments.iter().filter_map(|moment| note(&scenario, &cast, moment)));
         // A note stands behind what had happened when it was made.
         lines.sort_by_key(|line| line.step);
-        let Post { passages, by_message } = post;
+        let Post { passages, by_message, .. } = post;
         Tape {
             scenario,
             cast,
@@ -171,8 +175,10 @@ impl Tape {
         let lines = self.lines_until(steps);
         let asked = self.moments.iter().position(|moment| moment.number == number);
         let later = asked.map_or(&[][..], |asked| &self.moments[asked + 1..]);
-        let hidden =
-            later.iter().filter(|moment| moment.steps <= steps && note(&self.scenario, moment).is_some()).count();
+        let hidden = later
+            .iter()
+            .filter(|moment| moment.steps <= steps && note(&self.scenario, &self.cast, moment).is_some())
+            .count();
         // Notes stand behind all else of their step, in the order of their moments.
         let notes = lines.iter().rev().take_while(|line| line.event == "note").count();
         &lines[..lines.len() - hidden.min(notes)]
@@ -203,8 +209,8 @@ impl Tape {
         let name = |machine: MachineId| self.cast.name(machine);
         match &step.kind {
             StepKind::Input { machine, input, pays_until, .. } => {
-                let pays = if pays_until.is_some() { ", and its disk lane has to pay" } else { "" };
-                // What one lane of a machine tells another is plain from what came of it.
+                let pays = if pays_until.is_some() { ", and has to wait for its disk" } else { "" };
+                // What one thread of a machine hands to another is plain from what came of it.
                 let came = step.events.first().filter(|_| *input == InputKind::Internal);
                 let came = came.map_or_else(String::new, |event| format!(": {}", event_name(event)));
                 format!("{}{came}{pays}", self.input_words(name(*machine), *input))
@@ -215,7 +221,7 @@ impl Tape {
             StepKind::Arrived { machine, input } => {
                 format!("{}; it has to wait", self.input_words(name(*machine), *input))
             }
-            StepKind::Network => "a handshake, a close or a reset passes the network".to_owned(),
+            StepKind::Network => "the network: a connection is opened, closed or reset".to_owned(),
             StepKind::Disk { machine } => format!("{}: bytes reach the medium of its disk", name(*machine)),
             StepKind::Entry(Fault::Call { machine, .. }) => format!("{}: its application calls", name(*machine)),
             StepKind::Entry(_) => match self
@@ -248,7 +254,7 @@ impl Tape {
                 None => format!("{name} takes a message"),
             },
             InputKind::Timers => format!("{name}: a timer is due"),
-            InputKind::Internal => format!("{name}: one of its lanes tells another something"),
+            InputKind::Internal => format!("{name}: work goes from one of its threads to another"),
             InputKind::Flushed => format!("{name}: a flush in the background is done"),
             InputKind::Call(_) => format!("{name}: its application calls"),
             InputKind::Abandon(_) => format!("{name}: its application no longer waits"),
@@ -257,12 +263,12 @@ impl Tape {
     }
 }
 
-/// What the scenario says at its steps, as lines.
-fn notes(scenario: &Scenario, moments: &[Moment]) -> Vec<Told> {
-    moments.iter().filter_map(|moment| note(scenario, moment)).collect()
-}
-
-fn note(scenario: &Scenario, moment: &Moment) -> Option<Told> {
+/// What the scenario says at the start of a step, as a line; nothing from the first intervention on: what its author saw then
+/// was another run.
+fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
+    if scenario.first_intervention().is_some_and(|first| moment.at >= cast.zero() + first.duration()) {
+        return None;
+    }
     let step = scenario.steps.get(moment.number.checked_sub(1)?)?;
     Some(Told {
         step: moment.steps.saturating_sub(1),
@@ -286,10 +292,12 @@ fn event_name(event: &Event) -> String {
 struct Post {
     passages: Vec<Passage>,
     by_message: BTreeMap<MessageId, usize>,
+    following: Following,
 }
 
 impl Post {
-    fn observe(&mut self, step: &Step) {
+    fn observe(&mut self, cast: &Cast, step: &Step) {
+        self.following.observe(cast, step);
         let arrived = match &step.kind {
             StepKind::Input { input: InputKind::Received(message), .. }
             | StepKind::Arrived { input: InputKind::Received(message), .. } => Some(*message),
@@ -301,6 +309,8 @@ impl Post {
         for fact in &step.facts {
             match fact {
                 Fact::MessageSent { message, from, to, kind, api, correlation_id, bytes, .. } => {
+                    let (ends, what) = ((*from, *to), (*api, *kind));
+                    let is_aside = self.following.is_aside(cast, ends, what, (*message, *correlation_id));
                     self.by_message.insert(*message, self.passages.len());
                     self.passages.push(Passage {
                         message: *message,
@@ -312,6 +322,7 @@ impl Post {
                         bytes: *bytes,
                         sent: (step.index, step.at),
                         fate: Fate::Open,
+                        is_aside,
                     });
                 }
                 Fact::MessageDropped { message, .. } => self.close(*message, Fate::Dropped(step.index, step.at)),

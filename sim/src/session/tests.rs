@@ -144,6 +144,47 @@ fn without_what_comes_later_a_run_is_the_same_up_to_then_and_ends_otherwise() {
     assert_eq!((starts(&tape), starts(&fork)), (1, 0), "b3 was to start after 15 s");
 }
 
+/// What the author saw at a step came in another run.
+#[test]
+fn in_a_fork_nothing_is_noted_from_the_deed_on() {
+    let notes_after = |deed: &str| {
+        let at = crate::scenario::Span::parse(deed).expect("a time");
+        let fork = scenario().with_intervention(at, "kill = { broker = 2 }").expect("valid");
+        let mut transcript = String::new();
+        run(&fork, RunOptions::default(), &mut |text| {
+            transcript.push_str(text);
+            true
+        });
+        let (_, tape) = recorded(fork);
+        let told = tape.lines.iter().filter(|line| line.event == "note").count();
+        assert_eq!(told, transcript.matches("It begins.").count(), "transcript and window tell the same");
+        told
+    };
+    assert_eq!([notes_after("500ms"), notes_after("1s"), notes_after("1.000001s")], [0, 0, 1]);
+}
+
+/// b2 and b3 lead partitions of `warmup`, and follow each other there: no line tells of it, so nothing else does.
+#[test]
+fn fetches_and_changes_of_partitions_that_no_line_tells_of_are_aside() {
+    let (session, tape) = recorded(scenario());
+    let name = |machine| tape.cast.name(machine);
+    let fetches = |from: &str, to: &str| -> Vec<bool> {
+        let both = |passage: &&Passage| {
+            let ends = [name(passage.from), name(passage.to)];
+            passage.api == trial_broker::message::Api::Fetch && (ends == [from, to] || ends == [to, from])
+        };
+        let after = tape.passages.iter().filter(|passage| passage.sent.1 > tape.cast.zero());
+        after.filter(both).map(|passage| passage.is_aside).collect()
+    };
+    let (of_warmup, of_orders) = (fetches("b2", "b3"), fetches("b2", "b1"));
+    assert!(of_warmup.len() > 20 && of_warmup.iter().all(|aside| *aside), "{of_warmup:?}");
+    assert!(of_orders.len() > 20 && !of_orders.contains(&true), "{of_orders:?}");
+    assert!(fetches("r1", "b1").iter().all(|aside| !aside), "a consumer's are data");
+    let end = seen(&session, tape.end(), Wanted::default()).snapshot;
+    let expands = tape.metrics(&end).iter().find(|metric| metric.name == "IsrExpands").map(|metric| metric.value);
+    assert_eq!(expands, Some(1), "b3 came back to orders-0; of warmup the gauges know nothing either");
+}
+
 #[test]
 fn every_message_that_arrived_was_sent_before() {
     let (_, tape) = recorded(scenario());

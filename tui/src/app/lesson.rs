@@ -7,6 +7,7 @@
 
 use trial_broker::time::Time;
 use trial_sim::internal::scenario::Action;
+use trial_sim::internal::scenario::run::Moment;
 use trial_sim::internal::session::Tape;
 
 use super::{Ask, Cover, Effect, Model, Place, Prompt, place};
@@ -28,7 +29,7 @@ pub struct Question {
     pub hide: Vec<String>,
     /// Where it is asked.
     pub asked: Place,
-    /// Where it can be seen: at the next step of the scenario that comes later.
+    /// Where it can be seen: at the step that says so, or else at the next one that comes later.
     pub revealed: Place,
     /// How many votes each choice has; none before it was answered.
     pub votes: Option<Vec<usize>>,
@@ -50,7 +51,7 @@ impl Lesson {
         for (index, moment) in tape.moments.iter().enumerate() {
             let step = moment.number.checked_sub(1).and_then(|number| tape.scenario.steps.get(number));
             let Some(Action::Predict(predict)) = step.map(|step| &step.action.value) else { continue };
-            let later = tape.moments[index..].iter().find(|later| later.at > moment.at);
+            let later = revealing(tape, index).or_else(|| later_than(tape, index).next());
             let end = Place { steps: tape.end(), at: tape.time_at(tape.end()) };
             questions.push(Question {
                 number: moment.number,
@@ -101,6 +102,21 @@ impl Lesson {
         let count = |choice: usize| typed.chars().filter(|digit| digit.to_digit(10) == Some(choice as u32)).count();
         (1..=question.choices.len()).map(count).collect()
     }
+}
+
+/// The steps that come later than the one of a moment.
+fn later_than(tape: &Tape, index: usize) -> impl Iterator<Item = &Moment> {
+    let asked = tape.moments[index].at;
+    tape.moments[index..].iter().filter(move |later| later.at > asked)
+}
+
+/// The step behind a question that says that it answers it; none if the next question comes before, or the run did not come
+/// so far: then its end is what came of it.
+fn revealing(tape: &Tape, index: usize) -> Option<&Moment> {
+    let step = |moment: &Moment| tape.scenario.steps.get(moment.number.checked_sub(1)?);
+    let is_asking = |moment: &Moment| step(moment).is_some_and(|step| matches!(step.action.value, Action::Predict(_)));
+    let behind = tape.moments[index + 1..].iter().take_while(|later| !is_asking(later));
+    behind.filter(|later| later.at > tape.moments[index].at).find(|later| step(later).is_some_and(|step| step.reveal))
 }
 
 /// Where a way from here to there comes to a stand: at a question without an answer, or where an answer is to be seen.

@@ -356,11 +356,12 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
     };
     let at = Time(model.place.at.0.saturating_add(micros as u64));
     let there = Place { steps: tape.steps_until(at), at: at.min(last) };
-    if at >= last {
+    let before = model.place;
+    model.place = lesson::stop_between(model, before, there);
+    // A question, or its answer, may stand before the end.
+    if at >= last && model.place == there {
         model.is_playing = false;
         model.status = Some(Status::Said("this is the end of the recording".to_owned()));
     }
-    let before = model.place;
-    model.place = lesson::stop_between(model, before, there);
     if model.place.steps == before.steps { Vec::new() } else { model.look_here() }
 }

@@ -96,9 +96,9 @@ struct Run {
     /// What to print of the run.
     #[arg(long, value_enum, default_value_t = Trace::Lanes)]
     trace: Trace,
-    /// How to print what came of it.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// How to print what came of it; unless said, as text, and behind a trace in JSON as its last line.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// A folder to leave trace and report in.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -120,8 +120,7 @@ fn known_switch(name: &str) -> Result<String, String> {
     }
     Err(match nearest(name, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        // A hundred names help nobody who is far from all of them.
-        None => "no switch has a name like that; pieces of the museum name theirs under [museum]".to_owned(),
+        None => format!("no switch has a name like that; there are\n  {}", names.join("\n  ")),
     })
 }
 

@@ -74,7 +74,7 @@ pub fn run(arguments: &Run) -> u8 {
         return 0;
     }
     let verdict = report.verdict_line(started.elapsed());
-    let text = match arguments.format {
+    let text = match format_of(arguments) {
         Format::Text => format!("{}{}{verdict}\n", findings(&report), window_line(arguments, &report)),
         Format::Json => format!("{}\n", report.to_json(&scenario)),
     };
@@ -89,9 +89,20 @@ pub fn run(arguments: &Run) -> u8 {
     report.verdict.exit_code()
 }
 
+/// Whoever reads JSON lines wants nothing else among them.
+fn format_of(arguments: &Run) -> Format {
+    let usual = if arguments.trace == Trace::Json { Format::Json } else { Format::Text };
+    arguments.format.unwrap_or(usual)
+}
+
 /// Ctrl-C ended the run: what was found so far, and how far it came. There is no verdict, so there is no report of it.
 fn interrupted(arguments: &Run, kept: &str, report: &Report) -> u8 {
-    let _ = print(&findings(report));
+    match format_of(arguments) {
+        Format::Text => {
+            let _ = print(&findings(report));
+        }
+        Format::Json => report.failures.iter().for_each(|failure| complain(failure)),
+    }
     if let Some(folder) = &arguments.out
         && let Err(error) = leave_trace(folder, arguments.trace, kept)
     {

@@ -122,7 +122,7 @@ fn happened<'a>(model: &'a Model, tape: &'a Tape, count: usize) -> Vec<Happened<
 }
 
 /// Whether a message is drawn: what is followed, or else what the filter lets through of what is selected. Without either that
-/// is data, and what passes between brokers and clients.
+/// is data, and what passes between brokers and clients, without fetches that serve only partitions that no line tells of.
 pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
     if let Some(way) = &model.way {
         return match &way.of {
@@ -154,7 +154,7 @@ pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
         part.is_some_and(|part| part.work == Work::Controller)
     };
     matches!(model.subject(), Some(Subject::Machine(_) | Subject::Link(..)))
-        || (is_data(passage.api) && !is_controller(passage.from) && !is_controller(passage.to))
+        || (is_data(passage.api) && !passage.is_aside && !is_controller(passage.from) && !is_controller(passage.to))
 }
 
 /// Whether a message is the one that is followed, or its answer.

@@ -5,6 +5,7 @@
 //!   within                              how long an expectation, or a `when`, may take to hold
 //!   note                                words for the reader
 //!   optional                            left out if its target is nobody now
+//!   reveal                              the question before is answered here
 //!   kill | clog | produce | expect | …  exactly one action
 //! ```
 //!
@@ -54,6 +55,10 @@ macro_rules! vocabulary {
             /// ("leader", "stopped") is nobody at that instant. Otherwise that is a failure.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             pub optional: bool,
+            /// Whether the question before it is answered here: at the start of this step one can see what came of it.
+            /// Without such a step that is the first one behind the question that comes later.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub reveal: bool,
             $(
                 $(#[doc = $doc])*
                 #[serde(rename = $name, default, skip_serializing_if = "Option::is_none")]

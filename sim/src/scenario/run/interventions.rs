@@ -38,6 +38,11 @@ impl Run<'_> {
         }
     }
 
+    /// Whether one of them has begun: what the steps note from then on was written for another run.
+    pub(super) fn was_intervened(&self) -> bool {
+        self.interventions > 0
+    }
+
     /// Runs the next one: its entries are due now, and stand before all else that is.
     pub(super) fn intervene(&mut self, at: Time) -> Result<bool, Stop> {
         let scenario = self.scenario;

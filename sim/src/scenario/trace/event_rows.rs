@@ -27,9 +27,9 @@ pub(super) fn event_row(
         Event::Raft(event) => raft_row(cast, machine, event),
         Event::Controller(event) => controller_row(cast, picture, memory, machine, event),
         Event::Lifecycle(event) => lifecycle_row(cast, machine, event),
-        Event::Group(event) => group_row(cast, machine, event),
+        Event::Group(event) => group_row(cast, memory, machine, event),
         Event::Client(event) => client_row(cast, memory, machine, event),
-        Event::Membership(event) => membership_row(cast, machine, event),
+        Event::Membership(event) => membership_row(cast, memory, machine, event),
     }
 }
 
@@ -221,8 +221,13 @@ fn controller_row(
             Some(row("passive", cast.name(machine), &[machine], cause).in_epoch(*epoch))
         }
         ControllerEvent::BrokerRegistered { broker, broker_epoch, clean } => {
-            let how = if *clean { "clean" } else { "unclean" };
-            Some(row("regist", cast.node_name(*broker), &[], format!("broker epoch {broker_epoch}, {how} stop before")))
+            // Kafka takes a first registration for one behind an unclean stop too, which strikes nobody off.
+            let before = match (memory.registered.insert(*broker), *clean) {
+                (true, _) => "its first registration",
+                (false, true) => "clean stop before",
+                (false, false) => "unclean stop before",
+            };
+            Some(row("regist", cast.node_name(*broker), &[], format!("broker epoch {broker_epoch}, {before}")))
         }
         ControllerEvent::BrokerFenced { broker, reason } => {
             let why = match reason {

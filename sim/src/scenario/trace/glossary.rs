@@ -25,13 +25,13 @@ pub const MEANINGS: &[Meaning] = &[
     // Records.
     meaning(
         "prod",
-        "The leader has appended a producer's batch to its page cache: nothing is synced, and nobody can read it before the high watermark has passed it.",
+        "The leader has appended a producer's batch to its page cache: nothing is synced, and no consumer can read it before the high watermark has passed it.",
         "ReplicaManager.appendRecords",
     ),
     meaning(
         "refuse",
-        "A request was refused before anything was written. With acks=all a leader refuses while fewer replicas are in sync than min.insync.replicas.",
-        "Partition.appendRecordsToLeader",
+        "A request was answered with an error. A leader refuses acks=all before it writes while fewer replicas are in sync than min.insync.replicas (NOT_ENOUGH_REPLICAS); what failed while waiting is in the log and may stay there.",
+        "Partition.appendRecordsToLeader, DelayedProduce",
     ),
     meaning(
         "fetch",
@@ -40,8 +40,8 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "hw",
-        "By the rule the high watermark is the smallest log end offset of the maximal ISR, and never falls; while fewer replicas are in sync than min.insync.replicas it stands still. It moves when a follower's next fetch arrives, or when another in-sync set is committed; followers learn it one answer later.",
-        "Partition.maybeIncrementLeaderHW, KAFKA-15583, KIP-966",
+        "By the rule the high watermark is the smallest log end offset of the maximal ISR and of those who are about to join it, and never falls. It can move when a follower's fetch arrives or an ISR change is committed, and stands still while fewer replicas are in sync than min.insync.replicas. Followers learn it with an answer to a later fetch.",
+        "Partition.maybeIncrementLeaderHW, KAFKA-15583",
     ),
     meaning(
         "ack",
@@ -50,7 +50,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "read",
-        "A consumer's application got records. By the rule only what is below the high watermark can be read.",
+        "A consumer's application got records. By the rule only what is below the high watermark can be read, with read_committed only what is below the last stable offset.",
         "Fetcher",
     ),
     meaning(
@@ -72,7 +72,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("read!", "A consumer's fetch was answered with an error.", "FetchCollector"),
     meaning(
         "rewind",
-        "The log was cut off below where the consumer stood, so it goes back to where the logs part, without an error.",
+        "The log was cut off below where the consumer stood, so it goes back to where the logs part; without an error, unless auto.offset.reset is none.",
         "KIP-320, SubscriptionState",
     ),
     meaning("seek", "A consumer's position changed by other means than reading.", "SubscriptionState"),
@@ -90,8 +90,8 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "diverge",
-        "The leader tells a follower where their logs part: the largest epoch up to the follower's last that the leader has, and the offset behind its last record.",
-        "KIP-595, KIP-320",
+        "The leader tells a follower where their logs part: the largest epoch that it has itself, up to the follower's last one, and where that ends: one past its last record.",
+        "KIP-101, KIP-279, KIP-595",
     ),
     meaning(
         "load",
@@ -119,12 +119,12 @@ pub const MEANINGS: &[Meaning] = &[
     meaning(
         "isr!",
         "The controller refused the proposal: it was made for another epoch, or names a replica that may not enter.",
-        "KIP-497, KIP-903",
+        "KIP-497, KIP-841, KIP-903",
     ),
     meaning(
         "lead",
-        "This broker leads from now on, in a new epoch. It goes on with the high watermark that it knew as a follower, which may lag.",
-        "Partition.makeLeader, KAFKA-1211",
+        "This broker leads from now on, in a new epoch. It goes on with the high watermark that it knew as a follower, which may lag: till it has caught up, ListOffsets may be answered OFFSET_NOT_AVAILABLE.",
+        "Partition.makeLeader, KIP-207",
     ),
     meaning(
         "fetch!",
@@ -146,7 +146,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "vote",
-        "A voter gives or refuses its vote, and gives none to a candidate whose log ends before its own: one vote an epoch, which it writes down. A pre-vote binds nobody: a voter may give several of them in one epoch, and writes down none.",
+        "A voter gives or refuses its vote: one an epoch, and none to a candidate whose log ends before its own. A pre-vote is no vote: a voter may grant several in one epoch and remembers none, and refuses it where it has a leader that it has fetched from.",
         "KIP-595, KIP-996",
     ),
     meaning(
@@ -171,7 +171,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "fence",
-        "The controller has fenced a broker: it leads nothing and is in no in-sync set. Without a heartbeat that takes 9 s after the last one, and up to 1.125 s until the next look.",
+        "The controller has fenced a broker: it leads nothing and leaves the in-sync sets (without ELR its last member stays). Without a heartbeat that takes 9 s after the last one, and up to 1.125 s until the next look.",
         "KIP-631, BrokerHeartbeatManager",
     ),
     meaning(
@@ -208,7 +208,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("join", "A consumer asks to be a member of its group.", "JoinGroup, KIP-848"),
     meaning(
         "rebal",
-        "A rebalance begins: every member must join again before a new generation starts.",
+        "A rebalance begins: every member must join again before a new generation starts, or is out when the rebalance timeout is over.",
         "GroupMetadataManager, KIP-62",
     ),
     meaning("gen", "A generation is complete: its leader computes who reads what.", "GroupMetadataManager"),
@@ -247,7 +247,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
     meaning(
         "group!",
-        "A request about a group was answered with an error. A heartbeat's REBALANCE_IN_PROGRESS is how a classic member learns that it must join again, UNKNOWN_MEMBER_ID that it is out.",
+        "A coordinator answered a member's request with an error. REBALANCE_IN_PROGRESS to a heartbeat is how a classic member learns that it has to join again; ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID, that the group has gone on without it.",
         "GroupMetadataManager, AbstractCoordinator",
     ),
     // What was done, and what the world did.

@@ -8,30 +8,31 @@ use trial_broker::ids::{GroupId, MemberId, TopicPartition};
 use trial_broker::message::PartitionsByTopic;
 
 use super::cast::Cast;
-use super::rows::{Row, row, shown, word};
+use super::rows::{Memory, Row, row, shown, word};
 use crate::fault::MachineId;
 
-pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> Option<Row> {
+pub(super) fn group_row(cast: &Cast, memory: &Memory, machine: MachineId, event: &GroupEvent) -> Option<Row> {
+    let name = |member: &MemberId| memory.member_name(member);
     let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
     match event {
         GroupEvent::RebalanceBegun { group, reason, generation } => {
             about("rebal", group, format!("generation {generation} ends: {}", word(reason)))
         }
         GroupEvent::GenerationCompleted { group, generation, protocol, leader, members, absent } => {
-            let members: Vec<&str> = members.iter().map(short).collect();
-            let mut text = generation_text(*generation, protocol.as_deref(), leader.as_ref(), &members);
+            let members: Vec<String> = members.iter().map(name).collect();
+            let mut text = generation_text(*generation, protocol.as_deref(), leader.as_ref().map(name), &members);
             if !absent.is_empty() {
-                let absent: Vec<&str> = absent.iter().map(short).collect();
+                let absent: Vec<String> = absent.iter().map(name).collect();
                 text += &format!("; not joined again: {}", absent.join(","));
             }
             about("gen", group, text)
         }
-        GroupEvent::MemberAdded { group, member, .. } => about("member", group, short(member).to_owned()),
+        GroupEvent::MemberAdded { group, member, .. } => about("member", group, name(member)),
         GroupEvent::MemberReplaced { group, instance, old, new } => {
-            about("member", group, format!("{instance}: {} takes the place of {}", short(new), short(old)))
+            about("member", group, format!("{instance}: {} takes the place of {}", name(new), name(old)))
         }
         GroupEvent::MemberRemoved { group, member, reason } => {
-            about("member!", group, format!("{}: {}", short(member), word(reason)))
+            about("member!", group, format!("{}: {}", name(member), word(reason)))
         }
         GroupEvent::GroupEpochBumped { group, epoch, reason } => {
             about("gepoch", group, format!("group epoch {epoch}: {}", word(reason)))
@@ -43,7 +44,7 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
             let count = |partitions: &PartitionsByTopic| partitions.values().map(BTreeSet::len).sum::<usize>();
             let revoking = count(revoking);
             let gives_up = if revoking > 0 { format!(", gives {revoking} up") } else { String::new() };
-            let text = format!("{} {state} in epoch {epoch}, may own {}{gives_up}", short(member), count(assigned));
+            let text = format!("{} {state} in epoch {epoch}, may own {}{gives_up}", name(member), count(assigned));
             about("moved", group, text)
         }
         GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
@@ -64,7 +65,7 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
         }
         GroupEvent::GroupForgotten { group, reason } => about("forget", group, word(reason)),
         GroupEvent::GroupRequestRefused { api, group, member, error } => {
-            about("group!", group, format!("{} {}: {}", api.name(), short(member), shown(*error)))
+            about("group!", group, format!("{} {}: {}", api.name(), name(member), shown(*error)))
         }
         GroupEvent::ShardLoaded { partition, groups } => {
             Some(row("coord", cast.name(machine), &[machine], format!("coordinates {partition}: {groups} groups")))
@@ -93,10 +94,10 @@ pub(super) fn group_row(cast: &Cast, machine: MachineId, event: &GroupEvent) -> 
     }
 }
 
-fn generation_text(generation: i32, protocol: Option<&str>, leader: Option<&MemberId>, members: &[&str]) -> String {
+fn generation_text(generation: i32, protocol: Option<&str>, leader: Option<String>, members: &[String]) -> String {
     match (protocol, leader) {
         (Some(protocol), Some(leader)) => {
-            format!("generation {generation}, {protocol}, {} leads {}", short(leader), members.join(","))
+            format!("generation {generation}, {protocol}, {leader} leads {}", members.join(","))
         }
         _ => format!("generation {generation}, nobody"),
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::cast::Cast;
+use crate::fault::MachineId;
 use crate::step::{Step, StepKind};
 
 /// The lines of one step, each ended by a newline. Times are microseconds since time zero.
@@ -16,7 +17,13 @@ pub fn json_lines(cast: &Cast, step: &Step) -> String {
             object.insert("machine".to_owned(), Value::from(machine));
         }
         match value {
-            Value::Object(fields) => object.extend(fields),
+            Value::Object(fields) => {
+                object.extend(fields);
+                // What the world says names its machine by number.
+                if let Some(number) = object.get("machine").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()) {
+                    object.insert("machine".to_owned(), Value::from(cast.name(MachineId(number))));
+                }
+            }
             other => {
                 object.insert(kind.to_owned(), other);
             }

@@ -13,6 +13,7 @@ use super::super::diagnostic::{Diagnostic, nearest, suggestion};
 use super::super::format::file::{CONSUMER_EXTRAS, CONSUMER_GROUPS, PRODUCER_EXTRAS, ReplicaLists};
 use super::super::format::{ClientSettings, File, Settings, Spanned};
 use super::super::vocabulary::{switch_named, switch_names};
+use super::machines::{Machine, machine_named};
 use super::{Kind, Scope};
 
 /// The largest cluster: beyond it a scenario is a mistake more likely than a wish.
@@ -269,11 +270,16 @@ fn check_client_name(name: &Spanned<String>, scope: &mut Scope) {
         let label = "expected letters, digits, `_` and `-`";
         scope.mistake(Diagnostic::new("this is not a client's name", name.span.clone(), label));
     }
-    let number = |prefix: char| name.strip_prefix(prefix).and_then(|digits| digits.parse::<i32>().ok());
-    if number('b').is_some_and(|id| scope.brokers.contains(&id)) {
-        let label = "a broker has this name";
-        scope.mistake(Diagnostic::new("two machines of one name", name.span.clone(), label));
-    }
+    // Whoever says `kill c1` must not have to guess who dies.
+    let namesake = match machine_named(name) {
+        Machine::Broker(id) if scope.brokers.contains(&id) => format!("broker {id} is called so"),
+        Machine::Controller(id) if scope.controllers.contains(&id) => format!("controller {id} is called so"),
+        _ => return,
+    };
+    let mistake = Diagnostic::new("two machines of one name", name.span.clone(), namesake).with_help(
+        "clients of the lessons are called p1, p2 (producers), r1, r2 (readers) and g1, g2 (members of a group)",
+    );
+    scope.mistake(mistake);
 }
 
 fn check_client(kind: Kind, section: &Spanned<ClientSettings>, scope: &mut Scope) {

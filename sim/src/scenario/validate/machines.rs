@@ -132,16 +132,7 @@ impl Scope {
     /// Complains unless these name machines of this scenario.
     pub(super) fn machines(&mut self, names: &[String], span: &Range<usize>) {
         for name in names {
-            if let Some((_, declared)) = self.clients.get(name) {
-                // A client may be called as a controller is, as long as nobody has to guess who is meant.
-                if let Machine::Controller(id) = machine_named(name)
-                    && self.controllers.contains(&id)
-                {
-                    let label = format!("write \"client:{name}\" or \"controller:{id}\"");
-                    let mistake = Diagnostic::new(format!("`{name}` names two machines"), span.clone(), label)
-                        .with_context(declared.clone(), format!("controller {id} is called so too"));
-                    self.mistake(mistake);
-                }
+            if self.clients.contains_key(name) {
                 continue;
             }
             match machine_named(name) {

@@ -25,6 +25,8 @@ pub struct PlannedStep {
     pub note: Option<String>,
     /// Whether it is left out when its target is nobody.
     pub optional: bool,
+    /// Whether the question before it is answered where it starts.
+    pub reveal: bool,
     /// What it does.
     pub action: Spanned<Action>,
 }
@@ -57,6 +59,7 @@ pub enum Start {
 pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     let mut clock = Clock { earliest: Span::default(), said: None };
+    let mut is_asked = false;
     for (index, step) in file.steps.iter().enumerate() {
         clock.check(step, scope);
         let start = start_of(step);
@@ -64,6 +67,11 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
         let Some(action) = action_of(step, scope) else { continue };
         check_within(step, &action, scope);
         scope.action(&action);
+        if step.reveal && !is_asked {
+            let label = "no `predict` stands between this and the `reveal` before";
+            scope.mistake(Diagnostic::new("nothing was asked that could be answered here", step.span.clone(), label));
+        }
+        is_asked = matches!(action.value, Action::Predict(_)) || (is_asked && !step.reveal);
         steps.push(PlannedStep {
             number: index + 1,
             span: step.span.clone(),
@@ -71,6 +79,7 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
             within: step.within.clone(),
             note: step.note.clone(),
             optional: step.optional,
+            reveal: step.reveal,
             action,
         });
     }
@@ -110,6 +119,10 @@ pub(super) fn plan_interventions(file: &File, scope: &mut Scope) -> Vec<PlannedS
             let label = "what is asked or expected is a `[[step]]`";
             scope.mistake(Diagnostic::new(title, action.span.clone(), label));
         }
+        if step.reveal {
+            let label = "what is answered is asked by a `[[step]]`";
+            scope.mistake(Diagnostic::new("an intervention answers no question", step.span.clone(), label));
+        }
         check_within(step, &action, scope);
         scope.action(&action);
         planned.push(PlannedStep {
@@ -119,6 +132,7 @@ pub(super) fn plan_interventions(file: &File, scope: &mut Scope) -> Vec<PlannedS
             within: None,
             note: step.note.clone(),
             optional: step.optional,
+            reveal: step.reveal,
             action,
         });
     }
