@@ -199,7 +199,8 @@ fn marks(partition: &PartitionPart) -> Cell {
         (false, ..) => styled(Role::Bad, "offline"),
         (true, true, _) => styled(Role::Bad, format!("under min ISR ({})", partition.min_isr)),
         (true, false, true) => styled(Role::Warning, "under-replicated"),
-        (true, false, false) => styled(Role::Good, "healthy"),
+        // Not "healthy": a member that lags or stands still counts as in sync until it is found out.
+        (true, false, false) => styled(Role::Good, "full ISR"),
     }
 }
 

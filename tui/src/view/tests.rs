@@ -366,12 +366,12 @@ fn every_question_and_its_outcome_can_be_read_in_every_window() {
 
 /// Whose process is gone leads only in the metadata.
 #[test]
-fn a_partition_whose_leader_has_died_is_not_healthy() {
+fn a_partition_whose_leader_has_died_is_not_called_well() {
     let mut stage = Stage::open(include_str!("../../../scenarios/lessons/07-leader-loss.toml"), Look::default(), None);
     stage.press("t13s<Enter>");
     let shown = stage.shown(120, 40);
     let row = shown.lines().find(|row| row.contains("orders-0") && row.contains('★')).expect("a row of orders-0");
-    assert!(row.contains("its leader is down") && !row.contains("healthy"), "{shown}");
+    assert!(row.contains("its leader is down") && !row.contains("full ISR"), "{shown}");
 }
 
 /// What is said about a lesson takes no row from what it is about.

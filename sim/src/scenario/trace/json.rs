@@ -20,7 +20,9 @@ pub fn json_lines(cast: &Cast, step: &Step) -> String {
             Value::Object(fields) => {
                 object.extend(fields);
                 // What the world says names its machine by number.
-                if let Some(number) = object.get("machine").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()) {
+                if let Some(number) =
+                    object.get("machine").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok())
+                {
                     object.insert("machine".to_owned(), Value::from(cast.name(MachineId(number))));
                 }
             }
