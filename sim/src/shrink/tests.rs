@@ -33,7 +33,7 @@ producer = { acks = "all", "linger.ms" = 5 }
 name = "p2"
 producer = { acks = "1" }
 [[client]]
-name = "c1"
+name = "r1"
 consumer = { assign = ["orders-0", "orders-2", "payments-1"] }
 [[step]]
 at = "1.234567s"

@@ -27,9 +27,9 @@ pub(super) fn event_row(
         Event::Raft(event) => raft_row(cast, machine, event),
         Event::Controller(event) => controller_row(cast, picture, memory, machine, event),
         Event::Lifecycle(event) => lifecycle_row(cast, machine, event),
-        Event::Group(event) => group_row(cast, memory, machine, event),
+        Event::Group(event) => group_row(cast, picture, machine, event),
         Event::Client(event) => client_row(cast, memory, machine, event),
-        Event::Membership(event) => membership_row(cast, memory, machine, event),
+        Event::Membership(event) => membership_row(cast, machine, event),
     }
 }
 
@@ -222,7 +222,7 @@ fn controller_row(
         }
         ControllerEvent::BrokerRegistered { broker, broker_epoch, clean } => {
             // Kafka takes a first registration for one behind an unclean stop too, which strikes nobody off.
-            let before = match (memory.registered.insert(*broker), *clean) {
+            let before = match (!picture.registered.contains(broker), *clean) {
                 (true, _) => "its first registration",
                 (false, true) => "clean stop before",
                 (false, false) => "unclean stop before",

@@ -8,11 +8,12 @@ use trial_broker::ids::{GroupId, MemberId, TopicPartition};
 use trial_broker::message::PartitionsByTopic;
 
 use super::cast::Cast;
-use super::rows::{Memory, Row, row, shown, word};
+use super::picture::Picture;
+use super::rows::{Row, member_name, row, shown, word};
 use crate::fault::MachineId;
 
-pub(super) fn group_row(cast: &Cast, memory: &Memory, machine: MachineId, event: &GroupEvent) -> Option<Row> {
-    let name = |member: &MemberId| memory.member_name(member);
+pub(super) fn group_row(cast: &Cast, picture: &Picture, machine: MachineId, event: &GroupEvent) -> Option<Row> {
+    let name = |member: &MemberId| member_name(cast, picture, member);
     let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
     match event {
         GroupEvent::RebalanceBegun { group, reason, generation } => {

@@ -4,19 +4,11 @@ use trial_broker::event::{CoordinatorLoss, MembershipEvent};
 use trial_broker::ids::{GroupId, Offset, TopicPartition};
 
 use super::cast::Cast;
-use super::rows::{Memory, Row, row, shown, word};
+use super::rows::{Row, row, shown, word};
 use crate::fault::MachineId;
 
-pub(super) fn membership_row(
-    cast: &Cast,
-    memory: &mut Memory,
-    machine: MachineId,
-    event: &MembershipEvent,
-) -> Option<Row> {
+pub(super) fn membership_row(cast: &Cast, machine: MachineId, event: &MembershipEvent) -> Option<Row> {
     let who = cast.name(machine);
-    if let MembershipEvent::JoinSent { member, .. } | MembershipEvent::GroupJoined { member, .. } = event {
-        memory.remember_member(member, who);
-    }
     let about = |word: &'static str, group: &GroupId, cause: String| Some(row(word, group.as_str(), &[machine], cause));
     match event {
         // The line of the lost connection has told it.

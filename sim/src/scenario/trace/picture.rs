@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trial_broker::event::{ControllerEvent, Event, LogEvent, PartitionEvent};
-use trial_broker::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use trial_broker::event::{ControllerEvent, Event, LogEvent, MembershipEvent, PartitionEvent};
+use trial_broker::ids::{LeaderEpoch, MemberId, NodeId, Offset, TopicPartition};
 
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
@@ -48,6 +48,10 @@ pub struct Picture {
     pub(super) down: BTreeSet<MachineId>,
     /// Machines whose process stands still.
     pub(super) paused: BTreeSet<MachineId>,
+    /// Brokers that were registered: only these have stopped before, in order or not.
+    pub(super) registered: BTreeSet<NodeId>,
+    /// Which consumer a member id belongs to.
+    pub(super) members: BTreeMap<MemberId, MachineId>,
 }
 
 impl Picture {
@@ -119,6 +123,14 @@ impl Picture {
             }
             Event::Controller(ControllerEvent::TopicDeleted { topic, .. }) => {
                 self.partitions.retain(|partition, _| partition.topic != *topic);
+            }
+            Event::Controller(ControllerEvent::BrokerRegistered { broker, .. }) => {
+                self.registered.insert(*broker);
+            }
+            Event::Membership(
+                MembershipEvent::JoinSent { member, .. } | MembershipEvent::GroupJoined { member, .. },
+            ) if !member.as_str().is_empty() => {
+                self.members.insert(member.clone(), machine);
             }
             Event::Raft(_)
             | Event::Controller(_)

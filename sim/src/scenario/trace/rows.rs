@@ -107,30 +107,18 @@ pub(super) struct Memory {
     pub(super) because: BTreeMap<TopicPartition, String>,
     /// Which broker was fenced last.
     pub(super) fenced: Option<NodeId>,
-    /// Brokers that were registered before: only these have stopped before, in order or not.
-    pub(super) registered: BTreeSet<NodeId>,
-    /// Whose member id is whose: by KIP-848 a member makes one that does not tell.
-    members: BTreeMap<MemberId, String>,
 }
 
-impl Memory {
-    /// A consumer has said which member it is.
-    pub(super) fn remember_member(&mut self, member: &MemberId, name: &str) {
-        if !member.as_str().is_empty() {
-            self.members.insert(member.clone(), name.to_owned());
+/// A member by the name of its consumer and the first signs of its id, `g1-3f2a`; by its id if nobody knows it.
+pub(super) fn member_name(cast: &Cast, picture: &Picture, member: &MemberId) -> String {
+    let short = short(member);
+    match picture.members.get(member) {
+        // By KIP-848 a member makes an id that does not tell whose it is.
+        Some(machine) if short == member.as_str() => {
+            let start: String = short.chars().take(4).collect();
+            format!("{}-{start}", cast.name(*machine))
         }
-    }
-
-    /// A member by the name of its consumer and the first signs of its id, `g1-3f2a`; by its id if nobody knows it.
-    pub(super) fn member_name(&self, member: &MemberId) -> String {
-        let short = short(member);
-        match self.members.get(member) {
-            Some(name) if short == member.as_str() => {
-                let start: String = short.chars().take(4).collect();
-                format!("{name}-{start}")
-            }
-            _ => short.to_owned(),
-        }
+        _ => short.to_owned(),
     }
 }
 
