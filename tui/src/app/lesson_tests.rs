@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::stage::Stage;
+use crate::stage::{LESSON, Stage};
 
 /// Whether the place is one of the run that is shown: so many steps had run at this time.
 fn is_of_its_run(stage: &Stage) -> bool {
@@ -74,4 +74,20 @@ fn a_clicker_leads_through_a_question_and_blanks_it() {
         assert_eq!((stage.model.prompt.clone(), stage.model.is_playing), (None, true));
         assert_eq!(lesson(&stage).questions[0].votes, Some(vec![1, 0, 0]));
     }
+}
+
+/// The step that says so is the one at which the answer can be seen; and the run goes on behind it.
+#[test]
+fn a_question_is_answered_at_the_step_that_reveals_it() {
+    let later = LESSON.replacen("within = \"1s\"\nexpect", "within = \"1s\"\nreveal = true\nexpect", 1);
+    assert_ne!(later, LESSON);
+    let mut stage = Stage::questions_of(&later);
+    let revealed = lesson(&stage).questions[0].revealed;
+    let usual = lesson(&Stage::with_questions()).questions[0].revealed;
+    assert!(revealed.at > usual.at, "{revealed:?} and {usual:?}");
+    stage.press("G2<Enter>");
+    stage.happen(Message::Tick(Duration::from_secs(60)));
+    assert_eq!((stage.model.place, lesson(&stage).revealing), (revealed, Some(0)));
+    let status = format!("{:?}", stage.model.status);
+    assert!(!status.contains("end of the recording"), "{status}");
 }
