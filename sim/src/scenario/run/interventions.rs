@@ -38,9 +38,10 @@ impl Run<'_> {
         }
     }
 
-    /// Whether one of them has begun: what the steps note from then on was written for another run.
+    /// Whether the time of the first one has come: what the steps note from then on was written for another run.
     pub(super) fn was_intervened(&self) -> bool {
-        self.interventions > 0
+        let first = self.scenario.first_intervention();
+        first.is_some_and(|first| self.world.now() >= self.cast.zero() + first.duration())
     }
 
     /// Runs the next one: its entries are due now, and stand before all else that is.
