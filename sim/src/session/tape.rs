@@ -15,7 +15,7 @@ use crate::check::{Violation, event_words};
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
 use crate::scenario::run::Moment;
 use crate::scenario::trace::{Cast, Teller, Told, Weight};
-use crate::scenario::{Report, Scenario};
+use crate::scenario::{Report, Scenario, UNSAVED};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
 /// A finished recording, as far as it can be read without a world.
@@ -263,10 +263,12 @@ impl Tape {
     }
 }
 
-/// What the scenario says at the start of a step, as a line; nothing from the first intervention on: what its author saw then
-/// was another run.
+/// What the scenario says at the start of a step, as a line; nothing from the first intervention of its file on: what its
+/// author saw then was another run. A fork that lies in no file yet keeps it: the window says of which run it was written.
 fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
-    if scenario.first_intervention().is_some_and(|first| moment.at >= cast.zero() + first.duration()) {
+    let is_fork = scenario.command.as_deref() == Some(UNSAVED);
+    let first = scenario.first_intervention().filter(|_| !is_fork);
+    if first.is_some_and(|first| moment.at >= cast.zero() + first.duration()) {
         return None;
     }
     let step = scenario.steps.get(moment.number.checked_sub(1)?)?;

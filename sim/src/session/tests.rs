@@ -146,16 +146,17 @@ fn without_what_comes_later_a_run_is_the_same_up_to_then_and_ends_otherwise() {
 
 /// What the author saw at a step came in another run.
 #[test]
-fn in_a_fork_nothing_is_noted_from_the_deed_on() {
+fn in_a_saved_fork_nothing_is_noted_from_the_deed_on() {
     let notes_after = |deed: &str| {
         let at = crate::scenario::Span::parse(deed).expect("a time");
         let fork = scenario().with_intervention(at, "kill = { broker = 2 }").expect("valid");
+        let saved = Scenario::parse("fork.toml", &fork.source).expect("what is saved is valid");
         let mut transcript = String::new();
-        run(&fork, RunOptions::default(), &mut |text| {
+        run(&saved, RunOptions::default(), &mut |text| {
             transcript.push_str(text);
             true
         });
-        let (_, tape) = recorded(fork);
+        let (_, tape) = recorded(saved);
         let told = tape.lines.iter().filter(|line| line.event == "note").count();
         assert_eq!(told, transcript.matches("It begins.").count(), "transcript and window tell the same");
         told
