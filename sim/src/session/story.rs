@@ -104,7 +104,8 @@ impl Way<'_> {
 
     fn partition(&self, event: &PartitionEvent) -> bool {
         match event {
-            PartitionEvent::HighWatermarkAdvanced { partition, from, to, .. } => {
+            PartitionEvent::HighWatermarkAdvanced { partition, from, to, .. }
+            | PartitionEvent::FollowerAdvanced { partition, from, to, .. } => {
                 partition == self.partition && (*from..*to).contains(&self.offset)
             }
             _ => false,

@@ -274,6 +274,7 @@ fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
     let step = scenario.steps.get(moment.number.checked_sub(1)?)?;
     Some(Told {
         step: moment.steps.saturating_sub(1),
+        of_event: None,
         at: moment.at,
         event: "note",
         what: String::new(),

@@ -1,6 +1,9 @@
 //! A session shows what the run did, forwards and backwards.
 
-use trial_broker::ids::TopicPartition;
+use std::collections::BTreeSet;
+
+use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::ids::{NodeId, TopicPartition};
 
 use super::*;
 use crate::scenario::run::run;
@@ -285,9 +288,14 @@ fn the_way_of_a_record_leads_over_every_log() {
     let (_session, tape) = recorded(scenario());
     let partition = TopicPartition::new("orders", 0);
     let way = tape.way_of_record(&partition, 4);
-    let machines: std::collections::BTreeSet<&str> =
+    let machines: BTreeSet<&str> =
         way.iter().filter_map(|step| tape.steps[*step as usize].machine()).map(|id| tape.cast.name(id)).collect();
     assert_eq!(machines.into_iter().collect::<Vec<_>>(), ["b1", "b2", "b3", "p1", "r1"]);
+    let heard = way.iter().flat_map(|step| &tape.steps[*step as usize].events).filter_map(|event| match event {
+        Event::Partition(PartitionEvent::FollowerAdvanced { replica, .. }) => Some(*replica),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<BTreeSet<_>>(), BTreeSet::from([NodeId(2), NodeId(3)]), "both followers have said so");
     let sent = &tape.steps[way[0] as usize];
     assert_eq!(sent.machine().map(|id| tape.cast.name(id)), Some("p1"));
     assert!(tape.way_of_record(&partition, 10).is_empty(), "there are ten records");

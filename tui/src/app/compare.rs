@@ -150,6 +150,7 @@ mod tests {
     fn told(at: u64, what: &str) -> Told {
         Told {
             step: at,
+            of_event: None,
             at: Time(at),
             event: "ack",
             what: what.to_owned(),

@@ -71,6 +71,20 @@ fn a_violation_is_walked_along_its_proof() {
     assert!(stage.shown(160, 50).contains("is switched on, a deliberate bug"), "{}", stage.shown(160, 50));
 }
 
+/// A step that decides for a whole group says several things: the proof shows the one that proves it.
+#[test]
+fn each_event_of_a_proof_is_told_in_its_own_words() {
+    const PLANTED: &str = include_str!("../../../tests/tests/planted/more/assignor-gives-twice.toml");
+    let mut stage = Stage::open(PLANTED, Look::default(), None);
+    stage.press("6");
+    let shown = stage.shown(160, 50);
+    let told: Vec<&str> = shown.lines().filter(|line| line.contains("  step ")).collect();
+    assert!(told.len() >= 3, "{shown}");
+    for event in ["for epoch 1, uniform", "may own 4", "for epoch 2, uniform"] {
+        assert_eq!(told.iter().filter(|line| line.contains(event)).count(), 1, "{event}: {shown}");
+    }
+}
+
 /// The seed and the switch of the command line stand in no file: what is saved has them, in the text as its author wrote it.
 #[test]
 fn what_is_saved_under_another_seed_and_a_switch_keeps_its_authors_text_and_does_the_same_again() {

@@ -137,9 +137,10 @@ fn keys(model: &Model) -> Line<'static> {
 /// One event of the proof, in the words of the transcript where it has a line of its own. Its raw fields stand in the pane that
 /// explains.
 fn proof(model: &Model, tape: &Tape, event: &Evidence) -> Row {
-    let told = tape.lines_until(event.step + 1).iter().rev().take_while(|line| line.step == event.step);
-    let told = told.filter(|line| line.machines.contains(&event.machine)).last();
-    let words = match told {
+    let step = usize::try_from(event.step).ok().and_then(|step| tape.steps.get(step));
+    let index = step.and_then(|step| step.events.iter().position(|said| *said == event.event));
+    let mut lines = tape.lines_until(event.step + 1).iter().rev().take_while(|line| line.step == event.step);
+    let words = match lines.find(|line| index.is_some() && line.of_event == index) {
         Some(line) => format!("{} {}: {}", line.event, line.what, line.cause),
         None => event_words(&event.event),
     };

@@ -102,7 +102,7 @@ fn node_row(model: &Model, machine: &MachinePart) -> Vec<Cell> {
     };
     let clock = match machine.wall_offset_micros {
         0 => cell("right"),
-        micros => styled(Role::Warning, format!("{:+} ms", micros / 1000)),
+        micros => styled(Role::Warning, format!("{:+} ms", micros as f64 / 1e3)),
     };
     let waits = match (machine.paying.as_slice(), machine.waiting) {
         ([], 0) => cell("-"),

@@ -47,7 +47,7 @@ pub(super) fn fault_row(cast: &Cast, fault: &Fault) -> Option<Row> {
     match fault {
         Fault::Stop { machine } => at("stop", *machine, "asked to stop in order".into()),
         Fault::Skew { machine, wall_offset_micros, .. } => {
-            at("skew", *machine, format!("wall clock off by {} ms", wall_offset_micros / 1000))
+            at("skew", *machine, format!("wall clock off by {} ms", *wall_offset_micros as f64 / 1e3))
         }
         Fault::Upgrade { machine, .. } => at("upgrade", *machine, "from its next start on".into()),
         Fault::Partition { pairs } => Some(row("part", "network", &[], pairs_text(cast, pairs))),

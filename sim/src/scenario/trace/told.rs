@@ -30,6 +30,8 @@ pub enum Weight {
 pub struct Told {
     /// The step that it tells of.
     pub step: u64,
+    /// Which of the step's events it tells, if it tells one.
+    pub of_event: Option<usize>,
     /// When.
     pub at: Time,
     /// The word in the event column: `prod`, `isr`, `kill`.
@@ -64,12 +66,20 @@ impl Teller {
     pub fn tell(&mut self, step: &Step) -> Vec<Told> {
         let is_entry = matches!(step.kind, StepKind::Entry(_));
         let mut told = Vec::new();
+        let mut events = 0;
         for part in rows_of(&self.cast, &self.picture, &mut self.memory, step) {
-            match part.change {
-                Some(Change::Fact(fact)) => self.picture.fact(fact),
-                Some(Change::Event(machine, event)) => self.picture.event(machine, event),
-                None => {}
-            }
+            let of_event = match part.change {
+                Some(Change::Fact(fact)) => {
+                    self.picture.fact(fact);
+                    None
+                }
+                Some(Change::Event(machine, event)) => {
+                    self.picture.event(machine, event);
+                    events += 1;
+                    Some(events - 1)
+                }
+                None => None,
+            };
             let Some(row) = part.row else { continue };
             let weight = match row.event {
                 event if is_flow(event) => Weight::Flow,
@@ -79,7 +89,17 @@ impl Teller {
             };
             let cause = row.cause(&self.cast);
             let (event, what, partition, machines) = (row.event, row.what, row.partition, row.at);
-            told.push(Told { step: step.index, at: step.at, event, what, cause, partition, machines, weight });
+            told.push(Told {
+                step: step.index,
+                of_event,
+                at: step.at,
+                event,
+                what,
+                cause,
+                partition,
+                machines,
+                weight,
+            });
         }
         told
     }
