@@ -174,6 +174,8 @@ pub enum CleaningAbort {
     Truncated,
     /// The partition is no longer here.
     Removed,
+    /// Its topic's `cleanup.policy` asks for no compaction any more.
+    NotCompacted,
     /// What it read makes no sense: the partition is not cleaned again before the next start.
     Corrupt,
 }

@@ -104,7 +104,7 @@ pub enum MembershipEvent {
         /// The offsets.
         offsets: Vec<(TopicPartition, Offset)>,
     },
-    /// They were not written, or nobody knows.
+    /// They were not written, or nobody knows: a commit of which its caller hears that it is late may go on, and be done.
     CommitFailed {
         /// The group.
         group: GroupId,
@@ -112,7 +112,7 @@ pub enum MembershipEvent {
         cause: CommitCause,
         /// Why.
         error: ErrorCode,
-        /// Whether the consumer did not even send them: it is no member, or a rebalance is under way.
+        /// Whether the consumer did not even send them: it is no member, a rebalance is under way, or there is no coordinator.
         unsent: bool,
     },
     /// The application began to work on a record.

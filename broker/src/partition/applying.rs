@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cleaning::is_compacted;
 use super::directories::HighWatermarkCheckpoints;
 use super::loading::Loading;
 use super::local_partition::{Applied, Partition};
@@ -349,16 +350,30 @@ impl ReplicaManager {
                 _ => {}
             }
         }
+        let compacted = self.partitions.iter().filter(|(name, hosted)| {
+            topics.contains(&&name.topic) && hosted.online().is_some_and(|partition| is_compacted(&partition.log))
+        });
+        let compacted: Vec<TopicPartition> = compacted.map(|(name, _)| name.clone()).collect();
         if all {
-            return self.update_all_settings();
+            self.update_all_settings();
+        } else {
+            self.update_settings_of(&topics);
         }
+        for name in compacted {
+            if self.partition(&name).is_some_and(|partition| !is_compacted(&partition.log)) {
+                self.cleaner.call_off(&name);
+            }
+        }
+    }
+
+    fn update_settings_of(&mut self, topics: &BTreeSet<&TopicName>) {
         for topic in topics {
-            let first = TopicPartition { topic: topic.clone(), partition: 0 };
+            let first = TopicPartition { topic: (*topic).clone(), partition: 0 };
             let names: Vec<TopicPartition> = self
                 .partitions
                 .range(first..)
                 .map(|(name, _)| name.clone())
-                .take_while(|name| name.topic == *topic)
+                .take_while(|name| name.topic == **topic)
                 .collect();
             self.update_settings(&names);
         }

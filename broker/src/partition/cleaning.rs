@@ -59,6 +59,8 @@ struct Running {
     directory: DirectoryId,
     /// [`Log::cuts`] at its beginning.
     cuts: u64,
+    /// Whether its topic was set to be compacted no more since, even if it is again.
+    is_called_off: bool,
     /// The flush that it waits for.
     awaits: Option<u64>,
 }
@@ -82,6 +84,14 @@ impl Cleaner {
     /// Where the last pass over a log ended.
     pub fn first_dirty(&self, directory: DirectoryId, name: &TopicPartition) -> Option<Offset> {
         self.first_dirty.get(&directory)?.get(name).copied()
+    }
+
+    /// A topic's `cleanup.policy` asks for no compaction any more: the pass over this log ends before its next step
+    /// (`LogManager.updateTopicConfig`).
+    pub(super) fn call_off(&mut self, name: &TopicPartition) {
+        if let Some(running) = self.pass.as_mut().filter(|running| running.pass.partition() == name) {
+            running.is_called_off = true;
+        }
     }
 
     /// The directory works no more.
@@ -194,7 +204,7 @@ impl ReplicaManager {
         let Some(partition) = self.partition(name) else { return };
         let pass = CleaningPass::begin(ctx, &partition.log, dirt, &self.config.log_manager);
         let (directory, cuts) = (partition.directory, partition.log.cuts());
-        self.cleaner.pass = Some(Running { pass, directory, cuts, awaits: None });
+        self.cleaner.pass = Some(Running { pass, directory, cuts, is_called_off: false, awaits: None });
         self.wake_after(ctx, PACE);
     }
 
@@ -205,6 +215,9 @@ impl ReplicaManager {
         };
         if partition.log.cuts() != running.cuts {
             return self.give_up(ctx, running, CleaningAbort::Truncated);
+        }
+        if running.is_called_off {
+            return self.give_up(ctx, running, CleaningAbort::NotCompacted);
         }
         match running.pass.step(ctx, &mut partition.log) {
             Ok(CleaningProgress::Working) => {
@@ -257,7 +270,12 @@ impl ReplicaManager {
         {
             self.note_failure(&name);
         }
-        self.wake_after(ctx, PACE);
+        let pause = match reason {
+            CleaningAbort::Truncated | CleaningAbort::Removed | CleaningAbort::NotCompacted => PACE,
+            // A turn that ends in an error cleans nothing (`LogCleaner.tryCleanFilthiestLog`).
+            CleaningAbort::Corrupt => self.config.log_manager.cleaner_backoff.max(PACE),
+        };
+        self.wake_after(ctx, pause);
     }
 
     /// A partition is about to go: nothing of it is cleaned any more, and the checkpoint forgets it.

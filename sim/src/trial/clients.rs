@@ -231,9 +231,20 @@ impl Member {
     ///
     /// # Errors
     /// When it is no member any more (its partitions may belong to somebody else), or no coordinator could be reached
-    /// within `default.api.timeout.ms`.
+    /// within `default.api.timeout.ms`. A commit that is late may take effect all the same: in the protocol of KIP-848 even one that
+    /// has not been sent by then is (`CommitRequestManager.RetriableRequestState.maybeExpire`).
     pub async fn commit(&self) -> Result<(), CallFailed> {
         self.0.done(Call::CommitSync).await
+    }
+
+    /// Commits the positions as `commitAsync` does, and waits for what its callback is told: the commit is sent once, and what
+    /// fails is not tried again.
+    ///
+    /// # Errors
+    /// As [`Member::commit`], and whenever another attempt might have succeeded. In the protocol of KIP-848 it waits for a coordinator for as long
+    /// as there is none.
+    pub async fn commit_async(&self) -> Result<(), CallFailed> {
+        self.0.done(Call::CommitAsync).await
     }
 
     /// Commits these offsets, each the next one to read, and waits until that is written. Whether they fit what was read

@@ -127,6 +127,28 @@ impl Consumer {
         }
     }
 
+    /// Whether its group's leader may give it partitions of this topic (`checkAssignmentMatchedSubscription`): the pattern decides, and
+    /// not what it has matched so far.
+    pub(crate) fn wants(&self, topic: &TopicName) -> bool {
+        match &self.subscription {
+            Subscription::Pattern { pattern, .. } => whole(pattern).is_ok_and(|regex| regex.is_match(topic.as_str())),
+            Subscription::None
+            | Subscription::Partitions
+            | Subscription::Topics(_)
+            | Subscription::ServerPattern(_) => self.topics().contains(topic),
+        }
+    }
+
+    /// A leader knew more topics that its pattern matches: they belong to its subscription from now on
+    /// (`maybeUpdateJoinedSubscription`).
+    pub(crate) fn take_from_leader(&mut self, ctx: &Context, cluster: &mut Cluster, added: &BTreeSet<TopicName>) {
+        let Subscription::Pattern { topics, .. } = &mut self.subscription else { return };
+        for topic in added {
+            cluster.metadata.add_topic(topic, ctx.now.monotonic);
+            topics.insert(topic.clone());
+        }
+    }
+
     /// The partitions it has.
     pub(crate) fn assigned(&self) -> BTreeSet<TopicPartition> {
         self.partitions.keys().cloned().collect()

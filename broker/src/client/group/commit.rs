@@ -30,13 +30,21 @@ pub(super) struct Commit {
     pub offsets: Vec<Consumed>,
     /// When the offsets were taken.
     pub begun: Time,
-    /// When it is given up; none for those that wait for a coordinator as long as it takes.
+    /// When nobody waits for it any longer; none for those that wait for a coordinator as long as it takes.
     pub deadline: Option<Time>,
+    /// Whether who waited has heard that it is late. It may go on all the same, and take effect.
+    pub told: bool,
+    /// How often it has failed.
     pub attempts: u32,
     pub stage: Stage,
 }
 
 impl Commit {
+    /// Whether its time is over.
+    pub fn is_late(&self, now: Time) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
     /// Takes the offsets of now, if there are any.
     pub fn take_newer(&mut self, now: Time, offsets: Vec<Consumed>) {
         if !offsets.is_empty() {
@@ -107,7 +115,7 @@ impl Commits {
         }
         let now = ctx.now.monotonic;
         let (stage, deadline) = (Stage::Waiting { not_before: now }, time.map(|time| now + time));
-        self.pending.push(Commit { cause, ticket, offsets, begun: now, deadline, attempts: 0, stage });
+        self.pending.push(Commit { cause, ticket, offsets, begun: now, deadline, told: false, attempts: 0, stage });
         self.auto_commit_in_flight |= is_automatic(cause);
         true
     }
@@ -117,11 +125,19 @@ impl Commits {
     /// Commits of the interval are not held back meanwhile. The failed attempt clears their flag only after this one has set it: of
     /// two callbacks of a future Java runs the one that was added last first
     /// (`CommitRequestManager.autoCommitSyncBeforeRebalanceWithRetries` after `requestAutoCommit`).
-    pub fn begin_later(&mut self, ctx: &mut Context, offsets: Vec<Consumed>, time: Duration, wait: Duration) {
+    pub fn begin_later(
+        &mut self,
+        ctx: &mut Context,
+        offsets: Vec<Consumed>,
+        time: Duration,
+        wait: Duration,
+        failed: u32,
+    ) {
         if self.begin(ctx, CommitCause::Rebalance, None, offsets, Some(time))
             && let Some(commit) = self.pending.last_mut()
         {
             commit.stage = Stage::Waiting { not_before: ctx.now.monotonic + wait };
+            commit.attempts = failed;
             self.auto_commit_in_flight = false;
         }
     }
@@ -131,13 +147,19 @@ impl Commits {
         self.pending.iter().any(|commit| commit.cause == cause)
     }
 
-    /// When the next one may be sent, or is given up.
+    /// Whether somebody waits for one, as far as anybody does.
+    pub fn are_waited_for(&self) -> bool {
+        self.pending.iter().any(|commit| !commit.told)
+    }
+
+    /// When the next one may be sent, or is not waited for any longer.
     pub fn deadlines(&self) -> impl Iterator<Item = Time> {
         let begins = |commit: &Commit| match commit.stage {
             Stage::Waiting { not_before } => Some(not_before),
             Stage::InFlight { .. } => None,
         };
-        self.pending.iter().flat_map(move |commit| [begins(commit), commit.deadline]).flatten()
+        let late = |commit: &Commit| commit.deadline.filter(|_| !commit.told);
+        self.pending.iter().flat_map(move |commit| [begins(commit), late(commit)]).flatten()
     }
 }
 
@@ -149,12 +171,20 @@ pub(super) fn is_automatic(cause: CommitCause) -> bool {
     }
 }
 
+/// Whether it is tried again until its time is over (`commitSync`, also that of `close`).
+pub(super) fn is_synchronous(cause: CommitCause) -> bool {
+    match cause {
+        CommitCause::Sync | CommitCause::Chosen | CommitCause::Close => true,
+        CommitCause::Interval | CommitCause::Rebalance | CommitCause::Async => false,
+    }
+}
+
 /// The offsets of a commit as an event tells them.
 pub(super) fn told(offsets: &[Consumed]) -> Vec<(TopicPartition, Offset)> {
     offsets.iter().map(|(partition, offset, _)| (partition.clone(), *offset)).collect()
 }
 
-/// The request of a commit.
+/// The request of a commit. A classic consumer that is no member says no instance either.
 pub(super) fn request(
     group: &GroupId,
     instance: Option<&GroupInstanceId>,
@@ -171,7 +201,7 @@ pub(super) fn request(
         group: group.clone(),
         generation_or_member_epoch: identity.epoch,
         member: identity.member.clone(),
-        instance: instance.filter(|_| identity.is_member()).cloned(),
+        instance: instance.cloned(),
         retention_time_ms: -1,
         partitions: offsets.iter().map(partition).collect(),
     }
@@ -224,11 +254,14 @@ pub(super) fn judge(outcome: &Outcome) -> (CommitOutcome, Consequence) {
 /// A commit that ends, as an event.
 pub(super) fn event(group: &GroupId, commit: &Commit, outcome: CommitOutcome) -> MembershipEvent {
     let (group, cause) = (group.clone(), commit.cause);
-    match outcome {
-        CommitOutcome::Done => MembershipEvent::CommitDone { group, cause, offsets: told(&commit.offsets) },
-        CommitOutcome::Retriable(error) => MembershipEvent::CommitFailed { group, cause, error, unsent: false },
-        CommitOutcome::Failed { error, unsent } => MembershipEvent::CommitFailed { group, cause, error, unsent },
-    }
+    let (error, unsent) = match outcome {
+        CommitOutcome::Done => {
+            return MembershipEvent::CommitDone { group, cause, offsets: told(&commit.offsets) };
+        }
+        CommitOutcome::Retriable(error) => (error, matches!(commit.stage, Stage::Waiting { .. })),
+        CommitOutcome::Failed { error, unsent } => (error, unsent),
+    };
+    MembershipEvent::CommitFailed { group, cause, error, unsent }
 }
 
 /// What the application is told of a commit that failed.
@@ -239,9 +272,25 @@ pub(super) fn message(outcome: CommitOutcome) -> &'static str {
         CommitOutcome::Failed { error: ErrorCode::RebalanceInProgress, .. } => {
             "RebalanceInProgress: complete the rebalance by calling poll, then commit again"
         }
-        CommitOutcome::Failed { .. } => {
+        CommitOutcome::Failed { error: ErrorCode::RequestTimedOut, .. } => {
+            "Timeout: the commit was not acknowledged in time; it may yet take effect"
+        }
+        CommitOutcome::Failed { error: ErrorCode::FencedInstanceId, .. } => {
+            "FencedInstanceId: another member of the group has this group.instance.id"
+        }
+        CommitOutcome::Failed {
+            error: ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::StaleMemberEpoch,
+            ..
+        } => {
             "CommitFailed: the consumer is no member of its group any more; its partitions may belong to somebody else"
         }
+        CommitOutcome::Failed { error: ErrorCode::OffsetMetadataTooLarge, .. } => {
+            "OffsetMetadataTooLarge: what is said beside an offset is longer than offset.metadata.max.bytes"
+        }
+        CommitOutcome::Failed { error: ErrorCode::InvalidCommitOffsetSize, .. } => {
+            "InvalidCommitOffsetSize: the offsets are more than __consumer_offsets takes at once"
+        }
+        CommitOutcome::Failed { .. } => "Unexpected error in commit",
     }
 }
 

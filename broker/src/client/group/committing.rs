@@ -3,9 +3,12 @@
 //! What a commit is, and what its answer means, stands in [`super::commit`]; here it is seen to that each is sent by the
 //! member as it stands then, and that whoever waits hears of it.
 
+use std::time::Duration;
+
 use super::commit::{self, Commit, CommitOutcome, Consequence, Stage};
+use super::coordinator::Unsent;
 use super::member::{MemberIdentity, Standing};
-use super::{Group, Member};
+use super::{Group, Member, Shared};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::{Consumed, Consumer};
 use crate::client::network::Completion;
@@ -15,13 +18,28 @@ use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent};
 use crate::ids::Ticket;
 use crate::message::ErrorCode;
+use crate::time::Time;
 
 impl Group {
     /// `commitSync` and `commitAsync`.
     pub fn commit(&mut self, ctx: &mut Context, cause: CommitCause, offsets: Vec<Consumed>, ticket: Ticket) {
-        let time = self.shared.settings.timers.default_api_timeout;
-        if !self.shared.commits.begin(ctx, cause, Some(ticket), offsets, Some(time)) {
+        let time = if commit::is_synchronous(cause) {
+            Some(self.shared.settings.timers.default_api_timeout)
+        } else {
+            self.time_of_asynchronous()
+        };
+        if !self.shared.commits.begin(ctx, cause, Some(ticket), offsets, time) {
             resolve(ctx, Some(ticket), CallResult::Done);
+        }
+    }
+
+    /// How long a commit waits for a coordinator that nobody waits for. That of a classic consumer hangs on one question for the
+    /// coordinator (`ConsumerCoordinator.commitOffsetsAsync`), which waits for a connection for so long; the other one has
+    /// no limit (`CommitRequestManager.commitAsync`).
+    fn time_of_asynchronous(&self) -> Option<Duration> {
+        match &self.member {
+            Member::Classic(_) => Some(self.shared.request_timeout),
+            Member::Consumer(_) => None,
         }
     }
 
@@ -33,11 +51,10 @@ impl Group {
         if !self.shared.settings.timers.enable_auto_commit || now < self.shared.next_auto_commit {
             return;
         }
-        let time = match &self.member {
-            Member::Classic(_) => Some(self.shared.settings.timers.default_api_timeout),
-            Member::Consumer(_) if self.shared.commits.auto_commit_in_flight => return,
-            Member::Consumer(_) => None,
-        };
+        if matches!(&self.member, Member::Consumer(_)) && self.shared.commits.auto_commit_in_flight {
+            return;
+        }
+        let time = self.time_of_asynchronous();
         self.shared.restart_auto_commit(now);
         self.shared.moved |= self.shared.commits.begin(ctx, CommitCause::Interval, None, consumer.consumed(), time);
     }
@@ -45,12 +62,18 @@ impl Group {
     pub(super) fn run_commits(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
         let now = ctx.now.monotonic;
         for mut commit in std::mem::take(&mut self.shared.commits.pending) {
+            self.tell_of_lateness(ctx, &mut commit);
+            if self.is_given_up(now, &commit) {
+                let outcome = self.late(&commit);
+                self.end_commit(ctx, commit, outcome);
+                continue;
+            }
             let Stage::Waiting { not_before } = commit.stage else {
-                self.keep_or_expire(ctx, commit);
+                self.shared.commits.pending.push(commit);
                 continue;
             };
             if not_before > now || !self.shared.ensure_coordinator(ctx, cluster, consumer) {
-                self.keep_or_expire(ctx, commit);
+                self.shared.commits.pending.push(commit);
                 continue;
             }
             let standing = self.standing(consumer);
@@ -58,36 +81,100 @@ impl Group {
                 self.end_commit(ctx, commit, outcome);
                 continue;
             }
-            let sent_as = match standing {
-                Standing::Member(identity) => identity,
-                Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => MemberIdentity::nobody(),
-            };
-            let is_of_its_own = commit::is_automatic(commit.cause) && matches!(self.member, Member::Consumer(_));
-            if is_of_its_own && consumer.mends(Hazard::CommitRetryGoesBack) {
-                commit.take_newer(now, consumer.consumed());
+            self.send_commit(ctx, cluster, consumer, &mut commit, standing);
+            if self.is_given_up(now, &commit) {
+                let outcome = self.late(&commit);
+                self.end_commit(ctx, commit, outcome);
+            } else {
+                self.shared.commits.pending.push(commit);
             }
-            if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
-                commit.offsets.iter_mut().for_each(|(_, offset, _)| *offset = (*offset - 1).max(0));
-            }
-            let settings = &self.shared.settings;
-            let request = commit::request(&settings.group, settings.instance.as_ref(), &sent_as, &commit.offsets);
-            let token = consumer.next_token();
-            if self.shared.coordinator.send(ctx, cluster, commit::ASKER, token, request) {
-                let (group, offsets) = (self.shared.settings.group.clone(), commit::told(&commit.offsets));
-                let waited_us = now.0.saturating_sub(commit.begun.0);
-                ctx.emit(MembershipEvent::CommitSent { group, cause: commit.cause, offsets, waited_us });
-                commit.stage = Stage::InFlight { token, sent_as };
-                self.shared.moved = true;
-            }
-            self.keep_or_expire(ctx, commit);
         }
     }
 
-    fn keep_or_expire(&mut self, ctx: &mut Context, commit: Commit) {
-        if commit.deadline.is_none_or(|deadline| deadline > ctx.now.monotonic) {
-            self.shared.commits.pending.push(commit);
-        } else {
-            self.end_commit(ctx, commit, CommitOutcome::Failed { error: ErrorCode::RequestTimedOut, unsent: false });
+    fn send_commit(
+        &mut self,
+        ctx: &mut Context,
+        cluster: &mut Cluster,
+        consumer: &mut Consumer,
+        commit: &mut Commit,
+        standing: Standing,
+    ) {
+        let (sent_as, says_instance) = match standing {
+            Standing::Member(identity) => (identity, true),
+            Standing::NoneNeeded | Standing::Rebalancing | Standing::Outside => (MemberIdentity::nobody(), false),
+        };
+        let is_of_its_own = commit::is_automatic(commit.cause) && matches!(self.member, Member::Consumer(_));
+        if is_of_its_own && consumer.mends(Hazard::CommitRetryGoesBack) {
+            commit.take_newer(ctx.now.monotonic, consumer.consumed());
+        }
+        if commit.cause == CommitCause::Rebalance && consumer.is(Switch::CommitLagsBeforeRebalance) {
+            commit.offsets.iter_mut().for_each(|(_, offset, _)| *offset = (*offset - 1).max(0));
+        }
+        let Shared { settings, coordinator, request_timeout, moved, .. } = &mut self.shared;
+        let instance = settings.instance.as_ref().filter(|_| says_instance);
+        let request = commit::request(&settings.group, instance, &sent_as, &commit.offsets).into();
+        let (group, offsets) = (settings.group.clone(), commit::told(&commit.offsets));
+        let said = MembershipEvent::CommitSent { group, cause: commit.cause, offsets, waited_us: 0 };
+        let token = consumer.next_token();
+        let unsent = Unsent { asker: commit::ASKER, token, request, said, taken: commit.begun };
+        coordinator.hand_over(ctx, cluster, *request_timeout, unsent);
+        commit.stage = Stage::InFlight { token, sent_as };
+        *moved = true;
+    }
+
+    /// Who waits for a commit of a KIP-848 consumer waits no longer than its time (`ConsumerUtils.getResult`). The commit itself goes on.
+    fn tell_of_lateness(&self, ctx: &mut Context, commit: &mut Commit) {
+        let is_late = commit.is_late(ctx.now.monotonic) && commit::is_synchronous(commit.cause) && !commit.told;
+        if is_late && matches!(self.member, Member::Consumer(_)) {
+            let outcome = self.late(commit);
+            ctx.emit(commit::event(&self.shared.settings.group, commit, outcome));
+            failed(ctx, commit.ticket.take(), ErrorCode::RequestTimedOut, commit::message(outcome));
+            commit.told = true;
+        }
+    }
+
+    /// Whether a commit whose time is over ends with that. In a classic consumer whoever waits sends it, at least once if the
+    /// coordinator is known, and then no more (`ConsumerCoordinator.commitOffsetsSync`). The other one looks when it could send it (`CommitRequestManager.PendingRequests.drain`), and gives up only what has failed before: a
+    /// commit that was never sent leaves, however late (`RetriableRequestState.maybeExpire`).
+    fn is_given_up(&self, now: Time, commit: &Commit) -> bool {
+        let waits = matches!(commit.stage, Stage::Waiting { .. });
+        let knows_whom_to_send_it = self.shared.coordinator.node().is_some();
+        commit.is_late(now)
+            && match &self.member {
+                Member::Classic(_) if waits => commit.begun < now || !knows_whom_to_send_it,
+                Member::Classic(_) => !matches!(commit.cause, CommitCause::Interval | CommitCause::Async),
+                Member::Consumer(_) => waits && commit.attempts > 0 && knows_whom_to_send_it,
+            }
+    }
+
+    /// How a commit ends whose time is over.
+    fn late(&self, commit: &Commit) -> CommitOutcome {
+        let error = ErrorCode::RequestTimedOut;
+        let unsent = match &commit.stage {
+            Stage::Waiting { .. } => commit.attempts == 0,
+            Stage::InFlight { token, .. } => self.shared.coordinator.is_unsent(*token),
+        };
+        match commit.cause {
+            CommitCause::Interval | CommitCause::Async => CommitOutcome::Retriable(error),
+            CommitCause::Rebalance | CommitCause::Sync | CommitCause::Chosen | CommitCause::Close => {
+                CommitOutcome::Failed { error, unsent }
+            }
+        }
+    }
+
+    /// The coordinator was not found: a classic consumer's commits that nobody waits for do not ask a second time.
+    pub(super) fn on_coordinator_not_found(&mut self, ctx: &mut Context, error: ErrorCode) {
+        if matches!(self.member, Member::Consumer(_)) {
+            return;
+        }
+        for commit in std::mem::take(&mut self.shared.commits.pending) {
+            let hangs_on_it = matches!(commit.cause, CommitCause::Interval | CommitCause::Async)
+                && matches!(commit.stage, Stage::Waiting { .. });
+            if hangs_on_it {
+                self.end_commit(ctx, commit, CommitOutcome::Retriable(error));
+            } else {
+                self.shared.commits.pending.push(commit);
+            }
         }
     }
 
@@ -97,6 +184,8 @@ impl Group {
         let (mut outcome, consequence) = commit::judge(&completion.outcome);
         match consequence {
             Consequence::Nothing | Consequence::TellMember(_) => {}
+            // What waited for its connection for too long says nothing of the coordinator.
+            Consequence::LoseCoordinator(true) if !cluster.network.is_disconnected(completion.node) => {}
             Consequence::LoseCoordinator(disconnected) => self.lose_coordinator(ctx, cluster, disconnected),
         }
         let Some(place) = self.shared.commits.pending.iter().position(is_it) else { return };
@@ -109,12 +198,15 @@ impl Group {
                 Member::Consumer(member) => member.on_commit_refused(error, commit.cause),
             };
         }
-        let waits = matches!(commit.cause, CommitCause::Sync | CommitCause::Chosen | CommitCause::Close);
-        if waits && let CommitOutcome::Retriable(_) = outcome {
+        let is_retriable = matches!(outcome, CommitOutcome::Retriable(_)) && commit::is_synchronous(commit.cause);
+        if is_retriable && !commit.is_late(ctx.now.monotonic) {
             let not_before = ctx.now.monotonic + self.shared.backoff.after(ctx, commit.attempts);
             commit.attempts += 1;
             commit.stage = Stage::Waiting { not_before };
             self.shared.commits.pending.insert(place, commit);
+        } else if is_retriable {
+            let outcome = self.late(&commit);
+            self.end_commit(ctx, commit, outcome);
         } else {
             self.end_commit(ctx, commit, outcome);
         }
@@ -123,7 +215,9 @@ impl Group {
     /// A commit has ended, whatever comes of it.
     fn end_commit(&mut self, ctx: &mut Context, commit: Commit, outcome: CommitOutcome) {
         self.shared.moved = true;
-        ctx.emit(commit::event(&self.shared.settings.group, &commit, outcome));
+        if !commit.told || outcome == CommitOutcome::Done {
+            ctx.emit(commit::event(&self.shared.settings.group, &commit, outcome));
+        }
         if commit::is_automatic(commit.cause) {
             self.shared.commits.auto_commit_in_flight = false;
         }

@@ -8,6 +8,16 @@
 //!
 //! The connection is not the one over which records are fetched: a parked fetch would hold
 //! up heartbeats. Kafka numbers it `Integer.MAX_VALUE − broker`.
+//!
+//! Commits and goodbyes are made when the coordinator is known, and wait for its connection
+//! (`NetworkClientDelegate.unsentRequests`, `ConsumerNetworkClient.unsent`): for `request.timeout.ms` at most, and not
+//! beyond the connection's failure.
+//!
+//! Simplified: what must be answered before the member goes on (joining, syncing, heartbeats, look-ups) is made when the
+//! connection takes it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::client::cluster::Cluster;
 use crate::client::network::{Asker, Completion, Outcome, coordinator_connection};
@@ -18,12 +28,33 @@ use crate::ids::{Endpoint, GroupId, NodeId};
 use crate::message::{CoordinatorKind, ErrorCode, FindCoordinatorRequest, Request, Response};
 use crate::time::Time;
 
+/// A request that waits for the coordinator's connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Unsent {
+    pub asker: Asker,
+    pub token: u64,
+    pub request: Request,
+    /// What is told when it leaves.
+    pub said: MembershipEvent,
+    /// Since when what it says is known.
+    pub taken: Time,
+}
+
+impl Unsent {
+    fn leave(self, ctx: &mut Context, cluster: &mut Cluster, connection: NodeId, timeout: Duration) {
+        cluster.network.send_for(ctx, connection, self.asker, self.token, &self.request, timeout);
+        ctx.emit(told_at(self.said, ctx.now.monotonic.since(self.taken)));
+    }
+}
+
 /// What a consumer knows of its coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Coordinator {
     group: GroupId,
     backoff: Backoff,
     node: Option<(NodeId, Endpoint)>,
+    /// What waits for a connection, oldest first: to which broker, until when, and what.
+    unsent: VecDeque<(NodeId, Endpoint, Time, Unsent)>,
     /// The question in flight.
     lookup: Option<u64>,
     attempts: u32,
@@ -36,7 +67,17 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     pub fn new(group: GroupId, backoff: Backoff) -> Coordinator {
-        Coordinator { group, backoff, node: None, lookup: None, attempts: 0, retry_at: None, fatal: None, found: false }
+        Coordinator {
+            group,
+            backoff,
+            node: None,
+            unsent: VecDeque::new(),
+            lookup: None,
+            attempts: 0,
+            retry_at: None,
+            fatal: None,
+            found: false,
+        }
     }
 
     /// Whether it is known. A lost connection makes it unknown (`checkAndGetCoordinator`).
@@ -80,13 +121,7 @@ impl Coordinator {
             return None;
         }
         let (node, endpoint) = self.node.clone()?;
-        let connection = coordinator_connection(node);
-        let due = cluster.metadata.is_update_due(ctx.now.monotonic);
-        if !due && cluster.network.can_send(connection) {
-            return Some(connection);
-        }
-        cluster.network.connect_if_possible(ctx, connection, &endpoint);
-        None
+        connection_to(ctx, cluster, node, &endpoint)
     }
 
     /// Sends a request to it, if it can be handed over now.
@@ -103,6 +138,46 @@ impl Coordinator {
         true
     }
 
+    /// Takes a request for the coordinator, which is known, and sends it as soon as the connection takes it: now if it can.
+    pub fn hand_over(&mut self, ctx: &mut Context, cluster: &mut Cluster, timeout: Duration, unsent: Unsent) {
+        let (node, endpoint) = self.node.clone().expect("a request is made for a coordinator that is known");
+        match connection_to(ctx, cluster, node, &endpoint) {
+            Some(connection) if self.unsent.is_empty() => unsent.leave(ctx, cluster, connection, timeout),
+            Some(_) | None => self.unsent.push_back((node, endpoint, ctx.now.monotonic + timeout, unsent)),
+        }
+    }
+
+    /// Sends what waits, as far as the connection takes it. Gives the first request that will not be sent any more, if there is one:
+    /// its connection failed, or it waited for too long.
+    pub fn send_unsent(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> Option<Completion> {
+        let now = ctx.now.monotonic;
+        let mut place = 0;
+        while let Some((node, endpoint, until, _)) = self.unsent.get(place) {
+            let connection = coordinator_connection(*node);
+            let left = until.since(now);
+            let outcome = if *until <= now {
+                Outcome::TimedOut
+            } else if connection_to(ctx, cluster, *node, endpoint).is_some() {
+                let (_, _, _, unsent) = self.unsent.remove(place).expect("looked at above");
+                unsent.leave(ctx, cluster, connection, left);
+                continue;
+            } else if cluster.network.is_disconnected(connection) {
+                Outcome::Disconnected
+            } else {
+                place += 1;
+                continue;
+            };
+            let (_, _, _, Unsent { asker, token, .. }) = self.unsent.remove(place).expect("looked at above");
+            return Some(Completion { node: connection, asker, token, outcome });
+        }
+        None
+    }
+
+    /// Whether the request with this number waits for a connection.
+    pub fn is_unsent(&self, token: u64) -> bool {
+        self.unsent.iter().any(|(_, _, _, unsent)| unsent.token == token)
+    }
+
     /// It is not known any more. Unless the connection is what was lost, it is given up, with all that is in flight on it.
     pub fn lose(&mut self, ctx: &mut Context, cluster: &mut Cluster, reason: CoordinatorLoss) {
         let Some((node, _)) = self.node.take() else { return };
@@ -112,16 +187,19 @@ impl Coordinator {
         }
     }
 
-    /// A question ended.
-    pub fn on_found(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) {
+    /// A question ended; gives why, if it found nobody who can be asked.
+    pub fn on_found(&mut self, ctx: &mut Context, cluster: &mut Cluster, completion: &Completion) -> Option<ErrorCode> {
         if self.lookup != Some(completion.token) {
-            return;
+            return None;
         }
         self.lookup = None;
         let error = match &completion.outcome {
             Outcome::Answered(Response::FindCoordinator(response)) => match response.coordinators.first() {
                 Some(found) if found.error == ErrorCode::None => match found.node.clone() {
-                    Some((node, endpoint)) => return self.found(ctx, cluster, node, endpoint),
+                    Some((node, endpoint)) => {
+                        self.found(ctx, cluster, node, endpoint);
+                        return self.node.is_none().then_some(ErrorCode::CoordinatorNotAvailable);
+                    }
                     None => ErrorCode::CoordinatorNotAvailable,
                 },
                 Some(found) => found.error,
@@ -134,11 +212,12 @@ impl Coordinator {
         };
         if !is_retriable(error) {
             self.fatal = Some(error);
-            return;
+            return Some(error);
         }
         self.retry_at = Some(ctx.now.monotonic + self.backoff.after(ctx, self.attempts));
         self.attempts += 1;
         cluster.metadata.request_update();
+        Some(error)
     }
 
     fn found(&mut self, ctx: &mut Context, cluster: &mut Cluster, node: NodeId, endpoint: Endpoint) {
@@ -176,6 +255,26 @@ impl Coordinator {
     pub fn deadlines(&self, cluster: &Cluster) -> impl Iterator<Item = Time> + use<> {
         let reconnect =
             self.node.as_ref().and_then(|(node, _)| cluster.network.connectable_at(coordinator_connection(*node)));
-        [self.retry_at, reconnect].into_iter().flatten()
+        let given_up = self.unsent.iter().map(|(_, _, until, _)| *until).min();
+        [self.retry_at, reconnect, given_up].into_iter().flatten()
     }
+}
+
+/// The connection to a broker as coordinator, if a request may be handed over now; begins to connect if need be.
+fn connection_to(ctx: &mut Context, cluster: &mut Cluster, node: NodeId, endpoint: &Endpoint) -> Option<NodeId> {
+    let connection = coordinator_connection(node);
+    let due = cluster.metadata.is_update_due(ctx.now.monotonic);
+    if !due && cluster.network.can_send(connection) {
+        return Some(connection);
+    }
+    cluster.network.connect_if_possible(ctx, connection, endpoint);
+    None
+}
+
+/// What is told of a request that leaves: of a commit also how long it had waited.
+fn told_at(mut said: MembershipEvent, waited: Duration) -> MembershipEvent {
+    if let MembershipEvent::CommitSent { waited_us, .. } = &mut said {
+        *waited_us = waited.as_micros() as u64;
+    }
+    said
 }

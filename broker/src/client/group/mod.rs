@@ -223,6 +223,7 @@ impl Group {
 
     /// Heartbeats, commits under way, the end.
     pub fn background(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
+        self.send_unsent(ctx, cluster, consumer);
         let belongs = consumer.is_subscribed() && self.end == End::No;
         match &mut self.member {
             Member::Classic(member) if belongs => member.background(ctx, cluster, consumer, &mut self.shared),
@@ -235,9 +236,16 @@ impl Group {
         self.run_end(ctx, cluster, consumer);
     }
 
+    /// What waits for the coordinator's connection leaves, or fails.
+    fn send_unsent(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer) {
+        while let Some(failed) = self.shared.coordinator.send_unsent(ctx, cluster) {
+            self.on_completion(ctx, cluster, consumer, &failed);
+        }
+    }
+
     fn standing(&self, consumer: &Consumer) -> Standing {
         match &self.member {
-            _ if !consumer.is_subscribed() => Standing::NoneNeeded,
+            Member::Classic(_) if !consumer.is_subscribed() => Standing::NoneNeeded,
             Member::Classic(member) => member.standing(),
             Member::Consumer(member) => member.standing(),
         }
@@ -301,7 +309,7 @@ impl Group {
         match self.end {
             End::No | End::Closed => {}
             End::Committing { until } => {
-                if self.shared.commits.pending.is_empty() || now >= until {
+                if !self.shared.commits.are_waited_for() || now >= until {
                     self.give_up_partitions(ctx, cluster, consumer);
                     self.leave(ctx, cluster, consumer, LeaveReason::Closed);
                     self.end = End::Leaving { until };
@@ -332,7 +340,11 @@ impl Group {
         completion: &Completion,
     ) {
         match completion.asker {
-            Asker::Coordinator => self.shared.coordinator.on_found(ctx, cluster, completion),
+            Asker::Coordinator => {
+                if let Some(error) = self.shared.coordinator.on_found(ctx, cluster, completion) {
+                    self.on_coordinator_not_found(ctx, error);
+                }
+            }
             Asker::Member => match &mut self.member {
                 Member::Classic(member) => member.on_completion(ctx, cluster, &mut self.shared, completion),
                 Member::Consumer(member) => {
@@ -379,9 +391,10 @@ impl Group {
                     self.lose_coordinator(ctx, cluster, disconnected);
                 }
             }
-            // The next question names the member's new epoch.
+            // The next question names the member's new epoch, after the pause of a question that failed.
             Answer::Stale if self.member.has_epoch() => {
-                committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff);
+                committed.retry_at = Some(ctx.now.monotonic + self.shared.backoff.after(ctx, committed.attempts));
+                committed.attempts += 1;
             }
             Answer::Stale => {
                 committed.retry_at = Some(ctx.now.monotonic + self.shared.retry_backoff);

@@ -31,7 +31,7 @@ fn coordinator_is(node: i32) -> FindCoordinatorResponse {
     FindCoordinatorResponse { coordinators: vec![found] }
 }
 
-fn join_refused(error: ErrorCode, member: &str) -> JoinGroupResponse {
+pub(super) fn join_refused(error: ErrorCode, member: &str) -> JoinGroupResponse {
     JoinGroupResponse {
         error,
         generation: -1,
@@ -45,7 +45,7 @@ fn join_refused(error: ErrorCode, member: &str) -> JoinGroupResponse {
 }
 
 /// The member m is in a generation; if it leads, with these members and their owned partitions.
-fn joined(generation: i32, protocol: &str, members: &[(&str, &[i32])]) -> JoinGroupResponse {
+pub(super) fn joined(generation: i32, protocol: &str, members: &[(&str, &[i32])]) -> JoinGroupResponse {
     let one = |(member, owned): &(&str, &[i32])| {
         let subscription = ConsumerSubscription {
             topics: vec![TopicName::new("orders")],
@@ -119,6 +119,15 @@ impl Script {
         let asked = ["b1", "b2", "b3", "bootstrap"].into_iter().find(|host| self.asks(host, Api::FindCoordinator));
         let host = asked.expect("somebody is asked for the coordinator");
         self.answer(host, coordinator_is(3));
+    }
+
+    /// Whoever is asked knows no coordinator.
+    pub(super) fn refuse_coordinator(&mut self) {
+        let asked = ["b1", "b2", "b3", "bootstrap"].into_iter().find(|host| self.asks(host, Api::FindCoordinator));
+        let host = asked.expect("somebody is asked for the coordinator");
+        let mut refused = coordinator_is(3);
+        (refused.coordinators[0].error, refused.coordinators[0].node) = (ErrorCode::CoordinatorNotAvailable, None);
+        self.answer(host, refused);
     }
 
     pub(super) fn asks(&self, host: &str, api: Api) -> bool {

@@ -29,6 +29,7 @@ mod admin;
 mod consumer;
 mod consumer_group;
 mod group;
+mod late;
 mod producer;
 mod refusals;
 mod vectors;
@@ -42,6 +43,8 @@ struct Script {
     brokers: Vec<i32>,
     /// Hosts that refuse connections.
     down: BTreeSet<String>,
+    /// Hosts whose connections wait to be established.
+    slow: BTreeSet<String>,
     hosts: BTreeMap<ConnectionId, String>,
     /// Requests without an answer, oldest first; those that the cluster answers by itself
     /// wait too while one before them does: a broker takes one request at a time.
@@ -104,6 +107,7 @@ impl Script {
             leaders: BTreeMap::from([(TopicPartition::new("orders", 0), (1, 0))]),
             brokers: vec![1, 2, 3],
             down: BTreeSet::new(),
+            slow: BTreeSet::new(),
             hosts: BTreeMap::new(),
             waiting: BTreeMap::new(),
             inputs: VecDeque::new(),
@@ -229,7 +233,9 @@ impl Script {
                     self.inputs.push_back(Input::Closed { connection, reason: CloseReason::Refused });
                 } else {
                     self.hosts.insert(connection, to.host.to_string());
-                    self.inputs.push_back(Input::Connected { connection });
+                    if !self.slow.contains(&*to.host) {
+                        self.inputs.push_back(Input::Connected { connection });
+                    }
                 }
             }
             Output::Close { connection } => {
@@ -395,6 +401,14 @@ impl Script {
         self.answer(host, produced(error, -1, None));
     }
 
+    /// The connections to a slow host are established.
+    fn establish(&mut self, host: &str) {
+        self.slow.remove(host);
+        for connection in self.connections_to(host) {
+            self.give(Input::Connected { connection });
+        }
+    }
+
     /// Resets every connection to a host.
     fn reset(&mut self, host: &str) {
         let lost = self.connections_to(host);
@@ -498,7 +512,8 @@ fn describe(request: &Request) -> String {
         Request::OffsetCommit(request) => {
             let offset = |offset: &OffsetCommitPartition| format!("{} at {}", offset.partition, offset.offset);
             let offsets: Vec<String> = request.partitions.iter().map(offset).collect();
-            format!("OffsetCommit {} [{}]", request.generation_or_member_epoch, offsets.join(", "))
+            let nobody = if request.member.is_empty() { " of nobody" } else { "" };
+            format!("OffsetCommit {}{nobody} [{}]", request.generation_or_member_epoch, offsets.join(", "))
         }
         Request::OffsetFetch(request) => {
             let partitions = request.groups[0].partitions.as_deref().unwrap_or_default();

@@ -4,8 +4,9 @@
 
 use super::consumer::{epoch_ends, fetched, nothing_new, orders, partition};
 use super::consumer_group::heartbeat;
-use super::group::{beat, commit_answer, committed, member};
+use super::group::{beat, commit_answer, committed, join_refused, joined, member, unsubscribed};
 use super::*;
+use crate::api::consumer_protocol::encode_assignment;
 
 /// A member of the classic protocol in generation 1, with partition 0 at offset 5.
 fn classic(properties: &[(&str, &str)]) -> Script {
@@ -141,4 +142,30 @@ fn a_topic_that_is_no_longer_subscribed_to_is_neither_fetched_nor_returned_thoug
     insta::assert_snapshot!(script.story(), @"0 call 1 done");
     // Nor is it asked for again.
     assert!(!script.asks("b1", Api::Fetch));
+}
+
+#[test]
+fn a_leader_may_know_topics_of_a_pattern_before_its_member_does() {
+    // SubscriptionState.checkAssignmentMatchedSubscription asks the pattern; ConsumerCoordinator.maybeUpdateJoinedSubscription takes
+    // the topic over. A topic that the pattern does not match is a reason to join again.
+    for (topic, taken) in [("orderz", true), ("payments", false)] {
+        let mut script = unsubscribed(&[("enable.auto.commit", "false")]);
+        script.until(0);
+        script.call(Call::SubscribePattern { pattern: "order.".to_owned(), on_server: false });
+        script.answer_coordinator();
+        script.answer("b3", join_refused(ErrorCode::MemberIdRequired, "m"));
+        script.answer("b3", joined(1, "range", &[]));
+        let partitions = vec![TopicPartition::new("orders", 0), TopicPartition::new(topic, 0)];
+        let assignment = SyncGroupResponse {
+            error: ErrorCode::None,
+            protocol_type: Some("consumer".to_owned()),
+            protocol_name: Some("range".to_owned()),
+            assignment: encode_assignment(&ConsumerAssignment { partitions, user_data: None }),
+        };
+        script.hush();
+        script.answer("b3", assignment);
+        let story = script.story();
+        assert_eq!(story.contains("assigned [orders-0 orderz-0], 2 owned"), taken, "{story}");
+        assert_eq!(story.contains("does not match the current subscription"), !taken, "{story}");
+    }
 }

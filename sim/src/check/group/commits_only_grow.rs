@@ -6,7 +6,8 @@
 //!
 //! A commit takes its offsets when it is begun, and leaves when the coordinator is known and its back-off is over. If the
 //! consumer has been sent elsewhere meanwhile, it says nothing of the new position; Kafka's consumers send it all the same
-//! (`CommitRequestManager.pendingRequests`, `ConsumerCoordinator.commitOffsetsAsync`).
+//! (`CommitRequestManager.pendingRequests`, `ConsumerCoordinator.commitOffsetsAsync`). That of KIP-848 also sends a commit whose
+//! caller has heard of a timeout already, if it was never sent before (`RetriableRequestState.maybeExpire`): it counts as any other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

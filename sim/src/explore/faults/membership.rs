@@ -121,7 +121,7 @@ fn leave(member: &MemberShape) -> Step {
 }
 
 fn commit(member: &MemberShape) -> Step {
-    let commits = CommitOffsets { client: spanned(member.name.clone()), offsets: BTreeMap::new() };
+    let commits = CommitOffsets { client: spanned(member.name.clone()), offsets: BTreeMap::new(), asynchronous: None };
     if_possible(Step { commit_offsets: said(commits), ..Step::default() })
 }
 

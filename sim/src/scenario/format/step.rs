@@ -166,7 +166,7 @@ vocabulary! {
     abort = "abort" => Abort(Later);
     /// A consumer polls once.
     poll = "poll" => Poll(Poll);
-    /// A consumer commits its positions, or `offsets` of its choice, and waits until they are written.
+    /// A consumer commits its positions, or `offsets` of its choice, and waits until they are written; `async`: it does not wait.
     commit_offsets = "commit-offsets" => CommitOffsets(CommitOffsets);
     /// A consumer goes to an offset.
     seek = "seek" => Seek(Seek);

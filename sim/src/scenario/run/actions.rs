@@ -460,6 +460,9 @@ fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
             (Some(seek.client.clone()), Call::Seek { partition, offset: seek.offset.value })
         }
         Action::RefreshMetadata(one) => (Some(one.client.clone()), Call::RefreshMetadata),
+        Action::CommitOffsets(commit) if commit.asynchronous == Some(true) => {
+            (Some(commit.client.clone()), Call::CommitAsync)
+        }
         Action::CommitOffsets(commit) if commit.offsets.is_empty() => (Some(commit.client.clone()), Call::CommitSync),
         Action::CommitOffsets(commit) => {
             let chosen = commit.offsets.iter();

@@ -2,6 +2,7 @@
 
 use trial_broker::event::{CoordinatorLoss, MembershipEvent};
 use trial_broker::ids::{GroupId, Offset, TopicPartition};
+use trial_broker::message::ErrorCode;
 
 use super::cast::Cast;
 use super::rows::{Row, row, shown, word};
@@ -37,7 +38,11 @@ pub(super) fn membership_row(cast: &Cast, machine: MachineId, event: &Membership
             about("commit", group, format!("{who} {}: {}", word(cause), positions(offsets)))
         }
         MembershipEvent::CommitFailed { group, cause, error, unsent } => {
-            let where_it_failed = if *unsent { "not even sent" } else { "refused" };
+            let where_it_failed = match error {
+                _ if *unsent => "not even sent",
+                ErrorCode::RequestTimedOut | ErrorCode::NetworkException => "not answered",
+                _ => "refused",
+            };
             about("commit!", group, format!("{who} {}: {where_it_failed}, {}", word(cause), shown(*error)))
         }
         MembershipEvent::CoordinatorFound { .. }

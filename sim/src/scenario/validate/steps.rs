@@ -340,6 +340,11 @@ impl Scope {
                 for (partition, offset) in &commit.offsets {
                     self.offset_to_commit(partition, offset);
                 }
+                if let Some(partition) = commit.offsets.keys().next().filter(|_| commit.asynchronous == Some(true)) {
+                    let label = "leave the offsets out, or `async`";
+                    let title = "a commit that is not waited for is one of the positions";
+                    self.mistake(Diagnostic::new(title, partition.span.clone(), label));
+                }
             }
             Action::CommitInTransaction(commit) => {
                 self.transaction(&commit.producer);

@@ -99,7 +99,6 @@ impl ClassicMember {
             }
             JoinFailure::Fatal(error, message) => {
                 self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
-                self.retry_at = Some(ctx.now.monotonic + shared.retry_backoff);
                 consumer.raise_from_group((error, message));
                 false
             }
@@ -361,8 +360,7 @@ impl ClassicMember {
             consumer.raise_from_group((ErrorCode::UnknownServerError, message));
             return;
         };
-        let topics = consumer.topics();
-        if partitions.iter().any(|partition| !topics.contains(&partition.topic)) {
+        if partitions.iter().any(|partition| !consumer.wants(&partition.topic)) {
             self.request_rejoin("received assignment does not match the current subscription");
             return;
         }
@@ -376,6 +374,12 @@ impl ClassicMember {
                 ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
                 self.request_rejoin("need to revoke partitions and re-join");
             }
+        }
+        let given: BTreeSet<TopicName> = partitions.iter().map(|partition| partition.topic.clone()).collect();
+        let added_topics: BTreeSet<TopicName> = given.difference(consumer.topics()).cloned().collect();
+        consumer.take_from_leader(ctx, cluster, &added_topics);
+        if let Some(joined) = &mut self.joined_topics {
+            joined.extend(added_topics);
         }
         self.memory.on_assignment(self.generation.id, &partitions);
         shared.restart_auto_commit(ctx.now.monotonic);

@@ -29,6 +29,7 @@ use self::heartbeat::Heartbeat;
 use super::Shared;
 use super::assignor::{AssignorMemory, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, protocol_of};
 use super::commit::CommitOutcome;
+use super::coordinator::Unsent;
 use super::member::{MemberIdentity, Standing};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
@@ -347,11 +348,11 @@ impl ClassicMember {
                 LeavingMember { member: member.clone(), instance: None, reason: Some(reason.text().to_owned()) };
             let group = shared.settings.group.clone();
             let request = LeaveGroupRequest { group: group.clone(), members: vec![leaving] };
-            let token = consumer.next_token();
-            if shared.coordinator.send(ctx, cluster, Asker::Member, token, request) {
-                self.asked.insert(token, Asked::Leave);
-                ctx.emit(MembershipEvent::LeaveSent { group, member });
-            }
+            let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
+            let said = MembershipEvent::LeaveSent { group, member };
+            let unsent = Unsent { asker: Asker::Member, token, request: request.into(), said, taken };
+            shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
+            self.asked.insert(token, Asked::Leave);
         }
         match reason {
             LeaveReason::PollTimedOut => self.reset(ctx, shared, MembershipLoss::PollTimedOut, false),

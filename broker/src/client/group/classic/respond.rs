@@ -33,7 +33,10 @@ impl ClassicMember {
                 return;
             }
             Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+                // A goodbye that waited for its connection for too long says nothing of the coordinator.
+                if cluster.network.is_disconnected(completion.node) {
+                    shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+                }
                 self.failed(ctx, asked, JoinFailure::Later(ErrorCode::NetworkException));
                 return;
             }

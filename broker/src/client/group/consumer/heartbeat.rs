@@ -47,21 +47,21 @@ impl ConsumerMember {
             self.leave_by_poll_timer(ctx, cluster, consumer, shared);
             return;
         }
+        // Neither the interval nor a back-off holds these up: a member that joins asks a coordinator that loads once per round trip.
         let at_once = matches!(self.state, MemberState::Acknowledging | MemberState::Joining | MemberState::Leaving);
         let due = now >= self.next_beat && self.retry_at.is_none_or(|at| at <= now);
-        if self.in_flight.is_none() && (at_once && self.retry_at.is_none_or(|at| at <= now) || due) {
-            self.send(ctx, cluster, consumer, shared, false);
+        if self.in_flight.is_none() && (at_once || due) {
+            self.send(ctx, cluster, consumer, shared);
         }
     }
 
-    /// Sends a heartbeat now, if the coordinator's connection takes it. `forget`: its answer does not matter.
+    /// Sends a heartbeat now, if the coordinator's connection takes it.
     pub(super) fn send(
         &mut self,
         ctx: &mut Context,
         cluster: &mut Cluster,
         consumer: &mut Consumer,
         shared: &mut Shared,
-        forget: bool,
     ) {
         if shared.coordinator.ready(ctx, cluster).is_none() {
             return;
@@ -79,7 +79,7 @@ impl ConsumerMember {
             MemberState::Leaving => {
                 ctx.emit(MembershipEvent::LeaveSent { group, member });
                 self.state = MemberState::Unsubscribed;
-                self.leaving = Some(token).filter(|_| !forget);
+                self.leaving = Some(token);
             }
             MemberState::Acknowledging if self.current == self.target => self.state = MemberState::Stable,
             MemberState::Acknowledging => self.state = MemberState::Reconciling,
@@ -89,7 +89,7 @@ impl ConsumerMember {
             | MemberState::Stale
             | MemberState::Fatal => {}
         }
-        if !forget && self.leaving.is_none() {
+        if self.leaving.is_none() {
             self.in_flight = Some(token);
         }
         self.next_beat = ctx.now.monotonic + self.interval;
@@ -97,7 +97,8 @@ impl ConsumerMember {
         shared.moved = true;
     }
 
-    fn request(&mut self, consumer: &Consumer, shared: &Shared) -> ConsumerGroupHeartbeatRequest {
+    /// What it says now; what it has said is not said again.
+    pub(super) fn request(&mut self, consumer: &Consumer, shared: &Shared) -> ConsumerGroupHeartbeatRequest {
         let settings = &shared.settings;
         let all = self.state == MemberState::Joining;
         let topics = consumer.topics();
@@ -185,6 +186,11 @@ impl ConsumerMember {
         self.failures += 1;
     }
 
+    /// `RequestState.reset`: the next heartbeat need not wait, and the next failure counts as the first.
+    fn forget_failures(&mut self) {
+        (self.failures, self.retry_at) = (0, None);
+    }
+
     fn on_success(
         &mut self,
         ctx: &mut Context,
@@ -205,7 +211,7 @@ impl ConsumerMember {
             return;
         }
         if self.epoch != response.member_epoch {
-            self.epoch = response.member_epoch;
+            (self.epoch, self.is_named) = (response.member_epoch, true);
             let (group, member) = (shared.settings.group.clone(), self.member.clone());
             ctx.emit(MembershipEvent::GroupJoined { group, member, epoch: self.epoch, leads: false });
         }
@@ -233,16 +239,16 @@ impl ConsumerMember {
         match response.error {
             ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
                 shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
-                self.retry_at = None;
+                self.forget_failures();
             }
             ErrorCode::CoordinatorLoadInProgress => {}
             ErrorCode::FencedMemberEpoch => {
                 self.fence(ctx, cluster, consumer, shared, MembershipLoss::FencedMemberEpoch);
-                self.retry_at = None;
+                self.forget_failures();
             }
             ErrorCode::UnknownMemberId => {
                 self.fence(ctx, cluster, consumer, shared, MembershipLoss::UnknownMember);
-                self.retry_at = None;
+                self.forget_failures();
             }
             error => {
                 let message = response.error_message.clone().unwrap_or_else(|| error.name().to_owned());
@@ -263,7 +269,7 @@ impl ConsumerMember {
     ) {
         self.state = MemberState::Fatal;
         self.lose_partitions(ctx, cluster, consumer, shared);
-        self.epoch = 0;
+        (self.epoch, self.is_named) = (0, true);
         consumer.raise_from_group((error, message));
         shared.moved = true;
     }

@@ -28,10 +28,12 @@ use self::heartbeat::Sent;
 use self::reconcile::Reconciliation;
 use super::Shared;
 use super::commit::CommitOutcome;
+use super::coordinator::Unsent;
 use super::member::{MemberIdentity, Standing};
 use crate::client::GroupMembershipOperation;
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
+use crate::client::network::Asker;
 use crate::config::Switch;
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
@@ -82,6 +84,9 @@ pub(super) struct ConsumerMember {
     /// Made by the member itself when it first polls; it keeps it for life.
     member: MemberId,
     epoch: i32,
+    /// Whether its commits name it: they do from its first change of epoch on, also when it has none any more
+    /// (`CommitRequestManager.MemberInfo`).
+    is_named: bool,
     state: MemberState,
     /// What it owns, as it has last acknowledged or is about to.
     current: LocalAssignment,
@@ -110,6 +115,7 @@ impl ConsumerMember {
         ConsumerMember {
             member: MemberId::default(),
             epoch: 0,
+            is_named: false,
             state: MemberState::Unsubscribed,
             current: LocalAssignment::none(),
             target: LocalAssignment::none(),
@@ -126,9 +132,10 @@ impl ConsumerMember {
         }
     }
 
-    /// Who it is for commits. Without an epoch it commits as nobody, and the coordinator refuses.
+    /// Who it is for commits. Without an epoch it says its id all the same, and the coordinator decides.
     pub fn standing(&self) -> Standing {
-        if self.epoch > 0 { Standing::Member(self.identity()) } else { Standing::NoneNeeded }
+        let member = if self.is_named { self.member.clone() } else { MemberId::default() };
+        Standing::Member(MemberIdentity { member, epoch: if self.epoch > 0 { self.epoch } else { -1 } })
     }
 
     pub fn identity(&self) -> MemberIdentity {
@@ -224,7 +231,7 @@ impl ConsumerMember {
     }
 
     /// The application polled too late: it leaves, and stays out until the next poll (`transitionToSendingLeaveGroup`,
-    /// `transitionToStale`).
+    /// `transitionToStale`). What the coordinator answers does not matter.
     fn leave_by_poll_timer(
         &mut self,
         ctx: &mut Context,
@@ -232,10 +239,14 @@ impl ConsumerMember {
         consumer: &mut Consumer,
         shared: &mut Shared,
     ) {
-        self.epoch = leaving_epoch(shared);
+        (self.epoch, self.is_named) = (leaving_epoch(shared), true);
         self.current = LocalAssignment::none();
         self.state = MemberState::Leaving;
-        self.send(ctx, cluster, consumer, shared, true);
+        let (group, member) = (shared.settings.group.clone(), self.member.clone());
+        let (request, said) = (self.request(consumer, shared).into(), MembershipEvent::LeaveSent { group, member });
+        let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
+        let unsent = Unsent { asker: Asker::Member, token, request, said, taken };
+        shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
         self.state = MemberState::Stale;
         self.tell_lost(ctx, shared, MembershipLoss::PollTimedOut);
         self.lose_partitions(ctx, cluster, consumer, shared);
@@ -254,12 +265,12 @@ impl ConsumerMember {
             self.state = MemberState::Unsubscribed;
             return;
         }
-        self.epoch = leaving_epoch(shared);
+        (self.epoch, self.is_named) = (leaving_epoch(shared), true);
         self.current = LocalAssignment::none();
         self.target = LocalAssignment::none();
         self.reconciliation = None;
         self.state = MemberState::Leaving;
-        self.send(ctx, cluster, consumer, shared, false);
+        self.send(ctx, cluster, consumer, shared);
         if self.state == MemberState::Leaving && shared.coordinator.node().is_none() {
             // Nobody to tell (`onHeartbeatRequestSkipped`).
             self.state = MemberState::Unsubscribed;
@@ -290,8 +301,7 @@ impl ConsumerMember {
         let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
         let poll = (!polling).then_some(self.poll_ends);
         let beat = self.retry_at.map_or(self.next_beat, |retry| retry.max(self.next_beat));
-        let commit = self.reconciliation.as_ref().map(Reconciliation::ends);
-        [poll, Some(beat), commit].into_iter().flatten().filter(move |_| !outside)
+        [poll, Some(beat)].into_iter().flatten().filter(move |_| !outside)
     }
 }
 

@@ -28,14 +28,9 @@ pub(super) struct Reconciliation {
     assigned: BTreeSet<TopicPartition>,
     /// How often the commit has failed.
     failures: u32,
-    /// When the commit is not waited for any longer.
+    /// When the commit is not tried again any more. One that is under way is waited for: without a coordinator for as long as there is
+    /// none (`CommitRequestManager.maybeAutoCommitSyncBeforeRebalance`).
     ends: Time,
-}
-
-impl Reconciliation {
-    pub fn ends(&self) -> Time {
-        self.ends
-    }
 }
 
 impl ConsumerMember {
@@ -52,7 +47,9 @@ impl ConsumerMember {
             self.go_on(ctx, cluster, consumer, shared);
             return;
         }
-        if self.state != MemberState::Reconciling || self.current == self.target {
+        // The commit of a reconciliation that was given up for another join keeps the next one waiting (`reconciliationInProgress`).
+        let is_in_progress = shared.commits.is_pending(CommitCause::Rebalance);
+        if self.state != MemberState::Reconciling || self.current == self.target || is_in_progress {
             return;
         }
         let (resolved, assigned) = self.resolve(cluster);
@@ -107,18 +104,18 @@ impl ConsumerMember {
         let Some(waiting) = &mut self.reconciliation else { return };
         let is_over = ctx.now.monotonic >= waiting.ends;
         match shared.commits.before_rebalance {
-            None if !is_over => return,
+            None => return,
             // A topic that is gone would keep the rebalance waiting: `autoCommitSyncBeforeRebalanceWithRetries` does not ask again.
             Some(CommitOutcome::Retriable(error)) if !is_over && error != ErrorCode::UnknownTopicOrPartition => {
                 shared.commits.before_rebalance = None;
                 let (time, wait) = (waiting.ends.since(ctx.now.monotonic), shared.backoff.after(ctx, waiting.failures));
                 waiting.failures += 1;
-                shared.commits.begin_later(ctx, consumer.consumed(), time, wait);
+                shared.commits.begin_later(ctx, consumer.consumed(), time, wait, waiting.failures);
                 shared.moved = true;
                 return;
             }
             // A commit that failed for good changes nothing: the coordinator has decided.
-            None | Some(CommitOutcome::Done | CommitOutcome::Retriable(_) | CommitOutcome::Failed { .. }) => {}
+            Some(CommitOutcome::Done | CommitOutcome::Retriable(_) | CommitOutcome::Failed { .. }) => {}
         }
         shared.commits.before_rebalance = None;
         let Some(Reconciliation { resolved, assigned, .. }) = self.reconciliation.take() else { return };
