@@ -122,7 +122,8 @@ impl Group {
         *moved = true;
     }
 
-    /// Who waits for a commit of a KIP-848 consumer waits no longer than its time (`ConsumerUtils.getResult`). The commit itself goes on.
+    /// Who waits for a commit of a KIP-848 consumer waits no longer than its time (`ConsumerUtils.getResult`). The commit
+    /// itself goes on.
     fn tell_of_lateness(&self, ctx: &mut Context, commit: &mut Commit) {
         let is_late = commit.is_late(ctx.now.monotonic) && commit::is_synchronous(commit.cause) && !commit.told;
         if is_late && matches!(self.member, Member::Consumer(_)) {
@@ -134,8 +135,9 @@ impl Group {
     }
 
     /// Whether a commit whose time is over ends with that. In a classic consumer whoever waits sends it, at least once if the
-    /// coordinator is known, and then no more (`ConsumerCoordinator.commitOffsetsSync`). The other one looks when it could send it (`CommitRequestManager.PendingRequests.drain`), and gives up only what has failed before: a
-    /// commit that was never sent leaves, however late (`RetriableRequestState.maybeExpire`).
+    /// coordinator is known, and then no more (`ConsumerCoordinator.commitOffsetsSync`). The other one looks when it could
+    /// send it (`CommitRequestManager.PendingRequests.drain`), and gives up only what has failed before: a commit that was
+    /// never sent leaves, however late (`RetriableRequestState.maybeExpire`).
     fn is_given_up(&self, now: Time, commit: &Commit) -> bool {
         let waits = matches!(commit.stage, Stage::Waiting { .. });
         let knows_whom_to_send_it = self.shared.coordinator.node().is_some();

@@ -16,7 +16,7 @@ use crate::client::network::Asker;
 use crate::config::{Assignor, Hazard, Switch};
 use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
-use crate::ids::TopicPartition;
+use crate::ids::{TopicName, TopicPartition};
 use crate::message::{
     ConsumerAssignment, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, SyncGroupRequest,
 };
