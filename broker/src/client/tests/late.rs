@@ -143,20 +143,6 @@ fn a_member_whose_poll_timer_ends_while_its_connection_is_set_up_says_that_it_le
     "#);
 }
 
-#[test]
-fn a_goodbye_is_dropped_when_its_connection_fails() {
-    // NetworkClientDelegate.checkDisconnects.
-    let mut script = late_application();
-    script.reset("b3");
-    script.slow.clear();
-    // The application's next poll joins.
-    script.until(20_500);
-    script.answer_coordinator();
-    let story = script.story();
-    assert!(story.contains("→ b3 ConsumerGroupHeartbeat epoch 0"), "{story}");
-    assert!(!story.contains("epoch -1"), "{story}");
-}
-
 /// A member whose application works for too long, its coordinator's connection being set up when the timer ends.
 fn late_application() -> Script {
     let mut script = modern(&[("max.poll.interval.ms", "10000"), ("enable.auto.commit", "false")]);
