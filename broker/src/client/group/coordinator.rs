@@ -42,7 +42,7 @@ pub(super) struct Unsent {
 
 impl Unsent {
     fn leave(self, ctx: &mut Context, cluster: &mut Cluster, connection: NodeId, timeout: Duration) {
-        cluster.network.send_for(ctx, connection, self.asker, self.token, &self.request, timeout);
+        cluster.network.send_for(ctx, connection, self.asker, self.token, self.request, timeout);
         ctx.emit(told_at(self.said, ctx.now.monotonic.since(self.taken)));
     }
 }
