@@ -128,11 +128,15 @@ pub enum Hazard {
     /// without a rebalance, and no member is told that it leads: nobody watches for new partitions
     /// (`GroupMetadataManager.convertToClassicGroup`, `classicGroupJoinToConsumerGroup`). Mended: a rebalance is begun.
     StaticDowngradeHasNoLeader,
+    /// The session of a classic static member that comes back runs while its return is written, and running out means nothing then,
+    /// for its join is not answered yet. When it is, no session is begun: a member that dies before it says anything is never removed
+    /// (`GroupMetadataManager.updateStaticMemberThenRebalanceOrCompleteJoin`). Mended: its session begins anew with the answer.
+    SlowReturnHasNoSession,
 }
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 28] = [
+    pub const ALL: [Hazard; 29] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -161,6 +165,7 @@ impl Hazard {
         Hazard::StaticLeaderOverlooksPartitions,
         Hazard::StaticUpgradeOverlooksPartitions,
         Hazard::StaticDowngradeHasNoLeader,
+        Hazard::SlowReturnHasNoSession,
     ];
 }
 

@@ -8,7 +8,7 @@ use super::group::MemberSays;
 use super::member::{ClassicMember, Parked};
 use super::state::ClassicState;
 use super::turn::Turn;
-use crate::config::Switch;
+use crate::config::{Hazard, Switch};
 use crate::event::{GroupEvent, RebalanceReason};
 use crate::group::contract::{AfterWrite, RequestContext};
 use crate::ids::{GroupInstanceId, MemberId, RequestHandle};
@@ -121,6 +121,10 @@ impl Turn<'_, '_> {
             JoinGroupResponse { leader, ..self.generation_for(new, false) }
         };
         self.answer_join(new, response);
+        // In Kafka nobody asks whether the session has run out meanwhile.
+        if self.at.behaviour.mends(Hazard::SlowReturnHasNoSession) {
+            self.restart_session(new);
+        }
     }
 
     /// The return could not be written: the old id is the member again.
