@@ -229,7 +229,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         group: "Doing things (each makes another run)",
         shown: "K r u",
-        does: "kill the leader, start a stopped broker, heal the network",
+        does: "kill the leader, start all that stopped, heal the network",
         footer: None,
         keys: &[
             (letter('K'), Action::Macro(Macro::KillLeader)),

@@ -284,7 +284,23 @@ fn a_lesson_is_played_from_its_start_to_its_reveal_and_what_is_done_in_it_is_ano
     terminal.is_given_back();
 }
 
-/// What a click does is tested without a terminal: tmux hands none on that was not made with a mouse.
+/// What a click does is tested without a terminal; here that one arrives, and that bytes which no mouse sends end nothing.
+#[test]
+fn a_click_reaches_the_window_and_one_at_column_nought_ends_nothing() {
+    let Some(terminal) = Terminal::open("click") else { return };
+    terminal.play("");
+    let shown = terminal.wait_for_all(&["PARTITIONS", "ends in", "2 Partition"]);
+    let row = shown.lines().position(|row| row.contains("2 Partition")).expect("the screens");
+    let column = shown.lines().nth(row).and_then(|row| row.find("2 Partition")).expect("the screens");
+    terminal.tmux(&["send-keys", "-l", "\x1b[<0;30;0M"]);
+    terminal.tmux(&["send-keys", "-l", &format!("\x1b[<0;{};{}M", column + 3, row + 1)]);
+    terminal.wait_for("min ISR");
+    terminal.press("q");
+    terminal.wait_for("left with 0");
+    terminal.is_given_back();
+}
+
+/// What a click does is tested without a terminal.
 #[test]
 fn the_mouse_is_asked_for_and_given_back_or_left_to_the_terminal() {
     let Some(terminal) = Terminal::open("mouse") else { return };

@@ -1,5 +1,6 @@
 //! What is done to the world: each deed makes another run, by command, menu or mouse, and nothing else changes.
 
+use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::scenario::Scenario;
 
 use super::tests::{said, stage, tape};
@@ -249,4 +250,41 @@ fn a_path_is_completed_as_far_as_there_is_one_way() {
     let before = typed(&stage);
     listed(&mut stage, &["x"]);
     assert_eq!(typed(&stage), before);
+}
+
+/// Brokers, controllers and clients, however they stopped, by one key and in one run.
+#[test]
+fn one_key_starts_everything_that_is_stopped_and_none_where_nothing_is() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>r");
+    assert_eq!(stage.model.runs.len(), 1);
+    assert!(said(&stage).contains("nothing is stopped"), "{}", said(&stage));
+    stage.press(
+        ":kill broker=3<Enter>:power-cut broker=2 lose=none<Enter>:kill controller=101<Enter>:crash client=p1<Enter>",
+    );
+    let stopped = |stage: &Stage| {
+        let machines = stage.model.machines().iter();
+        machines.filter(|machine| matches!(machine.state, ProcessState::Stopped | ProcessState::Off)).count()
+    };
+    assert_eq!((stage.model.runs.len(), stopped(&stage)), (5, 4), "{}", said(&stage));
+    stage.press("r");
+    assert_eq!((stage.model.runs.len(), stopped(&stage)), (6, 0), "{}", said(&stage));
+    assert!(said(&stage).contains("start everything at"), "{}", said(&stage));
+}
+
+/// Only what runs again is promised to run again, and a bug that is switched on is in what is saved.
+#[test]
+fn a_piece_of_the_museum_with_its_bug_on_is_forked_and_saved() {
+    let source = include_str!("../../../scenarios/museum/rep-01-truncation-to-high-watermark.toml");
+    let piece = Scenario::parse("a.toml", source).expect("a valid scenario").with_its_bug();
+    let mut stage = Stage::of(piece);
+    stage.record();
+    stage.press("t3s<Enter>:heal<Enter>");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    stage.press(":save fork.toml<Enter>");
+    let Some(Effect::Save { text, .. }) = stage.asked.pop() else { panic!("{}", said(&stage)) };
+    assert!(text.contains("switches = [\"truncate-to-high-watermark\"]") && !text.contains("[museum]"), "{text}");
+    let saved = Scenario::parse("fork.toml", &text).expect("a valid scenario");
+    let report = trial_sim::internal::scenario::run::run(&saved, Default::default(), &mut |_| true);
+    assert_eq!(report.fingerprint, tape(&stage).report.fingerprint);
 }

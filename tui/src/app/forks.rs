@@ -12,10 +12,11 @@
 use std::collections::BTreeSet;
 
 use trial_broker::time::Time;
+use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::scenario::diagnostic::Diagnostic;
 use trial_sim::internal::scenario::trace::Weight;
-use trial_sim::internal::scenario::{Action, Span, UNSAVED, words};
-use trial_sim::internal::session::{Kept, Tape};
+use trial_sim::internal::scenario::{Action, Scenario, Span, UNSAVED, words};
+use trial_sim::internal::session::{Kept, MachinePart, Tape};
 
 use super::{
     Effect, Form, Lesson, Macro, Model, Pane, Place, Saved, Screen, Status, Subject, compare, lesson, menu, place,
@@ -91,14 +92,37 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
     }
 }
 
+/// The recording that can be forked here, or why none can.
+fn may_fork(model: &Model) -> Result<&Tape, &'static str> {
+    let tape = model.tape.as_deref().filter(|_| !model.is_forking);
+    let tape = tape.ok_or("a fork is being recorded: one after the other")?;
+    if model.place.at < tape.cast.zero() {
+        return Err("before time zero the cluster is only being set up: g goes to time zero");
+    }
+    Ok(tape)
+}
+
+/// A run in which everything starts that is stopped, all of it in one instant.
+fn start_everything(model: &mut Model) -> Vec<Effect> {
+    if let Err(reason) = may_fork(model) {
+        return refuse(model, reason);
+    }
+    let is_stopped = |machine: &&MachinePart| matches!(machine.state, ProcessState::Stopped | ProcessState::Off);
+    let stopped = model.machines().iter().filter(is_stopped);
+    let lines = stopped.map(|machine| words::line(&format!("start {}", menu::called(model, machine))));
+    match lines.collect::<Result<Vec<String>, String>>() {
+        Ok(lines) if lines.is_empty() => refuse(model, "nothing is stopped: there is nothing to start"),
+        Ok(lines) => fork_with(model, "start everything", &lines, false),
+        Err(reason) => refuse(model, reason),
+    }
+}
+
 /// A run with one thing more, from here.
 fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
-    let Some(tape) = model.tape.as_deref().filter(|_| !model.is_forking) else {
-        return refuse(model, "a fork is being recorded: one after the other");
+    let tape = match may_fork(model) {
+        Ok(tape) => tape,
+        Err(reason) => return refuse(model, reason),
     };
-    if model.place.at < tape.cast.zero() {
-        return refuse(model, "before time zero the cluster is only being set up: g goes to time zero");
-    }
     let (words, drops_later) = match typed.strip_suffix(DROP_LATER) {
         Some(before) => (before.trim_end(), true),
         None => (typed, false),
@@ -110,12 +134,19 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
     };
+    fork_with(model, typed, &[line], drops_later)
+}
+
+/// A run with some lines more, all at one instant, from here.
+fn fork_with(model: &mut Model, what: &str, lines: &[String], drops_later: bool) -> Vec<Effect> {
+    let Some(tape) = model.tape.as_deref() else { return Vec::new() };
     let at = next_instant(tape, model.place);
     let span = Span { micros: tape.cast.micros(at) };
     let kept = if drops_later { tape.scenario.without_later(span, begun(tape, at)) } else { Ok(tape.scenario.clone()) };
-    match kept.and_then(|kept| kept.with_intervention(span, &line)) {
+    let with = |scenario: Result<Scenario, _>, line: &String| scenario.and_then(|it| it.with_intervention(span, line));
+    match lines.iter().fold(kept, with) {
         Ok(scenario) => {
-            let name = format!("{typed} at {span}");
+            let name = format!("{what} at {span}");
             model.status = Some(Status::Said(format!("recording a run with {name}")));
             model.runs.push(Run::new(name, Some((model.current, at))));
             (model.is_forking, model.is_playing) = (true, false);
@@ -224,7 +255,13 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
 
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    vec![Effect::Save { path: path.to_owned(), text: tape.scenario.text().text, form: Form::Scenario }]
+    let text = tape.scenario.text().text;
+    // What is saved is promised to run: so it is read before.
+    if let Err(invalid) = Scenario::parse(path, &text) {
+        let reason = invalid.mistakes.first().map(in_a_line).unwrap_or_default();
+        return refuse(model, format!("it is not saved, since it would not run: {reason}"));
+    }
+    vec![Effect::Save { path: path.to_owned(), text, form: Form::Scenario }]
 }
 
 /// The run lies in a file now: what it came to says how that is run again. Says so, and what of the text is not its author's.
@@ -305,7 +342,7 @@ pub(super) fn perform(model: &mut Model, which: Macro) -> Vec<Effect> {
                 None => return refuse(model, "there is no partition whose leader could die"),
             }
         }
-        Macro::StartStopped => "start broker=stopped".to_owned(),
+        Macro::StartStopped => return start_everything(model),
         Macro::Heal => "heal".to_owned(),
         Macro::AlignTimers => "align-timers".to_owned(),
         Macro::SpreadTimers => "spread-timers by=300ms".to_owned(),

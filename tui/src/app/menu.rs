@@ -104,7 +104,7 @@ fn of(model: &Model, subject: &Subject) -> Option<Menu> {
 }
 
 /// How a machine is called in commands.
-fn called(model: &Model, machine: &MachinePart) -> String {
+pub(super) fn called(model: &Model, machine: &MachinePart) -> String {
     use trial_sim::internal::session::Work;
     match machine.work {
         Work::Broker | Work::Combined => format!("broker={}", machine.id.0),

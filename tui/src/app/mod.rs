@@ -335,6 +335,9 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
         let reason = format!("this is not what was recorded: another run from one of the steps {from} to {to} on");
         model.status = Some(Status::Refused(reason));
     }
+    if let Some(outside) = model.begin.and_then(|whereto| place::outside(&tape, whereto)) {
+        model.status = Some(Status::Refused(outside));
+    }
     let place = match model.begin {
         Some(whereto) => place::find(&tape, whereto),
         None => violation.map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),

@@ -7,6 +7,7 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::Tape;
 
 use super::{Action, Cover, Effect, Model, Place, Screen, Status, Subject, lesson};
+use crate::widget::{grouped, seconds};
 
 /// A place as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,25 @@ pub(super) fn find(tape: &Tape, whereto: Whereto) -> Place {
             let micros = (tape.cast.zero().0 as i64).saturating_add(span.micros);
             at(tape, Time(u64::try_from(micros).unwrap_or(0)))
         }
+    }
+}
+
+/// What to say where a place lies outside of the run: the nearest that there is was found instead.
+pub(super) fn outside(tape: &Tape, whereto: Whereto) -> Option<String> {
+    let (first, last) = (tape.cast.micros(Time::ZERO), tape.cast.micros(tape.time_at(tape.end())));
+    match whereto {
+        Whereto::Step(step) if step >= tape.end() => Some(format!(
+            "there is no step {}: the last one is {}",
+            grouped(step),
+            grouped(tape.end().saturating_sub(1))
+        )),
+        Whereto::Time(span) if span.micros > last => {
+            Some(format!("there is no {}: the run ends at {}", seconds(span.micros), seconds(last)))
+        }
+        Whereto::Time(span) if span.micros < first => {
+            Some(format!("there is no {}: the power comes on at {}", seconds(span.micros), seconds(first)))
+        }
+        Whereto::Step(_) | Whereto::Time(_) => None,
     }
 }
 

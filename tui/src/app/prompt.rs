@@ -162,9 +162,8 @@ fn go_to(model: &mut Model, text: &str) -> Vec<Effect> {
     match Whereto::parse(text) {
         Ok(whereto) => {
             let place = place::find(tape, whereto);
-            if matches!(whereto, Whereto::Step(step) if step >= tape.end()) {
-                let last = tape.end().saturating_sub(1);
-                model.status = Some(Status::Refused(format!("the last step is {last}: this is it")));
+            if let Some(outside) = place::outside(tape, whereto) {
+                model.status = Some(Status::Refused(outside));
             }
             place::go(model, place)
         }

@@ -114,7 +114,16 @@ fn one_goes_to_a_time_or_a_step_and_a_wrong_word_is_told_what_was_expected() {
     assert!(said(&stage).contains("expected a time with its unit"), "{}", said(&stage));
     stage.press("t99999999<Enter>");
     assert_eq!(stage.model.place.steps, tape(&stage).end());
-    assert!(said(&stage).contains("the last step is"), "{}", said(&stage));
+    assert!(said(&stage).contains("there is no step 99,999,999: the last one is"), "{}", said(&stage));
+    for (typed, answer) in
+        [("t-999s<Enter>", "the power comes on at"), ("t9999s<Enter>", "there is no 9999.000 s: the run ends at")]
+    {
+        stage.press(typed);
+        assert!(said(&stage).contains(answer), "{}", said(&stage));
+    }
+    let late = Some(Whereto::parse("9999s").expect("a time"));
+    let opened = Stage::open(crate::stage::LESSON, Look::default(), late);
+    assert!(said(&opened).contains("the run ends at"), "{}", said(&opened));
     stage.press("t5s<Backspace><Esc>");
     assert_eq!((stage.model.prompt.clone(), stage.model.place.steps), (None, tape(&stage).end()));
 }

@@ -99,7 +99,11 @@ fn recording(arguments: &Play, path: &Path) -> u8 {
     match kept.scenario() {
         Ok(scenario) => {
             let kept = Some(kept).filter(|_| !arguments.again);
-            show(scenario, Opening { begin: arguments.at, kept, ..arguments.looks.opening() })
+            let opening = Opening { begin: arguments.at, kept, ..arguments.looks.opening() };
+            if !has_terminal() {
+                return no_terminal("`trial replay FILE` makes the run of a recording again without one");
+            }
+            show(scenario, opening)
         }
         Err(complaint) => refuse(&complaint, "the build that made it can still open it"),
     }
@@ -107,12 +111,23 @@ fn recording(arguments: &Play, path: &Path) -> u8 {
 
 /// Opens a window on a run. Returns the exit code.
 pub(super) fn show(scenario: Scenario, opening: Opening) -> u8 {
-    if !stdin().is_terminal() || !stdout().is_terminal() {
-        complain("error: a window needs a terminal, and this is none");
-        complain("hint: `trial run FILE` tells the run of a file as text, `trial replay SEED` what became of a seed");
-        return WRONG_USE;
+    if !has_terminal() {
+        return no_terminal(
+            "`trial run FILE` tells the run of a file as text, `trial replay SEED` what became of a seed",
+        );
     }
     closed(open(scenario, opening))
+}
+
+fn has_terminal() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
+
+/// Says that there is none, and what can be done without. Returns the exit code.
+fn no_terminal(hint: &str) -> u8 {
+    complain("error: a window needs a terminal, and this is none");
+    complain(&format!("hint: {hint}"));
+    WRONG_USE
 }
 
 /// What a window's end comes to as an exit code.

@@ -1,6 +1,6 @@
 //! The cluster: a row a machine, a row a partition, a row a client.
 
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use trial_broker::ids::NodeId;
 use trial_sim::internal::fault::MachineId;
 use trial_sim::internal::machine::ProcessState;
@@ -14,7 +14,7 @@ use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, counted, heading, word};
 
-/// The tables; where there is no room for them, the machines in one line and the tables without headings.
+/// The tables; where there is no room for them, the machines in brief and the tables without headings.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let of = |table: Table, subjects: Vec<Subject>| {
         let lines = table.without(&model.hidden_columns()).lines(model.look, width);
@@ -37,8 +37,12 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let headings = if groups.is_empty() { 3 } else { 4 };
     let full = nodes.len() + partitions.len() + groups.len() + clients.len() + headings;
     if full > usize::from(most) {
-        let machines = Row::from(in_one_line(model));
-        return [vec![machines], partitions, groups, clients].into_iter().flatten().collect();
+        let mut machines = in_brief(model, width);
+        // Where they would take the room of the partitions, the first of them.
+        if machines.len() + partitions.len() > usize::from(most) {
+            machines.truncate(1);
+        }
+        return [machines, partitions, groups, clients].into_iter().flatten().collect();
     }
     let parts = [("MACHINES", nodes), ("PARTITIONS", partitions), ("GROUPS", groups), ("CLIENTS", clients)];
     let parts = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
@@ -60,21 +64,41 @@ fn cursor(model: &Model, subjects: &[Subject]) -> Option<usize> {
     subjects.iter().position(|subject| *subject == selected)
 }
 
-/// `★ c1  ● b1  ✗ b2`: every node with its sign.
-fn in_one_line(model: &Model) -> Line<'static> {
-    let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
-    let mut spans = Vec::new();
-    for machine in nodes {
-        let state = words::process(model.look, machine.state);
-        let is_active = machine.quorum.as_ref().is_some_and(|quorum| quorum.active_epoch.is_some());
-        let is_fenced = machine.broker.as_ref().is_some_and(|broker| broker.is_fenced);
-        let sign = if is_active { model.look.sign(Glyph::Leader) } else { state.text.chars().next().unwrap_or(' ') };
-        let role = if is_active { Role::Leader } else { state.role };
-        let fenced = if is_fenced { " fenced" } else { "" };
-        spans.push(word(model.look, role, format!("{sign} {}{fenced}", machine.name)));
-        spans.push(word(model.look, Role::Plain, "  "));
+/// `★ c1  ● b1  ✗ b2 stopped`: every node with its sign and, unless it simply runs, the word for it; in as many rows as that
+/// takes.
+fn in_brief(model: &Model, width: u16) -> Vec<Row> {
+    let mut rows: Vec<Vec<(Span<'static>, Option<Spot>)>> = vec![Vec::new()];
+    let mut used = 0;
+    for machine in model.machines().iter().filter(|machine| machine.work.is_node()) {
+        let name = brief(model, machine);
+        let needed = name.width() + 2;
+        if used > 0 && used + needed > usize::from(width) {
+            rows.push(Vec::new());
+            used = 0;
+        }
+        used += needed;
+        let spot = Spot::Subject(Subject::Machine(machine.id));
+        let between = (word(model.look, Role::Plain, "  "), None);
+        rows.iter_mut().rev().take(1).for_each(|row| row.extend([(name.clone(), Some(spot.clone())), between.clone()]));
     }
-    Line::from(spans)
+    rows.into_iter().map(Row::of).collect()
+}
+
+/// A node's sign, its name, and the words for what is not as it should be.
+fn brief(model: &Model, machine: &MachinePart) -> Span<'static> {
+    let state = words::process(model.look, machine.state);
+    let is_active = machine.quorum.as_ref().is_some_and(|quorum| quorum.active_epoch.is_some());
+    let is_fenced = machine.broker.as_ref().is_some_and(|broker| broker.is_fenced);
+    let (sign, is) = state.text.split_once(' ').unwrap_or((&state.text, ""));
+    let sign = if is_active { model.look.sign(Glyph::Leader).to_string() } else { sign.to_owned() };
+    let is = if machine.state == ProcessState::Running { String::new() } else { format!(" {is}") };
+    let fenced = if is_fenced { " fenced" } else { "" };
+    let role = match model.subject() {
+        Some(Subject::Machine(id)) if id == machine.id => Role::Selected,
+        _ if is_active => Role::Leader,
+        _ => state.role,
+    };
+    word(model.look, role, format!("{sign} {}{is}{fenced}", machine.name))
 }
 
 fn nodes(model: &Model) -> Table {

@@ -236,7 +236,8 @@ fn in_ascii(line: Line<'static>) -> Line<'static> {
         '≥' => ">=".to_owned(),
         '−' | '–' => "-".to_owned(),
         '→' => "->".to_owned(),
-        '…' => "...".to_owned(),
+        // One sign for one: what stands behind it keeps its column.
+        '…' => "~".to_owned(),
         sign if sign.is_ascii() => sign.to_string(),
         _ => "?".to_owned(),
     };

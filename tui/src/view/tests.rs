@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
+use ratatui::layout::Rect;
 use trial_sim::internal::scenario::{self, Scenario};
 
-use crate::app::{Action, Ask, Cover, Message, Pane, Prompt, Question, Screen, Typed};
+use crate::app::{Action, Ask, Cover, Message, Pane, Pointing, Prompt, Question, Screen, Subject, Typed};
 use crate::keys::BINDINGS;
 use crate::stage::{LESSON, Stage};
 use crate::theme::{Alphabet, Look, Theme};
@@ -362,6 +363,29 @@ fn every_question_and_its_outcome_can_be_read_in_every_window() {
             );
         }
     }
+}
+
+/// Where there is no room for a row a machine: each has its word unless it runs, is marked, and can be clicked.
+#[test]
+fn machines_in_brief_have_words_and_can_be_pointed_at() {
+    let mut stage = stage(Look::default());
+    let shown = stage.shown(80, 24);
+    assert!(shown.contains("✗ b2 stopped") && !shown.contains("MACHINES"), "{shown}");
+    let row = shown.lines().position(|row| row.contains("✗ b2 stopped")).expect("a row") as u16;
+    let line = shown.lines().nth(usize::from(row)).expect("a row").trim_start_matches('"').to_owned();
+    let column = line.split("b2").next().expect("before it").chars().count() as u16;
+    let spot = super::spot_at(&stage.model, Rect::new(0, 0, 80, 24), column, row).expect("it can be pointed at");
+    stage.happen(Message::Point(spot, Pointing::Click));
+    let b2 = stage.model.machines().iter().find(|machine| machine.name == "b2").expect("a broker").id;
+    assert_eq!(stage.model.subject(), Some(Subject::Machine(b2)));
+    let reversed = |stage: &Stage| {
+        let (_, buffer) = stage.drawn(80, 24);
+        buffer[(column, row)].modifier.contains(ratatui::style::Modifier::REVERSED)
+    };
+    assert!(reversed(&stage), "the selected one stands out");
+    // They take more than one row where they must, and none of them is cut.
+    let narrow = stage.shown(44, 24);
+    assert!(["b1", "b2 stopped", "b3 stopped", "c1", "c2", "c3"].iter().all(|name| narrow.contains(name)), "{narrow}");
 }
 
 /// Whose process is gone leads only in the metadata.
