@@ -440,7 +440,7 @@ impl Shard {
         assert_eq!(joins, group.state.is_preparing(), "{id}: joins are waited for in {}", group.state.name());
         let may_lack_one = !self.behaviour.mends(Hazard::SlowReturnHasNoSession);
         let expected =
-            |member: &&ClassicMember| !member.has_satisfied_heartbeat() && !(may_lack_one && member.instance.is_some());
+            |member: &&ClassicMember| !(member.has_satisfied_heartbeat() || may_lack_one && member.instance.is_some());
         for member in group.members.values().filter(expected) {
             let session = GroupTimer::ClassicSession { group: id.clone(), member: member.id.clone() };
             assert!(is_armed(session), "{id}: the session of {} has no end", member.id);
