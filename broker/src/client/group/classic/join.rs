@@ -273,11 +273,14 @@ impl ClassicMember {
         self.partitions = (Some(cluster.metadata.update_version()), snapshot.clone());
         let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
-        let mut assignments = assignor.assign(&all.counts, &all.replicas, &members, trust);
-        if consumer.is(Switch::AssignorFavoursFirst) {
-            favour_first(&mut assignments);
-        }
-        let assignments = if skip { Vec::new() } else { assigned_bytes(assignments) };
+        let assign = || {
+            let mut assignments = assignor.assign(&all.counts, &all.replicas, &members, trust);
+            if consumer.is(Switch::AssignorFavoursFirst) {
+                favour_first(&mut assignments);
+            }
+            assigned_bytes(assignments)
+        };
+        let assignments = if skip { Vec::new() } else { assign() };
         // Of what was assigned a leader that keeps the assignment knows nothing. Kafka's takes it for what there is now.
         let overlooks = !consumer.mends(Hazard::StaticLeaderOverlooksPartitions);
         self.assigned_partitions = Some(if skip && !overlooks { PartitionSnapshot::default() } else { snapshot });
