@@ -440,6 +440,16 @@ fn what_passes_cannot_be_shrunk() {
     assert!(text(&output.stderr).contains("passes: there is nothing to shrink"), "{}", text(&output.stderr));
 }
 
+/// A recording whose last line has the digest of what stands before it, without the build.
+fn sealed(recording: &str) -> String {
+    let [_, head, rest] = recording.splitn(3, '\n').collect::<Vec<_>>()[..] else { panic!("{recording}") };
+    let (scenario, _) = rest.rsplit_once("\nend of recording ").expect("it is whole");
+    let (begin, build) = head.split_once("\"build\":\"").expect("it says who made it");
+    let (_, end) = build.split_once('"').expect("a name");
+    let digest = xxhash_rust::xxh3::xxh3_64(format!("{begin}\"build\":\"\"{end}\n{scenario}").as_bytes());
+    format!("trial recording 2\n{head}\n{scenario}\nend of recording {digest:016x}\n")
+}
+
 /// A recording is one run, not a scenario: it is made again and compared with its marks, and `trial run` says what to use.
 #[test]
 fn a_recording_is_repeated_and_compared_and_is_no_scenario() {
@@ -453,7 +463,10 @@ fn a_recording_is_repeated_and_compared_and_is_no_scenario() {
     let whole = std::fs::read_to_string(&path).expect("it was written");
     let other = whole.replacen("\"seed\":\"0x2\"", "\"seed\":\"0x3\"", 1);
     assert_ne!(whole, other);
-    let replayed = trial(&["replay", &folder.file("other.recording", other.as_bytes())]);
+    let replayed = trial(&["replay", &folder.file("damaged.recording", other.as_bytes())]);
+    assert_eq!(replayed.status.code(), Some(2));
+    assert!(text(&replayed.stderr).contains("is damaged"), "{}", text(&replayed.stderr));
+    let replayed = trial(&["replay", &folder.file("other.recording", sealed(&other).as_bytes())]);
     assert_eq!(replayed.status.code(), Some(5), "{}", text(&replayed.stderr));
     assert!(text(&replayed.stdout).contains("another run from one of the steps 0 to "), "{}", text(&replayed.stdout));
     let run = trial(&["run", &path]);

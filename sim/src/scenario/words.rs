@@ -107,21 +107,6 @@ fn setting<'a>(word: &'a str, taken: &[String]) -> Option<(&'a str, &'a str)> {
     (taken.iter().any(|key| key == "set") && name.contains('.')).then_some((name, value))
 }
 
-/// Who is meant by a bare word that names a controller and a client of this scenario alike, and how to say which.
-pub fn ambiguity(scenario: &Scenario, typed: &str) -> Option<String> {
-    let mut words = typed.split_whitespace();
-    let taken = keys().get(words.next()?)?;
-    let takes = |key: &str| taken.iter().any(|taken| taken == key);
-    let controllers = scenario.controllers();
-    words.find_map(|word| {
-        let id = 100 + word.strip_prefix('c')?.parse::<i32>().ok()?;
-        let is_client = scenario.file.clients.iter().any(|client| client.name.value == word);
-        let is_both = is_client && controllers.contains(&id) && takes("controller");
-        let other = if takes("client") { format!("client={word}") } else { format!("`crash client={word}`") };
-        is_both.then(|| format!("{word} is a controller and a client here: say controller={id} or {other}"))
-    })
-}
-
 /// `b2`, `2`, `c1`, `p1` or `key=value` as a field and its value. A name alone is that of a machine which the action takes:
 /// where only clients are meant, `c1` is a client.
 fn field(word: &str, taken: &[String]) -> (String, String) {
@@ -299,18 +284,6 @@ mod tests {
             refused("kill b2 b3")
         );
         assert_eq!(line("crash c1").as_deref(), Ok("crash = { client = \"c1\" }"), "only clients crash");
-    }
-
-    /// A controller and a consumer with one name.
-    #[test]
-    fn a_bare_name_of_two_machines_is_asked_about() {
-        let source = include_str!("../../../scenarios/lessons/05-below-the-line.toml").replace("\"r1\"", "\"c1\"");
-        let scenario = Scenario::parse("a.toml", &source).expect("a valid scenario");
-        let asked = ambiguity(&scenario, "kill c1").expect("who is meant?");
-        assert!(asked.contains("say controller=101 or") && asked.contains("client=c1"), "{asked}");
-        for clear in ["kill c2", "kill controller=101", "crash c1", "kill b1", "heal", "nonsense c1", ""] {
-            assert_eq!(ambiguity(&scenario, clear), None, "{clear}");
-        }
     }
 
     /// What is offered is taken, and a name that is none is refused by the file.

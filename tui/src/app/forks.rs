@@ -119,17 +119,13 @@ fn start_everything(model: &mut Model) -> Vec<Effect> {
 
 /// A run with one thing more, from here.
 fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
-    let tape = match may_fork(model) {
-        Ok(tape) => tape,
-        Err(reason) => return refuse(model, reason),
-    };
+    if let Err(reason) = may_fork(model) {
+        return refuse(model, reason);
+    }
     let (words, drops_later) = match typed.strip_suffix(DROP_LATER) {
         Some(before) => (before.trim_end(), true),
         None => (typed, false),
     };
-    if let Some(asked) = words::ambiguity(&tape.scenario, words) {
-        return refuse(model, asked);
-    }
     let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
