@@ -13,14 +13,18 @@
 //! What is typed becomes a line of a file and is read as one: there is one grammar, and one set of complaints. Which words an
 //! action takes is read from the schema of files, which is made of the same declarations.
 
+mod completions;
+mod hints;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Scenario;
 use super::diagnostic::nearest;
 use super::format::Action;
+pub use completions::completions;
+pub use hints::in_words;
 
 /// Actions that ask or expect, and so do nothing to a world.
 const NOT_DONE: &[&str] = &["predict", "pause-here", "expect", "expect-error", "expect-event", "never", "never-event"];
@@ -30,26 +34,69 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     Action::NAMES.iter().copied().filter(|name| !NOT_DONE.contains(name))
 }
 
-/// What each action can be told: the names of its fields. An action without any is one of which only the name is known.
-fn keys() -> &'static BTreeMap<String, Vec<String>> {
-    static KEYS: OnceLock<BTreeMap<String, Vec<String>>> = OnceLock::new();
-    KEYS.get_or_init(|| {
+/// What a field of an action can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Takes {
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// A whole number.
+    Number,
+    /// Something else.
+    Anything,
+}
+
+/// The fields of an action by their names.
+type Fields = BTreeMap<String, Takes>;
+
+/// What an action can be told. One without any field is one of which only the name is known, or is told nothing.
+fn takes(action: &str) -> &'static Fields {
+    static FIELDS: OnceLock<BTreeMap<String, Fields>> = OnceLock::new();
+    static NONE: Fields = Fields::new();
+    let fields = FIELDS.get_or_init(|| {
         let schema: Value = serde_json::from_str(&super::schema()).unwrap_or_default();
         let steps = &schema["definitions"]["Step"]["properties"];
         names().map(|name| (name.to_owned(), fields_of(&steps[name], &schema["definitions"]))).collect()
-    })
+    });
+    fields.get(action).unwrap_or(&NONE)
 }
 
-/// The names of the fields of a part of a schema, or of what it refers to.
-fn fields_of(part: &Value, definitions: &Value) -> Vec<String> {
+/// The fields of a part of a schema, or of what it refers to.
+fn fields_of(part: &Value, definitions: &Value) -> Fields {
     if let Value::Object(fields) = &part["properties"] {
-        return fields.keys().cloned().collect();
+        return fields.iter().map(|(name, field)| (name.clone(), takes_of(field, definitions))).collect();
     }
-    if let Some(name) = part["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-        return fields_of(&definitions[name], definitions);
+    parts_of(part, definitions).into_iter().flat_map(|part| fields_of(part, definitions)).collect()
+}
+
+/// What a field takes by the schema. Where a number and words are possible, the scenario knows better which.
+fn takes_of(field: &Value, definitions: &Value) -> Takes {
+    let is = |kind: &str| {
+        let types = &field["type"];
+        types == kind || types.as_array().is_some_and(|types| types.iter().any(|one| one == kind))
+    };
+    if is("integer") {
+        return Takes::Number;
     }
+    if is("boolean") {
+        return Takes::OneOf(["true", "false"].map(str::to_owned).to_vec());
+    }
+    let listed = field["enum"].as_array().into_iter().flatten().chain(field.get("const"));
+    let mut words: Vec<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
+    for part in parts_of(field, definitions) {
+        match takes_of(part, definitions) {
+            Takes::OneOf(more) => words.extend(more),
+            Takes::Number => return Takes::Anything,
+            Takes::Anything => {}
+        }
+    }
+    if words.is_empty() { Takes::Anything } else { Takes::OneOf(words) }
+}
+
+/// What a part of a schema refers to, and the ways that it lists.
+fn parts_of<'a>(part: &'a Value, definitions: &'a Value) -> Vec<&'a Value> {
+    let named = part["$ref"].as_str().and_then(|path| path.rsplit('/').next());
     let ways = ["anyOf", "allOf", "oneOf"].iter().filter_map(|way| part[*way].as_array());
-    ways.flatten().flat_map(|way| fields_of(way, definitions)).collect()
+    named.map(|name| &definitions[name]).into_iter().chain(ways.flatten()).collect()
 }
 
 /// The line of a scenario file that says what was typed.
@@ -60,8 +107,7 @@ pub fn line(typed: &str) -> Result<String, String> {
     let typed = typed.trim();
     let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     if !names().any(|known| known == name) {
-        let near = nearest(name, names()).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
-        return Err(format!("there is no action `{name}`{near}"));
+        return Err(unknown(name, &[]));
     }
     let rest = rest.trim();
     let fields = match name {
@@ -71,9 +117,42 @@ pub fn line(typed: &str) -> Result<String, String> {
     Ok(if fields.is_empty() { format!("{name} = {{}}") } else { format!("{name} = {{ {fields} }}") })
 }
 
+/// What to say of a word that is no action, and none of the others that can be typed where it was: the nearest that there
+/// is, or else where a list of all is.
+pub fn unknown(name: &str, others: &[&'static str]) -> String {
+    let hint = match nearest(name, names().chain(others.iter().copied())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "such as kill, start, partition, heal, produce: Tab lists all".to_owned(),
+    };
+    format!("there is no action `{name}`: {hint}")
+}
+
+/// Why nothing is known that what was typed could go on with.
+pub fn nothing_goes_on(typed: &str, others: &[&'static str]) -> String {
+    let (name, rest) = typed.trim_start().split_once(char::is_whitespace).unwrap_or((typed.trim(), ""));
+    if !names().chain(others.iter().copied()).any(|known| known == name) {
+        return unknown(name, others);
+    }
+    let last = if rest.ends_with(char::is_whitespace) { "" } else { rest.split_whitespace().last().unwrap_or("") };
+    if last.is_empty() || takes(name).is_empty() {
+        return format!("`{name}` takes nothing more that could be listed: Enter does it");
+    }
+    match last.split_once('=') {
+        Some((key, said)) if takes(name).contains_key(key) => {
+            format!("nothing is known for `{key}=` that begins with `{said}`")
+        }
+        _ => format!("`{name}` takes nothing that begins with `{last}`: it takes {}", listed(takes(name))),
+    }
+}
+
+/// The fields of an action as they are typed.
+fn listed(fields: &Fields) -> String {
+    fields.keys().map(|key| format!("{key}=")).collect::<Vec<String>>().join(" ")
+}
+
 /// What an action is told, as the fields of its table.
 fn fields(name: &str, rest: &str) -> Result<String, String> {
-    let taken: &[String] = keys().get(name).map_or(&[], Vec::as_slice);
+    let taken = takes(name);
     let mut fields: Vec<(String, String)> = Vec::new();
     let mut settings: Vec<String> = Vec::new();
     for word in rest.split_whitespace() {
@@ -83,9 +162,11 @@ fn fields(name: &str, rest: &str) -> Result<String, String> {
         }
         let (key, value) = field(word, taken);
         // Of what only the name is known, the file's own complaint says so.
-        if !taken.is_empty() && !taken.contains(&key) {
-            let listed: Vec<String> = taken.iter().map(|key| format!("{key}=")).collect();
-            return Err(format!("`{name}` takes no `{key}=`: it takes {}", listed.join(" ")));
+        if !taken.is_empty() && !taken.contains_key(&key) {
+            return Err(match nearest(&key, taken.keys().map(String::as_str)).filter(|_| word.contains('=')) {
+                Some(near) => format!("`{name}` takes no `{key}=`: did you mean `{near}=`?"),
+                None => format!("`{name}` takes no `{key}=`: it takes {}", listed(taken)),
+            });
         }
         if let Some((_, before)) = fields.iter().find(|(said, _)| *said == key) {
             return Err(format!("`{name}` takes one `{key}=`, and was told {before} and {value}: one after the other"));
@@ -101,19 +182,19 @@ fn fields(name: &str, rest: &str) -> Result<String, String> {
 
 /// `min.insync.replicas=1`, or the same behind `set=`, as a setting's name and value, where the action sets any. Kafka's
 /// names have dots in them, and no field has.
-fn setting<'a>(word: &'a str, taken: &[String]) -> Option<(&'a str, &'a str)> {
+fn setting<'a>(word: &'a str, taken: &Fields) -> Option<(&'a str, &'a str)> {
     let word = word.strip_prefix("set=").unwrap_or(word);
     let (name, value) = word.split_once('=')?;
-    (taken.iter().any(|key| key == "set") && name.contains('.')).then_some((name, value))
+    (taken.contains_key("set") && name.contains('.')).then_some((name, value))
 }
 
 /// `b2`, `2`, `c1`, `p1` or `key=value` as a field and its value. A name alone is that of a machine which the action takes:
 /// where only clients are meant, `c1` is a client.
-fn field(word: &str, taken: &[String]) -> (String, String) {
+fn field(word: &str, taken: &Fields) -> (String, String) {
     if let Some((key, said)) = word.split_once('=') {
         return (key.to_owned(), value(said));
     }
-    let takes = |key: &str| taken.iter().any(|taken| taken == key);
+    let takes = |key: &str| taken.contains_key(key);
     let number = |text: &str| text.parse::<u32>().ok();
     let is_client_alone = takes("client") && !takes("broker");
     if is_client_alone {
@@ -158,83 +239,6 @@ fn groups(text: &str) -> String {
 /// A text as TOML writes it.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
-}
-
-/// How what is typed can go on: whole words that its action takes and was not told yet.
-pub fn completions(scenario: &Scenario, typed: &str) -> Vec<String> {
-    let (before, last) = match typed.rfind(char::is_whitespace) {
-        Some(end) => typed.split_at(end + 1),
-        None => ("", typed),
-    };
-    let mut told = before.split_whitespace();
-    let words = match told.next() {
-        None => {
-            names().filter(|name| keys().get(*name).is_some_and(|keys| !keys.is_empty())).map(str::to_owned).collect()
-        }
-        Some(action) => {
-            let taken: &[String] = keys().get(action).map_or(&[], Vec::as_slice);
-            let said: Vec<String> = told.map(|word| field(word, taken).0).collect();
-            let names_machine = said.iter().any(|key| is_machine(key));
-            // Groups of machines are typed with bars between them.
-            let can_be_typed = |key: &&String| *key != "groups" && !said.contains(key);
-            let open = taken.iter().filter(|key| can_be_typed(key) && !(names_machine && is_machine(key)));
-            open.flat_map(|key| ways(scenario, key)).collect::<Vec<_>>()
-        }
-    };
-    words.into_iter().filter(|word| word.starts_with(last)).collect()
-}
-
-/// Whether a field names the one machine that something is done to.
-fn is_machine(key: &str) -> bool {
-    matches!(key, "broker" | "controller" | "leader" | "follower" | "client" | "coordinator")
-}
-
-/// A field with each value that is known for it; alone where anything can stand behind it.
-fn ways(scenario: &Scenario, key: &str) -> Vec<String> {
-    let brokers = scenario.brokers();
-    let ids = |ids: &[i32]| ids.iter().map(i32::to_string).collect::<Vec<_>>();
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let topics = &scenario.file.topics;
-    let values = match key {
-        "broker" => [ids(&brokers), words(&["any", "stopped"])].concat(),
-        "controller" => {
-            let own: Vec<i32> = scenario.controllers().into_iter().filter(|id| !brokers.contains(id)).collect();
-            [ids(&own), words(&["active", "standby", "stopped"])].concat()
-        }
-        "leader" | "follower" | "partition" => partitions(scenario),
-        "topic" => topics.iter().map(|topic| topic.name.value.clone()).collect(),
-        "client" => scenario.file.clients.iter().map(|client| client.name.value.clone()).collect(),
-        "from" | "to" => brokers.iter().map(|id| format!("b{id}")).collect(),
-        "kind" => words(&["request", "response"]),
-        "lose" => words(&["all", "none"]),
-        "set" => return LIVELY.iter().map(|name| format!("{name}=")).collect(),
-        _ => Vec::new(),
-    };
-    if values.is_empty() {
-        return vec![format!("{key}=")];
-    }
-    values.into_iter().map(|value| format!("{key}={value}")).collect()
-}
-
-/// Settings that are offered to whoever alters one while the cluster runs; all others can be typed.
-const LIVELY: &[&str] = &[
-    "min.insync.replicas",
-    "unclean.leader.election.enable",
-    "cleanup.policy",
-    "retention.ms",
-    "retention.bytes",
-    "segment.bytes",
-    "max.message.bytes",
-];
-
-/// The partitions of all topics, of each topic the first eight.
-fn partitions(scenario: &Scenario) -> Vec<String> {
-    let of = |topic: &super::format::Topic| {
-        let listed = topic.replicas.as_ref().map(|lists| lists.value.len());
-        let count = listed.or(topic.partitions.as_ref().map(|count| count.value as usize)).unwrap_or(1);
-        (0..count.min(8)).map(|index| format!("{}-{index}", topic.name.value)).collect::<Vec<_>>()
-    };
-    scenario.file.topics.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]
@@ -284,36 +288,6 @@ mod tests {
             refused("kill b2 b3")
         );
         assert_eq!(line("crash c1").as_deref(), Ok("crash = { client = \"c1\" }"), "only clients crash");
-    }
-
-    /// What is offered is taken, and a name that is none is refused by the file.
-    #[test]
-    fn settings_that_are_offered_are_settings_of_topics() {
-        let source = include_str!("../../../scenarios/lessons/05-below-the-line.toml");
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
-        let offers = completions(&scenario, "alter-config topic=orders ");
-        for name in LIVELY {
-            assert!(offers.contains(&format!("{name}=")), "{offers:?}");
-        }
-        let line = |words: &str| line(words).expect("it can be typed");
-        let at = super::super::Span { micros: 1 };
-        let lowered = line("alter-config topic=orders min.insync.replicas=1");
-        assert!(scenario.with_intervention(at, &lowered).is_ok(), "{lowered}");
-        let none = line("alter-config topic=orders min.insync=1");
-        assert!(scenario.with_intervention(at, &none).is_err(), "{none} names no setting");
-    }
-
-    #[test]
-    fn only_what_an_action_takes_is_offered_and_nothing_twice() {
-        let source = include_str!("../../../scenarios/lessons/05-below-the-line.toml");
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
-        let offers = |typed: &str| completions(&scenario, typed);
-        assert!(offers("cra") == ["crash"] && offers("upg").is_empty(), "no build knows yet how to upgrade");
-        assert!(offers("crash ").iter().all(|word| word.starts_with("client=")), "{:?}", offers("crash "));
-        assert!(offers("kill ").contains(&"leader=orders-0".to_owned()), "{:?}", offers("kill "));
-        assert!(offers("kill broker=1 ").is_empty(), "{:?}", offers("kill broker=1 "));
-        let cut = offers("power-cut b1 ");
-        assert!(cut.contains(&"lose=all".to_owned()) && cut.iter().all(|word| !word.starts_with("broker=")), "{cut:?}");
     }
 
     #[test]

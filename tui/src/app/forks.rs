@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 
 use trial_broker::time::Time;
 use trial_sim::internal::machine::ProcessState;
-use trial_sim::internal::scenario::diagnostic::Diagnostic;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Action, Scenario, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, MachinePart, Tape};
@@ -92,14 +91,14 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
     }
 }
 
-/// The recording that can be forked here, or why none can.
-fn may_fork(model: &Model) -> Result<&Tape, &'static str> {
+/// Whether the recording can be forked here, or why not.
+fn may_fork(model: &Model) -> Result<(), &'static str> {
     let tape = model.tape.as_deref().filter(|_| !model.is_forking);
     let tape = tape.ok_or("a fork is being recorded: one after the other")?;
     if model.place.at < tape.cast.zero() {
         return Err("before time zero the cluster is only being set up: g goes to time zero");
     }
-    Ok(tape)
+    Ok(())
 }
 
 /// A run in which everything starts that is stopped, all of it in one instant.
@@ -126,11 +125,23 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
         Some(before) => (before.trim_end(), true),
         None => (typed, false),
     };
+    let name = words.split_whitespace().next().unwrap_or("");
+    if !words::names().any(|known| known == name) {
+        return refuse(model, no_such(name));
+    }
     let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
     };
     fork_with(model, typed, &[line], drops_later)
+}
+
+/// What to say of a word that neither does nor means anything.
+fn no_such(name: &str) -> String {
+    match name {
+        "quit" | "q" | "q!" | "exit" => format!("there is no action `{name}`: the key q quits, without `:`"),
+        _ => words::unknown(name, COMMANDS),
+    }
 }
 
 /// A run with some lines more, all at one instant, from here.
@@ -149,7 +160,7 @@ fn fork_with(model: &mut Model, what: &str, lines: &[String], drops_later: bool)
             vec![Effect::Fork(Box::new(scenario))]
         }
         Err(invalid) => {
-            let reason = invalid.mistakes.first().map(in_a_line);
+            let reason = invalid.mistakes.first().map(words::in_words);
             refuse(model, reason.unwrap_or_else(|| "this cannot be done".to_owned()))
         }
     }
@@ -158,13 +169,6 @@ fn fork_with(model: &mut Model, what: &str, lines: &[String], drops_later: bool)
 /// How many of the scenario's steps had begun before an instant.
 fn begun(tape: &Tape, at: Time) -> usize {
     tape.moments.iter().filter(|moment| moment.at < at).map(|moment| moment.number).max().unwrap_or(0)
-}
-
-/// A mistake without the lines of the file: what is wrong, and what can be done about it.
-fn in_a_line(mistake: &Diagnostic) -> String {
-    let context = mistake.context.iter().map(|(_, label)| label.as_str());
-    let hints = context.chain(mistake.help.iter().map(String::as_str));
-    hints.fold(mistake.title.clone(), |text, hint| format!("{text}; {hint}"))
 }
 
 /// The first instant of which nothing has been seen: what was seen stays as it was.
@@ -254,7 +258,7 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let text = tape.scenario.text().text;
     // What is saved is promised to run: so it is read before.
     if let Err(invalid) = Scenario::parse(path, &text) {
-        let reason = invalid.mistakes.first().map(in_a_line).unwrap_or_default();
+        let reason = invalid.mistakes.first().map(words::in_words).unwrap_or_default();
         return refuse(model, format!("it is not saved, since it would not run: {reason}"));
     }
     vec![Effect::Save { path: path.to_owned(), text, form: Form::Scenario }]

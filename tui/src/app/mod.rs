@@ -26,6 +26,8 @@ mod place;
 mod point;
 mod prompt;
 #[cfg(test)]
+mod prompt_tests;
+#[cfg(test)]
 mod run_tests;
 #[cfg(test)]
 mod tests;

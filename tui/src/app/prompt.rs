@@ -28,12 +28,33 @@ pub struct Prompt {
     pub text: String,
     /// How it can go on, where there are several ways.
     pub offers: Vec<String>,
+    /// Which of them stands in the text, if one went on from one to the next.
+    pub turn: Option<usize>,
+    /// Why there is none, if somebody asked.
+    pub answer: Option<String>,
+    /// Where in the text they begin.
+    pub(super) start: usize,
 }
 
 impl Prompt {
     /// Nothing has been typed yet.
     pub fn new(ask: Ask) -> Prompt {
-        Prompt { ask, text: String::new(), offers: Vec::new() }
+        Prompt { ask, text: String::new(), offers: Vec::new(), turn: None, answer: None, start: 0 }
+    }
+
+    /// What was offered was for another text.
+    fn forget_offers(&mut self) {
+        self.offers.clear();
+        (self.turn, self.answer) = (None, None);
+    }
+
+    /// Puts the next of the offers into the text.
+    fn turn(&mut self) {
+        let next = self.turn.map_or(0, |turn| (turn + 1) % self.offers.len().max(1));
+        let Some(offer) = self.offers.get(next) else { return };
+        self.text.truncate(self.start);
+        self.text.push_str(offer);
+        (self.turn, self.answer) = (Some(next), None);
     }
 }
 
@@ -54,11 +75,11 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             let can_be = |letter: char| letter.is_ascii_digit() || (model.is_poll && letter == ' ');
             let clean = text.chars().filter(|letter| !letter.is_control() && (!is_vote || can_be(*letter)));
             prompt.text.extend(clean.take(LONGEST.saturating_sub(prompt.text.len())));
-            prompt.offers.clear();
+            prompt.forget_offers();
         }
         Typed::Backspace => {
             prompt.text.pop();
-            prompt.offers.clear();
+            prompt.forget_offers();
         }
         Typed::Complete => return complete(model),
         Typed::Escape => {
@@ -86,8 +107,13 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Types as much as there is only one way to go on; what files there are, only the world outside knows.
+/// Types as much as there is only one way to go on, and where there are several, asked again, one after the other; what files
+/// there are, only the world outside knows.
 fn complete(model: &mut Model) -> Vec<Effect> {
+    if let Some(prompt) = model.prompt.as_mut().filter(|prompt| !prompt.offers.is_empty()) {
+        prompt.turn();
+        return Vec::new();
+    }
     let (Some(prompt), Some(tape)) = (&model.prompt, &model.tape) else { return Vec::new() };
     if prompt.ask != Ask::Command {
         return Vec::new();
@@ -105,7 +131,14 @@ fn complete(model: &mut Model) -> Vec<Effect> {
     let commands = forks::COMMANDS.iter().filter(|name| is_first_word && name.starts_with(typed));
     offers.extend(commands.map(|name| (*name).to_owned()));
     let start = typed.rfind(char::is_whitespace).map_or(0, |end| end + 1);
-    go_on(model, start, offers);
+    // Whoever wants it types its first sign: otherwise nothing later is to be left out by a slip.
+    let drops = !is_first_word && typed[start..].starts_with('-') && forks::DROP_LATER.starts_with(&typed[start..]);
+    offers.extend(drops.then(|| forks::DROP_LATER.to_owned()));
+    let answer = match number {
+        Some(typed) => format!("there is no run {typed}: there are runs 1 to {}", model.runs.len()),
+        None => words::nothing_goes_on(typed, forks::COMMANDS),
+    };
+    go_on(model, start, offers, answer);
     Vec::new()
 }
 
@@ -122,29 +155,32 @@ pub(super) fn listed(model: &mut Model, paths: &[String]) {
     // What was typed since the question is not to be lost.
     let paths: Vec<String> = paths.iter().filter(|path| path.starts_with(typed)).cloned().collect();
     let start = command.len();
-    go_on(model, start, paths);
+    go_on(model, start, paths, "no file begins so: Enter takes the name as it is".to_owned());
     // Of many paths in one folder the last part tells them apart.
-    for offer in model.prompt.iter_mut().flat_map(|prompt| &mut prompt.offers) {
-        let end = offer.trim_end_matches('/').rfind('/').map_or(0, |slash| slash + 1);
-        offer.drain(..end);
+    let Some(prompt) = &mut model.prompt else { return };
+    let end_of_folder = |path: &str| path.trim_end_matches('/').rfind('/').map_or(0, |slash| slash + 1);
+    prompt.start += prompt.offers.first().map_or(0, |path| end_of_folder(path));
+    for offer in &mut prompt.offers {
+        offer.drain(..end_of_folder(offer));
     }
 }
 
-/// Puts what all ways begin with behind the first so many bytes of what was typed; a blank where there is one way only.
-fn go_on(model: &mut Model, start: usize, offers: Vec<String>) {
+/// Puts what all ways begin with behind the first so many bytes of what was typed; a blank where there is one way only. Where
+/// there is none, answers.
+fn go_on(model: &mut Model, start: usize, offers: Vec<String>, answer: String) {
     let Some(prompt) = &mut model.prompt else { return };
+    prompt.forget_offers();
     let Some(common) = common_beginning(&offers) else {
-        prompt.offers.clear();
+        prompt.answer = Some(answer);
         return;
     };
+    prompt.start = start;
     prompt.text.truncate(start);
     prompt.text.push_str(&common);
     match offers.as_slice() {
-        [only] if !only.ends_with(['=', '/']) => {
-            prompt.text.push(' ');
-            prompt.offers.clear();
-        }
-        [only] if only.ends_with('/') => prompt.offers.clear(),
+        [only] if !only.ends_with(['=', '/']) => prompt.text.push(' '),
+        // More is to be typed, or to be asked for.
+        [_] => {}
         _ => prompt.offers = offers,
     }
 }

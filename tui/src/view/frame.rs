@@ -6,7 +6,7 @@ use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Action, Ask, Message, Model, SPEEDS, Screen, Spot, Status};
+use crate::app::{Action, Ask, Message, Model, Prompt, SPEEDS, Screen, Spot, Status};
 use crate::keys::{BINDINGS, Binding, in_ascii, of_prompt};
 use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::row::Row;
@@ -111,7 +111,10 @@ pub fn status(model: &Model) -> Line<'static> {
             word(look, Role::Key, asks),
             word(look, Role::Plain, prompt.text.clone()),
             word(look, Role::Selected, " "),
-            word(look, Role::Plain, format!("  {}", prompt.offers.join("  "))),
+            match &prompt.answer {
+                Some(answer) => word(look, Role::Bad, format!("  {answer}")),
+                None => word(look, Role::Plain, format!("  {}", offered(prompt))),
+            },
         ]);
     }
     match (&model.status, &model.tape) {
@@ -120,6 +123,20 @@ pub fn status(model: &Model) -> Line<'static> {
         (None, Some(tape)) => line(look, Role::Plain, step_words(model, tape)),
         (None, None) => Line::default(),
     }
+}
+
+/// How the typed can go on; once somebody goes from one to the next, from the one that comes next: so the row's end hides none
+/// for ever.
+fn offered(prompt: &Prompt) -> String {
+    let count = prompt.offers.len();
+    let first = prompt.turn.map_or(0, |turn| turn + 1);
+    // What is typed already need not be read again and again.
+    let field = prompt.offers.first().and_then(|offer| offer.split_once('=')).map_or("", |(field, _)| field);
+    let values = |offer: &&String| offer.split_once('=').is_some_and(|(other, _)| other == field);
+    let length = if prompt.offers.iter().all(|offer| values(&offer)) { field.len() + 1 } else { 0 };
+    let from_next = prompt.offers.iter().cycle().skip(first).take(count).map(|offer| &offer[length..]);
+    let place = prompt.turn.map(|turn| format!("{} of {count}  ", turn + 1)).unwrap_or_default();
+    format!("{place}{}", from_next.collect::<Vec<&str>>().join("  "))
 }
 
 fn step_words(model: &Model, tape: &Tape) -> String {

@@ -1,0 +1,92 @@
+//! The line that is typed: how it goes on, what it answers, and what it takes for a place or a vote.
+
+use super::tests::{said, stage};
+use super::*;
+use crate::stage::Stage;
+
+fn text(stage: &Stage) -> String {
+    stage.model.prompt.as_ref().expect("a prompt").text.clone()
+}
+
+#[test]
+fn of_many_ways_to_go_on_tab_takes_one_after_the_other() {
+    let mut stage = stage();
+    stage.press(":hold api=<Tab>");
+    let offers = stage.model.prompt.as_ref().expect("a prompt").offers.clone();
+    assert!(offers.len() > 20, "{offers:?}");
+    let mut seen = Vec::new();
+    for _ in &offers {
+        stage.press("<Tab>");
+        seen.push(text(&stage));
+        let next = offers[seen.len() % offers.len()].trim_start_matches("api=");
+        assert!(stage.shown(100, 24).contains(next), "the next one can be read:\n{}", stage.shown(100, 24));
+    }
+    let wanted: Vec<String> = offers.iter().map(|offer| format!("hold {offer}")).collect();
+    assert_eq!(seen, wanted, "none is out of reach");
+    stage.press("<Tab>");
+    assert_eq!(text(&stage), wanted[0], "and then from the first again");
+    // What is typed then goes on from there.
+    stage.press(" ki<Tab>");
+    assert!(text(&stage).starts_with(&format!("{} kind=", wanted[0])), "{}", text(&stage));
+}
+
+#[test]
+fn a_file_in_a_folder_is_reached_by_tab_and_keeps_its_folder() {
+    let mut stage = stage();
+    stage.press(":save my runs/<Tab>");
+    let paths = ["my runs/one.toml", "my runs/two.toml"].map(str::to_owned).to_vec();
+    stage.happen(Message::Listed(paths));
+    stage.press("<Tab><Tab>");
+    assert_eq!(text(&stage), "save my runs/two.toml");
+}
+
+#[test]
+fn where_nothing_goes_on_tab_says_why() {
+    let mut stage = stage();
+    for (typed, answer) in [
+        ("zzz", "there is no action `zzz`: such as kill"),
+        ("kil broker", "there is no action `kil`: did you mean `kill`?"),
+        ("kill broker=1 ", "Enter does it"),
+        ("kill zzz", "`kill` takes nothing that begins with `zzz`: it takes broker="),
+        ("hold api=Zz", "nothing is known for `api=` that begins with `Zz`"),
+        ("run 7", "there are runs 1 to 1"),
+    ] {
+        stage.press(&format!(":{typed}<Tab>"));
+        let shown = stage.shown(160, 40);
+        assert!(shown.contains(answer), "{typed}: {shown}");
+        assert_eq!(text(&stage), typed);
+        stage.press("x");
+        assert!(!stage.shown(160, 40).contains(answer), "an answer is for what was typed");
+        stage.press("<Esc>");
+    }
+    stage.press(":save no<Tab>");
+    stage.happen(Message::Listed(Vec::new()));
+    assert!(stage.shown(120, 40).contains("no file begins so"), "{}", stage.shown(120, 40));
+}
+
+#[test]
+fn leaving_out_what_comes_later_is_offered_to_who_asks_for_it() {
+    let mut stage = stage();
+    stage.press(":kill broker=1 <Tab>");
+    assert!(!text(&stage).contains("--"), "not by a slip: {}", text(&stage));
+    stage.press("-<Tab>");
+    assert_eq!(text(&stage), "kill broker=1 --drop-later ");
+}
+
+/// Each in the language of the prompt, and with a way out.
+#[test]
+fn what_nobody_knows_is_answered_with_what_is_nearest() {
+    let mut stage = stage();
+    for (typed, answer) in [
+        ("kill", "name one: broker=1, leader=orders-0"),
+        ("frobnicate b1", "there is no action `frobnicate`: such as kill"),
+        ("quit", "the key q quits"),
+        ("recor", "did you mean `record`?"),
+        ("kill leadr=orders-0", "`kill` takes no `leadr=`: did you mean `leader=`?"),
+        ("drop api=Fech", "did you mean `Fetch`?"),
+    ] {
+        stage.press(&format!(":{typed}<Enter>"));
+        assert!(said(&stage).contains(answer), "{typed}: {}", said(&stage));
+        assert_eq!(stage.model.runs.len(), 1);
+    }
+}
