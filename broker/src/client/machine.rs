@@ -280,7 +280,9 @@ impl Client {
         for (ticket, _) in done.collect::<Vec<_>>() {
             resolve(ctx, Some(ticket), CallResult::Done);
         }
-        if !self.warming.is_empty() && self.is_warm() && self.is_quiet() {
+        // An application that has ended in an error gets no warmer.
+        let is_warm = self.application_error().is_some() || self.is_warm();
+        if !self.warming.is_empty() && is_warm && self.is_quiet() {
             for ticket in std::mem::take(&mut self.warming) {
                 resolve(ctx, Some(ticket), CallResult::Done);
             }

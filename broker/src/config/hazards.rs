@@ -77,7 +77,8 @@ pub enum Hazard {
     FullHeartbeatSaysTooLittle,
     /// A KIP-848 member that joins again with its id in epoch 0 is fenced for as long as the coordinator knows it in a later
     /// epoch, and asks again without pause until its session is over
-    /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`, KAFKA-19233). Mended: epoch 0 is taken.
+    /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`, KAFKA-19233). A static one is told that its instance id is
+    /// taken, by itself, and that is fatal (`throwIfInstanceIdIsUnreleased`). Mended: epoch 0 is taken.
     RejoinIsFenced,
     /// What a consumer has fetched of a partition stays in its buffer while the partition is paused. When the leader changes, the
     /// position is compared with the new leader's epochs, and the buffer is not: records that were cut off are returned all

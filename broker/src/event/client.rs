@@ -133,6 +133,12 @@ pub enum ClientEvent {
         /// Which.
         error: ErrorCode,
     },
+    /// A poll threw an error, and the application that polls in a loop ended with it: nobody polls any more. What its consumer
+    /// does beside polls goes on.
+    ApplicationEnded {
+        /// What the poll threw.
+        error: ErrorCode,
+    },
     /// The log was cut off below the consumer's position.
     TruncationDetected {
         /// Of which partition.

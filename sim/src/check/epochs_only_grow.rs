@@ -1,4 +1,8 @@
 //! Epochs only grow: a partition's two, a broker's, and the quorum's on each member.
+//!
+//! A controller tells of a partition when it learns that its own record of it is committed. One whose disk stood still may learn
+//! that when another has long been active, in a later epoch of the quorum, has committed the record in its place and has gone on
+//! from it. So what counts is the order of the tellers' epochs, and not the order in which they tell.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +20,14 @@ pub(super) const PROPERTY: Property = Property {
     source: "KIP-101, KIP-497, KIP-631, KIP-595",
 };
 
+/// Leader epoch, partition epoch and leader of a partition.
+type Standing = (LeaderEpoch, PartitionEpoch, NodeId);
+
 /// The last epochs seen of everything that has one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
-    committed: BTreeMap<(TopicId, TopicPartition), (LeaderEpoch, PartitionEpoch, NodeId)>,
+    /// What the active controller of each epoch of the quorum told last of each partition.
+    committed: BTreeMap<(TopicId, TopicPartition), BTreeMap<LeaderEpoch, Standing>>,
     local: BTreeMap<(TopicId, TopicPartition, MachineId), LeaderEpoch>,
     brokers: BTreeMap<NodeId, BrokerEpoch>,
     quorum: BTreeMap<MachineId, LeaderEpoch>,
@@ -43,17 +51,16 @@ impl Check {
             }) => {
                 let now = (*leader_epoch, *partition_epoch, *leader);
                 let topic_id = seen.model.topic_id(&partition.topic);
-                let before = self.committed.insert((topic_id, partition.clone()), now)?;
-                let fell = now.0 < before.0 || now.1 <= before.1;
-                let kept = now.2 != before.2 && now.0 == before.0;
-                (fell || kept).then(|| {
-                    let message = format!(
-                        "{partition}: leader {} in leader epoch {}, partition epoch {}, after leader {} in {}, {}",
-                        now.2, now.0, now.1, before.2, before.0, before.1
-                    );
-                    let proof = vec![Proof::of(Kind::Registration)];
-                    Finding { property: PROPERTY, partition: Some(partition.clone()), message, proof }
-                })
+                let told_in = seen.model.activated_in(seen.machine).unwrap_or(LeaderEpoch(0));
+                let told = self.committed.entry((topic_id, partition.clone())).or_default();
+                let before = told.range(..=told_in).next_back().map(|(_, standing)| *standing);
+                let after = told.range(told_in.next()..).next().map(|(_, standing)| *standing);
+                told.insert(told_in, now);
+                let wrong = before
+                    .and_then(|before| fallen(partition, before, now))
+                    .or_else(|| fallen(partition, now, after?))?;
+                let proof = vec![Proof::of(Kind::Registration)];
+                Some(Finding { property: PROPERTY, partition: Some(partition.clone()), message: wrong, proof })
             }
             Event::Partition(
                 PartitionEvent::BecameLeader { partition, leader_epoch, .. }
@@ -89,4 +96,16 @@ impl Check {
             _ => None,
         }
     }
+}
+
+/// What is wrong if a partition stands so after it stood so.
+fn fallen(partition: &TopicPartition, before: Standing, now: Standing) -> Option<String> {
+    let fell = now.0 < before.0 || now.1 <= before.1;
+    let kept = now.2 != before.2 && now.0 == before.0;
+    (fell || kept).then(|| {
+        format!(
+            "{partition}: leader {} in leader epoch {}, partition epoch {}, after leader {} in {}, {}",
+            now.2, now.0, now.1, before.2, before.0, before.1
+        )
+    })
 }

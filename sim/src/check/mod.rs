@@ -398,6 +398,9 @@ impl Suite {
                 found.note(self.healthy_leader_undisturbed.observe(&seen));
                 found.note(snapshot_at_log_start::observe(&seen));
             }
+            Event::Controller(_) if self.model.is_deposed(machine) => {
+                found.note(self.epochs_only_grow.observe(&seen));
+            }
             Event::Controller(_) => {
                 found.note(self.epochs_only_grow.observe(&seen));
                 found.note(isr_within_replicas::observe(&seen));

@@ -33,6 +33,8 @@ pub struct Model {
     pub fenced: BTreeSet<NodeId>,
     /// Machines whose process runs.
     pub running: BTreeSet<MachineId>,
+    /// The epoch of the quorum in which each controller was last active.
+    activated: BTreeMap<MachineId, LeaderEpoch>,
     /// Which topic each name means.
     topics: Topics,
     /// Up to where some replica of a partition has been compacted. Kept when the topic is deleted: a follower that has not
@@ -111,6 +113,19 @@ impl Model {
         }
         let of_topic = self.topic_of(partition, machine);
         self.compacted_to.get(&(of_topic, partition.clone())).copied().unwrap_or(0)
+    }
+
+    /// The epoch of the quorum in which a controller was last active.
+    pub fn activated_in(&self, machine: MachineId) -> Option<LeaderEpoch> {
+        self.activated.get(&machine).copied()
+    }
+
+    /// Whether another controller has been active since this one became it. Such a one may still tell, late, of what it wrote:
+    /// it learns that a record is committed when its disk and its network let it, and the other may have committed the record in
+    /// its place, and have gone on from it.
+    pub fn is_deposed(&self, machine: MachineId) -> bool {
+        let newest = self.activated.values().max();
+        self.activated.get(&machine).is_some_and(|epoch| Some(epoch) < newest)
     }
 
     /// Forgets the topics that are not there any more, as a new controller knows.
@@ -220,7 +235,12 @@ impl Model {
                 }
                 self.observe_partition(world, machine, event);
             }
-            Event::Controller(ControllerEvent::Activated { .. }) => self.controller_took_over(world, machine),
+            Event::Controller(ControllerEvent::Activated { epoch }) => {
+                self.activated.insert(machine, *epoch);
+                self.controller_took_over(world, machine);
+            }
+            // What it tells has been taken over from it.
+            Event::Controller(_) if self.is_deposed(machine) => {}
             Event::Controller(event) => self.observe_controller(world, event),
             Event::Raft(_) | Event::Lifecycle(_) | Event::Group(_) | Event::Client(_) | Event::Membership(_) => {}
         }

@@ -64,7 +64,9 @@ impl Tally {
                 self.last_error = Some(*error);
             }
             ClientEvent::RecordsConsumed { records, .. } => self.consumed += count(*records),
-            ClientEvent::BatchRetried { error, .. } | ClientEvent::FetchFailed { error, .. } => {
+            ClientEvent::BatchRetried { error, .. }
+            | ClientEvent::FetchFailed { error, .. }
+            | ClientEvent::ApplicationEnded { error } => {
                 self.last_error = Some(*error);
             }
             _ => {}

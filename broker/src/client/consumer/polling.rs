@@ -11,6 +11,7 @@ use crate::client::cluster::Cluster;
 use crate::client::group::Group;
 use crate::client::{CallResult, failed, resolve};
 use crate::context::Context;
+use crate::event::ClientEvent;
 use crate::ids::TopicPartition;
 use crate::message::ErrorCode;
 
@@ -143,7 +144,10 @@ impl Consumer {
                 Err((error, message)) => match self.polls.pop_front() {
                     Some(poll) => failed(ctx, Some(poll.ticket), error, &message),
                     // A loop ends with the exception that its poll raises.
-                    None => self.ended = Some(error),
+                    None => {
+                        self.ended = Some(error);
+                        ctx.emit(ClientEvent::ApplicationEnded { error });
+                    }
                 },
             }
             returned = true;

@@ -97,6 +97,10 @@ fn static_member<'a>(
         return Ok(Subscribed { member, known: group.member(id), records: Vec::new() });
     };
     if !before.uses_classic_protocol() && before.epoch != super::LEAVE_STATIC_EPOCH {
+        // Nobody else asks: the answer to its first join was lost, or it has been fenced.
+        if before.id == *id && of.behaviour.mends(Hazard::RejoinIsFenced) {
+            return Ok(Subscribed { member: before.clone(), known, records: Vec::new() });
+        }
         let text = format!(
             "Static member {id} with instance id {instance} cannot join the group because the instance id is owned by {} member.",
             before.id

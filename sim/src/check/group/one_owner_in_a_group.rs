@@ -9,7 +9,9 @@
 //! the new generation is planned without it, by what it said for an older one, and its requests are of an old generation
 //! (KIP-345; `GroupMetadataManager.completeClassicGroupJoin` removes dynamic members only). It counts again when it has joined again.
 //!
-//! Who was removed is a member again when its coordinator takes it in again, or knows it all the same: a removal that a coordinator could not write has not happened.
+//! Who was removed is a member again when its coordinator takes it in again, or knows it all the same: a removal that a
+//! coordinator could not write has not happened. It happens after all if the log in which it lies leads again: then nobody knows
+//! that member any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +37,8 @@ pub(super) struct Check {
     owners: BTreeMap<(GroupId, TopicPartition), MachineId>,
     /// Members that their coordinators have removed.
     removed: BTreeSet<(GroupId, MemberId)>,
+    /// Members that were let in after all: a coordinator could not write that it has removed them.
+    kept: BTreeSet<(GroupId, MemberId)>,
     /// Static members that have not heard of a generation that began without them.
     left_behind: BTreeSet<(GroupId, MemberId)>,
 }
@@ -55,6 +59,7 @@ impl Check {
             }
             GroupEvent::MemberAdded { group, member, .. } => {
                 self.removed.remove(&(group.clone(), member.clone()));
+                self.kept.remove(&(group.clone(), member.clone()));
             }
             _ => {}
         }
@@ -63,8 +68,10 @@ impl Check {
     pub(super) fn observe_member(&mut self, seen: &Seen, event: &MembershipEvent) -> Option<Finding> {
         match event {
             MembershipEvent::GroupJoined { group, member, .. } => {
-                if is_known(seen.world, group, member) {
-                    self.removed.remove(&(group.clone(), member.clone()));
+                if is_known(seen.world, group, member)
+                    && let Some(kept) = self.removed.take(&(group.clone(), member.clone()))
+                {
+                    self.kept.insert(kept);
                 }
                 self.left_behind.remove(&(group.clone(), member.clone()));
                 self.members.insert((seen.machine, group.clone()), member.clone());
@@ -84,7 +91,7 @@ impl Check {
                 let mut found = None;
                 for partition in partitions {
                     let before = self.owners.insert((group.clone(), partition.clone()), seen.machine);
-                    let other = before.filter(|owner| *owner != seen.machine && self.is_member(group, *owner));
+                    let other = before.filter(|owner| *owner != seen.machine && self.is_member(seen, group, *owner));
                     found = found.or(other.map(|owner| two_owners(seen, group, partition, owner)));
                 }
                 found
@@ -94,12 +101,12 @@ impl Check {
     }
 
     /// Whether a consumer is a member that its coordinator has neither removed nor left behind.
-    fn is_member(&self, group: &GroupId, machine: MachineId) -> bool {
-        let member = self.members.get(&(machine, group.clone()));
-        member.is_some_and(|member| {
-            let member = (group.clone(), member.clone());
-            !self.removed.contains(&member) && !self.left_behind.contains(&member)
-        })
+    fn is_member(&self, seen: &Seen, group: &GroupId, machine: MachineId) -> bool {
+        let Some(id) = self.members.get(&(machine, group.clone())) else { return false };
+        let member = (group.clone(), id.clone());
+        let is_gone =
+            self.removed.contains(&member) || (self.kept.contains(&member) && !is_known(seen.world, group, id));
+        !is_gone && !self.left_behind.contains(&member)
     }
 }
 

@@ -198,7 +198,7 @@ impl Ledger {
             ClientEvent::PositionSet { partition, offset, .. } => {
                 client.positions.insert(partition.clone(), *offset);
             }
-            ClientEvent::FetchFailed { error, .. } => {
+            ClientEvent::FetchFailed { error, .. } | ClientEvent::ApplicationEnded { error } => {
                 client.last_error = Some((at, *error));
                 client.errors.push((at, *error));
             }

@@ -334,6 +334,9 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
         ClientEvent::FetchFailed { partition, error } => {
             Some(partition_row("read!", partition, machine, format!("{name}: {}", shown(*error))))
         }
+        ClientEvent::ApplicationEnded { error } => {
+            Some(row("ends", name, &[], format!("its poll throws {}: nobody polls any more", shown(*error))))
+        }
         ClientEvent::TruncationDetected { partition, position, divergent_offset } => {
             let cause = format!("{name} was at {position}, goes back to {divergent_offset}");
             Some(partition_row("rewind", partition, machine, cause))

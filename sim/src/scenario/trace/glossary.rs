@@ -69,6 +69,11 @@ pub const MEANINGS: &[Meaning] = &[
         "The producer gives the batch up. Its records may or may not be in the log: a timeout does not mean `not written`.",
         "KIP-91, Sender",
     ),
+    meaning(
+        "ends",
+        "A poll threw an error that the application does not catch. Kafka throws more of them than one expects: a member of a KIP-848 group that is removed while it asks for its committed offsets would join again by itself, but its poll throws UNKNOWN_MEMBER_ID first.",
+        "AsyncKafkaConsumer.poll, CommitRequestManager, ConsumerCoordinator",
+    ),
     meaning("read!", "A consumer's fetch was answered with an error.", "FetchCollector"),
     meaning(
         "rewind",
