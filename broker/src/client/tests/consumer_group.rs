@@ -135,6 +135,7 @@ fn an_assignor_that_the_server_does_not_have_ends_the_membership() {
     insta::assert_snapshot!(script.story(), @r#"
     5000 → b3 ConsumerGroupHeartbeat epoch 1
     5000 lost [orders-0 orders-1]
+    5000 ended by UNSUPPORTED_ASSIGNOR
     "#);
     assert_eq!(script.client.application_error(), Some(ErrorCode::UnsupportedAssignor));
 }

@@ -181,6 +181,7 @@ impl Script {
             ClientEvent::RecordsConsumed { partition, first_offset, position, records, .. } => {
                 format!("consumed {partition} ×{records} from {first_offset}, position {position}")
             }
+            ClientEvent::ApplicationEnded { error } => format!("ended by {}", error.name()),
             ClientEvent::FetchFailed { partition, error } => format!("fetch {partition}: {}", error.name()),
             ClientEvent::TruncationDetected { partition, position, divergent_offset } => {
                 format!("truncated {partition}: {position} > {divergent_offset}")
