@@ -207,6 +207,13 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         group: "Screens",
+        shown: "< >",
+        does: "the rows before, after, where a screen or a pane has more than there is room for",
+        footer: None,
+        keys: &[(letter('<'), Action::Turn(-1)), (letter('>'), Action::Turn(1))],
+    },
+    Binding {
+        group: "Screens",
         shown: "e",
         does: "the lines alone, as large as the window; and back",
         footer: None,

@@ -67,6 +67,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Open => open(model),
         Action::Explain => toggle_pane(model, Pane::Explain),
         Action::Metrics => toggle_pane(model, Pane::Metrics),
+        Action::Turn(direction) => {
+            model.page = model.page.wrapping_add(i32::from(direction));
+            Vec::new()
+        }
         Action::Zoom => cover(model, Cover::Lines),
         Action::Blank => cover(model, Cover::Blank),
         Action::Help => cover(model, Cover::Help { first: 0 }),
@@ -94,6 +98,7 @@ fn cover(model: &mut Model, cover: Cover) -> Vec<Effect> {
 
 fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
     model.pane = if model.pane == pane { Pane::None } else { pane };
+    model.page = 0;
     Vec::new()
 }
 
@@ -103,12 +108,13 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     {
         model.partition = Some(name);
     }
-    (model.screen, model.cover) = (screen, Cover::None);
+    (model.screen, model.cover, model.page) = (screen, Cover::None, 0);
     model.look_here()
 }
 
 /// Closes the topmost of what is open.
 fn back(model: &mut Model) {
+    model.page = 0;
     if model.cover != Cover::None {
         model.cover = Cover::None;
     } else if model.pane != Pane::None {

@@ -122,6 +122,8 @@ pub enum Action {
     Explain,
     /// The pane of metrics.
     Metrics,
+    /// Another page of what has more rows than there is room for.
+    Turn(i8),
     /// The lines alone.
     Zoom,
     /// An empty screen.

@@ -122,6 +122,9 @@ pub struct Model {
     pub pane: Pane,
     /// What stands in front of the screen, if anything does.
     pub cover: Cover,
+    /// Which page is shown of what has more rows than there is room for, from 0: the window knows how many there are, and
+    /// begins again behind the last.
+    pub page: i32,
     /// What is selected, if anything is.
     pub selected: Option<Subject>,
     /// What can be done to it, while somebody chooses.

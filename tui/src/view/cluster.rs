@@ -2,7 +2,6 @@
 
 use ratatui::text::{Line, Span};
 use trial_broker::ids::NodeId;
-use trial_sim::internal::fault::MachineId;
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
 
@@ -14,7 +13,8 @@ use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, counted, heading, word};
 
-/// The tables; where there is no room for them, the machines in brief and the tables without headings.
+/// The tables; where there is no room for them, the machines in brief and the tables without headings; where there is none
+/// for these either, the partitions first.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let of = |table: Table, subjects: Vec<Subject>| {
         let lines = table.without(&model.hidden_columns()).lines(model.look, width);
@@ -29,7 +29,7 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let (is_node, is_client) =
         (|machine: &MachinePart| machine.work.is_node(), |machine: &MachinePart| !machine.work.is_node());
     let nodes = of(nodes(model), machines_that(model, is_node));
-    let partitions = of(partitions(model), partitions_shown(model));
+    let partitions = of(partitions(model, width), partitions_shown(model));
     let clients = of(clients(model), machines_that(model, is_client));
     // Without a group there is nothing but names of columns.
     let groups = of(groups(model), Vec::new());
@@ -37,12 +37,13 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let headings = if groups.is_empty() { 3 } else { 4 };
     let full = nodes.len() + partitions.len() + groups.len() + clients.len() + headings;
     if full > usize::from(most) {
-        let mut machines = in_brief(model, width);
-        // Where they would take the room of the partitions, the first of them.
-        if machines.len() + partitions.len() > usize::from(most) {
-            machines.truncate(1);
-        }
-        return [machines, partitions, groups, clients].into_iter().flatten().collect();
+        let machines = in_brief(model, width);
+        // A row may be needed for how many more there are.
+        let parts = match machines.len() + partitions.len() >= usize::from(most) {
+            true => [partitions, machines, groups, clients],
+            false => [machines, partitions, groups, clients],
+        };
+        return parts.into_iter().flatten().collect();
     }
     let parts = [("MACHINES", nodes), ("PARTITIONS", partitions), ("GROUPS", groups), ("CLIENTS", clients)];
     let parts = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
@@ -144,29 +145,52 @@ fn node_row(model: &Model, machine: &MachinePart) -> Vec<Cell> {
     ]
 }
 
-fn partitions(model: &Model) -> Table {
-    let brokers: Vec<(NodeId, MachineId)> =
-        model.tape.as_ref().map_or_else(Vec::new, |tape| tape.cast.brokers().to_vec());
-    let mut columns = vec![
-        column("partition", 0),
-        column("leader", 0),
-        column("epoch", 4),
-        column("in sync", 2),
-        column("out of sync", 5),
-        column("eligible", 6),
-    ];
-    let name = |node: NodeId| words::node(model, node);
-    columns.extend(brokers.iter().map(|(node, _)| column(&format!("{} end/high", name(*node)), 3)));
+/// How a column of a replica's positions gives way: behind what else is known of a partition, but for its marks.
+const OF_REPLICAS: u8 = 2;
+
+/// The partitions with the positions of every replica; where there is no room for all of these, with the leader's alone, which
+/// never give way.
+fn partitions(model: &Model, width: u16) -> Table {
+    let every = partitions_with(model, &Positions::OfReplicas(brokers(model)));
+    match every.width_down_to(OF_REPLICAS) <= usize::from(width) {
+        true => every,
+        false => partitions_with(model, &Positions::OfLeader),
+    }
+}
+
+/// Whose log ends and high watermarks have columns.
+enum Positions {
+    /// One for each of these brokers.
+    OfReplicas(Vec<NodeId>),
+    /// One for the leader of each partition.
+    OfLeader,
+}
+
+fn brokers(model: &Model) -> Vec<NodeId> {
+    let brokers = model.tape.as_ref().map_or(&[][..], |tape| tape.cast.brokers());
+    brokers.iter().map(|(node, _)| *node).collect()
+}
+
+fn partitions_with(model: &Model, positions: &Positions) -> Table {
+    let mut columns = vec![column("partition", 0), column("leader", 0)];
+    if matches!(positions, Positions::OfLeader) {
+        columns.push(column("end/high", 0));
+    }
+    columns.extend([column("epoch", 4), column("in sync", 3), column("out of sync", 5), column("eligible", 6)]);
+    if let Positions::OfReplicas(brokers) = positions {
+        let title = |node: &NodeId| format!("{} end/high", words::node(model, *node));
+        columns.extend(brokers.iter().map(|node| column(&title(node), OF_REPLICAS)));
+    }
     columns.push(column("marks", 1));
     let subjects = partitions_shown(model);
     Table {
         columns,
-        rows: model.partitions().iter().map(|partition| partition_row(model, &brokers, partition)).collect(),
+        rows: model.partitions().iter().map(|partition| partition_row(model, positions, partition)).collect(),
         selected: cursor(model, &subjects),
     }
 }
 
-fn partition_row(model: &Model, brokers: &[(NodeId, MachineId)], partition: &PartitionPart) -> Vec<Cell> {
+fn partition_row(model: &Model, positions: &Positions, partition: &PartitionPart) -> Vec<Cell> {
     let leader = match partition.leader.is_some() {
         true => {
             styled(Role::Leader, format!("{} {}", model.look.sign(Glyph::Leader), words::node(model, partition.leader)))
@@ -174,24 +198,29 @@ fn partition_row(model: &Model, brokers: &[(NodeId, MachineId)], partition: &Par
         false => styled(Role::Bad, format!("{} none", model.look.sign(Glyph::No))),
     };
     let out = &partition.out_of_sync;
-    let mut cells = vec![
-        cell(partition.name.to_string()),
-        leader,
+    let of = |node: NodeId, none: &str| {
+        let replica = partition.replicas.iter().find(|replica| replica.node == node);
+        replica.map_or_else(|| cell(none), |replica| positions_of(replica, partition))
+    };
+    let mut cells = vec![cell(partition.name.to_string()), leader];
+    if matches!(positions, Positions::OfLeader) {
+        cells.push(of(partition.leader, "-"));
+    }
+    cells.extend([
         cell(partition.leader_epoch.0.to_string()),
         styled(if out.is_empty() { Role::Good } else { Role::Plain }, words::nodes(model, &partition.isr)),
         styled(if out.is_empty() { Role::Plain } else { Role::Warning }, words::nodes(model, out)),
         cell(words::nodes(model, &partition.elr)),
-    ];
-    for (node, _) in brokers {
-        let replica = partition.replicas.iter().find(|replica| replica.node == *node);
-        cells.push(replica.map_or_else(|| cell(""), |replica| positions(replica, partition)));
+    ]);
+    if let Positions::OfReplicas(brokers) = positions {
+        cells.extend(brokers.iter().map(|node| of(*node, "")));
     }
     cells.push(marks(partition));
     cells
 }
 
 /// `13/10`: the end of a replica's log, and its high watermark; `13/10/7` where its last stable offset is lower still.
-fn positions(replica: &ReplicaPart, partition: &PartitionPart) -> Cell {
+fn positions_of(replica: &ReplicaPart, partition: &PartitionPart) -> Cell {
     if !matches!(replica.process, ProcessState::Running | ProcessState::Paused) || replica.role.is_none() {
         return cell("-");
     }

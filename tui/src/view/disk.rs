@@ -11,8 +11,8 @@ use crate::theme::Role;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, counted, heading, line, seconds};
 
-/// The disk of the selected machine, or of all nodes one after the other: as many lines as there is room for.
-pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
+/// The disk of the selected machine, or of all nodes one after the other.
+pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let selected = match model.subject() {
         Some(Subject::Machine(machine)) => Some(machine),
         _ => None,
@@ -25,24 +25,12 @@ pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
         let title = format!("{}: {process}, {} not on the medium", machine.name, bytes(machine.dirty_bytes));
         lines.push(heading(model.look, &title, width));
         let whole = files(model, machine, str::to_owned);
-        let files = if whole.least_width() > usize::from(width) { files(model, machine, shortened) } else { whole };
+        let files = if whole.width_down_to(0) > usize::from(width) { files(model, machine, shortened) } else { whole };
         lines.extend(files.lines(model.look, width));
         lines.extend(model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id)).into_iter().flatten());
     }
     if lines.is_empty() {
         lines.push(line(model.look, Role::Plain, "a client has no disk: Tab selects another machine"));
-    }
-    let most = usize::from(most).max(1);
-    if lines.len() > most {
-        let left = lines.len() - (most - 1);
-        lines.truncate(most - 1);
-        let how = match selected {
-            _ if model.is_picture => "a higher picture shows them",
-            Some(_) => "a higher window shows them",
-            None => "Tab selects one machine",
-        };
-        let text = format!("{} more: {how}", counted(left as i64, "line"));
-        lines.push(line(model.look, Role::Heading, text));
     }
     lines
 }

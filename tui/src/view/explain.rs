@@ -11,7 +11,10 @@ use trial_sim::internal::session::Tape;
 
 use crate::app::Model;
 use crate::theme::Role;
-use crate::widget::{heading, line, wrapped};
+use crate::widget::{cut, heading, line, wrapped};
+
+/// So much of what a machine asked for is shown.
+const LONGEST: usize = 160;
 
 /// The switches that are on for a machine of the cluster: those of all, and its own.
 fn switches_of<'a>(model: &Model, tape: &'a Tape, machine: MachineId) -> Vec<&'a str> {
@@ -55,9 +58,9 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
             lines.extend(paragraph(Role::Plain, &format!("drew {:?}: {answer}", choice.purpose)));
         }
         for output in &detail.outputs {
-            let text = format!("{output:?}");
-            let short: String = text.chars().take(160).collect();
-            lines.extend(paragraph(Role::Plain, &format!("asks for {short}")));
+            // A message may hold many records.
+            let asked = cut(&format!("{output:?}"), LONGEST, look);
+            lines.extend(paragraph(Role::Plain, &format!("asks for {asked}")));
         }
     }
     lines

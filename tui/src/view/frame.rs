@@ -11,7 +11,7 @@ use crate::keys::{BINDINGS, Binding, in_ascii, of_prompt};
 use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::slider::{Mark, slider as slider_line};
-use crate::widget::{grouped, line, seconds, word};
+use crate::widget::{cut, grouped, line, seconds, word};
 
 /// What runs, and what time it is.
 pub fn title(model: &Model, width: u16) -> Line<'static> {
@@ -30,18 +30,29 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
     };
     let title = tape.scenario.file.title.as_str();
     let left = format!("{title}   seed {}", tape.report.seed);
-    let room = usize::from(width).saturating_sub(right.chars().count() + 2);
-    let left: String = left.chars().take(room).collect();
+    let left = cut(&left, usize::from(width).saturating_sub(right.chars().count() + 2), look);
     let gap = usize::from(width).saturating_sub(left.chars().count() + right.chars().count());
     let role = if model.is_playing { Role::Good } else { Role::Title };
     Line::from(vec![word(look, Role::Title, left), word(look, Role::Plain, " ".repeat(gap)), word(look, role, right)])
 }
 
-/// The screens by their digits, and what the run came to.
+/// The screens by their digits, what the run came to, and in a fork what was done. Where there is no room for the names of all
+/// screens, that of the shown one.
 pub fn screens(model: &Model, width: u16) -> Row {
+    let width_of = |pieces: &[(Span<'static>, Option<Spot>)]| pieces.iter().map(|(word, _)| word.width()).sum::<usize>();
+    let whole = screens_named(model, false);
+    let mut pieces =
+        if width_of(&whole) <= usize::from(width) { whole } else { screens_named(model, true) };
+    // What was done may be cut: it stands in the list of runs too.
+    if let Some(run) = model.runs.get(model.current).filter(|_| model.runs.len() > 1) {
+        pieces.push((word(model.look, Role::Done, format!("  {}", run.name)), None));
+    }
+    Row::of(pieces)
+}
+
+fn screens_named(model: &Model, is_narrow: bool) -> Vec<(Span<'static>, Option<Spot>)> {
     let look = model.look;
     let mut pieces: Vec<(Span<'static>, Option<Spot>)> = Vec::new();
-    let is_narrow = width < 90;
     for (number, screen) in (1..).zip(Screen::ALL) {
         let is_here = screen == model.screen;
         let text = match (is_narrow, is_here) {
@@ -51,8 +62,7 @@ pub fn screens(model: &Model, width: u16) -> Row {
         let role = if is_here { Role::Selected } else { Role::Plain };
         pieces.push((word(look, role, text), Some(Spot::Screen(screen))));
     }
-    let run = model.runs.get(model.current).filter(|_| model.runs.len() > 1);
-    if run.is_some() {
+    if model.runs.len() > 1 {
         let text = format!("  run {} of {}", model.current + 1, model.runs.len());
         pieces.push((word(look, Role::Done, text), None));
     }
@@ -65,10 +75,7 @@ pub fn screens(model: &Model, width: u16) -> Row {
         let text = format!("  {words}{} {}", look.sign(glyph), tape.report.verdict);
         pieces.push((word(look, role, text), None));
     }
-    if let Some(run) = run {
-        pieces.push((word(look, Role::Done, format!("  {}", run.name)), None));
-    }
-    Row::of(pieces)
+    pieces
 }
 
 /// The slider from time zero to the end; from power on while we are before time zero.

@@ -3,15 +3,18 @@
 use ratatui::text::{Line, Span};
 
 use crate::app::{Ask, Lesson, Model, Question, Spot};
-use crate::theme::{Glyph, Role};
-use crate::widget::row::Row;
-use crate::widget::{heading, line, word, wrapped};
+use crate::theme::{Glyph, Look, Role};
+use crate::widget::row::{Row, rows};
+use crate::widget::{cut, heading, line, word, wrapped};
 
 /// From this width on a text stands beside its title.
 const NARROW: u16 = 60;
 
 /// Below so many rows what the screen shows needs them more than what is said about it.
 const LOW: u16 = 12;
+
+/// So many lines of what to watch for are shown at most.
+const HIGHEST: usize = 3;
 
 /// What to watch for; at the end what to change. As many lines as it takes, at most three; in a low window one, cut short.
 pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
@@ -27,15 +30,16 @@ pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     let title_word = word(model.look, Role::Done, format!("{title}  "));
     if height < LOW {
         let room = usize::from(width).saturating_sub(title_word.width());
-        let cut: String = match text.chars().count() > room {
-            true => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
-            false => text.clone(),
-        };
-        return vec![Line::from(vec![title_word, word(model.look, Role::Heading, cut)])];
+        return vec![Line::from(vec![title_word, word(model.look, Role::Heading, cut(text, room, model.look))])];
     }
     let indent = if width < NARROW { 0 } else { title_word.width() };
     let room = width.saturating_sub(u16::try_from(indent).unwrap_or(u16::MAX));
-    let text = wrapped(text, room).into_iter().take(3).map(|text| word(model.look, Role::Heading, text));
+    let mut text = wrapped(text, room);
+    if text.len() > HIGHEST {
+        let rest = text.split_off(HIGHEST - 1).join(" ");
+        text.push(cut(&rest, usize::from(room), model.look));
+    }
+    let text = text.into_iter().map(|text| word(model.look, Role::Heading, text));
     if indent == 0 {
         return std::iter::once(title_word).chain(text).map(Line::from).collect();
     }
@@ -52,48 +56,66 @@ pub fn with_what_to_do(change: &str, path: &str) -> String {
     }
 }
 
-/// The question that is open, or the outcome that is shown; none if neither is. Where there is no room for all that is said
-/// of it, what is asked and what can be answered; of an outcome, what came and why.
-pub fn rows(model: &Model, width: u16, height: u16) -> Option<Vec<Row>> {
-    let lesson = model.lesson.as_ref()?;
-    let room = usize::from(height);
-    let (whole, brief) = if let Some(prompt) = &model.prompt
-        && let Ask::Prediction(index) = prompt.ask
-    {
-        let question = lesson.questions.get(index)?;
-        (asked(model, question, &prompt.text, width), asked_briefly(model, question, &prompt.text, (width, room)))
-    } else {
-        let question = lesson.questions.get(lesson.revealing?)?;
-        (revealed(model, question, width), revealed_briefly(model, question, (width, room)))
-    };
-    Some(if whole.len() <= room { whole } else { brief })
+/// What is said of the question that is open, or of the outcome that is shown.
+pub struct Said {
+    /// All of it.
+    whole: Vec<Row>,
+    /// Of what must be said, the part that is cut first: what is asked, or what came and why.
+    first: Vec<Row>,
+    /// The part that stands below it in any case: what can be answered, or how one goes on.
+    last: Vec<Row>,
 }
 
-/// What is said, as far as there is room for it above what must stand below.
-fn above(model: &Model, mut said: Vec<Row>, below: Vec<Row>, room: usize) -> Vec<Row> {
-    let left = room.saturating_sub(below.len());
-    if said.len() > left {
-        said.truncate(left);
-        let end = word(model.look, Role::Plain, model.look.sign(Glyph::Cut).to_string());
-        said.iter_mut().rev().take(1).for_each(|row| row.line.push_span(end.clone()));
+impl Said {
+    /// How many rows it takes.
+    pub fn height(&self) -> usize {
+        self.whole.len()
     }
-    said.extend(below);
-    said
+
+    /// All of it; where there is no room, what must be said.
+    pub fn rows(self, look: Look, height: u16) -> Vec<Row> {
+        let room = usize::from(height);
+        if self.whole.len() <= room {
+            return self.whole;
+        }
+        let Said { mut first, last, .. } = self;
+        let left = room.saturating_sub(last.len());
+        if first.len() > left {
+            first.truncate(left);
+            let end = word(look, Role::Plain, look.sign(Glyph::Cut).to_string());
+            first.iter_mut().rev().take(1).for_each(|row| row.line.push_span(end.clone()));
+        }
+        first.extend(last);
+        first
+    }
+}
+
+/// The question that is open, or the outcome that is shown; none if neither is.
+pub fn said(model: &Model, width: u16) -> Option<Said> {
+    let lesson = model.lesson.as_ref()?;
+    if let Some(prompt) = &model.prompt
+        && let Ask::Prediction(index) = prompt.ask
+    {
+        return Some(asked(model, lesson.questions.get(index)?, &prompt.text, width));
+    }
+    Some(revealed(model, lesson.questions.get(lesson.revealing?)?, width))
 }
 
 fn paragraph(model: &Model, role: Role, text: &str, width: u16) -> Vec<Line<'static>> {
     wrapped(text, width).into_iter().map(|text| line(model.look, role, text)).collect()
 }
 
-fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row> {
+fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     let look = model.look;
     let votes = Lesson::votes(question, typed, model.is_poll);
     let most = votes.iter().copied().max().unwrap_or(0);
+    let ask: Vec<Row> = paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from).collect();
+    let choices = choices(model, question, typed, width);
     let mut rows = vec![Row::from(heading(look, "PREDICT", width))];
-    rows.extend(paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from));
+    rows.extend(ask.iter().cloned());
     rows.push(Line::default().into());
-    for (choice, votes) in choices(model, question, typed, width).into_iter().zip(votes) {
-        rows.push(choice);
+    for (choice, votes) in choices.iter().zip(votes) {
+        rows.push(choice.clone());
         if model.is_presented {
             rows.push(bar(model, votes, most, width).into());
             rows.push(Line::default().into());
@@ -106,13 +128,7 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row
         "A digit is a vote, Backspace takes one back, Enter goes on."
     };
     rows.extend(paragraph(model, Role::Plain, how, width).into_iter().map(Row::from));
-    rows
-}
-
-/// The question and its choices, and nothing beside them.
-fn asked_briefly(model: &Model, question: &Question, typed: &str, (width, room): (u16, usize)) -> Vec<Row> {
-    let ask = paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from).collect();
-    above(model, ask, choices(model, question, typed, width), room)
+    Said { whole: rows, first: ask, last: choices }
 }
 
 /// The choices, each with its votes unless these are drawn as bars.
@@ -162,33 +178,32 @@ fn bar(model: &Model, votes: usize, most: usize, width: u16) -> Line<'static> {
 const OF_A_FORK: &str =
     "In this run something else was done before the outcome: what came of it stands above, and in the lines.";
 
-fn revealed(model: &Model, question: &Question, width: u16) -> Vec<Row> {
+fn revealed(model: &Model, question: &Question, width: u16) -> Said {
     let look = model.look;
     let votes = question.votes.clone().unwrap_or_default();
     let most = votes.iter().copied().max().unwrap_or(0);
     let mut lines = vec![heading(look, "PREDICTED, AND WHAT CAME", width)];
     lines.extend(paragraph(model, Role::Heading, &question.ask, width));
     lines.push(Line::default());
-    for (index, choice) in outcomes(model, question, width).into_iter().enumerate() {
-        lines.push(choice);
+    let outcomes = outcomes(model, question, width);
+    for (index, choice) in outcomes.iter().enumerate() {
+        lines.push(choice.clone());
         if model.is_presented {
             lines.push(bar(model, votes.get(index).copied().unwrap_or(0), most, width));
             lines.push(Line::default());
         }
     }
     lines.push(Line::default());
-    lines.extend(paragraph(model, Role::Plain, why(question), width));
+    let why = paragraph(model, Role::Plain, why(question), width);
+    lines.extend(why.iter().cloned());
     lines.push(goes_on(model));
-    lines.into_iter().map(Row::from).collect()
-}
-
-/// What came and why, and nothing beside them.
-fn revealed_briefly(model: &Model, question: &Question, (width, room): (u16, usize)) -> Vec<Row> {
-    let came = outcomes(model, question, width);
-    let came = came.into_iter().enumerate().filter(|(index, _)| question.answer.is_none_or(|answer| answer == *index));
-    let mut said: Vec<Row> = came.map(|(_, line)| line.into()).collect();
-    said.extend(paragraph(model, Role::Plain, why(question), width).into_iter().map(Row::from));
-    above(model, said, vec![goes_on(model).into()], room)
+    let came = outcomes.into_iter().enumerate();
+    let came = came.filter(|(index, _)| question.answer.is_none_or(|answer| answer == *index));
+    Said {
+        whole: rows(lines),
+        first: rows(came.map(|(_, line)| line).chain(why).collect()),
+        last: vec![goes_on(model).into()],
+    }
 }
 
 /// The choices with a sign before the one that came, each with its votes unless these are drawn as bars.

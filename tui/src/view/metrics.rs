@@ -6,7 +6,7 @@ use trial_sim::internal::session::Metric;
 use crate::app::Model;
 use crate::theme::Role;
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{heading, line};
+use crate::widget::{heading, line, wrapped};
 
 /// A row a number.
 pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
@@ -19,7 +19,8 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         selected: None,
     };
     lines.extend(table.lines(model.look, width));
-    lines.push(line(model.look, Role::Plain, "counts are since time zero; Kafka shows them as rates"));
+    let said = wrapped("counts are since time zero; Kafka shows them as rates", width);
+    lines.extend(said.into_iter().map(|text| line(model.look, Role::Plain, text)));
     lines
 }
 

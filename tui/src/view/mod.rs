@@ -8,6 +8,7 @@
 //!   slider · what the last step was · keys
 //! ```
 
+mod block;
 mod checks;
 mod cluster;
 mod compare;
@@ -23,6 +24,8 @@ mod lesson;
 mod menu;
 mod metrics;
 mod notes;
+#[cfg(test)]
+mod page_tests;
 mod partition;
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,7 @@ use crate::app::{Ask, Cover, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::row::{Row, rows};
 use crate::widget::{cut_line, line};
+use block::Block;
 pub use lanes::{is_line_shown, is_message_shown, message_label};
 pub use notes::lines as notes;
 
@@ -48,12 +52,6 @@ const LOW: u16 = 16;
 
 /// From this width on a pane stands beside the lines instead of in their place.
 const ROOM_FOR_TWO: u16 = 100;
-
-/// Lines, and where they stand.
-struct Block {
-    area: Rect,
-    rows: Vec<Row>,
-}
 
 /// Draws the window.
 pub fn draw(frame: &mut Frame, model: &Model) {
@@ -107,7 +105,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
     if let Cover::Help { first } = model.cover {
         blocks.push(Block { area: body, rows: rows(help::lines(model.look, first, body.height, body.width)) });
     } else if model.tape.is_none() {
-        blocks.push(Block { area: body, rows: rows(frame::opening(model)) });
+        blocks.push(Block::new(model, body, rows(frame::opening(model))));
     } else {
         blocks.extend(of_body(model, body));
     }
@@ -117,7 +115,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
 /// The screen above, the lines and a pane below.
 fn of_body(model: &Model, area: Rect) -> Vec<Block> {
     if model.cover == Cover::Lines {
-        return vec![Block { area, rows: events::rows(model, area.width, area.height) }];
+        return vec![Block::new(model, area, events::rows(model, area.width, area.height))];
     }
     let mut blocks = Vec::new();
     let area = match lesson::banner(model, area.width, area.height) {
@@ -126,47 +124,48 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
         banner => {
             let height = u16::try_from(banner.len()).unwrap_or(u16::MAX);
             let [top, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
-            blocks.push(Block { area: top, rows: rows(banner) });
+            blocks.push(Block::new(model, top, rows(banner)));
             rest
         }
     };
-    let asked = lesson::rows(model, area.width, u16::MAX).map(|rows| rows.len());
+    let question = lesson::said(model, area.width);
     // For a class a question stands alone, and where it would be cut for the sake of the screen above it.
-    let is_alone = model.is_presented || asked.is_some_and(|rows| rows > usize::from(below(model, area.height)));
-    if let Some(question) = lesson::rows(model, area.width, area.height).filter(|_| is_alone) {
-        blocks.push(Block { area, rows: question });
-        return blocks;
-    }
+    let is_alone = |said: &lesson::Said| model.is_presented || said.height() > usize::from(below(model, area.height));
+    let question = match question {
+        Some(said) if is_alone(&said) => {
+            blocks.push(Block::new(model, area, said.rows(model.look, area.height)));
+            return blocks;
+        }
+        question => question,
+    };
     let screen = screen_rows(model, area.width, area.height);
     let wanted = u16::try_from(screen.len()).unwrap_or(u16::MAX);
     let [above, below] =
         Layout::vertical([Constraint::Length(wanted.min(most(model, area.height))), Constraint::Min(0)]).areas(area);
-    blocks.push(Block { area: above, rows: screen });
-    if let Some(question) = lesson::rows(model, below.width, below.height) {
-        blocks.push(Block { area: below, rows: question });
-    } else if let Some(menu) = &model.menu {
-        blocks.push(Block { area: below, rows: menu::rows(model.look, menu, below.width, below.height) });
-    } else {
-        blocks.extend(of_lines(model, below));
+    blocks.push(Block::new(model, above, screen));
+    match (question, &model.menu) {
+        (Some(said), _) => blocks.push(Block::new(model, below, said.rows(model.look, below.height))),
+        (None, Some(menu)) => {
+            blocks.push(Block::new(model, below, menu::rows(model.look, menu, below.width, below.height)));
+        }
+        (None, None) => blocks.extend(of_lines(model, below)),
     }
     blocks
 }
 
 /// The lines, and a pane beside them or in their place.
 fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
-    let pane_rows = |pane: Pane, area: Rect| pane_rows(model, pane, area.width, area.height);
+    let lines = |area: Rect| Block::new(model, area, events::rows(model, area.width, area.height));
+    let pane = |pane: Pane, area: Rect| Block::new(model, area, pane_rows(model, pane, area.width, area.height));
     let is_alone = area.width < ROOM_FOR_TWO || model.is_presented;
     match model.pane {
-        Pane::None => vec![Block { area, rows: events::rows(model, area.width, area.height) }],
+        Pane::None => vec![lines(area)],
         // It has the lines of both runs.
-        Pane::Compare => vec![Block { area, rows: pane_rows(Pane::Compare, area) }],
-        pane if is_alone => vec![Block { area, rows: pane_rows(pane, area) }],
-        pane => {
+        Pane::Compare => vec![pane(Pane::Compare, area)],
+        other if is_alone => vec![pane(other, area)],
+        other => {
             let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);
-            vec![
-                Block { area: left, rows: events::rows(model, left.width, left.height) },
-                Block { area: right, rows: pane_rows(pane, right) },
-            ]
+            vec![lines(left), pane(other, right)]
         }
     }
 }
@@ -199,7 +198,7 @@ fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
         Screen::Partition => rows(partition::lines(model, width)),
         Screen::Lanes => lanes::rows(model, width, most(model, height)),
         Screen::Controller => rows(controller::lines(model, width, most(model, height))),
-        Screen::Disk => rows(disk::lines(model, width, most(model, height))),
+        Screen::Disk => rows(disk::lines(model, width)),
         Screen::Groups => rows(groups::lines(model, width)),
         Screen::Checks => checks::rows(model, width, most(model, height)),
     }

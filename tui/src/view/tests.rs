@@ -45,7 +45,8 @@ picture!(disk_of_the_leader, "<Tab>5");
 picture!(help_in_parts_where_it_is_small, "?");
 picture!(a_line_explained, "x");
 
-const GROUP: &str = r#"
+/// Two members of a group, of whom one dies at 3 s.
+pub(super) const GROUP: &str = r#"
 format = 1
 id = "group"
 title = "Two members of a group, one of whom dies"

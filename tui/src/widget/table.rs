@@ -83,9 +83,9 @@ impl Table {
         lines
     }
 
-    /// How wide it is when every column that can give way has.
-    pub fn least_width(&self) -> usize {
-        let widths = self.widths().into_iter().zip(&self.columns).filter(|(_, column)| column.gives_way == 0);
+    /// How wide it is when every column has given way that does so before those of this number.
+    pub fn width_down_to(&self, gives_way: u8) -> usize {
+        let widths = self.widths().into_iter().zip(&self.columns).filter(|(_, column)| column.gives_way <= gives_way);
         widths.map(|(width, _)| width + GAP).sum::<usize>().saturating_sub(GAP)
     }
 
