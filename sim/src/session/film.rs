@@ -67,16 +67,10 @@ impl Film {
             if world.steps() >= steps {
                 break;
             }
-            if let Some(entry) = self.entries.get(&world.steps())
-                && world.pending_entries().next() != Some((entry.at, &entry.fault))
-            {
-                world.schedule(entry.clone());
-            }
             // Of all that is stepped again only the last step is asked for.
             let is_last = world.steps() + 1 == steps;
-            world.set_telling(if is_last { Telling::Details } else { Telling::Events });
-            *last = world.step();
-            assert!(last.is_some(), "what was recorded can be repeated: step {} was not", world.steps());
+            let telling = if is_last { Telling::Details } else { Telling::Events };
+            *last = Some(again(world, &self.entries, telling));
             if world.steps().is_multiple_of(NEAR_EVERY) {
                 self.near.insert(world.steps(), world.clone());
             }
@@ -84,6 +78,15 @@ impl Film {
         self.forget_far_from(steps);
         let (world, last) = self.cursor.as_ref().expect("somebody looks");
         (world, last.as_ref())
+    }
+
+    /// Every step of the run up to one once more, with its details, each beside the world behind it.
+    pub(super) fn again_until(&self, end: u64, see: &mut dyn FnMut(&World, &Step)) {
+        let mut world = self.copies.first_key_value().expect("there is a copy of the beginning").1.clone();
+        while world.steps() < end {
+            let step = again(&mut world, &self.entries, Telling::Details);
+            see(&world, &step);
+        }
     }
 
     /// Puts the cursor where it can be stepped from: on the place itself, or on the nearest world below it.
@@ -116,4 +119,16 @@ impl Film {
             };
         }
     }
+}
+
+/// The next step of a world that repeats a run whose entries these are.
+fn again(world: &mut World, entries: &BTreeMap<u64, Entry>, telling: Telling) -> Step {
+    if let Some(entry) = entries.get(&world.steps())
+        && world.pending_entries().next() != Some((entry.at, &entry.fault))
+    {
+        world.schedule(entry.clone());
+    }
+    world.set_telling(telling);
+    let number = world.steps();
+    world.step().unwrap_or_else(|| panic!("what was recorded can be repeated: step {number} was not"))
 }

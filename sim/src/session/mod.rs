@@ -12,6 +12,7 @@ mod aside;
 mod film;
 mod kept;
 mod metrics;
+mod named;
 mod snapshot;
 mod story;
 mod tally;
@@ -28,6 +29,7 @@ use trial_broker::time::Time;
 
 pub use kept::Kept;
 pub use metrics::Metric;
+pub use named::Named;
 pub use snapshot::{
     BrokerPart, ClientPart, CoordinatorPart, FilePart, GroupPart, IsrPhase, LogBatch, LogPart, MachinePart, MemberPart,
     MetadataPart, ParkedPart, PartitionPart, QuorumPart, ReadPart, ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
@@ -67,6 +69,8 @@ pub struct Seen {
     pub snapshot: Snapshot,
     /// What went into the machine by the last step, and what came out; none where that was no machine's step.
     pub detail: Option<Arc<Detail>>,
+    /// Which partitions the messages of the whole run name, if that was asked for.
+    pub named: Option<Arc<Named>>,
 }
 
 /// The thread of a session has ended although somebody still listens.
@@ -132,6 +136,10 @@ impl Session {
 struct Recorded {
     film: Film,
     cast: crate::scenario::trace::Cast,
+    /// How many steps it took.
+    end: u64,
+    /// Which partitions its messages name, once somebody has asked.
+    named: Option<Arc<Named>>,
 }
 
 /// Runs a scenario to its end. None if nobody listens any more.
@@ -149,9 +157,10 @@ fn record(scenario: Scenario, tell: &Sender<News>) -> Option<Recorded> {
     });
     let Camera { film, steps } = camera;
     let cast = aftermath.cast.clone();
+    let end = steps.len() as u64;
     let tape = Tape::new(scenario, aftermath, steps);
     tell.send(News::Recorded(Box::new(tape))).ok()?;
-    Some(Recorded { film, cast })
+    Some(Recorded { film, cast, end, named: None })
 }
 
 impl Recorded {
@@ -173,8 +182,20 @@ impl Recorded {
     }
 
     fn look(&mut self, look: &Look) -> Seen {
+        let named = look.wanted.named.then(|| self.named());
         let (world, last) = self.film.at(look.steps);
         let detail = last.and_then(|step| step.detail.clone());
-        Seen { snapshot: Snapshot::of(world, &self.cast, &look.wanted), detail }
+        Seen { snapshot: Snapshot::of(world, &self.cast, &look.wanted), detail, named }
+    }
+
+    /// Which partitions the messages of the run name: read once, when somebody asks first.
+    fn named(&mut self) -> Arc<Named> {
+        let Recorded { film, end, named, .. } = self;
+        let read = || {
+            let mut read = Named::default();
+            film.again_until(*end, &mut |world, step| read.observe(world, step));
+            Arc::new(read)
+        };
+        Arc::clone(named.get_or_insert_with(read))
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use trial_broker::event::{Event, PartitionEvent};
 use trial_broker::ids::{NodeId, TopicPartition};
+use trial_broker::message::Api;
 
 use super::*;
+use crate::fault::MessageKind;
 use crate::scenario::run::run;
 use crate::step::{InputKind, StepKind};
 
@@ -102,7 +104,7 @@ fn every_step_is_shown_as_it_was_whether_one_comes_from_before_or_from_behind() 
 fn a_snapshot_tells_who_leads_what_is_committed_and_what_is_only_in_the_page_cache() {
     let (session, tape) = recorded(scenario());
     let orders = trial_broker::ids::TopicPartition::new("orders", 0);
-    let wanted = Wanted { logs_of: Some(orders.clone()), files: true, metadata: true };
+    let wanted = Wanted { logs_of: Some(orders.clone()), files: true, metadata: true, named: false };
     let end = seen(&session, tape.end(), wanted).snapshot;
     let partition = end.partition(&orders).expect("the topic is there");
     assert_eq!((partition.leader.0, partition.isr.len(), partition.is_under_replicated), (1, 3, false));
@@ -302,4 +304,35 @@ fn the_way_of_a_record_leads_over_every_log() {
     let request = tape.passages.iter().find(|passage| passage.sent.0 == sent.index).expect("it sends a request");
     let way = tape.way_of_message(request.message);
     assert_eq!(way.len(), 4, "sent, arrived, answered, and the answer arrived: {way:?}");
+}
+
+/// What a producer sends names its partition, and so does the fetch with which a follower says that it has it; looking for it
+/// changes nothing of what is seen.
+#[test]
+fn messages_are_known_by_the_partitions_that_they_name_when_somebody_asks() {
+    let two = SMALL.replace("replicas = [[1, 2, 3]]", "replicas = [[1, 2, 3], [2, 3, 1]]");
+    let two = two.replace("count = 10", "partition = 1, count = 10");
+    let (session, tape) = recorded(Scenario::parse("two.toml", &two).expect("valid"));
+    let plain = seen(&session, tape.end(), Wanted::default());
+    assert!(plain.named.is_none(), "nobody has asked");
+    let asked = seen(&session, tape.end(), Wanted { named: true, ..Wanted::default() });
+    let named = asked.named.expect("somebody has asked");
+    assert_eq!(format!("{:?}", asked.snapshot), format!("{:?}", plain.snapshot));
+    let orders = |partition: i32| TopicPartition::new("orders", partition);
+    let sent: Vec<&Passage> = tape.passages.iter().filter(|passage| passage.sent.1 >= tape.cast.zero()).collect();
+    let by = |api: Api, kind: MessageKind| {
+        let of_it = sent.iter().filter(move |passage| (passage.api, passage.kind) == (api, kind));
+        of_it.map(|passage| named.by(passage.message)).collect::<Vec<_>>()
+    };
+    for kind in [MessageKind::Request, MessageKind::Response] {
+        let produced = by(Api::Produce, kind);
+        assert!(produced.len() >= 2, "{produced:?}");
+        assert!(produced.iter().all(|named| *named == [orders(1)]), "{kind:?}: {produced:?}");
+        let fetched = by(Api::Fetch, kind);
+        let with = |partition: TopicPartition| fetched.iter().filter(|named| named.contains(&partition)).count();
+        assert!(with(orders(1)) >= 2, "{kind:?}: both followers have the records: {fetched:?}");
+        assert!(with(orders(1)) < fetched.len(), "{kind:?}: a fetch that brings nothing names nothing");
+    }
+    let of_groups = sent.iter().find(|passage| passage.api == Api::BrokerHeartbeat).expect("brokers send heartbeats");
+    assert!(named.by(of_groups.message).is_empty());
 }

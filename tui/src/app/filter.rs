@@ -2,7 +2,7 @@
 
 use trial_sim::internal::fault::MessageKind;
 use trial_sim::internal::scenario::trace::Told;
-use trial_sim::internal::session::{Passage, Tape};
+use trial_sim::internal::session::{Named, Passage, Tape};
 
 /// Words that somebody typed behind `/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,21 +36,44 @@ impl Filter {
         self.lets(&format!("{} {} {} {}", line.event, line.what, line.cause, machines.join(" ")))
     }
 
-    /// Whether a message is shown: by its API, `request` or `response`, and the names at both ends.
-    pub fn lets_passage(&self, tape: &Tape, passage: &Passage) -> bool {
+    /// Whether one of its words may be that of a partition or of a topic among these, so that messages must be known by the
+    /// partitions that they name.
+    pub fn may_name_partition(&self, topics: &[&str]) -> bool {
+        let is_partition = |word: &str| {
+            let index = word.rsplit_once('-').map(|(_, index)| index);
+            index.is_some_and(|index| !index.is_empty() && index.chars().all(|sign| sign.is_ascii_digit()))
+        };
+        let mut words = self.wanted.iter().chain(&self.unwanted);
+        words.any(|word| is_partition(word) || topics.iter().any(|topic| topic.to_lowercase() == *word))
+    }
+
+    /// Whether a message is shown: by its API, `request` or `response`, the names at both ends, and the partitions that it
+    /// names, as far as these are known.
+    pub fn lets_passage(&self, tape: &Tape, named: Option<&Named>, passage: &Passage) -> bool {
         let kind = match passage.kind {
             MessageKind::Request => "request",
             MessageKind::Response => "response answer",
         };
         let (from, to) = (tape.cast.name(passage.from), tape.cast.name(passage.to));
-        self.lets(&format!("{} {kind} {from} {to} from={from} to={to}", passage.api.name()))
+        let partitions = named.map_or(&[][..], |named| named.by(passage.message));
+        let partitions: String = partitions.iter().map(|partition| format!(" {partition}")).collect();
+        self.lets(&format!("{} {kind} {from} {to} from={from} to={to}{partitions}", passage.api.name()))
     }
 
     fn lets(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        self.wanted.iter().all(|word| text.contains(word.as_str()))
-            && !self.unwanted.iter().any(|word| text.contains(word.as_str()))
+        self.wanted.iter().all(|word| has(&text, word)) && !self.unwanted.iter().any(|word| has(&text, word))
     }
+}
+
+/// Whether a text has a word or a part of one; of a number all digits, so that `orders-1` is not in `orders-10`, nor `b1` in `b10`.
+fn has(text: &str, word: &str) -> bool {
+    let is_digit = |sign: Option<char>| sign.is_some_and(|sign| sign.is_ascii_digit());
+    let (begins, ends) = (is_digit(word.chars().next()), is_digit(word.chars().next_back()));
+    text.match_indices(word).any(|(at, _)| {
+        let (before, behind) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
+        !(begins && is_digit(before)) && !(ends && is_digit(behind))
+    })
 }
 
 #[cfg(test)]
@@ -64,5 +87,20 @@ mod tests {
         assert!(filter.lets("Fetch request b3 b1") && !filter.lets("Fetch request b2 b1") && !filter.lets("Produce"));
         assert_eq!(Filter::parse("  "), None);
         assert!(Filter::parse("-").expect("a word").lets("a-b"));
+    }
+
+    #[test]
+    fn numbers_are_meant_with_all_their_digits() {
+        let lets = |word: &str, text: &str| Filter::parse(word).expect("a word").lets(text);
+        assert!(lets("orders-1", "data of orders-1 to b2") && lets("orders-1", "orders-10, orders-1"));
+        assert!(!lets("orders-1", "orders-10") && !lets("b1", "from=b10") && !lets("0", "to 10"));
+        assert!(lets("order", "orders-10") && lets("-orders-1", "orders-10"));
+    }
+
+    #[test]
+    fn only_a_word_that_may_be_a_partition_or_a_topic_needs_the_messages_read() {
+        let may = |typed: &str| Filter::parse(typed).expect("words").may_name_partition(&["orders"]);
+        assert!(may("fetch orders-1") && may("Orders") && may("-__consumer_offsets-0"));
+        assert!(!may("fetch b2") && !may("order") && !may("pre-vote -b3"));
     }
 }

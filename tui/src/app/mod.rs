@@ -259,7 +259,14 @@ impl Model {
             Screen::Partition => self.shown_partition().map(|partition| partition.name.clone()),
             _ => None,
         };
-        Wanted { logs_of, files: self.screen == Screen::Disk, metadata: self.screen == Screen::Controller }
+        let topics: Vec<&str> = self.partitions().iter().map(|partition| partition.name.topic.as_str()).collect();
+        let is_named = self.filter.as_ref().is_some_and(|filter| filter.may_name_partition(&topics));
+        Wanted {
+            logs_of,
+            files: self.screen == Screen::Disk,
+            metadata: self.screen == Screen::Controller,
+            named: self.screen == Screen::Lanes && is_named,
+        }
     }
 
     /// Whether it changes by itself as time goes by, without keys and without news: while it plays, and nobody is asked.

@@ -95,7 +95,7 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
                 Ask::Prediction(index) => lesson::answered(model, index, &text),
                 Ask::Filter => {
                     model.filter = Filter::parse(&text);
-                    Vec::new()
+                    model.look_here()
                 }
                 _ if text.trim().is_empty() => Vec::new(),
                 Ask::Place => go_to(model, &text),

@@ -83,7 +83,7 @@ pub fn export(arguments: &Export) -> u8 {
         written.push((path, Kept::of(tape).to_text()));
     }
     if let Some(path) = &arguments.svg {
-        looked.model.filter = Filter::parse(&arguments.filter);
+        looked.filter(Filter::parse(&arguments.filter));
         if let Some(tape) = &looked.model.tape {
             let drawing = drawn(arguments, &looked.model, tape);
             if svg::is_empty(&drawing) {
@@ -95,7 +95,7 @@ pub fn export(arguments: &Export) -> u8 {
             }
             written.push((path, drawing));
         }
-        looked.model.filter = None;
+        looked.filter(None);
     }
     if arguments.html.is_some() || arguments.cast.is_some() {
         let film = looked.film(arguments.size);

@@ -20,7 +20,7 @@ use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::{News, Session, Tape};
 
-use crate::app::{Action, Effect, Message, Model, Screen, Whereto, update};
+use crate::app::{Action, Effect, Filter, Message, Model, Screen, Whereto, update};
 use crate::theme::Look;
 use crate::view;
 pub use picture::Picture;
@@ -73,6 +73,13 @@ impl Looked {
         }
         happen(&session, &mut model, Message::Do(Action::ToZero));
         Some(Looked { session, model })
+    }
+
+    /// Shows on the lanes only what has these words.
+    pub fn filter(&mut self, filter: Option<Filter>) {
+        let Looked { session, model } = self;
+        model.filter = filter;
+        happen(session, model, Message::Do(Action::Show(Screen::Lanes)));
     }
 
     /// Takes its pictures.

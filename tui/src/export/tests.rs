@@ -15,7 +15,7 @@ fn lesson() -> Film {
 fn drawing(filter: &str) -> String {
     let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
     let mut looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
-    looked.model.filter = crate::app::Filter::parse(filter);
+    looked.filter(crate::app::Filter::parse(filter));
     let tape = looked.model.tape.as_deref().expect("it is recorded");
     let zero = tape.cast.zero();
     svg::svg(&looked.model, tape, zero, zero + std::time::Duration::from_millis(600))

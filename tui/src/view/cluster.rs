@@ -5,13 +5,14 @@ use trial_broker::ids::NodeId;
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
 
+use super::arrows::held_up;
 use super::groups::state_role;
 use super::words;
 use crate::app::{Model, Spot, Subject};
 use crate::theme::{Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
-use crate::widget::{bytes, counted, heading, word};
+use crate::widget::{bytes, counted, heading, line, word, wrapped};
 
 /// The tables; where there is no room for them, the machines in brief and the tables without headings; where there is none
 /// for these either, the partitions first.
@@ -34,18 +35,26 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     // Without a group there is nothing but names of columns.
     let groups = of(groups(model), Vec::new());
     let groups = if groups.len() > 1 { groups } else { Vec::new() };
-    let headings = if groups.is_empty() { 3 } else { 4 };
-    let full = nodes.len() + partitions.len() + groups.len() + clients.len() + headings;
+    let held = held_up(model).map_or_else(Vec::new, |held| wrapped(&held, width));
+    let held: Vec<Row> = held.into_iter().map(|held| line(model.look, Role::Warning, held).into()).collect();
+    let headings = 3 + usize::from(!groups.is_empty()) + usize::from(!held.is_empty());
+    let full = nodes.len() + held.len() + partitions.len() + groups.len() + clients.len() + headings;
     if full > usize::from(most) {
         let machines = in_brief(model, width);
         // A row may be needed for how many more there are.
         let parts = match machines.len() + partitions.len() >= usize::from(most) {
-            true => [partitions, machines, groups, clients],
-            false => [machines, partitions, groups, clients],
+            true => [partitions, machines, held, groups, clients],
+            false => [machines, held, partitions, groups, clients],
         };
         return parts.into_iter().flatten().collect();
     }
-    let parts = [("MACHINES", nodes), ("PARTITIONS", partitions), ("GROUPS", groups), ("CLIENTS", clients)];
+    let parts = [
+        ("MACHINES", nodes),
+        ("MESSAGES THAT ARE HELD UP", held),
+        ("PARTITIONS", partitions),
+        ("GROUPS", groups),
+        ("CLIENTS", clients),
+    ];
     let parts = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
     parts.flat_map(|(title, rows)| [vec![heading(model.look, title, width).into()], rows].concat()).collect()
 }

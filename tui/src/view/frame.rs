@@ -39,10 +39,10 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
 /// The screens by their digits, what the run came to, and in a fork what was done. Where there is no room for the names of all
 /// screens, that of the shown one.
 pub fn screens(model: &Model, width: u16) -> Row {
-    let width_of = |pieces: &[(Span<'static>, Option<Spot>)]| pieces.iter().map(|(word, _)| word.width()).sum::<usize>();
+    let width_of =
+        |pieces: &[(Span<'static>, Option<Spot>)]| pieces.iter().map(|(word, _)| word.width()).sum::<usize>();
     let whole = screens_named(model, false);
-    let mut pieces =
-        if width_of(&whole) <= usize::from(width) { whole } else { screens_named(model, true) };
+    let mut pieces = if width_of(&whole) <= usize::from(width) { whole } else { screens_named(model, true) };
     // What was done may be cut: it stands in the list of runs too.
     if let Some(run) = model.runs.get(model.current).filter(|_| model.runs.len() > 1) {
         pieces.push((word(model.look, Role::Done, format!("  {}", run.name)), None));

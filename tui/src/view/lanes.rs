@@ -6,22 +6,22 @@
 //!        1.010 s       │       ● prod orders-0: p1 acks=all n=1
 //! ```
 //!
-//! An arrow stands where the message was sent. One that has not arrived at this place is drawn with gaps.
+//! An arrow stands where the message was sent. One that has not arrived at this place is drawn with gaps; what somebody holds
+//! up is counted above, however long ago it was sent.
 
 use ratatui::text::{Line, Span};
 use trial_broker::message::Api;
 use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
-use trial_sim::internal::fault::MessageKind;
-use trial_sim::internal::network::{HeldBy, InFlightView};
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
+use super::arrows::{Standing, held_up, message_label};
 use super::events;
 use crate::app::{Followed, Model, Spot, Subject, Way, deed_of};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
-use crate::widget::{cut, heading, line, seconds, word};
+use crate::widget::{cut, heading, line, seconds, word, wrapped};
 
 /// How wide the column of times is.
 const TIME: usize = 15;
@@ -40,11 +40,14 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let mut shown = vec![Row::from(heading(model.look, &title(model, tape), width)), lanes.names(model.look)];
     shown.extend(lanes.kinds(model.look).map(Row::from));
     shown.extend(links(model, tape, width));
+    let held = held_up(model).map_or_else(Vec::new, |held| wrapped(&held, width));
+    shown.extend(held.into_iter().map(|held| Row::from(line(model.look, Role::Warning, held))));
     let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));
     if happened.is_empty() {
         shown.push(line(model.look, Role::Plain, "no message of this kind so far").into());
     }
-    shown.extend(happened.iter().map(|one| lanes.row(model, tape, one)));
+    let deed = deed_of(model, tape);
+    shown.extend(happened.iter().map(|one| lanes.row(model, tape, one, deed)));
     shown
 }
 
@@ -97,10 +100,12 @@ enum Happened<'a> {
 }
 
 impl Happened<'_> {
-    fn step(&self) -> u64 {
+    /// When, and with which step: a note is made later than the step that it stands behind. A step's line comes before what
+    /// the step sent.
+    fn place(&self) -> (Time, u64, bool) {
         match self {
-            Happened::Message(passage) => passage.sent.0,
-            Happened::Line(line) => line.step,
+            Happened::Message(passage) => (passage.sent.1, passage.sent.0, true),
+            Happened::Line(line) => (line.at, line.step, false),
         }
     }
 }
@@ -116,8 +121,7 @@ fn happened<'a>(model: &'a Model, tape: &'a Tape, count: usize) -> Vec<Happened<
     all.extend(told.take(count).map(Happened::Line));
     // They were taken from the last one on: what one step tells stays in its order.
     all.reverse();
-    // A step's line comes before what the step sent.
-    all.sort_by_key(|one| (one.step(), matches!(one, Happened::Message(_))));
+    all.sort_by_key(Happened::place);
     all.split_off(all.len().saturating_sub(count))
 }
 
@@ -147,7 +151,8 @@ pub fn is_message_shown(model: &Model, tape: &Tape, passage: &Passage) -> bool {
         return false;
     }
     if let Some(filter) = &model.filter {
-        return filter.lets_passage(tape, passage);
+        let named = model.seen.as_ref().and_then(|seen| seen.named.as_deref());
+        return filter.lets_passage(tape, named, passage);
     }
     let is_controller = |machine: MachineId| {
         let part = model.machines().iter().find(|part| part.id == machine);
@@ -259,7 +264,8 @@ impl Lanes {
         signs
     }
 
-    fn row(&self, model: &Model, tape: &Tape, one: &Happened) -> Row {
+    /// One thing that happened; of what was noted behind a deed it says so.
+    fn row(&self, model: &Model, tape: &Tape, one: &Happened, deed: Option<Time>) -> Row {
         let look = model.look;
         let time = |at: Time| Span::raw(format!("{:>13}  ", seconds(tape.cast.micros(at))));
         match one {
@@ -279,7 +285,7 @@ impl Lanes {
                     }
                 }
                 let signs: String = signs.into_iter().collect();
-                let cause = events::cause(told, deed_of(model, tape));
+                let cause = events::cause(told, deed);
                 let text = format!("{} {} {cause}", told.event, told.what);
                 let line =
                     Line::from(vec![time(told.at), word(look, Role::Plain, signs), word(look, Role::Heading, text)]);
@@ -290,63 +296,16 @@ impl Lanes {
 
     /// The lanes with an arrow, how they look, and what became of the message as far as it is known now.
     fn message(&self, model: &Model, tape: &Tape, passage: &Passage) -> (Vec<char>, Role, String) {
-        let (look, now) = (model.look, model.place.steps);
-        let mut signs = self.empty(look);
-        let (role, fate) = match passage.fate {
-            Fate::Arrived(step, at) if step < now => {
-                (Role::Plain, format!("arrives {}", seconds(tape.cast.micros(at))))
-            }
-            Fate::Dropped(step, _) if step < now => (Role::Bad, "is lost".to_owned()),
-            Fate::Arrived(..) | Fate::Dropped(..) | Fate::Open => {
-                (Role::Warning, on_its_way(model, passage).to_owned())
-            }
-        };
+        let mut signs = self.empty(model.look);
+        let standing = Standing::of(model, passage);
+        let (role, fate) = (standing.role(), standing.words(tape));
         if let (Some(from), Some(to)) = (self.column(passage.from), self.column(passage.to)) {
-            draw_arrow(look, &mut signs, from, to, role == Role::Warning);
+            standing.draw(model.look, &mut signs, from, to);
             if write_label(&mut signs, from.min(to), from.max(to), &message_label(passage)) {
                 return (signs, role, fate);
             }
         }
         (signs, role, format!("{} {fate}", message_label(passage)))
-    }
-}
-
-/// What keeps a message that has not arrived.
-fn on_its_way(model: &Model, passage: &Passage) -> &'static str {
-    let in_flight = model.snapshot().filter(|_| model.is_current()).map_or(&[][..], |snapshot| &snapshot.in_flight);
-    match in_flight.iter().find(|message| message.id == passage.message) {
-        Some(InFlightView { held: Some(held), .. }) => match held {
-            HeldBy::Hold => "is held",
-            HeldBy::Clog => "is clogged",
-            HeldBy::Partition => "is cut off",
-            HeldBy::PowerOff => "waits for power",
-            HeldBy::SendBuffer => "has not left",
-            HeldBy::InFront => "waits behind one",
-        },
-        Some(InFlightView { held: None, .. }) => "is on its way",
-        // Of connections that are gone.
-        None if model.is_current() => "never arrives",
-        None => "is on its way",
-    }
-}
-
-/// What stands on a message's arrow.
-pub fn message_label(passage: &Passage) -> String {
-    match passage.kind {
-        MessageKind::Request => passage.api.name().to_owned(),
-        MessageKind::Response => format!("{} answer", passage.api.name()),
-    }
-}
-
-fn draw_arrow(look: Look, signs: &mut [char], from: usize, to: usize, is_open: bool) {
-    let (left, right) = (from.min(to), from.max(to));
-    for (column, sign) in signs.iter_mut().enumerate().take(right).skip(left + 1) {
-        *sign = if is_open && column % 2 == 0 { ' ' } else { look.sign(Glyph::Rule) };
-    }
-    if to > from && right > left + 1 {
-        signs[right - 1] = look.sign(Glyph::Right);
-    } else if right > left + 1 {
-        signs[left + 1] = look.sign(Glyph::Left);
     }
 }
 

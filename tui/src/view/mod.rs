@@ -8,6 +8,7 @@
 //!   slider · what the last step was · keys
 //! ```
 
+mod arrows;
 mod block;
 mod checks;
 mod cluster;
@@ -19,6 +20,8 @@ mod explain;
 mod frame;
 mod groups;
 mod help;
+#[cfg(test)]
+mod lane_tests;
 mod lanes;
 mod lesson;
 mod menu;
@@ -40,8 +43,9 @@ use crate::app::{Ask, Cover, Model, Pane, Screen, Spot};
 use crate::theme::{Alphabet, Look, Role};
 use crate::widget::row::{Row, rows};
 use crate::widget::{cut_line, line};
+pub use arrows::message_label;
 use block::Block;
-pub use lanes::{is_line_shown, is_message_shown, message_label};
+pub use lanes::{is_line_shown, is_message_shown};
 pub use notes::lines as notes;
 
 /// The smallest window in which there is something to see: columns and rows.

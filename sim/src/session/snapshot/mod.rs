@@ -31,6 +31,8 @@ pub struct Wanted {
     pub files: bool,
     /// The last records of the metadata log.
     pub metadata: bool,
+    /// Which partitions the messages of the whole run name: the run is stepped once more for the first who asks.
+    pub named: bool,
 }
 
 /// The world when so many steps had run.
