@@ -78,7 +78,7 @@ pub use trial::{
     Admin, Cluster, Consumer, Ending, Failed, Faults, Member, Passed, Producer, RecordMetadata, Sending, Trial,
 };
 
-pub use trial_broker::client::{ConsumedRecord, ProducerRecord};
+pub use trial_broker::client::{ConsumedRecord, GroupDescription, GroupListing, MemberDescription, ProducerRecord};
 pub use trial_broker::ids::TopicPartition;
 pub use trial_broker::message::ErrorCode;
 

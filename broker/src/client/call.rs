@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::{GroupDescription, GroupListing};
 use crate::context::Context;
 use crate::effects::Output;
 use crate::event::{ContentFact, RecordFact};
@@ -220,6 +221,30 @@ pub enum Call {
         /// Commit rather than abort.
         committed: bool,
     },
+    /// `Admin.listGroups`: the groups that the brokers coordinate.
+    ListGroups {
+        /// Only those in these states; empty for all.
+        states: Vec<String>,
+        /// Only those of these types, "classic" or "consumer"; empty for all.
+        types: Vec<String>,
+    },
+    /// `Admin.describeConsumerGroups` of one group, of either protocol.
+    DescribeGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// `Admin.deleteConsumerGroups` of one group: it is forgotten with its offsets, if nobody is in it.
+    DeleteGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// `Admin.deleteConsumerGroupOffsets`: they are forgotten, if nobody in the group reads their topics.
+    DeleteOffsets {
+        /// The group.
+        group: GroupId,
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+    },
     /// `Admin.describeMetadataQuorum`.
     DescribeQuorum,
     /// Refresh the metadata now.
@@ -266,6 +291,16 @@ pub enum CallResult {
         voters: Vec<(NodeId, Offset)>,
         /// The observers and their log end offsets; −1 if unknown.
         observers: Vec<(NodeId, Offset)>,
+    },
+    /// The groups that were asked for.
+    Groups {
+        /// By their ids.
+        groups: Vec<GroupListing>,
+    },
+    /// A group.
+    Group {
+        /// As its coordinator shows it.
+        description: GroupDescription,
     },
     /// It failed.
     Failed {

@@ -18,6 +18,7 @@
 
 mod call;
 mod config;
+mod described;
 
 mod machine;
 mod offset_reset;
@@ -36,6 +37,7 @@ mod producer;
 pub use call::*;
 pub use config::*;
 pub use consumer::Work;
+pub use described::*;
 pub use machine::Client;
 pub use offset_reset::{NoOffsetReset, OffsetReset};
 pub use producer::{murmur2, partition_for_key};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Ticket, TopicPartition};
+use crate::ids::{GroupId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Ticket, TopicPartition};
 use crate::message::{Acks, Api, ErrorCode};
 
 /// Something that happened in a client.
@@ -147,6 +147,36 @@ pub enum ClientEvent {
         position: Offset,
         /// Where the logs part.
         divergent_offset: Offset,
+    },
+    /// An administrator was told which groups there are.
+    GroupsListed {
+        /// The groups, by their ids.
+        groups: Vec<GroupId>,
+    },
+    /// An administrator was told how a group stands.
+    GroupDescribed {
+        /// The group.
+        group: GroupId,
+        /// "classic" or "consumer".
+        group_type: String,
+        /// Its state, as Kafka writes it.
+        state: String,
+        /// The broker that answered.
+        coordinator: NodeId,
+        /// How many members it has.
+        members: usize,
+    },
+    /// An administrator was told that a group is deleted.
+    GroupDeleted {
+        /// The group.
+        group: GroupId,
+    },
+    /// An administrator was told that offsets of a group are deleted.
+    GroupOffsetsDeleted {
+        /// The group.
+        group: GroupId,
+        /// Of which partitions.
+        partitions: Vec<TopicPartition>,
     },
 }
 

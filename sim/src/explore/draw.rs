@@ -56,6 +56,12 @@ pub(super) enum Aspect {
     DeleteRecords,
     /// Whether there is a minute in which nothing happens, and when.
     Quiet,
+    /// What administrators do to a group; the index is that of the group, from 0.
+    GroupAdministration,
+    /// Which commits of a member nobody waits for; the index is the member's number.
+    AsynchronousCommits,
+    /// Whether committed offsets expire within the scenario.
+    OffsetRetention,
 }
 
 /// The draws of one aspect.

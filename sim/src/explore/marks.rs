@@ -110,6 +110,9 @@ marks! {
     PollIntervalExceeded = "poll-interval-exceeded", "A member left because its application did not poll in time.";
     GroupChangedProtocol = "group-changed-protocol", "A group went from one protocol to the other.";
     OffsetsCompacted = "offsets-compacted", "The cleaner replaced segments of the offsets topic.";
+    GroupDeleted = "group-deleted", "An administrator was told that a group is deleted.";
+    OffsetsDeleted = "offsets-deleted", "An administrator was told that offsets of a group are deleted.";
+    OffsetsExpired = "offsets-expired", "A coordinator forgot an offset because it was committed too long ago.";
     RecordsDeleted = "records-deleted", "An administrator had the first records of a partition deleted.";
     ProcessExited = "process-exited", "A process ended by itself because it could not go on.";
 }
@@ -393,6 +396,8 @@ fn client(event: &ClientEvent) -> Option<Mark> {
             Some(Mark::ProducerEpochRaised)
         }
         ClientEvent::TruncationDetected { .. } => Some(Mark::ConsumerSawTruncation),
+        ClientEvent::GroupDeleted { .. } => Some(Mark::GroupDeleted),
+        ClientEvent::GroupOffsetsDeleted { .. } => Some(Mark::OffsetsDeleted),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::text::{if_possible, said, set, spanned};
 use crate::scenario::Seed;
-use crate::scenario::format::action::DeleteRecords;
+use crate::scenario::format::administration::DeleteRecords;
 use crate::scenario::format::{Client, Cluster, Step};
 
 /// In how many clusters with racks of a hundred leaders name replicas.

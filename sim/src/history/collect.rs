@@ -137,7 +137,11 @@ impl History {
                     open.refused += usize::from(is_unsent);
                     open.error = Some(*error);
                 }
-                CallResult::Records { .. } | CallResult::Quorum { .. } | CallResult::Done => {}
+                CallResult::Records { .. }
+                | CallResult::Quorum { .. }
+                | CallResult::Groups { .. }
+                | CallResult::Group { .. }
+                | CallResult::Done => {}
             });
         }
         let Some(reader) = self.readers.get_mut(&machine) else { return };

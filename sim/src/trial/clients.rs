@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use trial_broker::client::{Call, CallResult, ConsumedRecord, ProducerRecord};
-use trial_broker::ids::{NodeId, Offset, TopicName, TopicPartition};
+use trial_broker::client::{Call, CallResult, ConsumedRecord, GroupDescription, GroupListing, ProducerRecord};
+use trial_broker::ids::{GroupId, NodeId, Offset, TopicName, TopicPartition};
 use trial_broker::message::{ConfigResource, ElectionType};
 
 use crate::people::{Answer, CallFailed, Person};
@@ -371,5 +371,47 @@ impl Admin {
     pub async fn reassign(&self, partition: TopicPartition, brokers: &[i32]) -> Result<(), CallFailed> {
         let replicas = Some(brokers.iter().copied().map(NodeId).collect());
         self.0.done(Call::Reassign { partition, replicas }).await
+    }
+
+    /// All groups, by their ids; the brokers are asked one and all.
+    ///
+    /// # Errors
+    /// `REQUEST_TIMED_OUT` if a broker does not tell its part within a minute.
+    pub async fn list_groups(&self) -> Result<Vec<GroupListing>, CallFailed> {
+        match self.0.call(Call::ListGroups { states: Vec::new(), types: Vec::new() }).await {
+            CallResult::Groups { groups } => Ok(groups),
+            CallResult::Failed { error, message } => Err(CallFailed { error, message }),
+            other => unreachable!("{other:?} is no list of groups"),
+        }
+    }
+
+    /// A group of either protocol, with its members.
+    ///
+    /// # Errors
+    /// `GROUP_ID_NOT_FOUND`, or `REQUEST_TIMED_OUT` while nobody coordinates it.
+    pub async fn describe_group(&self, group: &str) -> Result<GroupDescription, CallFailed> {
+        match self.0.call(Call::DescribeGroup { group: GroupId::new(group) }).await {
+            CallResult::Group { description } => Ok(description),
+            CallResult::Failed { error, message } => Err(CallFailed { error, message }),
+            other => unreachable!("{other:?} is no group"),
+        }
+    }
+
+    /// Deletes a group with its offsets.
+    ///
+    /// # Errors
+    /// `NON_EMPTY_GROUP` while it has members; else as [`Admin::describe_group`].
+    pub async fn delete_group(&self, group: &str) -> Result<(), CallFailed> {
+        self.0.done(Call::DeleteGroup { group: GroupId::new(group) }).await
+    }
+
+    /// Deletes what a group has committed of these partitions.
+    ///
+    /// # Errors
+    /// `GROUP_SUBSCRIBED_TO_TOPIC` if a member reads one of their topics; the others are deleted. Else as
+    /// [`Admin::describe_group`].
+    pub async fn delete_offsets(&self, group: &str, partitions: &[TopicPartition]) -> Result<(), CallFailed> {
+        let (group, partitions) = (GroupId::new(group), partitions.to_vec());
+        self.0.done(Call::DeleteOffsets { group, partitions }).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn admin() -> Script {
+pub(super) fn admin() -> Script {
     let settings = ProducerSettings::from_properties(&settings(&[])).expect("legal settings");
     let mut script = Script::new(ClientKind::Admin { settings });
     script.until(0);

@@ -143,6 +143,19 @@ fn a_member_whose_poll_timer_ends_while_its_connection_is_set_up_says_that_it_le
     "#);
 }
 
+#[test]
+fn a_goodbye_is_dropped_when_its_connection_fails() {
+    // NetworkClientDelegate.checkDisconnects. The next thing that the coordinator hears is that the member joins, when its application
+    // polls again.
+    let mut script = late_application();
+    script.slow.clear();
+    script.reset("b3");
+    script.until(10_600);
+    find_coordinator(&mut script);
+    script.until(20_000);
+    insta::assert_snapshot!(script.story(), @"");
+}
+
 /// A member whose application works for too long, its coordinator's connection being set up when the timer ends.
 fn late_application() -> Script {
     let mut script = modern(&[("max.poll.interval.ms", "10000"), ("enable.auto.commit", "false")]);

@@ -26,6 +26,7 @@ use crate::storage::MemoryStorage;
 use crate::time::{Now, Time, WallTime};
 
 mod admin;
+mod admin_groups;
 mod consumer;
 mod consumer_group;
 mod group;
@@ -186,6 +187,17 @@ impl Script {
             ClientEvent::TruncationDetected { partition, position, divergent_offset } => {
                 format!("truncated {partition}: {position} > {divergent_offset}")
             }
+            ClientEvent::GroupsListed { groups } => {
+                format!("groups [{}]", groups.iter().map(GroupId::as_str).collect::<Vec<_>>().join(" "))
+            }
+            ClientEvent::GroupDescribed { group, group_type, state, coordinator, members } => {
+                format!("group {group}: {group_type}, {state}, {members} members, at {coordinator}")
+            }
+            ClientEvent::GroupDeleted { group } => format!("group {group} is deleted"),
+            ClientEvent::GroupOffsetsDeleted { group, partitions } => {
+                let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
+                format!("group {group}: deleted offsets of [{}]", names.join(" "))
+            }
             ClientEvent::ConnectionOpened { .. }
             | ClientEvent::RequestFailed { .. }
             | ClientEvent::MetadataUpdated { .. }
@@ -249,6 +261,8 @@ impl Script {
                 let result = match result {
                     CallResult::Sent { partition, offset } => format!("{partition} at {offset}"),
                     CallResult::Records { records } => format!("{} records", records.len()),
+                    CallResult::Groups { groups } => format!("{} groups", groups.len()),
+                    CallResult::Group { description } => format!("{} members", description.members.len()),
                     CallResult::Done => "done".to_owned(),
                     CallResult::Quorum { leader, epoch, .. } => format!("quorum of {leader} in epoch {epoch}"),
                     CallResult::Failed { error, .. } => format!("failed: {}", error.name()),

@@ -169,3 +169,39 @@ fn a_leader_may_know_topics_of_a_pattern_before_its_member_does() {
         assert_eq!(story.contains("does not match the current subscription"), !taken, "{story}");
     }
 }
+
+#[test]
+fn a_question_about_offsets_with_a_stale_epoch_is_asked_again_after_a_pause_that_grows() {
+    // CommitRequestManager.fetchOffsetsWithRetries: STALE_MEMBER_EPOCH is retried as any other error that may pass.
+    let mut script = Script::new(member(&[("group.protocol", "consumer"), ("enable.auto.commit", "false")]));
+    script.until(0);
+    script.answer_coordinator();
+    script.answer("b3", heartbeat(1, Some(&[0])));
+    let stale = || {
+        let mut refused = committed(&[]);
+        refused.groups[0].error = ErrorCode::StaleMemberEpoch;
+        refused
+    };
+    script.answer("b3", stale());
+    script.answer("b3", heartbeat(1, None));
+    script.until(100);
+    script.answer("b3", stale());
+    script.until(300);
+    insta::assert_snapshot!(script.story(), @"");
+}
+
+#[test]
+fn an_application_that_polls_after_a_fatal_join_joins_at_once() {
+    // ConsumerCoordinator.joinGroupIfNeeded sleeps only after an error that may pass; this one is thrown.
+    let mut kind = member(&[]);
+    if let ClientKind::Consumer { polls_by_itself, .. } = &mut kind {
+        *polls_by_itself = false;
+    }
+    let mut script = Script::new(kind);
+    script.until(0);
+    script.call(Call::Poll { timeout_ms: 1_000 });
+    script.answer_coordinator();
+    script.answer("b3", join_refused(ErrorCode::InconsistentGroupProtocol, ""));
+    script.call(Call::Poll { timeout_ms: 1_000 });
+    insta::assert_snapshot!(script.story(), @"");
+}

@@ -7,7 +7,8 @@
 //!
 //! What was acknowledged before a member was given the partition is expected; of a commit that was under way then nobody can
 //! say whether it comes first. A seek, a reset, and offsets that the coordinator forgets on purpose end the promise; but offsets
-//! do not expire while a member has the partition (KIP-211).
+//! do not expire while a member has the partition (KIP-211). A commit that was accepted before its offset was forgotten promises
+//! nothing, also if its answer comes later.
 //!
 //! An offset that was written in a transaction may count or not, but one that was accepted behind it always does: the
 //! order of the records decides, and not the order in which transactions end (KAFKA-5247).
@@ -41,6 +42,8 @@ pub(super) struct Check {
     /// Where the newest offset that a coordinator accepted is a transaction's: whether that one counts, or the one before
     /// it, its producer decides.
     in_transaction: BTreeSet<(GroupId, TopicPartition)>,
+    /// Where a coordinator forgot what was committed: what one has accepted since.
+    since_forgotten: BTreeMap<(GroupId, TopicPartition), BTreeSet<Offset>>,
 }
 
 impl Check {
@@ -56,8 +59,12 @@ impl Check {
                 self.acked.remove(&known);
                 self.in_transaction.insert(known);
             }
-            GroupEvent::OffsetCommitted { group, partition, .. } => {
-                self.in_transaction.remove(&(group.clone(), partition.clone()));
+            GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
+                let known = (group.clone(), partition.clone());
+                self.in_transaction.remove(&known);
+                if let Some(accepted) = self.since_forgotten.get_mut(&known) {
+                    accepted.insert(*offset);
+                }
             }
             GroupEvent::OffsetForgotten { group, partition, reason: ForgetReason::Expired, .. }
                 if self.owners.contains_key(&(group.clone(), partition.clone())) => {}
@@ -65,6 +72,7 @@ impl Check {
                 self.owners.retain(|(of, _), (_, owner)| of != group || owner != member);
             }
             GroupEvent::OffsetForgotten { group, partition, .. } => {
+                self.since_forgotten.insert((group.clone(), partition.clone()), BTreeSet::new());
                 self.forget(|of, which| of == group && which == partition);
             }
             GroupEvent::GroupForgotten { group, .. } => self.forget(|of, _| of == group),
@@ -90,10 +98,14 @@ impl Check {
             }
             MembershipEvent::CommitDone { group, offsets, .. } => {
                 for (partition, offset) in offsets {
-                    if self.in_transaction.contains(&(group.clone(), partition.clone())) {
+                    let known = (group.clone(), partition.clone());
+                    let was_forgotten = |accepted: &BTreeSet<Offset>| !accepted.contains(offset);
+                    if self.in_transaction.contains(&known)
+                        || self.since_forgotten.get(&known).is_some_and(was_forgotten)
+                    {
                         continue;
                     }
-                    let acked = self.acked.entry((group.clone(), partition.clone())).or_insert(*offset);
+                    let acked = self.acked.entry(known).or_insert(*offset);
                     *acked = (*acked).max(*offset);
                 }
             }

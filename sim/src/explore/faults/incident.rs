@@ -8,8 +8,10 @@ use crate::explore::draw::Draw;
 use crate::explore::text::{ids, if_possible, names, said, set, spanned};
 use crate::scenario::Span;
 use crate::scenario::format::action::{
-    AlignTimers, AlterConfig, CreatePartitions, CreateTopic, Delay, DeleteRecords, DeleteTopic, DiskError, ElectLeader,
-    Heal, Lose, MessageKind, Messages, OneClient, Partition, Reassign, SetLatency,
+    AlignTimers, Delay, DiskError, Heal, Lose, MessageKind, Messages, OneClient, Partition, SetLatency,
+};
+use crate::scenario::format::administration::{
+    AlterConfig, CreatePartitions, CreateTopic, DeleteRecords, DeleteTopic, ElectLeader, Reassign,
 };
 use crate::scenario::format::{Latency, Settings, Step};
 

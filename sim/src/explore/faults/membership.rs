@@ -44,18 +44,20 @@ fn membership(stage: &Stage, group: &GroupShape, member: &MemberShape, number: u
         }
     }
     if !member.auto_commits {
-        all.extend(commits(stage, member, &mut draw));
+        all.extend(commits(stage, member, number, &mut draw));
     }
     all
 }
 
 /// Commits on call. The call returns within `default.api.timeout.ms`, and an application waits for it: it cannot commit
-/// twice at a time.
-fn commits(stage: &Stage, member: &MemberShape, draw: &mut Draw) -> Vec<Incident> {
+/// twice at a time. Some applications do not wait for all of them (`commitAsync`).
+fn commits(stage: &Stage, member: &MemberShape, number: u64, draw: &mut Draw) -> Vec<Incident> {
+    let mut own = Draw::new(stage.seed, Aspect::AsynchronousCommits, number);
+    let asynchronous = own.pick(&[0, 0, 50, 100]);
     let mut at = somewhen(stage, draw) / 4;
     let mut commits = Vec::new();
     while at < stage.shape.duration.micros {
-        commits.push(once(at, &client(member), commit(member)));
+        commits.push(once(at, &client(member), commit(member, own.percent(asynchronous))));
         at += member.api_timeout_ms as i64 * 1_000 + draw.span(10, 3_000).micros;
     }
     commits
@@ -102,26 +104,27 @@ fn hit(stage: &Stage, group: &GroupShape, at: i64, number: u64, draw: &mut Draw)
 }
 
 /// An instant of the scenario.
-fn somewhen(stage: &Stage, draw: &mut Draw) -> i64 {
+pub(super) fn somewhen(stage: &Stage, draw: &mut Draw) -> i64 {
     draw.between(100_000, stage.shape.duration.micros as u64 - 2) as i64
 }
 
-fn client(member: &MemberShape) -> Victim {
+pub(super) fn client(member: &MemberShape) -> Victim {
     Victim::Client(member.name.clone())
 }
 
-fn join(member: &MemberShape) -> Step {
+pub(super) fn join(member: &MemberShape) -> Step {
     let topics = member.topics.iter().cloned().map(spanned).collect();
     let join = JoinGroup { client: spanned(member.name.clone()), topics, pattern: None, server_pattern: None };
     if_possible(Step { join: said(join), ..Step::default() })
 }
 
-fn leave(member: &MemberShape) -> Step {
+pub(super) fn leave(member: &MemberShape) -> Step {
     if_possible(Step { leave: said(OneClient { client: spanned(member.name.clone()) }), ..Step::default() })
 }
 
-fn commit(member: &MemberShape) -> Step {
-    let commits = CommitOffsets { client: spanned(member.name.clone()), offsets: BTreeMap::new(), asynchronous: None };
+fn commit(member: &MemberShape, asynchronous: bool) -> Step {
+    let (client, asynchronous) = (spanned(member.name.clone()), asynchronous.then_some(true));
+    let commits = CommitOffsets { client, offsets: BTreeMap::new(), asynchronous };
     if_possible(Step { commit_offsets: said(commits), ..Step::default() })
 }
 

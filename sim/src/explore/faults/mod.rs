@@ -5,7 +5,8 @@
 //!   each fault: a stream of its own ──────┼─▶ incidents ──▶ referee (loss budget) ──▶ steps in order of time
 //!   bursts: several close together ───────┤
 //!   together: made for each other ────────┤
-//!   members: they join, leave, stall ─────┘
+//!   members: they join, leave, stall ─────┤
+//!   groups: they or offsets are deleted ──┘
 //! ```
 //!
 //! A subset of the kinds is on in each seed, some are off entirely (swarm testing): a seed
@@ -14,6 +15,7 @@
 //! several at one partition's leader and follower, at one machine while it recovers, or at
 //! the active controller and a leader while an election goes on.
 
+mod group_administration;
 mod incident;
 mod membership;
 mod referee;
@@ -188,6 +190,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     incidents.extend(absence(stage));
     incidents.extend(together::together(stage));
     incidents.extend(membership::memberships(stage));
+    incidents.extend(group_administration::administrations(stage));
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
     if !over_budget {

@@ -64,6 +64,7 @@ impl Groups {
                 self.rebalancing.remove(&(machine, group.clone()));
                 Vec::from_iter((*reason == ForgetReason::Migrated).then_some(Mark::GroupChangedProtocol))
             }
+            GroupEvent::OffsetForgotten { reason: ForgetReason::Expired, .. } => vec![Mark::OffsetsExpired],
             GroupEvent::MemberReplaced { .. } => vec![Mark::StaticMemberReplaced],
             GroupEvent::MemberRemoved { reason, .. } => Vec::from_iter(of_removal(*reason)),
             GroupEvent::GroupRequestRefused { api, error, .. } => of_refusal(*api, *error),

@@ -1,6 +1,7 @@
 //! The scenario file as types: what may be written, and where each word stood.
 
 pub mod action;
+pub mod administration;
 pub mod expect;
 pub mod file;
 pub mod liveness;

@@ -16,9 +16,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{
-    AlignTimers, AlterConfig, CloseConsumer, CommitOffsets, CreatePartitions, CreateTopic, Delay, DeleteRecords,
-    DeleteTopic, ElectLeader, Fail, Heal, JoinGroup, Later, Messages, OneClient, Partition, Pause, Poll, PowerCut,
-    Predict, Produce, Reassign, Seek, SetLatency, SetWork, Skew, Slow, SomePartitions, SpreadTimers, Stall, Target,
+    AlignTimers, CloseConsumer, CommitOffsets, Delay, Fail, Heal, JoinGroup, Later, Messages, OneClient, Partition,
+    Pause, Poll, PowerCut, Predict, Produce, Seek, SetLatency, SetWork, Skew, Slow, SomePartitions, SpreadTimers,
+    Stall, Target,
+};
+use super::administration::{
+    AlterConfig, CreatePartitions, CreateTopic, DeleteOffsets, DeleteRecords, DeleteTopic, ElectLeader, ListGroups,
+    OneGroup, Reassign,
 };
 use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;
@@ -205,6 +209,14 @@ vocabulary! {
     reassign = "reassign" => Reassign(Reassign);
     /// The first records of a partition are given up.
     delete_records = "delete-records" => DeleteRecords(DeleteRecords);
+    /// An administrator asks which groups there are: `groups-listed`.
+    list_groups = "list-groups" => ListGroups(ListGroups);
+    /// An administrator asks how a group stands: `group-described`.
+    describe_group = "describe-group" => DescribeGroup(OneGroup);
+    /// A group is deleted, with its offsets, if nobody is in it: `group-deleted`.
+    delete_group = "delete-group" => DeleteGroup(OneGroup);
+    /// Committed offsets are deleted, if nobody in the group reads their topics: `group-offsets-deleted`.
+    delete_offsets = "delete-offsets" => DeleteOffsets(DeleteOffsets);
     // Controllers.
     /// All voters' next election timeouts become equal: a split vote.
     align_timers = "align-timers" => AlignTimers(AlignTimers);

@@ -229,7 +229,11 @@ impl Ledger {
                     client.values.push((record.partition.clone(), record.value_text()));
                 }
             }
-            CallResult::Sent { .. } | CallResult::Quorum { .. } | CallResult::Done => {}
+            CallResult::Sent { .. }
+            | CallResult::Quorum { .. }
+            | CallResult::Groups { .. }
+            | CallResult::Group { .. }
+            | CallResult::Done => {}
         }
         if !is_record {
             self.results.insert(ticket, result.clone());

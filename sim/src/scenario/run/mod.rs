@@ -12,6 +12,7 @@
 mod actions;
 mod boot;
 mod build;
+mod calls;
 mod events;
 mod execute;
 mod expectations;

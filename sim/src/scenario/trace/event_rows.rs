@@ -3,7 +3,7 @@
 use trial_broker::event::{
     ClientEvent, ControllerEvent, Event, FenceReason, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent,
 };
-use trial_broker::ids::{NodeId, TopicPartition};
+use trial_broker::ids::{GroupId, NodeId, TopicPartition};
 
 use super::cast::Cast;
 use super::group_rows::group_row;
@@ -347,6 +347,23 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
         ClientEvent::LeaderLearned { partition, leader, epoch } => {
             let cause = format!("{name}: {} leads in epoch {epoch}", cast.node_name(*leader));
             Some(partition_row("learn", partition, machine, cause))
+        }
+        ClientEvent::GroupsListed { groups } => {
+            let groups: Vec<&str> = groups.iter().map(GroupId::as_str).collect();
+            let cause = if groups.is_empty() { "there is no group".to_owned() } else { groups.join(", ") };
+            Some(row("groups", name, &[machine], cause))
+        }
+        ClientEvent::GroupDescribed { group, group_type, state, coordinator, members } => {
+            let at = cast.node_name(*coordinator);
+            let cause = format!("{name}: {state}, {members} members, {group_type} protocol, at {at}");
+            Some(row("group", group.as_str(), &[machine], cause))
+        }
+        ClientEvent::GroupDeleted { group } => {
+            Some(row("group", group.as_str(), &[machine], format!("{name}: it is deleted")))
+        }
+        ClientEvent::GroupOffsetsDeleted { group, partitions } => {
+            let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
+            Some(row("group", group.as_str(), &[machine], format!("{name}: no offset of {}", names.join(", "))))
         }
         // A connection to a bootstrap server has done its service.
         ClientEvent::ConnectionLost { node, in_flight, reason } if node.is_some() || *in_flight > 0 => {

@@ -249,7 +249,21 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning("txn", "A transaction has ended in this partition.", "WriteTxnMarkers, KIP-98"),
     meaning("commit!", "A commit failed: what was read since the last one may be read again.", "OffsetCommit"),
-    meaning("forget", "A group, or an offset of it, has expired.", "GroupCoordinator, offsets.retention.minutes"),
+    meaning(
+        "forget",
+        "A group, or an offset of it, has expired, or an administrator deletes it. Who begins where no offset is known goes by auto.offset.reset.",
+        "GroupCoordinator, offsets.retention.minutes",
+    ),
+    meaning(
+        "group",
+        "An administrator was told how a group stands, or that it or offsets of it are deleted. Only a group without members can be deleted, and only offsets of topics that no member reads.",
+        "KafkaAdminClient, DeleteConsumerGroupsHandler, DeleteConsumerGroupOffsetsHandler",
+    ),
+    meaning(
+        "groups",
+        "An administrator has asked every broker which groups it coordinates: no broker knows of all.",
+        "KafkaAdminClient.listGroups",
+    ),
     meaning(
         "group!",
         "A coordinator answered a member's request with an error. REBALANCE_IN_PROGRESS to a heartbeat is how a classic member learns that it has to join again; ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID, that the group has gone on without it.",

@@ -2,6 +2,7 @@
 //!
 //! Every mistake is collected, so that one run of the command shows them all.
 
+mod administration;
 mod cluster;
 mod conditions;
 mod machines;

@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use trial_broker::config::{GroupSettings, LogSettings};
 use trial_broker::message::Api;
 
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
-use super::super::format::action::{CreateTopic, DeleteTopic, Messages, Partition, Produce};
+use super::super::format::action::{Messages, Partition, Produce};
 use super::super::format::{Action, Condition, EventPattern, File, Names, Span, Spanned, Spans, Step};
-use super::{Kind, OFFSETS_TOPIC, Scope, cluster};
+use super::{Kind, Scope};
 
 /// A step that makes sense: when it starts, and what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -388,7 +387,11 @@ impl Scope {
             | Action::AlterConfig(_)
             | Action::ElectLeader(_)
             | Action::Reassign(_)
-            | Action::DeleteRecords(_) => self.administration(&action.value),
+            | Action::DeleteRecords(_)
+            | Action::ListGroups(_)
+            | Action::DescribeGroup(_)
+            | Action::DeleteGroup(_)
+            | Action::DeleteOffsets(_) => self.administration(&action.value),
             Action::Expect(condition) | Action::Never(condition) => self.condition(condition, span),
             Action::ExpectError(pattern) => {
                 self.client(&pattern.client, None);
@@ -537,85 +540,5 @@ impl Scope {
             let label = "records of one batch are sent at the same time";
             self.mistake(Diagnostic::new("`together` and `every` exclude each other", every.span.clone(), label));
         }
-    }
-
-    fn administration(&mut self, action: &Action) {
-        let client = match action {
-            Action::CreateTopic(topic) => &topic.client,
-            Action::DeleteTopic(topic) => &topic.client,
-            Action::CreatePartitions(partitions) => &partitions.client,
-            Action::AlterConfig(config) => &config.client,
-            Action::ElectLeader(elect) => &elect.client,
-            Action::Reassign(reassign) => &reassign.client,
-            Action::DeleteRecords(records) => &records.client,
-            _ => &None,
-        };
-        if let Some(client) = client {
-            self.client(client, Some(Kind::Admin));
-        }
-        match action {
-            Action::CreateTopic(topic) => self.create_topic(topic),
-            Action::DeleteTopic(topic) => self.delete_topic(topic),
-            Action::CreatePartitions(more) => {
-                if self.topic(&more.topic.value, &more.topic.span) {
-                    let place = more.count.span.clone();
-                    self.topics.insert(more.topic.value.clone(), (more.count.value, place));
-                }
-                for (index, list) in more.replicas.iter().flat_map(|lists| lists.value.iter()).enumerate() {
-                    cluster::check_replica_list(list, index, self);
-                }
-            }
-            Action::AlterConfig(config) => {
-                if let Some(topic) = config.topic.as_ref().filter(|topic| topic.value != OFFSETS_TOPIC) {
-                    self.topic(&topic.value, &topic.span);
-                }
-                if let Some(broker) = &config.broker {
-                    self.broker(broker.value, &broker.span);
-                }
-                if config.group.is_some() {
-                    cluster::check_settings(&config.set, &[GroupSettings::DEFINITIONS], &[], self);
-                    cluster::check_values(&config.set, |given| GroupSettings::from_properties(given).map(|_| ()), self);
-                } else {
-                    cluster::check_settings(&config.set, &[LogSettings::DEFINITIONS], &[], self);
-                    cluster::check_values(&config.set, |given| LogSettings::from_properties(given).map(|_| ()), self);
-                }
-            }
-            Action::ElectLeader(elect) => {
-                if let Some(partition) = &elect.partition {
-                    self.partition(&partition.value, &partition.span);
-                }
-            }
-            Action::DeleteRecords(records) => {
-                self.partition(&records.partition.value, &records.partition.span);
-            }
-            Action::Reassign(reassign) => {
-                self.partition(&reassign.partition.value, &reassign.partition.span);
-                if let Some(replicas) = &reassign.replicas {
-                    cluster::check_replica_list(replicas, 0, self);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The name is free from now on.
-    fn delete_topic(&mut self, topic: &DeleteTopic) {
-        if self.topic(&topic.name.value, &topic.name.span) {
-            self.deleted.insert(topic.name.value.clone());
-        }
-    }
-
-    fn create_topic(&mut self, topic: &CreateTopic) {
-        cluster::check_topic_name(&topic.name, self);
-        let partitions = cluster::check_placement(
-            topic.partitions.as_ref(),
-            topic.replication_factor.as_ref(),
-            topic.replicas.as_ref(),
-            &topic.name,
-            self,
-        );
-        cluster::check_settings(&topic.config, &[LogSettings::DEFINITIONS], &[], self);
-        cluster::check_values(&topic.config, |given| LogSettings::from_properties(given).map(|_| ()), self);
-        self.topics.insert(topic.name.value.clone(), (partitions, topic.name.span.clone()));
     }
 }

@@ -35,7 +35,8 @@ use crate::explore::Profile;
 use crate::explore::cluster::TopicShape;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::text::{if_possible, names, said, spanned};
-use crate::scenario::format::action::{ElectLeader, Heal, MessageKind, Messages, Partition};
+use crate::scenario::format::action::{Heal, MessageKind, Messages, Partition};
+use crate::scenario::format::administration::ElectLeader;
 use crate::scenario::format::{Names, Spanned, Step};
 
 /// In how many seeds of a hundred faults are aimed together like this.
