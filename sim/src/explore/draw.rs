@@ -60,8 +60,6 @@ pub(super) enum Aspect {
     GroupAdministration,
     /// Which commits of a member nobody waits for; the index is the member's number.
     AsynchronousCommits,
-    /// Whether committed offsets expire within the scenario.
-    OffsetRetention,
 }
 
 /// The draws of one aspect.

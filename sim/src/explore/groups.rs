@@ -89,11 +89,6 @@ pub(super) fn group_settings(config: &mut Settings, seed: Seed, brokers: u64) ->
     if draw.percent(60) {
         set(config, "internal.segment.bytes", draw.scale(10_000, 60_000));
     }
-    let mut retention = Draw::new(seed, Aspect::OffsetRetention, 0);
-    if retention.percent(20) {
-        set(config, "offsets.retention.minutes", 1);
-        set(config, "offsets.retention.check.interval.ms", retention.scale(500, 20_000));
-    }
     min_isr
 }
 

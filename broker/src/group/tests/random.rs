@@ -4,9 +4,13 @@
 //! the log. Beyond that a walk holds what a group promises: one generation after the other, and
 //! what members of a Stable group have is what the next coordinator would read.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::vec;
 
 use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use super::super::classic::{ClassicGroup, ClassicState};
 use super::super::kind::Group;
@@ -15,13 +19,17 @@ use super::stage::{group_id, partition, subscription};
 use super::*;
 use crate::config::Properties;
 
-/// A small generator, so that a failing seed can be run again.
-struct Draws(u64);
+/// What is drawn for a step at most: which one it is, who does it, and its choices.
+const DRAWS: usize = 12;
+
+/// What was drawn for one step, in turn; nothing is left once all is used, and nothing means the first of all choices. So a
+/// failing walk becomes short, and its steps plain.
+#[derive(Debug, Default)]
+struct Draws(vec::IntoIter<u16>);
 
 impl Draws {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
+        u64::from(self.0.next().unwrap_or_default()) % bound
     }
 
     fn happens(&mut self, one_in: u64) -> bool {
@@ -53,7 +61,7 @@ struct Reached {
 }
 
 impl Walk {
-    fn new(seed: u64) -> Walk {
+    fn new() -> Walk {
         let said = [
             ("group.max.size", "4"),
             ("offsets.retention.minutes", "2"),
@@ -64,7 +72,7 @@ impl Walk {
         let settings = GroupCoordinatorSettings::from_properties(&properties).expect("legal settings");
         Walk {
             bench: Bench::new(settings, Behaviour::default()),
-            draws: Draws(seed),
+            draws: Draws::default(),
             ids: BTreeMap::new(),
             senders: BTreeMap::new(),
             has_timed_out: false,
@@ -76,7 +84,8 @@ impl Walk {
         self.bench.shard.classic_group(&self.bench.shard.hard, &group_id())
     }
 
-    fn step(&mut self) {
+    fn step(&mut self, draws: Vec<u16>) {
+        self.draws = Draws(draws.into_iter());
         let client = self.draws.below(6);
         match self.draws.below(24) {
             0..=5 => self.join(client),
@@ -270,20 +279,23 @@ impl Walk {
 
 #[test]
 fn whatever_happens_the_log_tells_what_a_shard_promised() {
-    let mut seen = Reached::default();
-    for seed in 0..40 {
-        let mut walk = Walk::new(seed);
-        for _ in 0..250 {
-            walk.step();
-        }
+    let seen = RefCell::new(Reached::default());
+    let steps = prop::collection::vec(prop::collection::vec(any::<u16>(), DRAWS), 1..500);
+    let walked = TestRunner::new(ProptestConfig::with_cases(40)).run(&steps, |steps| {
+        let mut walk = Walk::new();
+        steps.into_iter().for_each(|draws| walk.step(draws));
         let Reached { stable, failed, fail_overs, replaced, commits, forgotten } = walk.reached;
+        let mut seen = seen.borrow_mut();
         seen.stable += stable;
         seen.failed += failed;
         seen.fail_overs += fail_overs;
         seen.replaced += replaced;
         seen.commits += commits;
         seen.forgotten += forgotten;
-    }
+        Ok(())
+    });
+    walked.unwrap_or_else(|failed| panic!("{failed}"));
+    let seen = seen.into_inner();
     let Reached { stable, failed, fail_overs, replaced, commits, forgotten } = seen;
     assert!(stable > 0 && failed > 0 && fail_overs > 0 && replaced > 0 && commits > 0 && forgotten > 0, "{seen:?}");
 }
@@ -292,7 +304,7 @@ fn whatever_happens_the_log_tells_what_a_shard_promised() {
 #[test]
 #[should_panic(expected = "what is live is what is in the log")]
 fn what_is_changed_beside_the_log_is_seen() {
-    let mut walk = Walk::new(1);
+    let mut walk = Walk::new();
     let value = Some(value_of(&walk.offset(), 0, -1));
     let record = GroupRecord::OffsetCommit { group: group_id(), partition: partition("t-0"), value };
     walk.bench.shard.replay(0, None, record).expect("an offset follows from anything");

@@ -4,6 +4,7 @@
 //! controller that accepts proposals (or stays silent), and machines that can be cut off
 //! from each other. It knows nothing of Kafka except where each output goes.
 
+mod cleaning;
 mod deleting;
 mod fetcher_table;
 mod leader_numbers;

@@ -59,6 +59,11 @@ impl Cluster {
             Event::Partition(event) => describe(event),
             Event::Log(LogEvent::LogTruncated { from, to, .. }) => Some(format!("cuts its log from {from} to {to}")),
             Event::Log(LogEvent::LogStartedAnew { offset, .. }) => Some(format!("starts its log anew at {offset}")),
+            Event::Log(LogEvent::CleaningStarted { partition, .. }) => Some(format!("begins to clean {partition}")),
+            Event::Log(LogEvent::CleaningCompleted { partition, .. }) => Some(format!("has cleaned {partition}")),
+            Event::Log(LogEvent::CleaningAborted { partition, reason }) => {
+                Some(format!("cleans {partition} no more: {reason:?}"))
+            }
             _ => None,
         };
         if let Some(line) = line {

@@ -14,7 +14,11 @@ use crate::config::{Behaviour, Hazard, Switch};
 use crate::ids::{GroupInstanceId, MemberId, TopicId};
 use crate::message::{ConsumerGroupHeartbeatRequest, PartitionsByTopic};
 
-const MEMBERS: usize = 4;
+/// Two dynamic members, a static one, and two that share an instance id: only one of these is in at a time.
+const MEMBERS: usize = 5;
+
+/// What a client may match, and which topics that are: one expression finds all, one a topic, one nothing.
+const PATTERNS: [(&str, &[&str]); 3] = [("t.", &["t1", "t2"]), ("t1", &["t1"]), ("x.*", &[])];
 
 #[derive(Clone, Debug)]
 enum Deed {
@@ -22,6 +26,12 @@ enum Deed {
     Want {
         client: usize,
         topics: u8,
+        heard: bool,
+    },
+    /// The same with an expression that the coordinator matches, and no topics by name.
+    Match {
+        client: usize,
+        pattern: usize,
         heard: bool,
     },
     /// A heartbeat without a word of what it owns.
@@ -50,6 +60,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let client = || 0..MEMBERS;
     let deed = prop_oneof![
         3 => (client(), 1..4u8, prop::bool::weighted(0.8)).prop_map(|(client, topics, heard)| Deed::Want { client, topics, heard }),
+        2 => (client(), 0..PATTERNS.len(), prop::bool::weighted(0.8)).prop_map(|(client, pattern, heard)| Deed::Match { client, pattern, heard }),
         4 => (client(), prop::bool::weighted(0.8)).prop_map(|(client, heard)| Deed::Beat { client, heard }),
         6 => (client(), prop::bool::weighted(0.8)).prop_map(|(client, heard)| Deed::Acknowledge { client, heard }),
         1 => (client(), any::<bool>()).prop_map(|(client, for_a_while)| Deed::Leave { client, for_a_while }),
@@ -70,6 +81,8 @@ struct Client {
     owns: PartitionsByTopic,
     told: Option<PartitionsByTopic>,
     wants: Vec<&'static str>,
+    /// The expression, if it has one: its place in [`PATTERNS`].
+    pattern: Option<usize>,
     /// Whether an answer was missed: then the next request says everything, and is told everything.
     says_all: bool,
 }
@@ -82,9 +95,40 @@ struct World {
     epochs: BTreeMap<MemberId, i32>,
 }
 
-/// The last client is a static member.
 fn instance(client: usize) -> Option<GroupInstanceId> {
-    (client == MEMBERS - 1).then(|| GroupInstanceId::new("static"))
+    match client {
+        0 | 1 => None,
+        2 => Some(GroupInstanceId::new("alone")),
+        _ => Some(GroupInstanceId::new("shared")),
+    }
+}
+
+impl Client {
+    /// The same client as a member of nothing.
+    fn outside(&self) -> Client {
+        Client {
+            epoch: -1,
+            process: self.process,
+            wants: self.wants.clone(),
+            pattern: self.pattern,
+            ..Client::default()
+        }
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.wants.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// What it says of its expression: an empty one takes back what it said before.
+    fn regex(&self) -> Option<String> {
+        Some(self.pattern.map_or("", |pattern| PATTERNS[pattern].0).to_owned())
+    }
+
+    /// The topics that it reads.
+    fn topics(&self) -> impl Iterator<Item = TopicId> {
+        let matched = self.pattern.map_or(&[] as &[&str], |pattern| PATTERNS[pattern].1);
+        self.wants.iter().chain(matched).map(|name| super::reconcile::topic(name))
+    }
 }
 
 impl World {
@@ -109,7 +153,8 @@ impl World {
             state.owns = state.told.take().unwrap_or(std::mem::take(&mut state.owns));
             request = ConsumerGroupHeartbeatRequest {
                 rebalance_timeout_ms: 60_000,
-                subscribed_topic_names: Some(state.wants.iter().map(|name| (*name).to_owned()).collect()),
+                subscribed_topic_names: state.names(),
+                subscribed_topic_regex: state.regex(),
                 owned: Some(state.owns.clone()),
                 ..request
             };
@@ -134,9 +179,7 @@ impl World {
             Err(refusal) if refusal.error == ErrorCode::CoordinatorNotAvailable => state.says_all = true,
             // Static members are not let in while their former selves live.
             Err(refusal) if refusal.error == ErrorCode::UnreleasedInstanceId => {}
-            Err(_) => {
-                *state = Client { epoch: -1, process: state.process, wants: state.wants.clone(), ..Client::default() }
-            }
+            Err(_) => *state = state.outside(),
         }
     }
 
@@ -146,7 +189,9 @@ impl World {
         }
         self.clients[client].owns = PartitionsByTopic::new();
         self.clients[client].told = None;
-        let request = joining(&self.id(client), &self.clients[client].wants.clone());
+        let state = &self.clients[client];
+        let mut request = joining(&self.id(client), &state.wants);
+        request.subscribed_topic_regex = state.pattern.and(state.regex());
         self.send(client, request, heard);
     }
 
@@ -172,14 +217,12 @@ impl World {
             Deed::Want { client, topics, heard } => {
                 let names = [("t1", 1), ("t2", 2)];
                 let wants = names.iter().filter(|(_, bit)| topics & bit != 0).map(|(name, _)| *name).collect();
-                self.clients[*client].wants = wants;
-                if self.clients[*client].epoch < 0 {
-                    return self.join(*client, *heard);
-                }
-                let mut request = plain(&self.id(*client), self.clients[*client].epoch);
-                request.subscribed_topic_names =
-                    Some(self.clients[*client].wants.iter().map(|name| (*name).to_owned()).collect());
-                self.send(*client, request, *heard);
+                (self.clients[*client].wants, self.clients[*client].pattern) = (wants, None);
+                self.subscribe(*client, *heard);
+            }
+            Deed::Match { client, pattern, heard } => {
+                (self.clients[*client].wants, self.clients[*client].pattern) = (Vec::new(), Some(*pattern));
+                self.subscribe(*client, *heard);
             }
             Deed::Beat { client, heard } => self.beat(*client, None, *heard),
             Deed::Acknowledge { client, heard } => self.acknowledge(*client, *heard),
@@ -195,14 +238,24 @@ impl World {
         self.check();
     }
 
+    /// It says what it wants now.
+    fn subscribe(&mut self, client: usize, heard: bool) {
+        let state = &self.clients[client];
+        if state.epoch < 0 {
+            return self.join(client, heard);
+        }
+        let mut request = plain(&self.id(client), state.epoch);
+        (request.subscribed_topic_names, request.subscribed_topic_regex) = (state.names(), state.regex());
+        self.send(client, request, heard);
+    }
+
     fn leave(&mut self, client: usize, for_a_while: bool) {
         if self.clients[client].epoch < 0 {
             return;
         }
         let epoch = if for_a_while && instance(client).is_some() { LEAVE_STATIC_EPOCH } else { LEAVE_EPOCH };
         // It gives everything up, and then says goodbye.
-        let state = &mut self.clients[client];
-        *state = Client { epoch: -1, process: state.process, wants: state.wants.clone(), ..Client::default() };
+        self.clients[client] = self.clients[client].outside();
         self.send(client, plain(&self.id(client), epoch), true);
     }
 
@@ -267,18 +320,18 @@ impl World {
         }
         let group = self.bench.group.as_ref().expect("members joined");
         assert_eq!(group.state(), GroupState::Stable, "after {} records", self.bench.log.len());
-        let wanted: Vec<TopicId> = group
-            .members()
-            .flat_map(|member| &member.metadata.subscribed_topic_names)
-            .map(|name| super::reconcile::topic(name))
-            .collect();
+        let inside = |(index, _): &(usize, &Client)| group.member(&MemberId::new(&self.id(*index))).is_some();
+        let wanted: Vec<TopicId> =
+            self.clients.iter().enumerate().filter(inside).flat_map(|(_, client)| client.topics()).collect();
         let counts = self.bench.topics();
         let expected = counts.iter().filter(|(topic, _)| wanted.contains(topic)).map(|(_, count)| *count).sum::<i32>();
         assert_eq!(owners(group).len(), usize::try_from(expected).expect("a count"), "every wanted partition is owned");
-        for (index, client) in self.clients.iter().enumerate() {
-            let member = group.member(&MemberId::new(&self.id(index))).expect("everybody is in");
+        for (index, client) in self.clients.iter().enumerate().filter(inside) {
+            let member = group.member(&MemberId::new(&self.id(index))).expect("it is in");
             assert_eq!((&client.owns, client.epoch), (&member.assigned, member.epoch), "client {index}");
         }
+        let count = self.clients.iter().enumerate().filter(inside).count();
+        assert_eq!(count, MEMBERS - 1, "of those who share an instance id one is in, and all others");
     }
 }
 

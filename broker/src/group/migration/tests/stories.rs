@@ -8,6 +8,8 @@
 //!   old A beats | leaves [as INSTANCE]              Heartbeat, LeaveGroup
 //!   new B joins t1 [as INSTANCE]                    ConsumerGroupHeartbeat with epoch 0
 //!   new B beats | acks | leaves                     a heartbeat; one that says what B owns; a goodbye
+//!   old A | new B commits t1:0,1 at 5               OffsetCommit in its generation or epoch
+//!   admin deletes | forgets t1:0,1                  DeleteGroups, OffsetDelete
 //!   wait MS    reload    lose-write
 //! ```
 //!
@@ -38,7 +40,7 @@ struct Client {
 }
 
 pub(super) struct MigrationStage {
-    bench: Bench,
+    pub(super) bench: Bench,
     clients: BTreeMap<String, Client>,
     senders: BTreeMap<RequestHandle, String>,
 }
@@ -137,13 +139,50 @@ impl MigrationStage {
                 let members = vec![LeavingMember { member, instance, reason: None }];
                 self.send(name, 5, LeaveGroupRequest { group: group_id(), members });
             }
+            "commits" => self.commits(words),
             other => panic!("a classic member does not {other}"),
+        }
+    }
+
+    /// Whether somebody has come by this name.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.clients.contains_key(name)
+    }
+
+    fn commits(&mut self, words: &[&str]) {
+        let (name, offset) = (words[1], after(words, "at").and_then(|at| at.parse().ok()).expect("an offset"));
+        let client = &self.clients[name];
+        let offset =
+            |partition| OffsetCommitPartition { partition, offset, leader_epoch: LeaderEpoch::NONE, metadata: None };
+        let request = OffsetCommitRequest {
+            group: group_id(),
+            generation_or_member_epoch: client.epoch,
+            member: client.member.clone(),
+            instance: client.instance.clone(),
+            retention_time_ms: -1,
+            partitions: named(&partitions(words[3])).into_iter().map(offset).collect(),
+        };
+        self.send(name, 9, request);
+    }
+
+    fn administers(&mut self, words: &[&str]) {
+        self.clients.entry(words[0].to_owned()).or_default();
+        match words[1] {
+            "deletes" => self.send(words[0], 2, DeleteGroupsRequest { groups: vec![group_id()] }),
+            "forgets" => {
+                let partitions = named(&partitions(words[2]));
+                self.send(words[0], 0, OffsetDeleteRequest { group: group_id(), partitions });
+            }
+            other => panic!("an administrator does not {other}"),
         }
     }
 
     fn arrives(&mut self, words: &[&str]) {
         let name = words[1];
         let client = self.clients.entry(name.to_owned()).or_default();
+        if words[2] == "commits" {
+            return self.commits(words);
+        }
         if let Some(instance) = after(words, "as") {
             client.instance = Some(GroupInstanceId::new(instance));
         }
@@ -227,6 +266,11 @@ impl MigrationStage {
                 }
             }
             Response::ConsumerGroupHeartbeat(beat) => error(beat.error),
+            Response::OffsetCommit(commit) => error(commit.partitions.first().expect("one was sent").1),
+            Response::DeleteGroups(deletion) => error(deletion.results.first().expect("one was sent").1),
+            Response::OffsetDelete(deletion) => {
+                error(deletion.partitions.first().map_or(deletion.error, |(_, error)| *error))
+            }
             other => panic!("nobody asked for {other:?}"),
         }
     }
@@ -294,6 +338,7 @@ impl Stage for MigrationStage {
             }
             "old" => self.old(words),
             "new" => self.arrives(words),
+            "admin" => self.administers(words),
             "wait" => self.bench.wait(Duration::from_millis(words[1].parse().expect("milliseconds"))),
             "reload" => self.bench.reload(),
             "lose-write" => self.bench.lose_next_write = true,
