@@ -299,6 +299,8 @@ impl Profile {
                 Mark::OffsetsCompacted,
                 Mark::SegmentsCompacted,
                 Mark::RecordsDeleted,
+                Mark::GroupDeleted,
+                Mark::OffsetsDeleted,
             ],
         }
     }

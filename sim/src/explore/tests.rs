@@ -72,7 +72,17 @@ fn groups_have_members_of_every_kind_that_do_everything() {
     let files: Vec<File> = (0..400).map(|seed| generate(Profile::Groups, Seed(seed), Drawing::default())).collect();
     let steps = files.iter().flat_map(|file| &file.steps);
     let seen: BTreeSet<&str> = steps.flat_map(|step| step.actions()).map(|action| action.name()).collect();
-    for name in ["join", "leave", "commit-offsets", "work", "delete-records", "crash", "pause"] {
+    for name in [
+        "join",
+        "leave",
+        "commit-offsets",
+        "work",
+        "delete-records",
+        "crash",
+        "pause",
+        "delete-group",
+        "delete-offsets",
+    ] {
         assert!(seen.contains(name), "no seed has `{name}`");
     }
     let texts: String = files.iter().map(print).collect();
@@ -82,6 +92,7 @@ fn groups_have_members_of_every_kind_that_do_everything() {
         r#""partition.assignment.strategy" = "sticky""#,
         r#""group.instance.id" = "s1""#,
         r#""enable.auto.commit" = false"#,
+        "async = true",
         r#"coordinator = "group:g2""#,
         r#""cleanup.policy" = "compact""#,
     ] {

@@ -200,6 +200,18 @@ fn administrators_and_streams_of_records_are_awaited_like_everything_else() {
         assert_eq!((read.key_text(), read.value_text()), ("card".to_owned(), "12.50".to_owned()));
         let missing = admin.delete_topic("refunds").await.expect_err("there is no such topic");
         assert_eq!(missing.error, crate::ErrorCode::UnknownTopicOrPartition);
+        let clerk = cluster.member("billing");
+        clerk.subscribe(["payments"]).await?;
+        clerk.poll(Duration::from_secs(20)).await?;
+        let group = admin.describe_group("billing").await?;
+        assert_eq!((group.state.as_str(), group.members.len()), ("Stable", 1));
+        assert_eq!(admin.list_groups().await?.len(), 1);
+        let refused = admin.delete_group("billing").await.expect_err("it has a member");
+        assert_eq!(refused.error, crate::ErrorCode::NonEmptyGroup);
+        clerk.unsubscribe().await?;
+        admin.delete_offsets("billing", &[TopicPartition::new("payments", 0)]).await?;
+        admin.delete_group("billing").await?;
+        assert_eq!(admin.list_groups().await?, []);
         Ok::<_, CallFailed>(())
     });
     passed.unwrap_or_else(|failed| panic!("{failed}"));

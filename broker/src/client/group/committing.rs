@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::commit::{self, Commit, CommitOutcome, Consequence, Stage};
-use super::coordinator::Unsent;
+use super::coordinator::ForCoordinator;
 use super::member::{MemberIdentity, Standing};
 use super::{Group, Member, Shared};
 use crate::client::cluster::Cluster;
@@ -116,7 +116,7 @@ impl Group {
         let (group, offsets) = (settings.group.clone(), commit::told(&commit.offsets));
         let said = MembershipEvent::CommitSent { group, cause: commit.cause, offsets, waited_us: 0 };
         let token = consumer.next_token();
-        let unsent = Unsent { asker: commit::ASKER, token, request, said, taken: commit.begun };
+        let unsent = ForCoordinator { asker: commit::ASKER, token, request, said, taken: commit.begun };
         coordinator.hand_over(ctx, cluster, *request_timeout, unsent);
         commit.stage = Stage::InFlight { token, sent_as };
         *moved = true;

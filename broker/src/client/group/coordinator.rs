@@ -28,9 +28,9 @@ use crate::ids::{Endpoint, GroupId, NodeId};
 use crate::message::{CoordinatorKind, ErrorCode, FindCoordinatorRequest, Request, Response};
 use crate::time::Time;
 
-/// A request that waits for the coordinator's connection.
+/// A request for the coordinator, which may have to wait for its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Unsent {
+pub(super) struct ForCoordinator {
     pub asker: Asker,
     pub token: u64,
     pub request: Request,
@@ -40,7 +40,17 @@ pub(super) struct Unsent {
     pub taken: Time,
 }
 
-impl Unsent {
+/// A request that waits for the connection to whoever coordinated when it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Unsent {
+    node: NodeId,
+    endpoint: Endpoint,
+    /// How long it waits at most (`request.timeout.ms`).
+    until: Time,
+    what: ForCoordinator,
+}
+
+impl ForCoordinator {
     fn leave(self, ctx: &mut Context, cluster: &mut Cluster, connection: NodeId, timeout: Duration) {
         cluster.network.send_for(ctx, connection, self.asker, self.token, self.request, timeout);
         ctx.emit(told_at(self.said, ctx.now.monotonic.since(self.taken)));
@@ -53,8 +63,8 @@ pub(super) struct Coordinator {
     group: GroupId,
     backoff: Backoff,
     node: Option<(NodeId, Endpoint)>,
-    /// What waits for a connection, oldest first: to which broker, until when, and what.
-    unsent: VecDeque<(NodeId, Endpoint, Time, Unsent)>,
+    /// What waits for a connection, oldest first.
+    unsent: VecDeque<Unsent>,
     /// The question in flight.
     lookup: Option<u64>,
     attempts: u32,
@@ -139,11 +149,14 @@ impl Coordinator {
     }
 
     /// Takes a request for the coordinator, which is known, and sends it as soon as the connection takes it: now if it can.
-    pub fn hand_over(&mut self, ctx: &mut Context, cluster: &mut Cluster, timeout: Duration, unsent: Unsent) {
+    pub fn hand_over(&mut self, ctx: &mut Context, cluster: &mut Cluster, timeout: Duration, what: ForCoordinator) {
         let (node, endpoint) = self.node.clone().expect("a request is made for a coordinator that is known");
         match connection_to(ctx, cluster, node, &endpoint) {
-            Some(connection) if self.unsent.is_empty() => unsent.leave(ctx, cluster, connection, timeout),
-            Some(_) | None => self.unsent.push_back((node, endpoint, ctx.now.monotonic + timeout, unsent)),
+            Some(connection) if self.unsent.is_empty() => what.leave(ctx, cluster, connection, timeout),
+            Some(_) | None => {
+                let until = ctx.now.monotonic + timeout;
+                self.unsent.push_back(Unsent { node, endpoint, until, what });
+            }
         }
     }
 
@@ -152,14 +165,14 @@ impl Coordinator {
     pub fn send_unsent(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> Option<Completion> {
         let now = ctx.now.monotonic;
         let mut place = 0;
-        while let Some((node, endpoint, until, _)) = self.unsent.get(place) {
+        while let Some(Unsent { node, endpoint, until, .. }) = self.unsent.get(place) {
             let connection = coordinator_connection(*node);
             let left = until.since(now);
             let outcome = if *until <= now {
                 Outcome::TimedOut
             } else if connection_to(ctx, cluster, *node, endpoint).is_some() {
-                let (_, _, _, unsent) = self.unsent.remove(place).expect("looked at above");
-                unsent.leave(ctx, cluster, connection, left);
+                let unsent = self.unsent.remove(place).expect("looked at above");
+                unsent.what.leave(ctx, cluster, connection, left);
                 continue;
             } else if cluster.network.is_disconnected(connection) {
                 Outcome::Disconnected
@@ -167,7 +180,7 @@ impl Coordinator {
                 place += 1;
                 continue;
             };
-            let (_, _, _, Unsent { asker, token, .. }) = self.unsent.remove(place).expect("looked at above");
+            let ForCoordinator { asker, token, .. } = self.unsent.remove(place).expect("looked at above").what;
             return Some(Completion { node: connection, asker, token, outcome });
         }
         None
@@ -175,7 +188,7 @@ impl Coordinator {
 
     /// Whether the request with this number waits for a connection.
     pub fn is_unsent(&self, token: u64) -> bool {
-        self.unsent.iter().any(|(_, _, _, unsent)| unsent.token == token)
+        self.unsent.iter().any(|unsent| unsent.what.token == token)
     }
 
     /// It is not known any more. Unless the connection is what was lost, it is given up, with all that is in flight on it.
@@ -255,7 +268,7 @@ impl Coordinator {
     pub fn deadlines(&self, cluster: &Cluster) -> impl Iterator<Item = Time> + use<> {
         let reconnect =
             self.node.as_ref().and_then(|(node, _)| cluster.network.connectable_at(coordinator_connection(*node)));
-        let given_up = self.unsent.iter().map(|(_, _, until, _)| *until).min();
+        let given_up = self.unsent.iter().map(|unsent| unsent.until).min();
         [self.retry_at, reconnect, given_up].into_iter().flatten()
     }
 }

@@ -151,7 +151,7 @@ fn a_goodbye_is_dropped_when_its_connection_fails() {
     script.slow.clear();
     script.reset("b3");
     script.until(10_600);
-    find_coordinator(&mut script);
+    script.answer_coordinator();
     script.until(20_000);
     insta::assert_snapshot!(script.story(), @"");
 }

@@ -187,7 +187,16 @@ fn a_question_about_offsets_with_a_stale_epoch_is_asked_again_after_a_pause_that
     script.until(100);
     script.answer("b3", stale());
     script.until(300);
-    insta::assert_snapshot!(script.story(), @"");
+    insta::assert_snapshot!(script.story(), @r"
+    0 coordinator 3
+    0 → b3 ConsumerGroupHeartbeat epoch 0, topics [orders], owned [], timeout 300000
+    0 joined 1
+    0 assigned [orders-0], 1 owned
+    0 → b3 OffsetFetch [orders-0]
+    0 → b3 ConsumerGroupHeartbeat epoch 1, owned [0]
+    100 → b3 OffsetFetch [orders-0]
+    300 → b3 OffsetFetch [orders-0]
+    ");
 }
 
 #[test]
@@ -203,5 +212,10 @@ fn an_application_that_polls_after_a_fatal_join_joins_at_once() {
     script.answer_coordinator();
     script.answer("b3", join_refused(ErrorCode::InconsistentGroupProtocol, ""));
     script.call(Call::Poll { timeout_ms: 1_000 });
-    insta::assert_snapshot!(script.story(), @"");
+    insta::assert_snapshot!(script.story(), @r#"
+    0 coordinator 3
+    0 → b3 JoinGroup "" [range cooperative-sticky] ""
+    0 call 1 failed: INCONSISTENT_GROUP_PROTOCOL
+    0 → b3 JoinGroup "" [range cooperative-sticky] "rebalance failed due to INCONSISTENT_GROUP_PROTOCOL"
+    "#);
 }

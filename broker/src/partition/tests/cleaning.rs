@@ -43,8 +43,14 @@ fn a_log_that_makes_no_sense_costs_the_cleaner_its_turn() {
     let broker = c.brokers.get_mut(&LEADER).expect("b1");
     let segment = broker.manager.partition(&orders()).expect("it is there").log().segments().next().expect("one").1;
     let (file, magic_of_the_second) = ("data-0/orders-0/00000000000000000000.log", segment / 2 + 16);
+    let file = broker.storage.open(file).expect("the segment");
     broker.storage.write(file, magic_of_the_second, &[9]).expect("the disk works");
     c.begin();
     c.run_until(60_000);
-    insta::assert_snapshot!(c.transcript(), @"");
+    insta::assert_snapshot!(c.transcript(), @r"
+        0 ms  b1 begins to clean orders-0
+        1 ms  b1 cleans orders-0 no more: Corrupt
+    15001 ms  b1 begins to clean orders-1
+    15006 ms  b1 has cleaned orders-1
+    ");
 }

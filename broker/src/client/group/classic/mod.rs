@@ -29,7 +29,7 @@ use self::heartbeat::Heartbeat;
 use super::Shared;
 use super::assignor::{AssignorMemory, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, protocol_of};
 use super::commit::CommitOutcome;
-use super::coordinator::Unsent;
+use super::coordinator::ForCoordinator;
 use super::member::{MemberIdentity, Standing};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
@@ -350,7 +350,7 @@ impl ClassicMember {
             let request = LeaveGroupRequest { group: group.clone(), members: vec![leaving] };
             let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
             let said = MembershipEvent::LeaveSent { group, member };
-            let unsent = Unsent { asker: Asker::Member, token, request: request.into(), said, taken };
+            let unsent = ForCoordinator { asker: Asker::Member, token, request: request.into(), said, taken };
             shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
             self.asked.insert(token, Asked::Leave);
         }

@@ -28,7 +28,7 @@ use self::heartbeat::Sent;
 use self::reconcile::Reconciliation;
 use super::Shared;
 use super::commit::CommitOutcome;
-use super::coordinator::Unsent;
+use super::coordinator::ForCoordinator;
 use super::member::{MemberIdentity, Standing};
 use crate::client::GroupMembershipOperation;
 use crate::client::cluster::Cluster;
@@ -245,7 +245,7 @@ impl ConsumerMember {
         let (group, member) = (shared.settings.group.clone(), self.member.clone());
         let (request, said) = (self.request(consumer, shared).into(), MembershipEvent::LeaveSent { group, member });
         let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
-        let unsent = Unsent { asker: Asker::Member, token, request, said, taken };
+        let unsent = ForCoordinator { asker: Asker::Member, token, request, said, taken };
         shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
         self.state = MemberState::Stale;
         self.tell_lost(ctx, shared, MembershipLoss::PollTimedOut);

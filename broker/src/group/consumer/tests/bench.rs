@@ -165,7 +165,10 @@ impl Bench {
         let records = match timer {
             GroupTimer::ConsumerRegex { group } => {
                 let work = self.soft.take_lookup(group).expect("a lookup has ended");
-                self.with(|of, group| regexes_resolved(of, group, work))
+                let records = self.with(|of, group| regexes_resolved(of, group, work));
+                // What is not written is looked up again when a member's heartbeat asks for it.
+                self.write(records);
+                return;
             }
             GroupTimer::ConsumerSession { member, .. } | GroupTimer::ConsumerRebalance { member, .. } => {
                 self.with(|of, group| match of.timer_fired(group, member, timer) {

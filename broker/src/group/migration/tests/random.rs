@@ -94,7 +94,7 @@ fn members_of_both_protocols_commit_and_an_administrator_forgets() {
         ("old A leaves", "< A None"),
         ("old B leaves", "< B None"),
         ("admin forgets t1:0", "< admin None"),
-        ("new C joins t1 as s2", "< C epoch 2: t1:0,1,2,3"),
+        ("new C joins t1 as s2", "< C epoch 1: t1:0,1,2,3"),
         ("new C commits t1:1 at 7", "< C None"),
         ("new C leaves", "< C epoch -1"),
         ("admin deletes", "< admin None"),

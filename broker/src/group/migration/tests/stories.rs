@@ -321,6 +321,10 @@ fn assignment(list: &str) -> Bytes {
 
 fn decoded(bytes: &Bytes) -> PartitionsByTopic {
     let mut owned = PartitionsByTopic::new();
+    // Whom the leader forgets has nothing.
+    if bytes.is_empty() {
+        return owned;
+    }
     for it in decode_assignment(bytes).expect("an assignment").partitions {
         owned.entry(topic_id(it.topic.as_str())).or_default().insert(it.partition);
     }
