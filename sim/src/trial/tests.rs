@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use trial_broker::ids::TopicPartition;
+
 use super::environment::Environment;
 use super::*;
 use crate::people::CallFailed;

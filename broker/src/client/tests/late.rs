@@ -150,10 +150,8 @@ fn a_goodbye_is_dropped_when_its_connection_fails() {
     let mut script = late_application();
     script.slow.clear();
     script.reset("b3");
-    script.until(10_600);
-    script.answer_coordinator();
-    script.until(20_000);
-    insta::assert_snapshot!(script.story(), @"");
+    script.until(20_500);
+    insta::assert_snapshot!(script.said(), @"");
 }
 
 /// A member whose application works for too long, its coordinator's connection being set up when the timer ends.

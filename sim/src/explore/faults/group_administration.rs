@@ -21,7 +21,7 @@ use crate::scenario::format::administration::{DeleteOffsets, ListGroups, OneGrou
 /// In how many groups of a hundred an administrator has something to do.
 fn percent(profile: Profile) -> u64 {
     match profile {
-        Profile::Groups => 25,
+        Profile::Groups => 35,
         Profile::Everything => 15,
         Profile::Default
         | Profile::Lite
@@ -64,7 +64,7 @@ fn asked(stage: &Stage, group: &GroupShape, at: i64, draw: &mut Draw) -> Inciden
 
 /// Everybody leaves, something is deleted, and everybody comes back.
 fn deserted(stage: &Stage, group: &GroupShape, at: i64, draw: &mut Draw) -> Incident {
-    let asked_after = draw.span(20, 4_000).micros;
+    let asked_after = draw.span(200, 6_000).micros;
     let back_after = asked_after + draw.span(1, 6_000).micros;
     let step = if_possible(deletion(stage, group, draw));
     let leaving = group.members.iter().map(|member| (0, leave(member)));

@@ -8,6 +8,7 @@ mod conditions;
 mod machines;
 mod museum;
 mod rules;
+mod starts;
 mod steps;
 mod times;
 
@@ -20,7 +21,8 @@ pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
 pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
 pub(super) use steps::Plan;
-pub use steps::{PlannedStep, Start};
+pub use starts::Start;
+pub use steps::PlannedStep;
 
 use trial_broker::config::GroupCoordinatorSettings;
 
