@@ -151,7 +151,15 @@ fn a_goodbye_is_dropped_when_its_connection_fails() {
     script.slow.clear();
     script.reset("b3");
     script.until(20_500);
-    insta::assert_snapshot!(script.said(), @"");
+    insta::assert_snapshot!(script.said(), @r"
+    10000 out: PollTimedOut
+    10000 lost [orders-0 orders-1]
+    10500 lost node 3, 0 in flight: Disconnected
+    10500 → b1 Metadata
+    20000 finishes orders-0 5
+    20000 connect b3
+    20000 → b3 ConsumerGroupHeartbeat epoch 0, topics [orders], owned [], timeout 10000
+    ");
 }
 
 /// A member whose application works for too long, its coordinator's connection being set up when the timer ends.

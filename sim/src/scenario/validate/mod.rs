@@ -20,8 +20,8 @@ pub(crate) use conditions::error_code;
 pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
 pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
-pub(super) use steps::Plan;
 pub use starts::Start;
+pub(super) use steps::Plan;
 pub use steps::PlannedStep;
 
 use trial_broker::config::GroupCoordinatorSettings;
