@@ -261,6 +261,59 @@ pub enum Call {
     End(CloseOptions),
 }
 
+impl Call {
+    /// Whether a consumer's group, or what it gets from it, is concerned.
+    pub(crate) fn is_about_a_group(&self) -> bool {
+        matches!(
+            self,
+            Call::Subscribe { .. }
+                | Call::SubscribePattern { .. }
+                | Call::Unsubscribe
+                | Call::CommitSync
+                | Call::CommitOffsets(_)
+                | Call::CommitAsync
+                | Call::Pause(_)
+                | Call::Resume(_)
+                | Call::Work { .. }
+        )
+    }
+
+    /// How Kafka names its method.
+    pub(crate) fn method(&self) -> &'static str {
+        match self {
+            Call::Send(_) | Call::SendAll(_) => "send",
+            Call::Flush => "flush",
+            Call::Assign(_) => "assign",
+            Call::Subscribe { .. } | Call::SubscribePattern { .. } => "subscribe",
+            Call::Unsubscribe => "unsubscribe",
+            Call::CommitSync | Call::CommitOffsets(_) => "commitSync",
+            Call::CommitAsync => "commitAsync",
+            Call::Pause(_) => "pause",
+            Call::Resume(_) => "resume",
+            Call::Work { .. } => "work",
+            Call::Poll { .. } => "poll",
+            Call::Seek { .. } => "seek",
+            Call::CreateTopic { .. } => "createTopics",
+            Call::DeleteTopic { .. } => "deleteTopics",
+            Call::CreatePartitions { .. } => "createPartitions",
+            Call::AlterConfig { .. } => "incrementalAlterConfigs",
+            Call::ElectLeaders { .. } => "electLeaders",
+            Call::Reassign { .. } => "alterPartitionReassignments",
+            Call::DeleteRecords { .. } => "deleteRecords",
+            Call::CommitInTransaction { .. } => "sendOffsetsToTransaction",
+            Call::EndTransaction { .. } => "endTransaction",
+            Call::ListGroups { .. } => "listGroups",
+            Call::DescribeGroup { .. } => "describeConsumerGroups",
+            Call::DeleteGroup { .. } => "deleteConsumerGroups",
+            Call::DeleteOffsets { .. } => "deleteConsumerGroupOffsets",
+            Call::DescribeQuorum => "describeMetadataQuorum",
+            Call::RefreshMetadata => "refresh-metadata",
+            Call::Warm { .. } => "warm",
+            Call::Close | Call::End(_) => "close",
+        }
+    }
+}
+
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]

@@ -15,15 +15,14 @@ use std::time::Duration;
 use super::admin::Admin;
 use super::cluster::Cluster;
 use super::consumer::Consumer;
-use super::metadata::{Metadata, MetadataSettings};
-use super::network::{Asker, Completion, Network, NetworkSettings};
+use super::metadata::Metadata;
+use super::network::{Asker, Completion, Network};
 use super::producer::Producer;
-use super::retry::Backoff;
+use super::settings;
 use super::{
     BatchView, Call, CallResult, ClientConfig, ClientKind, CloseOptions, InFlightView, KnownLeader, MembershipView,
     PositionView, failed, resolve,
 };
-use crate::config::Hazard;
 use crate::context::Context;
 use crate::effects::{ExitReason, Output};
 use crate::event::CommitCause;
@@ -87,7 +86,7 @@ impl Client {
         {
             panic!("{}: {error}", config.client_id);
         }
-        let (network, metadata) = cluster_settings(&config);
+        let (network, metadata) = settings::of(&config);
         let role = match &config.kind {
             ClientKind::Producer { acks, settings } => {
                 Role::Producer(Box::new(Producer::new(*acks, settings.clone(), &config.behaviour)))
@@ -196,7 +195,7 @@ impl Client {
                     resolve(ctx, Some(ticket), CallResult::Done);
                 }
             },
-            (call, Role::Consumer(_)) if is_about_a_group(&call) => self.group_call(ctx, ticket, call),
+            (call, Role::Consumer(_)) if call.is_about_a_group() => self.group_call(ctx, ticket, call),
             (Call::Poll { timeout_ms }, Role::Consumer(consumer)) => {
                 consumer.poll(ctx, ticket, Duration::from_millis(timeout_ms));
             }
@@ -205,7 +204,7 @@ impl Client {
             }
             (call, Role::Admin(admin)) if Admin::understands(&call) => admin.call(ctx, ticket, call),
             (call, _) => {
-                let message = format!("this client does not do {}", name_of(&call));
+                let message = format!("this client does not do {}", call.method());
                 refuse(ctx, ticket, &call, &message);
             }
         }
@@ -237,7 +236,7 @@ impl Client {
             Call::CommitSync => return consumer.commit(ctx, CommitCause::Sync, ticket),
             Call::CommitAsync => return consumer.commit(ctx, CommitCause::Async, ticket),
             Call::CommitOffsets(offsets) => return consumer.commit_chosen(ctx, offsets, ticket),
-            other => unreachable!("{} is no call about a group", name_of(&other)),
+            other => unreachable!("{} is no call about a group", other.method()),
         };
         match done {
             Ok(()) => resolve(ctx, Some(ticket), CallResult::Done),
@@ -463,115 +462,5 @@ fn refuse(ctx: &mut Context, ticket: Ticket, call: &Call, message: &str) {
     let records = if let Call::SendAll(records) = call { records.len() as u64 } else { 1 };
     for number in 0..records {
         failed(ctx, Some(Ticket(ticket.0 + number)), ErrorCode::InvalidRequest, message);
-    }
-}
-
-/// Whether a consumer's group, or what it gets from it, is concerned.
-fn is_about_a_group(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::Subscribe { .. }
-            | Call::SubscribePattern { .. }
-            | Call::Unsubscribe
-            | Call::CommitSync
-            | Call::CommitOffsets(_)
-            | Call::CommitAsync
-            | Call::Pause(_)
-            | Call::Resume(_)
-            | Call::Work { .. }
-    )
-}
-
-/// How Kafka names a call's method.
-fn name_of(call: &Call) -> &'static str {
-    match call {
-        Call::Send(_) | Call::SendAll(_) => "send",
-        Call::Flush => "flush",
-        Call::Assign(_) => "assign",
-        Call::Subscribe { .. } | Call::SubscribePattern { .. } => "subscribe",
-        Call::Unsubscribe => "unsubscribe",
-        Call::CommitSync | Call::CommitOffsets(_) => "commitSync",
-        Call::CommitAsync => "commitAsync",
-        Call::Pause(_) => "pause",
-        Call::Resume(_) => "resume",
-        Call::Work { .. } => "work",
-        Call::Poll { .. } => "poll",
-        Call::Seek { .. } => "seek",
-        Call::CreateTopic { .. } => "createTopics",
-        Call::DeleteTopic { .. } => "deleteTopics",
-        Call::CreatePartitions { .. } => "createPartitions",
-        Call::AlterConfig { .. } => "incrementalAlterConfigs",
-        Call::ElectLeaders { .. } => "electLeaders",
-        Call::Reassign { .. } => "alterPartitionReassignments",
-        Call::DeleteRecords { .. } => "deleteRecords",
-        Call::CommitInTransaction { .. } => "sendOffsetsToTransaction",
-        Call::EndTransaction { .. } => "endTransaction",
-        Call::ListGroups { .. } => "listGroups",
-        Call::DescribeGroup { .. } => "describeConsumerGroups",
-        Call::DeleteGroup { .. } => "deleteConsumerGroups",
-        Call::DeleteOffsets { .. } => "deleteConsumerGroupOffsets",
-        Call::DescribeQuorum => "describeMetadataQuorum",
-        Call::RefreshMetadata => "refresh-metadata",
-        Call::Warm { .. } => "warm",
-        Call::Close | Call::End(_) => "close",
-    }
-}
-
-/// `max.in.flight.requests.per.connection` of a consumer, which is fixed.
-const CONSUMER_MAX_IN_FLIGHT: usize = 100;
-/// The same of an admin client.
-const ADMIN_MAX_IN_FLIGHT: usize = 1;
-
-fn cluster_settings(config: &ClientConfig) -> (NetworkSettings, MetadataSettings) {
-    let bootstrap = config.bootstrap_servers.clone();
-    let keeps_topics = config.behaviour.mends(Hazard::RebootstrapForgetsEpochs);
-    match &config.kind {
-        ClientKind::Producer { settings, .. } | ClientKind::Admin { settings } => {
-            let is_producer = matches!(config.kind, ClientKind::Producer { .. });
-            let jitter = settings.backoff_jitter;
-            let network = NetworkSettings {
-                client_id: config.client_id.clone(),
-                request_timeout: settings.request_timeout,
-                reconnect_backoff: Backoff {
-                    initial: settings.reconnect_backoff,
-                    max: settings.reconnect_backoff_max,
-                    jitter,
-                },
-                max_in_flight: if is_producer { settings.max_in_flight as usize } else { ADMIN_MAX_IN_FLIGHT },
-            };
-            let metadata = MetadataSettings {
-                max_age: settings.metadata_max_age,
-                retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
-                rebootstrap_trigger: settings.metadata_recovery_rebootstrap_trigger,
-                bootstrap,
-                keeps_topics,
-                forgets_idle_topics: is_producer,
-                creates_topics: is_producer,
-            };
-            (network, metadata)
-        }
-        ClientKind::Consumer { settings, .. } => {
-            let jitter = settings.backoff_jitter;
-            let network = NetworkSettings {
-                client_id: config.client_id.clone(),
-                request_timeout: settings.request_timeout,
-                reconnect_backoff: Backoff {
-                    initial: settings.reconnect_backoff,
-                    max: settings.reconnect_backoff_max,
-                    jitter,
-                },
-                max_in_flight: CONSUMER_MAX_IN_FLIGHT,
-            };
-            let metadata = MetadataSettings {
-                max_age: settings.metadata_max_age,
-                retry_backoff: Backoff { initial: settings.retry_backoff, max: settings.retry_backoff_max, jitter },
-                rebootstrap_trigger: Duration::from_secs(300),
-                bootstrap,
-                keeps_topics,
-                forgets_idle_topics: false,
-                creates_topics: true,
-            };
-            (network, metadata)
-        }
     }
 }

@@ -22,6 +22,7 @@ mod described;
 
 mod machine;
 mod offset_reset;
+mod settings;
 mod view;
 
 mod cluster;

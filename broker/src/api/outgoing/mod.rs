@@ -28,7 +28,6 @@
 //! never waits behind a fetch sent there.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,11 +42,15 @@ use crate::message::{Api, ApiVersionsRequest, Request, Response};
 use crate::outbox::{give_room, take_filled};
 use crate::time::{Time, earliest};
 
+mod client_ids;
 mod controller;
+mod outcome;
 #[cfg(test)]
 mod tests;
 
+use client_ids::ClientIds;
 use controller::ToController;
+pub use outcome::{ChannelFailure, ChannelOutput};
 
 /// What a connection between two processes is for. Each purpose has its own, so that a
 /// request that is stuck for one purpose never delays another.
@@ -74,60 +77,6 @@ pub struct ChannelKey {
     pub purpose: ChannelPurpose,
     /// Where it leads.
     pub to: Endpoint,
-}
-
-/// Why a request has no response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChannelFailure {
-    /// The connection could not be made, or broke before the response came.
-    Disconnected,
-    /// No response within the time-out; a connection with a request on it is closed then.
-    TimedOut,
-    /// The other side serves no version of the API that is spoken here.
-    UnsupportedVersion,
-    /// The response is not one to the request.
-    Malformed,
-}
-
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ChannelOutput {
-    /// It was answered.
-    Response {
-        /// By which channel.
-        key: ChannelKey,
-        /// Which request.
-        token: u64,
-        /// The answer.
-        response: Response,
-    },
-    /// It will not be answered.
-    Failed {
-        /// By which channel.
-        key: ChannelKey,
-        /// Which request.
-        token: u64,
-        /// Why.
-        reason: ChannelFailure,
-    },
-    /// The active controller answered a request.
-    FromController {
-        /// On which channel.
-        purpose: ChannelPurpose,
-        /// Which request.
-        token: u64,
-        /// The answer.
-        response: Response,
-    },
-    /// No active controller answered a request in time, or it cannot be asked.
-    ControllerFailed {
-        /// On which channel.
-        purpose: ChannelPurpose,
-        /// Which request.
-        token: u64,
-        /// Why.
-        reason: ChannelFailure,
-    },
 }
 
 /// How a lane's channels behave.
@@ -158,49 +107,6 @@ impl ChannelsConfig {
             ChannelPurpose::AlterPartition | ChannelPurpose::Forwarding => CONTROLLER_SOCKET_TIMEOUT,
         }
     }
-}
-
-/// The client ids of a process's channels, written once. They follow from the node's id: equal configurations have
-/// equal ones, so they are no part of the state that is compared and hashed.
-#[derive(Clone, Debug)]
-struct ClientIds {
-    fetcher: Arc<str>,
-    raft: Arc<str>,
-    other: Arc<str>,
-}
-
-impl ClientIds {
-    fn new(node: NodeId) -> Self {
-        ClientIds {
-            fetcher: Arc::from(format!("broker-{node}-fetcher-0")),
-            raft: Arc::from(format!("raft-client-{node}")),
-            other: Arc::from(node.to_string()),
-        }
-    }
-
-    fn of(&self, purpose: ChannelPurpose) -> Arc<str> {
-        let id = match purpose {
-            ChannelPurpose::Fetcher => &self.fetcher,
-            ChannelPurpose::Raft => &self.raft,
-            ChannelPurpose::Heartbeat
-            | ChannelPurpose::AlterPartition
-            | ChannelPurpose::Forwarding
-            | ChannelPurpose::Registration => &self.other,
-        };
-        Arc::clone(id)
-    }
-}
-
-impl PartialEq for ClientIds {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for ClientIds {}
-
-impl Hash for ClientIds {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// `socket.connection.setup.timeout.ms`.

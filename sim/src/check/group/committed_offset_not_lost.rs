@@ -75,6 +75,8 @@ impl Check {
                 self.since_forgotten.insert((group.clone(), partition.clone()), BTreeSet::new());
                 self.forget(|of, which| of == group && which == partition);
             }
+            // A group that goes to the other protocol keeps what it has committed.
+            GroupEvent::GroupForgotten { reason: ForgetReason::Migrated, .. } => {}
             GroupEvent::GroupForgotten { group, .. } => self.forget(|of, _| of == group),
             _ => {}
         }
