@@ -14,7 +14,7 @@ use super::tally::{Tallies, Tally};
 use crate::check::{Violation, event_words};
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
 use crate::scenario::run::Moment;
-use crate::scenario::trace::{Cast, Teller, Told, Weight};
+use crate::scenario::trace::{Cast, Teller, Told, Weight, mark_repetitions};
 use crate::scenario::{Report, Scenario, UNSAVED};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
@@ -102,6 +102,7 @@ impl Tape {
         lines.extend(moments.iter().filter_map(|moment| note(&scenario, &cast, moment)));
         // A note stands behind what had happened when it was made.
         lines.sort_by_key(|line| line.step);
+        mark_repetitions(&mut lines);
         let Post { passages, by_message, .. } = post;
         Tape {
             scenario,
@@ -282,6 +283,7 @@ fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
         partition: None,
         machines: Vec::new(),
         weight: Weight::News,
+        is_again: false,
     })
 }
 

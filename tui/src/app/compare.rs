@@ -158,6 +158,7 @@ mod tests {
             partition: None,
             machines: Vec::new(),
             weight: Weight::Flow,
+            is_again: false,
         }
     }
 

@@ -167,14 +167,15 @@ fn of_link(model: &Model, tape: &Tape, from: MachineId, to: MachineId) -> Vec<It
         let part = model.machines().iter().find(|part| part.id == machine);
         part.map_or_else(|| tape.cast.name(machine).to_owned(), named)
     };
-    let (from, to) = (name(from), name(to));
-    let mut items = vec![done("cut it in both directions", format!("partition {from} | {to}"))];
-    for (from, to) in [(&from, &to), (&to, &from)] {
-        let link = format!("from={from} to={to}");
+    let both = format!("partition {} | {}", name(from), name(to));
+    let mut items = vec![done("cut it in both directions", both)];
+    for (from, to) in [(from, to), (to, from)] {
+        let link = format!("from={} to={}", name(from), name(to));
+        let way = format!("from {} to {}", tape.cast.name(from), tape.cast.name(to));
         items.extend([
-            done("cut it in this direction", format!("partition {link}")),
-            done("let it carry nothing further, without a reset", format!("clog {link}")),
-            done("let it take 500 ms", format!("latency {link} is=500ms")),
+            done(&format!("cut it {way}"), format!("partition {link}")),
+            done(&format!("carry nothing further {way}, without a reset"), format!("clog {link}")),
+            done(&format!("take 500 ms {way}"), format!("latency {link} is=500ms")),
         ]);
     }
     items.push(done("heal all partitions and clogs", "heal".to_owned()));

@@ -19,8 +19,9 @@ use crate::window::{Opening, follow};
 pub struct LessonOf {
     /// Its number in the course, or the id or the file's name of one of its scenarios; unless said, all are listed.
     lesson: Option<String>,
-    /// Print what its teacher should know, with the questions and answers, instead of opening a window.
-    #[arg(long, requires = "lesson")]
+    /// Print what its teacher should know, with the questions and answers, instead of opening a window; without a lesson, what
+    /// each of them teaches.
+    #[arg(long)]
     notes: bool,
     /// For a projector: less at once, questions alone and large with bars for the votes. (For large text, enlarge the
     /// terminal's own.)
@@ -47,7 +48,7 @@ pub struct LessonOf {
 pub fn lesson(arguments: &LessonOf) -> u8 {
     let Some(lessons) = lessons(&arguments.folder) else { return WRONG_USE };
     let Some(wanted) = &arguments.lesson else {
-        let _ = print(&listed(&lessons));
+        let _ = print(&listed(&lessons, arguments.notes));
         return 0;
     };
     let Some(scenario) = lessons.into_iter().find(|scenario| is_wanted(scenario, wanted)) else {
@@ -116,8 +117,9 @@ fn is_wanted(scenario: &Scenario, wanted: &str) -> bool {
         || wanted.parse().is_ok_and(|wanted| number(scenario) == Some(wanted))
 }
 
-/// A line a lesson, with what it teaches; its other scenarios below it.
-fn listed(lessons: &[Scenario]) -> String {
+/// A line a lesson, with what many believe; for a teacher with what it teaches, which answers its questions. Its other scenarios
+/// stand below it.
+fn listed(lessons: &[Scenario], is_for_teacher: bool) -> String {
     let mut text = String::new();
     let mut before = None;
     for scenario in lessons {
@@ -128,8 +130,11 @@ fn listed(lessons: &[Scenario]) -> String {
         }
         before = Some(number);
         text.push_str(&format!("{number:>4}  {}\n", scenario.file.title));
-        if let Some(learn) = scenario.file.lesson.as_ref().and_then(|lesson| lesson.learn.as_ref()) {
-            text.push_str(&format!("      {learn}\n"));
+        let Some(lesson) = &scenario.file.lesson else { continue };
+        let said = if is_for_teacher { &lesson.learn } else { &lesson.misconception };
+        if let Some(said) = said {
+            let before = if is_for_teacher { "" } else { "Many believe: " };
+            text.push_str(&format!("      {before}{said}\n"));
         }
     }
     text
@@ -184,5 +189,18 @@ mod tests {
         assert!(
             lessons.iter().any(|scenario| is_wanted(scenario, "leader-loss") && is_wanted(scenario, "07-leader-loss"))
         );
+    }
+
+    /// A class may see the list: what a lesson teaches answers its question.
+    #[test]
+    fn what_a_lesson_teaches_is_listed_for_its_teacher_alone() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
+        let lessons = lessons(&folder).expect("they are there");
+        let (class, teacher) = (listed(&lessons, false), listed(&lessons, true));
+        let learned = lessons.iter().filter_map(|scenario| scenario.file.lesson.as_ref()?.learn.as_ref());
+        assert!(learned.clone().count() > 15);
+        assert!(learned.clone().all(|learned| !class.contains(learned.as_str())), "{class}");
+        assert!(learned.filter(|learned| teacher.contains(learned.as_str())).count() > 15, "{teacher}");
+        assert!(class.contains("Many believe: ") && class.lines().any(|line| line.starts_with("   5  ")), "{class}");
     }
 }

@@ -16,7 +16,8 @@ const SHORTEST_PAUSE: i64 = 400_000;
 /// The film of one of the screens, by its place among [`super::SCREENS`].
 pub fn cast(film: &Film, screen: usize) -> String {
     let (width, height) = film.size;
-    let mut text = format!("{}\n", json!({ "version": 2, "width": width, "height": height, "title": film.title }));
+    let title = format!("{} ({})", film.title, film.range);
+    let mut text = format!("{}\n", json!({ "version": 2, "width": width, "height": height, "title": title }));
     let mut now = 0;
     let mut before = None;
     for frame in &film.frames {

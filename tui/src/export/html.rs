@@ -24,6 +24,7 @@ buttons.forEach((b,i)=>b.setAttribute('aria-pressed',i===screen))}\
 slider.addEventListener('input',()=>{index=0;while(index+1<frames.length&&frames[index+1].m<=slider.value)index++;show()});\
 slider.addEventListener('keydown',e=>{const by={ArrowLeft:-1,ArrowDown:-1,ArrowRight:1,ArrowUp:1}[e.key];if(!by)return;e.preventDefault();\
 index=Math.min(frames.length-1,Math.max(0,index+by));slider.value=frames[index].m;show()});\
+slider.addEventListener('change',()=>{slider.value=frames[index].m});\
 buttons.forEach((b,i)=>b.addEventListener('click',()=>{screen=i;show()}));show();";
 
 /// The page.
@@ -36,7 +37,7 @@ pub fn page(film: &Film) -> String {
     // A script ends at `</script>`, wherever that stands.
     let data = json!(frames).to_string().replace("</", "<\\/");
     let buttons: String = SCREENS.iter().map(|screen| format!("<button>{}</button>\n", screen.name())).collect();
-    let title = escaped(&film.title);
+    let (title, range) = (escaped(&film.title), escaped(&film.range));
     // The slider is time: a pause of nine seconds is as long on it as it was. Arrow keys go from picture to picture.
     let first = film.frames.first().map_or(0, |frame| frame.micros);
     let last = film.frames.last().map_or(first, |frame| frame.micros);
@@ -47,7 +48,7 @@ pub fn page(film: &Film) -> String {
          <h1>{title}</h1>\n<p>{buttons}</p>\n\
          <input type=\"range\" id=\"slider\" list=\"marks\" min=\"{first}\" max=\"{last}\" value=\"{first}\" \
          aria-label=\"time in the run, in microseconds\">\n<datalist id=\"marks\">{marks}</datalist>\n\
-         <p><output id=\"time\"></output></p>\n<pre id=\"picture\"></pre>\n\
+         <p><output id=\"time\"></output> <small>{range}; the slider stops at each.</small></p>\n<pre id=\"picture\"></pre>\n\
          <script>const frames={data};\n{SCRIPT}</script>\n</html>\n"
     )
 }

@@ -16,13 +16,14 @@ pub mod svg;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::scenario::trace::Weight;
+use trial_sim::internal::scenario::{Scenario, Span};
 use trial_sim::internal::session::{News, Session, Tape};
 
 use crate::app::{Action, Effect, Filter, Message, Model, Screen, Whereto, update};
 use crate::theme::Look;
 use crate::view;
+use crate::widget::seconds;
 pub use picture::Picture;
 
 /// The screens that are shown.
@@ -30,6 +31,12 @@ pub const SCREENS: [Screen; 7] = Screen::ALL;
 
 /// So many moments are shown at most: a page stays small enough to be sent by mail.
 const MOST: usize = 300;
+
+/// So many of these at most are of regular times, where nothing was told for a while.
+const REGULAR: usize = 60;
+
+/// From one regular time to the next, in milliseconds: the first that is long enough for a run is taken.
+const EVERY: [u64; 12] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
 /// One moment of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub struct Film {
     pub frames: Vec<Frame>,
     /// When something was done or a promise was broken, in microseconds since time zero, in order.
     pub marks: Vec<i64>,
+    /// Which moments these are, for whoever looks at them.
+    pub range: String,
 }
 
 /// A run that was made, and is looked at.
@@ -86,25 +95,56 @@ impl Looked {
     pub fn film(&mut self, size: (u16, u16)) -> Film {
         let Looked { session, model } = self;
         let marks = model.tape.as_deref().map_or_else(Vec::new, marks);
-        let moments = model.tape.as_deref().map_or_else(Vec::new, moments);
+        let (moments, range) = model.tape.as_deref().map_or_else(Default::default, moments);
         let frames = moments.into_iter().map(|to| frame(session, model, to, size)).collect();
-        Film { title: model.opening.clone(), size, frames, marks }
+        Film { title: model.opening.clone(), size, frames, marks, range }
     }
 }
 
-/// What is worth a picture: time zero, and the step of every line; where these are too many, of every change.
-fn moments(tape: &Tape) -> Vec<Message> {
+/// What is worth a picture, and how that is said: time zero, the step of every line (where these are too many, of every change),
+/// the end, and regular times wherever nothing was told for as long as from one of these to the next.
+fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let of = |least: Weight| {
         let lines = tape.lines_after(tape.zero()).iter().filter(|line| line.weight >= least);
         let mut steps: Vec<u64> = lines.map(|line| line.step).collect();
         steps.dedup();
         steps
     };
+    let most = MOST - REGULAR - 2;
     let all = of(Weight::Flow);
-    let mut steps = if all.len() > MOST { of(Weight::News) } else { all };
-    steps.truncate(MOST - 1);
-    let steps = steps.into_iter().map(|step| Message::Go(Whereto::Step(step)));
-    [Message::Do(Action::ToZero)].into_iter().chain(steps).collect()
+    let (mut steps, what) = if all.len() > most { (of(Weight::News), "change") } else { (all, "line") };
+    steps.truncate(most);
+    let (zero, last) = (tape.cast.zero(), tape.time_at(tape.end()));
+    let every = regular(last.0.saturating_sub(zero.0));
+    let times = (1..).map(|number| zero.0 + number * every).take_while(|at| *at < last.0).take(REGULAR);
+    let is_told = |at: u64| {
+        let behind = steps.partition_point(|step| tape.time_at(*step + 1).0 <= at);
+        steps[..behind].last().is_some_and(|step| tape.time_at(*step + 1).0 + every > at)
+    };
+    let regular = times.filter(|at| !is_told(*at)).map(|at| {
+        let micros = i64::try_from(at - zero.0).unwrap_or(i64::MAX);
+        (at, Message::Go(Whereto::Time(Span { micros })))
+    });
+    let told = steps.iter().map(|step| (tape.time_at(*step + 1).0, Message::Go(Whereto::Step(*step))));
+    let mut between: Vec<(u64, Message)> = told.chain(regular).collect();
+    between.sort_by_key(|(at, _)| *at);
+    let between = between.into_iter().map(|(_, message)| message);
+    let ends = [Message::Do(Action::ToZero), Message::Do(Action::ToEnd)];
+    let [first, end] = ends;
+    let messages: Vec<Message> = std::iter::once(first).chain(between).chain([end]).collect();
+    let range = format!(
+        "{} moments from 0.000 s to {}: every {what}, and one in {} where nothing is told",
+        messages.len(),
+        seconds(tape.cast.micros(last)),
+        seconds(every as i64)
+    );
+    (messages, range)
+}
+
+/// From one regular time to the next, for a run of so many microseconds: at most [`REGULAR`] of them.
+fn regular(length: u64) -> u64 {
+    let micros = EVERY.map(|millis| millis * 1000);
+    micros.into_iter().find(|every| length / every <= REGULAR as u64).unwrap_or(length / REGULAR as u64)
 }
 
 /// When something was done to the world, or a promise broken.

@@ -64,6 +64,7 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     let last = film.frames[film.frames.len() - 1].micros;
     assert_eq!(frames[frames.len() - 1]["m"].as_i64(), Some(last));
     assert!(page.contains(&format!("min=\"0\" max=\"{last}\"")), "the slider is time");
+    assert!(page.contains(&format!("{} moments from 0.000 s to ", film.frames.len())), "it tells its range");
     let marked = html::page(&Film { marks: vec![1_500_000], ..film.clone() });
     assert!(marked.contains("<option value=\"1500000\">"), "what was done has its tick");
     assert!(page.contains("not on the medium"), "the disk is a screen like others");
@@ -85,4 +86,32 @@ fn the_film_has_a_head_and_a_picture_a_moment_in_order_of_time() {
     let times: Vec<f64> = lines.map(|line| line[0].as_f64().expect("a time")).collect();
     assert_eq!(times.len(), film.frames.len());
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+/// A run of fifty seconds in which hundreds of records flow: no second of it is without a picture, from time zero to its end.
+#[test]
+fn a_page_of_a_long_run_has_pictures_in_between() {
+    let scenario = include_str!("../../../scenarios/lessons/07-leader-loss.toml");
+    let scenario = Scenario::parse("a.toml", scenario).expect("a valid scenario");
+    let looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
+    let tape = looked.model.tape.as_deref().expect("it is recorded");
+    let (moments, range) = moments(tape);
+    assert!(moments.len() <= MOST && range.contains(&format!("{} moments", moments.len())), "{range}");
+    let places = moments.into_iter().map(|message| match message {
+        Message::Go(Whereto::Time(span)) => span.micros,
+        Message::Go(Whereto::Step(step)) => tape.cast.micros(tape.time_at(step + 1)),
+        Message::Do(Action::ToEnd) => tape.cast.micros(tape.time_at(tape.end())),
+        other => {
+            if let Message::Do(Action::ToZero) = other {
+                0
+            } else {
+                panic!("{other:?}")
+            }
+        }
+    });
+    let places: Vec<i64> = places.collect();
+    assert!(places.is_sorted(), "{places:?}");
+    let longest = places.windows(2).map(|pair| pair[1] - pair[0]).max().expect("moments");
+    assert!(longest <= 2_000_000, "{longest} us without a picture, in {range}: {places:?}");
+    assert_eq!((regular(50_000_000), regular(300_000), regular(0)), (1_000_000, 10_000, 10_000));
 }

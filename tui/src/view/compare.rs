@@ -37,16 +37,41 @@ pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     };
     let room = usize::from(height).saturating_sub(shown.len());
     let wanted: Vec<usize> = (0..pairs.len()).filter(|row| is_wanted(&pairs[*row])).collect();
-    for row in last_with(&wanted, [own, its], room) {
-        shown.push(pair_row(model, tape, pairs[row], (own == Some(row), its == Some(row)), width));
+    let says_again = |row: usize| {
+        let told = [pairs[row].own, pairs[row].other];
+        told.into_iter().flatten().all(|line| line.is_again) && ![own, its].contains(&Some(row))
+    };
+    let folds = model.way.is_none() && model.filter.is_none();
+    let groups = grouped(&wanted, &|row| folds && says_again(row));
+    for group in last_with(&groups, [own, its], room) {
+        shown.push(match group.as_slice() {
+            [row] => pair_row(model, tape, pairs[*row], (own == Some(*row), its == Some(*row)), width),
+            rows => again_row(model, tape, rows.iter().map(|row| pairs[*row]).collect(), width),
+        });
     }
     shown
 }
 
+/// Each row by itself, or with its neighbours those in which nothing but what was said before is said, where they are many; the
+/// last row by itself.
+fn grouped(wanted: &[usize], says_again: &dyn Fn(usize) -> bool) -> Vec<Vec<usize>> {
+    let Some((last, before)) = wanted.split_last() else { return Vec::new() };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for rows in before.chunk_by(|one, next| says_again(*one) && says_again(*next)) {
+        match rows.len() > events::FEW {
+            true => groups.push(rows.to_vec()),
+            false => groups.extend(rows.iter().map(|row| vec![*row])),
+        }
+    }
+    groups.push(vec![*last]);
+    groups
+}
+
 /// The last so many rows; those in which the runs part stay above them.
-fn last_with(wanted: &[usize], first: [Option<usize>; 2], room: usize) -> Vec<usize> {
+fn last_with(wanted: &[Vec<usize>], first: [Option<usize>; 2], room: usize) -> Vec<Vec<usize>> {
     let mut rows = wanted[wanted.len().saturating_sub(room)..].to_vec();
-    let mut first: Vec<usize> = first.into_iter().flatten().filter(|row| !rows.contains(row)).collect();
+    let mut first: Vec<Vec<usize>> = first.into_iter().flatten().map(|row| vec![row]).collect();
+    first.retain(|row| !rows.contains(row));
     first.sort_unstable();
     first.dedup();
     first.truncate(room / 2);
@@ -107,6 +132,20 @@ fn pair_row(model: &Model, tape: &Tape, pair: Pair, (own_is_first, other_is_firs
         Some(own) => Row::at(line, Spot::Step(own.step)),
         None => line.into(),
     }
+}
+
+/// Many rows in one, in which both runs say again what was said before.
+fn again_row(model: &Model, tape: &Tape, pairs: Vec<Pair>, width: u16) -> Row {
+    let (look, room) = (model.look, room(width));
+    let last = pairs.iter().rev().find_map(|pair| pair.own.or(pair.other));
+    let half = |of: fn(&Pair<'_>) -> bool, tell: String| {
+        let text = if pairs.iter().any(of) { format!("{} {tell}", look.sign(Glyph::Cut)) } else { String::new() };
+        word(look, Role::Plain, format!("{:<room$} ", cut(&text, room, look)))
+    };
+    let own = events::again_words(pairs.iter().filter_map(|pair| pair.own));
+    let other = events::again_words(pairs.iter().filter_map(|pair| pair.other));
+    let time = word(look, Role::Plain, format!("{:>14} ", seconds(last.map_or(0, |line| tape.cast.micros(line.at)))));
+    Line::from(vec![time, half(|pair| pair.own.is_some(), own), half(|pair| pair.other.is_some(), other)]).into()
 }
 
 /// A line of the transcript without its time. Both runs have the same machines.

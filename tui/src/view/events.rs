@@ -39,6 +39,66 @@ pub fn is_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
     }
 }
 
+/// What a row of the lines tells.
+enum Entry<'a> {
+    Line(&'a Told),
+    /// Lines that only say again what was said before, the last one first.
+    Again(Vec<&'a Told>),
+}
+
+/// So many lines that say again what was said are shown one by one, as in a transcript.
+pub const FEW: usize = 4;
+
+/// The entries for as many rows as there is room for, the last one first. Where lines stand that were picked out, by a filter or
+/// along a way, each is wanted.
+fn entries<'a>(
+    model: &Model,
+    lines: impl Iterator<Item = &'a Told>,
+    marked: Option<&Told>,
+    room: usize,
+) -> Vec<Entry<'a>> {
+    let is_whole = model.way.is_none() && model.filter.is_none();
+    let is_marked = |line: &Told| marked.is_some_and(|marked| std::ptr::eq(marked, line));
+    let folds = |line: &&Told| is_whole && line.is_again && !is_marked(line);
+    let mut lines = lines.peekable();
+    // The last one is where we are.
+    let mut entries: Vec<Entry> = lines.next().map(Entry::Line).into_iter().collect();
+    while entries.len() < room
+        && let Some(line) = lines.next()
+    {
+        let mut again = vec![line];
+        while folds(&line)
+            && let Some(before) = lines.next_if(&folds)
+        {
+            again.push(before);
+        }
+        match again.len() > FEW {
+            true => entries.push(Entry::Again(again)),
+            false => entries.extend(again.into_iter().map(Entry::Line)),
+        }
+    }
+    entries
+}
+
+/// `24 lines of what was said before: 20 discon, 4 retry`.
+pub fn again_words<'a>(lines: impl Iterator<Item = &'a Told>) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for line in lines {
+        match counts.iter_mut().find(|(event, _)| *event == line.event) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((line.event, 1)),
+        }
+    }
+    let all: usize = counts.iter().map(|(_, count)| count).sum();
+    let counts: Vec<String> = counts.iter().map(|(event, count)| format!("{count} {event}")).collect();
+    format!("{all} lines of what was said before: {}", counts.join(", "))
+}
+
+/// The last lines, as many as there is room for, without a heading: for a class, which reads the last one.
+pub fn last(model: &Model, width: u16, height: u16) -> Vec<Row> {
+    rows(model, width, height.saturating_add(1)).into_iter().skip(1).collect()
+}
+
 /// The last lines of a run under a title; one of them may be marked as the first that another run has not, and stays above
 /// them.
 pub fn under(
@@ -59,7 +119,24 @@ pub fn under(
     // The marked one has a row in any case.
     let above = marked.filter(|_| room > 1);
     room -= usize::from(above.is_some());
-    for line in told.iter().rev().filter(|line| is_shown(model, tape, line)) {
+    let mut is_there = false;
+    let wanted = told.iter().rev().filter(|line| is_shown(model, tape, line));
+    for entry in entries(model, wanted, marked, room) {
+        let line = match entry {
+            Entry::Line(line) => line,
+            Entry::Again(lines) => {
+                let time = crate::widget::seconds(tape.cast.micros(lines[0].at));
+                let text =
+                    format!(" {time:>13} {} {}", model.look.sign(Glyph::Cut), again_words(lines.iter().rev().copied()));
+                shown
+                    .push(vec![Row::at(crate::widget::line(model.look, Role::Plain, text), Spot::Step(lines[0].step))]);
+                used += 1;
+                if used == room {
+                    break;
+                }
+                continue;
+            }
+        };
         let sign = match (is_marked(line), shown.is_empty()) {
             (true, _) => model.look.sign(Glyph::Differs),
             (false, true) => model.look.sign(Glyph::Cursor),
@@ -79,12 +156,12 @@ pub fn under(
         }
         used += lines.len();
         shown.push(lines.into_iter().map(|drawn| Row::at(drawn, Spot::Step(line.step))).collect());
+        is_there |= is_marked(line);
         room += usize::from(above.is_some() && is_marked(line));
         if used == room {
             break;
         }
     }
-    let is_there = told.iter().rev().filter(|line| is_shown(model, tape, line)).take(shown.len()).any(is_marked);
     if let Some(line) = above.filter(|_| !is_there) {
         let sign = model.look.sign(Glyph::Differs);
         let drawn = drawn(model.look, tape, (line, &cause(line, deed)), (sign, false), subject.as_ref(), width)

@@ -105,3 +105,34 @@ fn what_is_held_or_lost_is_drawn_otherwise_than_what_is_on_its_way() {
     let [way, held, lost] = ["", HOLD, DROP].map(|deed| drawn(plain, deed));
     assert!(way.contains('<') && held.contains('=') && lost.contains('X'), "{way}\n{held}\n{lost}");
 }
+
+/// Lost connections are said again and again: counted, as in a transcript, unless somebody asks for them.
+#[test]
+fn what_is_only_said_again_is_counted_unless_it_is_picked_out() {
+    const COUNTED: &str = " lines of what was said before: ";
+    let mut stage = Stage::open(LEADER_LOSS, Look::default(), None);
+    let rows = |stage: &Stage, words: &str| stage.shown(160, 50).lines().filter(|row| row.contains(words)).count();
+    stage.press("t17s<Enter>e");
+    assert!(rows(&stage, COUNTED) >= 1, "{}", stage.shown(160, 50));
+    assert!(rows(&stage, " kill ") == 1, "what was done is in sight:\n{}", stage.shown(160, 50));
+    let counted = rows(&stage, "discon");
+    stage.press("/discon<Enter>");
+    assert!(rows(&stage, COUNTED) == 0 && rows(&stage, "discon") > 2 * counted, "{}", stage.shown(160, 50));
+    stage.press("<Esc><Esc>t12s<Enter>:pause broker=3<Enter>ct17s<Enter>");
+    assert!(rows(&stage, COUNTED) >= 1 && rows(&stage, "THE SAME TIME") == 1, "{}", stage.shown(160, 50));
+    assert_eq!(rows(&stage, "≠"), 1, "where the runs part is in sight:\n{}", stage.shown(160, 50));
+}
+
+/// The ruler shows the end of the longest log; of one that ended long before, the words say where.
+#[test]
+fn of_a_stopped_replica_one_reads_what_its_files_hold() {
+    let mut stage = Stage::open(LEADER_LOSS, Look::default(), None);
+    stage.press("t9.5s<Enter>:kill b2<Enter>t45s<Enter>2");
+    let shown = stage.shown(100, 40);
+    let row = shown.lines().find(|row| row.contains("✗ stopped")).expect("b2 is stopped");
+    let end = row
+        .split("its files hold log 0 to ")
+        .nth(1)
+        .and_then(|rest| rest.split([' ', '"']).next()?.parse::<i64>().ok());
+    assert!(end.is_some_and(|end| (90..110).contains(&end)), "one record each 100 ms until 9.5 s: {row}\n{shown}");
+}

@@ -31,6 +31,8 @@ mod notes;
 mod page_tests;
 mod partition;
 #[cfg(test)]
+mod picture_tests;
+#[cfg(test)]
 mod tests;
 mod words;
 
@@ -53,6 +55,9 @@ const SMALLEST: (u16, u16) = (40, 10);
 
 /// Below so many rows a question takes the place of what stands around it.
 const LOW: u16 = 16;
+
+/// So many rows of what was said last stand below a screen that is shown to a class.
+const CAPTION: u16 = 3;
 
 /// From this width on a pane stands beside the lines instead of in their place.
 const ROOM_FOR_TWO: u16 = 100;
@@ -163,6 +168,10 @@ fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     let pane = |pane: Pane, area: Rect| Block::new(model, area, pane_rows(model, pane, area.width, area.height));
     let is_alone = area.width < ROOM_FOR_TWO || model.is_presented;
     match model.pane {
+        // A class reads what was said last, and no list of it.
+        Pane::None if model.is_presented => {
+            vec![Block::new(model, area, events::last(model, area.width, area.height.min(CAPTION)))]
+        }
         Pane::None => vec![lines(area)],
         // It has the lines of both runs.
         Pane::Compare => vec![pane(Pane::Compare, area)],
@@ -191,6 +200,7 @@ fn below(model: &Model, height: u16) -> u16 {
         _ if is_asking(model) => (height / 2).min(12),
         _ if model.menu.is_some() => (height / 2).min(14),
         (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
+        (Pane::None, _) if model.is_presented => (height / 4).min(CAPTION),
         (Pane::None, Screen::Lanes) => height / 5,
         (Pane::None, _) => (height / 4).max(2),
     }

@@ -96,7 +96,7 @@ fn replica_lines(
     width: u16,
 ) -> Vec<Line<'static>> {
     let batches = log.map_or(&[][..], |log| log.batches.as_slice());
-    let mut lines = vec![facts(model, replica, width)];
+    let mut lines = vec![facts(model, replica, log, width)];
     // Of an empty log there is nothing to draw.
     if !batches.is_empty() {
         lines.push(Line::from(epochs(model, replica, batches, window)));
@@ -117,13 +117,15 @@ fn replica_lines(
     lines
 }
 
-/// What a replica says of itself; where the window is narrow in fewer words, which the legend has too.
-fn facts(model: &Model, replica: &ReplicaPart, width: u16) -> Line<'static> {
+/// What a replica says of itself, or of one that does not run its files; where the window is narrow in fewer words, which the legend has too.
+fn facts(model: &Model, replica: &ReplicaPart, log: Option<&LogPart>, width: u16) -> Line<'static> {
     let look = model.look;
     let name = word(look, Role::Heading, format!("{:<4}", words::node(model, replica.node)));
     let Some(role) = &replica.role else {
         let process = words::process(look, replica.process);
-        let text = format!("{}: what its files hold", process.text);
+        let held = log.and_then(|log| Some((log.batches.first()?.first, log.batches.last()?.last + 1)));
+        let held = held.map_or_else(|| "no record".to_owned(), |(start, end)| format!("log {start} to {end}"));
+        let text = format!("{}: its files hold {held}", process.text);
         return Line::from(vec![name, word(look, process.role, text)]);
     };
     let (style, text) = match role {

@@ -335,7 +335,7 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
             Some(partition_row("read!", partition, machine, format!("{name}: {}", shown(*error))))
         }
         ClientEvent::ApplicationEnded { error } => {
-            Some(row("ends", name, &[], format!("its poll throws {}: nobody polls any more", shown(*error))))
+            Some(row("ends", name, &[machine], format!("its poll throws {}: nobody polls any more", shown(*error))))
         }
         ClientEvent::TruncationDetected { partition, position, divergent_offset } => {
             let cause = format!("{name} was at {position}, goes back to {divergent_offset}");
@@ -368,7 +368,7 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
         // A connection to a bootstrap server has done its service.
         ClientEvent::ConnectionLost { node, in_flight, reason } if node.is_some() || *in_flight > 0 => {
             let cause = format!("from {}, {in_flight} in flight: {}", cast.node_name(*node), word(reason));
-            Some(row("discon", name, &[], cause))
+            Some(row("discon", name, &[machine], cause))
         }
         _ => None,
     }

@@ -2,6 +2,8 @@
 //!
 //! A screen has room for colours and for what is around a line; the words are the same.
 
+use std::collections::BTreeSet;
+
 use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
@@ -46,6 +48,23 @@ pub struct Told {
     pub machines: Vec<MachineId>,
     /// What it is worth.
     pub weight: Weight,
+    /// Whether it only says again what was said since the last news: a transcript counts such lines.
+    pub is_again: bool,
+}
+
+/// Marks the lines of a run that only say again what was said since the last news. What a scenario notes is none.
+pub(crate) fn mark_repetitions(lines: &mut [Told]) {
+    let mut said = BTreeSet::new();
+    for line in lines.iter_mut().filter(|line| line.event != "note") {
+        match line.weight {
+            Weight::Flow => {}
+            Weight::Repeating => {
+                line.is_again =
+                    !said.insert((line.event, line.what.clone(), line.cause.clone(), line.machines.clone()));
+            }
+            Weight::News | Weight::Done => said.clear(),
+        }
+    }
 }
 
 /// Tells steps line by line.
@@ -99,6 +118,7 @@ impl Teller {
                 partition,
                 machines,
                 weight,
+                is_again: false,
             });
         }
         told
