@@ -48,6 +48,15 @@ use crate::time::Time;
 /// How long a consumer takes to close, unless it is told (`ConsumerUtils.DEFAULT_CLOSE_TIMEOUT_MS`).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a member works with while it takes a turn: its instant, the cluster as its client reaches it, the consumer whose
+/// membership it is, and what both kinds of membership use.
+struct Turn<'a, 'c> {
+    ctx: &'a mut Context<'c>,
+    cluster: &'a mut Cluster,
+    consumer: &'a mut Consumer,
+    shared: &'a mut Shared,
+}
+
 /// What both kinds of membership use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Shared {
@@ -174,11 +183,11 @@ impl Group {
         if consumer.is_subscribed() && !consumer.waits_for_names() {
             match &mut self.member {
                 Member::Classic(member) => {
-                    if !member.poll(ctx, cluster, consumer, &mut self.shared) {
+                    if !member.poll(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }) {
                         return false;
                     }
                 }
-                Member::Consumer(member) => member.poll(ctx, cluster, consumer, &mut self.shared),
+                Member::Consumer(member) => member.poll(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }),
             }
         }
         self.commit_by_interval(ctx, consumer);
@@ -226,9 +235,11 @@ impl Group {
         self.send_unsent(ctx, cluster, consumer);
         let belongs = consumer.is_subscribed() && self.end == End::No;
         match &mut self.member {
-            Member::Classic(member) if belongs => member.background(ctx, cluster, consumer, &mut self.shared),
+            Member::Classic(member) if belongs => {
+                member.background(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared })
+            }
             Member::Consumer(member) if belongs || member.is_waiting() => {
-                member.background(ctx, cluster, consumer, &mut self.shared);
+                member.background(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared });
             }
             Member::Classic(_) | Member::Consumer(_) => {}
         }
@@ -261,8 +272,10 @@ impl Group {
 
     fn leave(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, reason: LeaveReason) {
         match &mut self.member {
-            Member::Classic(member) => member.leave(ctx, cluster, consumer, &mut self.shared, reason),
-            Member::Consumer(member) => member.leave(ctx, cluster, consumer, &mut self.shared),
+            Member::Classic(member) => {
+                member.leave(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }, reason)
+            }
+            Member::Consumer(member) => member.leave(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }),
         }
     }
 
@@ -346,9 +359,11 @@ impl Group {
                 }
             }
             Asker::Member => match &mut self.member {
-                Member::Classic(member) => member.on_completion(ctx, cluster, &mut self.shared, completion),
+                Member::Classic(member) => {
+                    member.on_completion(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }, completion)
+                }
                 Member::Consumer(member) => {
-                    member.on_completion(ctx, cluster, consumer, &mut self.shared, completion);
+                    member.on_completion(&mut Turn { ctx, cluster, consumer, shared: &mut self.shared }, completion);
                 }
             },
             Asker::Commit => self.on_commit(ctx, cluster, completion),

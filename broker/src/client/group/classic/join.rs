@@ -5,16 +5,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::super::Shared;
 use super::super::assignor::{Assignments, RebalanceProtocol, Trust};
 use super::super::commit::CommitOutcome;
+use super::super::{Shared, Turn};
 use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState, PartitionSnapshot};
 use crate::api::consumer_protocol;
-use crate::client::cluster::Cluster;
-use crate::client::consumer::Consumer;
 use crate::client::network::Asker;
 use crate::config::{Assignor, Hazard, Switch};
-use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent, MembershipLoss};
 use crate::ids::{TopicName, TopicPartition};
 use crate::message::{
@@ -29,63 +26,51 @@ const JOIN_TIMEOUT_LAPSE: std::time::Duration = std::time::Duration::from_secs(5
 
 impl ClassicMember {
     /// Goes on with the rebalance as far as it goes now; gives whether the member has its assignment.
-    pub(super) fn join_if_needed(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) -> bool {
-        while self.needs_rejoin(consumer) {
-            if !shared.ensure_coordinator(ctx, cluster, consumer) {
+    pub(super) fn join_if_needed(&mut self, turn: &mut Turn) -> bool {
+        while self.needs_rejoin(turn.consumer) {
+            if !turn.shared.ensure_coordinator(turn.ctx, turn.cluster, turn.consumer) {
                 return false;
             }
             if self.needs_prepare {
-                if !self.prepare(ctx, cluster, consumer, shared) {
+                if !self.prepare(turn) {
                     return false;
                 }
                 self.needs_prepare = false;
             }
             match std::mem::replace(&mut self.join, Join::Idle) {
                 Join::Idle => {
-                    if self.retry_at.is_some_and(|at| at > ctx.now.monotonic) {
+                    if self.retry_at.is_some_and(|at| at > turn.ctx.now.monotonic) {
                         return false;
                     }
                     self.retry_at = None;
                     self.state = MemberState::Preparing;
                     self.join = Join::Joining;
-                    self.send_join(ctx, cluster, consumer, shared);
+                    self.send_join(turn);
                     return false;
                 }
                 Join::Joining => {
                     self.join = Join::Joining;
-                    self.send_join(ctx, cluster, consumer, shared);
+                    self.send_join(turn);
                     return false;
                 }
                 waiting @ (Join::Leading { .. } | Join::Syncing(_) | Join::Synced) => {
                     self.join = waiting;
                     return false;
                 }
-                Join::Done(Ok(bytes)) => self.finish(ctx, cluster, consumer, shared, &bytes),
+                Join::Done(Ok(bytes)) => self.finish(turn, &bytes),
                 Join::Done(Err(failure)) => {
-                    if !self.join_failed(ctx, consumer, shared, failure) {
+                    if !self.join_failed(turn, failure) {
                         return false;
                     }
                 }
             }
-            shared.moved = true;
+            turn.shared.moved = true;
         }
         true
     }
 
     /// Gives whether to try again at once.
-    fn join_failed(
-        &mut self,
-        ctx: &mut Context,
-        consumer: &mut Consumer,
-        shared: &Shared,
-        failure: JoinFailure,
-    ) -> bool {
+    fn join_failed(&mut self, turn: &mut Turn, failure: JoinFailure) -> bool {
         match failure {
             JoinFailure::MemberIdRequired => true,
             JoinFailure::Again(error) => {
@@ -94,12 +79,12 @@ impl ClassicMember {
             }
             JoinFailure::Later(error) => {
                 self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
-                self.retry_at = Some(ctx.now.monotonic + shared.retry_backoff);
+                self.retry_at = Some(turn.ctx.now.monotonic + turn.shared.retry_backoff);
                 false
             }
             JoinFailure::Fatal(error, message) => {
                 self.request_rejoin(&format!("rebalance failed due to {}", error.name()));
-                consumer.raise_from_group((error, message));
+                turn.consumer.raise_from_group((error, message));
                 false
             }
         }
@@ -109,82 +94,72 @@ impl ClassicMember {
 
     /// Commits what was read, if that is done by itself, and gives up what must be given up (`onJoinPrepare`). Gives
     /// whether the join may be sent.
-    fn prepare(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) -> bool {
-        let now = ctx.now.monotonic;
-        let ends = *self.prepare_ends.get_or_insert(now + shared.settings.timers.max_poll_interval);
-        if !self.commit_before_join(ctx, consumer, shared, ends) {
+    fn prepare(&mut self, turn: &mut Turn) -> bool {
+        let now = turn.ctx.now.monotonic;
+        let ends = *self.prepare_ends.get_or_insert(now + turn.shared.settings.timers.max_poll_interval);
+        if !self.commit_before_join(turn, ends) {
             return false;
         }
-        let group = shared.settings.group.clone();
-        let owned = consumer.assigned();
+        let group = turn.shared.settings.group.clone();
+        let owned = turn.consumer.assigned();
         if self.generation.id == -1 || self.generation.member.is_empty() {
             if !owned.is_empty() {
-                ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
-                consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+                turn.ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
+                turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, BTreeSet::new());
             }
-        } else if self.protocol == RebalanceProtocol::Eager && consumer.is(Switch::MemberKeepsPartitionsWhenJoining) {
+        } else if self.protocol == RebalanceProtocol::Eager
+            && turn.consumer.is(Switch::MemberKeepsPartitionsWhenJoining)
+        {
             // The switch: it goes on reading.
         } else if self.protocol == RebalanceProtocol::Eager {
             if !owned.is_empty() {
-                ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: owned.into_iter().collect() });
+                turn.ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: owned.into_iter().collect() });
             }
-            consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+            turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, BTreeSet::new());
         } else {
-            let topics = consumer.topics();
+            let topics = turn.consumer.topics();
             let (kept, gone): (BTreeSet<_>, BTreeSet<_>) =
                 owned.into_iter().partition(|partition| topics.contains(&partition.topic));
             if !gone.is_empty() {
-                ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: gone.into_iter().collect() });
-                consumer.assign_from_subscribed(ctx, cluster, kept);
+                turn.ctx.emit(MembershipEvent::PartitionsRevoked { group, partitions: gone.into_iter().collect() });
+                turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, kept);
             }
         }
         self.is_leader = false;
         self.group_topics.clear();
         self.prepare_ends = None;
-        shared.commits.before_rebalance = None;
-        shared.moved = true;
+        turn.shared.commits.before_rebalance = None;
+        turn.shared.moved = true;
         true
     }
 
     /// Gives whether the commit is done, has failed for good, or is not waited for any longer.
-    fn commit_before_join(
-        &mut self,
-        ctx: &mut Context,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        ends: Time,
-    ) -> bool {
-        if !shared.settings.timers.enable_auto_commit {
+    fn commit_before_join(&mut self, turn: &mut Turn, ends: Time) -> bool {
+        if !turn.shared.settings.timers.enable_auto_commit {
             return true;
         }
-        let now = ctx.now.monotonic;
-        let pending = shared.commits.is_pending(CommitCause::Rebalance);
-        if !pending && shared.commits.before_rebalance.is_none() {
+        let now = turn.ctx.now.monotonic;
+        let pending = turn.shared.commits.is_pending(CommitCause::Rebalance);
+        if !pending && turn.shared.commits.before_rebalance.is_none() {
             if self.retry_at.is_some_and(|at| at > now) {
                 return now >= ends;
             }
             self.retry_at = None;
             if self.protocol == RebalanceProtocol::Eager {
                 // What is fetched from now on would be returned, and not committed.
-                consumer.mark_pending_revocation(&consumer.assigned());
+                turn.consumer.mark_pending_revocation(&turn.consumer.assigned());
             }
             let time = ends.since(now);
-            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(time));
-            shared.run_commits_soon();
+            turn.shared.commits.begin(turn.ctx, CommitCause::Rebalance, None, turn.consumer.consumed(), Some(time));
+            turn.shared.run_commits_soon();
         }
-        match shared.commits.before_rebalance {
+        match turn.shared.commits.before_rebalance {
             _ if now >= ends => true,
             None => false,
             Some(CommitOutcome::Done | CommitOutcome::Failed { .. }) => true,
             Some(CommitOutcome::Retriable(_)) => {
-                shared.commits.before_rebalance = None;
-                self.retry_at = Some(now + shared.retry_backoff);
+                turn.shared.commits.before_rebalance = None;
+                self.retry_at = Some(now + turn.shared.retry_backoff);
                 false
             }
         }
@@ -192,74 +167,68 @@ impl ClassicMember {
 
     // ---- The join ---------------------------------------------------------------------
 
-    fn send_join(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    fn send_join(&mut self, turn: &mut Turn) {
         if self.asked.values().any(|asked| matches!(asked, Asked::Join(_))) {
             return;
         }
-        if shared.coordinator.ready(ctx, cluster).is_none() {
+        if turn.shared.coordinator.ready(turn.ctx, turn.cluster).is_none() {
             return;
         }
         let subscription = ConsumerSubscription {
-            topics: consumer.topics().iter().cloned().collect(),
+            topics: turn.consumer.topics().iter().cloned().collect(),
             user_data: None,
-            owned: consumer.assigned().into_iter().collect(),
+            owned: turn.consumer.assigned().into_iter().collect(),
             generation: Some(self.generation.id).filter(|id| *id >= 0),
-            rack: shared.settings.rack.as_deref().map(str::to_owned),
+            rack: turn.shared.settings.rack.as_deref().map(str::to_owned),
         };
-        self.joined_topics = Some(consumer.topics().clone());
+        self.joined_topics = Some(turn.consumer.topics().clone());
         let protocol = |assignor: &Assignor| {
             let subscription =
                 ConsumerSubscription { user_data: self.memory.user_data(*assignor), ..subscription.clone() };
             let metadata = consumer_protocol::encode_subscription(&subscription);
             JoinGroupProtocol { name: assignor.name().to_owned(), metadata }
         };
-        let timers = &shared.settings.timers;
+        let timers = &turn.shared.settings.timers;
         let request = JoinGroupRequest {
-            group: shared.settings.group.clone(),
+            group: turn.shared.settings.group.clone(),
             session_timeout_ms: timers.session_timeout.as_millis() as i32,
             rebalance_timeout_ms: timers.max_poll_interval.as_millis() as i32,
             member: self.generation.member.clone(),
-            instance: shared.settings.instance.clone(),
+            instance: turn.shared.settings.instance.clone(),
             protocol_type: PROTOCOL_TYPE.to_owned(),
-            protocols: shared.settings.assignors.iter().map(protocol).collect(),
+            protocols: turn.shared.settings.assignors.iter().map(protocol).collect(),
             reason: Some(self.rejoin_reason.clone()),
         };
         // The coordinator answers when everybody has joined, or the rebalance's time is over.
-        let timeout = shared.request_timeout.max(timers.max_poll_interval + JOIN_TIMEOUT_LAPSE);
-        let connection = shared.coordinator.ready(ctx, cluster).expect("asked above");
-        let token = consumer.next_token();
-        cluster.network.send_for(ctx, connection, Asker::Member, token, request.into(), timeout);
+        let timeout = turn.shared.request_timeout.max(timers.max_poll_interval + JOIN_TIMEOUT_LAPSE);
+        let connection = turn.shared.coordinator.ready(turn.ctx, turn.cluster).expect("asked above");
+        let token = turn.consumer.next_token();
+        turn.cluster.network.send_for(turn.ctx, connection, Asker::Member, token, request.into(), timeout);
         self.asked.insert(token, Asked::Join(self.generation.clone()));
-        let (group, member) = (shared.settings.group.clone(), self.generation.member.clone());
-        ctx.emit(MembershipEvent::JoinSent { group, member, reason: self.rejoin_reason.clone() });
-        shared.moved = true;
+        let (group, member) = (turn.shared.settings.group.clone(), self.generation.member.clone());
+        turn.ctx.emit(MembershipEvent::JoinSent { group, member, reason: self.rejoin_reason.clone() });
+        turn.shared.moved = true;
     }
 
     // ---- The leader -------------------------------------------------------------------
 
     /// Assigns, once the metadata of all the group's topics is fresh (`onLeaderElected`). One answer is waited for and not
     /// all that is wanted (`ConsumerNetworkClient.ensureFreshMetadata`): a topic that was deleted is asked for again for ever.
-    pub(super) fn lead(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
+    pub(super) fn lead(&mut self, turn: &mut Turn) {
         let Join::Leading { assignor, members, skip, waits_beyond } = &mut self.join else { return };
         let topics: BTreeSet<_> =
             members.values().flat_map(|member| member.subscription.topics.iter().cloned()).collect();
         if self.group_topics != topics {
             // From now on the leader watches all of them.
             for topic in &topics {
-                cluster.metadata.add_topic(topic, ctx.now.monotonic);
+                turn.cluster.metadata.add_topic(topic, turn.ctx.now.monotonic);
             }
             self.group_topics = topics;
-            shared.moved = true;
+            turn.shared.moved = true;
         }
-        let version = cluster.metadata.update_version();
+        let version = turn.cluster.metadata.update_version();
         match *waits_beyond {
-            None if cluster.metadata.is_wanted() => {
+            None if turn.cluster.metadata.is_wanted() => {
                 *waits_beyond = Some(version);
                 return;
             }
@@ -268,24 +237,24 @@ impl ClassicMember {
         }
         let (assignor, members, skip) = (*assignor, members.clone(), *skip);
         self.is_leader = true;
-        let all = self.partitions_of(cluster, consumer.topics());
-        let snapshot = all.clone().seen_by(shared);
-        self.partitions = (Some(cluster.metadata.update_version()), snapshot.clone());
-        let only_newest = consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
+        let all = self.partitions_of(turn.cluster, turn.consumer.topics());
+        let snapshot = all.clone().seen_by(turn.shared);
+        self.partitions = (Some(turn.cluster.metadata.update_version()), snapshot.clone());
+        let only_newest = turn.consumer.is(Switch::StickyTrustsOnlyMaxGeneration);
         let trust = if only_newest { Trust::NewestGeneration } else { Trust::Everybody };
         let assign = || {
             let mut assignments = assignor.assign(&all.counts, &all.replicas, &members, trust);
-            if consumer.is(Switch::AssignorFavoursFirst) {
+            if turn.consumer.is(Switch::AssignorFavoursFirst) {
                 favour_first(&mut assignments);
             }
             assigned_bytes(assignments)
         };
         let assignments = if skip { Vec::new() } else { assign() };
         // Of what was assigned a leader that keeps the assignment knows nothing. Kafka's takes it for what there is now.
-        let overlooks = !consumer.mends(Hazard::StaticLeaderOverlooksPartitions);
+        let overlooks = !turn.consumer.mends(Hazard::StaticLeaderOverlooksPartitions);
         self.assigned_partitions = Some(if skip && !overlooks { PartitionSnapshot::default() } else { snapshot });
-        self.join = Join::Syncing(self.sync_request(shared, assignments));
-        shared.moved = true;
+        self.join = Join::Syncing(self.sync_request(turn.shared, assignments));
+        turn.shared.moved = true;
     }
 
     pub(super) fn sync_request(
@@ -304,22 +273,16 @@ impl ClassicMember {
         }
     }
 
-    pub(super) fn send_sync(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
+    pub(super) fn send_sync(&mut self, turn: &mut Turn) {
         let Join::Syncing(request) = &self.join else { return };
-        let token = consumer.next_token();
-        if shared.coordinator.send(ctx, cluster, Asker::Member, token, request.clone()) {
+        let token = turn.consumer.next_token();
+        if turn.shared.coordinator.send(turn.ctx, turn.cluster, Asker::Member, token, request.clone()) {
             self.asked.insert(token, Asked::Sync(self.generation.clone()));
             self.join = Join::Synced;
-            shared.moved = true;
-        } else if !shared.coordinator.is_known(ctx, cluster) {
+            turn.shared.moved = true;
+        } else if !turn.shared.coordinator.is_known(turn.ctx, turn.cluster) {
             self.join = Join::Done(Err(JoinFailure::Later(ErrorCode::CoordinatorNotAvailable)));
-            shared.moved = true;
+            turn.shared.moved = true;
         }
     }
 
@@ -329,66 +292,52 @@ impl ClassicMember {
     ///
     /// Simplified: bytes that are no assignment fail one poll, and the member is in its generation without partitions; Kafka's
     /// consumer reads them anew with each poll, and each fails.
-    fn finish(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        bytes: &Bytes,
-    ) {
+    fn finish(&mut self, turn: &mut Turn, bytes: &Bytes) {
         let was_reset = self.generation.id == -1 && self.generation.protocol.is_none();
         if was_reset || self.state != MemberState::Stable {
-            self.reset(ctx, shared, MembershipLoss::RebalanceOvertaken, false);
+            self.reset(turn.ctx, turn.shared, MembershipLoss::RebalanceOvertaken, false);
             return;
         }
-        self.complete(ctx, cluster, consumer, shared, bytes);
+        self.complete(turn, bytes);
         self.needs_prepare = true;
     }
 
-    fn complete(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        bytes: &Bytes,
-    ) {
+    fn complete(&mut self, turn: &mut Turn, bytes: &Bytes) {
         if !self.is_leader {
             self.assigned_partitions = None;
         }
         let Some(ConsumerAssignment { partitions, .. }) = consumer_protocol::decode_assignment(bytes) else {
             // Kafka's consumer throws an IllegalStateException; the application's loop ends with it.
             let message = "there are insufficient bytes available to read the assignment".to_owned();
-            consumer.raise_from_group((ErrorCode::UnknownServerError, message));
+            turn.consumer.raise_from_group((ErrorCode::UnknownServerError, message));
             return;
         };
-        if partitions.iter().any(|partition| !consumer.wants(&partition.topic)) {
+        if partitions.iter().any(|partition| !turn.consumer.wants(&partition.topic)) {
             self.request_rejoin("received assignment does not match the current subscription");
             return;
         }
-        let group = shared.settings.group.clone();
-        let owned = consumer.assigned();
+        let group = turn.shared.settings.group.clone();
+        let owned = turn.consumer.assigned();
         let assigned: BTreeSet<TopicPartition> = partitions.iter().cloned().collect();
         let added: Vec<TopicPartition> = assigned.difference(&owned).cloned().collect();
         if self.protocol == RebalanceProtocol::Cooperative {
             let revoked: Vec<TopicPartition> = owned.difference(&assigned).cloned().collect();
             if !revoked.is_empty() {
-                ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
+                turn.ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
                 self.request_rejoin("need to revoke partitions and re-join");
             }
         }
         let given: BTreeSet<TopicName> = partitions.iter().map(|partition| partition.topic.clone()).collect();
-        let added_topics: BTreeSet<TopicName> = given.difference(consumer.topics()).cloned().collect();
-        consumer.take_from_leader(ctx, cluster, &added_topics);
+        let added_topics: BTreeSet<TopicName> = given.difference(turn.consumer.topics()).cloned().collect();
+        turn.consumer.take_from_leader(turn.ctx, turn.cluster, &added_topics);
         if let Some(joined) = &mut self.joined_topics {
             joined.extend(added_topics);
         }
         self.memory.on_assignment(self.generation.id, &partitions);
-        shared.restart_auto_commit(ctx.now.monotonic);
+        turn.shared.restart_auto_commit(turn.ctx.now.monotonic);
         let total = assigned.len();
-        consumer.assign_from_subscribed(ctx, cluster, assigned);
-        ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
+        turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, assigned);
+        turn.ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
     }
 
     /// Whether nothing has changed since a request was sent.

@@ -26,11 +26,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use self::heartbeat::Heartbeat;
-use super::Shared;
 use super::assignor::{AssignorMemory, Members, PartitionCounts, RebalanceProtocol, ReplicaRacks, protocol_of};
 use super::commit::CommitOutcome;
 use super::coordinator::ForCoordinator;
 use super::member::{MemberIdentity, Standing};
+use super::{Shared, Turn};
 use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::Asker;
@@ -202,26 +202,20 @@ impl ClassicMember {
     }
 
     /// One turn of `ConsumerCoordinator.poll`; gives whether the member has its assignment.
-    pub fn poll(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) -> bool {
-        self.heartbeat.poll(ctx.now.monotonic);
-        self.see_metadata(cluster, consumer, shared);
+    pub fn poll(&mut self, turn: &mut Turn) -> bool {
+        self.heartbeat.poll(turn.ctx.now.monotonic);
+        self.see_metadata(turn.cluster, turn.consumer, turn.shared);
         if let Some(error) = self.failure.take() {
-            consumer.raise_from_group((
+            turn.consumer.raise_from_group((
                 error,
                 "the static member was fenced by another one with its instance id".to_owned(),
             ));
             return false;
         }
-        if !shared.ensure_coordinator(ctx, cluster, consumer) {
+        if !turn.shared.ensure_coordinator(turn.ctx, turn.cluster, turn.consumer) {
             return false;
         }
-        !self.needs_rejoin(consumer) || self.join_if_needed(ctx, cluster, consumer, shared)
+        !self.needs_rejoin(turn.consumer) || self.join_if_needed(turn)
     }
 
     /// The metadata changed: so may have the partitions to assign.
@@ -282,17 +276,11 @@ impl ClassicMember {
     // ---- Heartbeats -----------------------------------------------------------------
 
     /// What Kafka's heartbeat thread does, whether the application polls or not.
-    pub fn background(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
-        self.lead(ctx, cluster, consumer, shared);
-        self.send_sync(ctx, cluster, consumer, shared);
-        if shared.coordinator.take_found() {
-            self.heartbeat.reset_session(ctx.now.monotonic);
+    pub fn background(&mut self, turn: &mut Turn) {
+        self.lead(turn);
+        self.send_sync(turn);
+        if turn.shared.coordinator.take_found() {
+            self.heartbeat.reset_session(turn.ctx.now.monotonic);
         }
         if matches!(self.state, MemberState::Unjoined | MemberState::Preparing) || self.failure.is_some() {
             self.heartbeat.enabled = false;
@@ -300,62 +288,55 @@ impl ClassicMember {
         if !self.heartbeat.enabled {
             return;
         }
-        let now = ctx.now.monotonic;
-        if !shared.ensure_coordinator(ctx, cluster, consumer) {
+        let now = turn.ctx.now.monotonic;
+        if !turn.shared.ensure_coordinator(turn.ctx, turn.cluster, turn.consumer) {
             return;
         }
         if self.heartbeat.session_is_over(now) {
-            shared.coordinator.lose(ctx, cluster, CoordinatorLoss::SessionTimedOut);
-            shared.moved = true;
-        } else if !consumer.is_active() && self.heartbeat.poll_is_late(now) {
-            self.leave(ctx, cluster, consumer, shared, LeaveReason::PollTimedOut);
-            shared.moved = true;
+            turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::SessionTimedOut);
+            turn.shared.moved = true;
+        } else if !turn.consumer.is_active() && self.heartbeat.poll_is_late(now) {
+            self.leave(turn, LeaveReason::PollTimedOut);
+            turn.shared.moved = true;
         } else if self.heartbeat.is_due(now) {
-            self.beat(ctx, cluster, consumer, shared);
+            self.beat(turn);
         }
     }
 
-    fn beat(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    fn beat(&mut self, turn: &mut Turn) {
         let request = HeartbeatRequest {
-            group: shared.settings.group.clone(),
+            group: turn.shared.settings.group.clone(),
             generation: self.generation.id,
             member: self.generation.member.clone(),
-            instance: shared.settings.instance.clone(),
+            instance: turn.shared.settings.instance.clone(),
         };
-        let token = consumer.next_token();
-        if shared.coordinator.send(ctx, cluster, Asker::Member, token, request) {
+        let token = turn.consumer.next_token();
+        if turn.shared.coordinator.send(turn.ctx, turn.cluster, Asker::Member, token, request) {
             self.asked.insert(token, Asked::Heartbeat(self.generation.clone()));
-            self.heartbeat.sent(ctx.now.monotonic);
-            shared.moved = true;
+            self.heartbeat.sent(turn.ctx.now.monotonic);
+            turn.shared.moved = true;
         }
     }
 
     // ---- Leaving --------------------------------------------------------------------
 
     /// Leaves the group if it is a dynamic member of one, and forgets its generation (`maybeLeaveGroup`).
-    pub fn leave(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        reason: LeaveReason,
-    ) {
+    pub fn leave(&mut self, turn: &mut Turn, reason: LeaveReason) {
         let joined = self.state != MemberState::Unjoined && !self.generation.member.is_empty();
-        if joined && shared.leaves_group() && shared.coordinator.is_known(ctx, cluster) {
+        if joined && turn.shared.leaves_group() && turn.shared.coordinator.is_known(turn.ctx, turn.cluster) {
             let member = self.generation.member.clone();
             let leaving =
                 LeavingMember { member: member.clone(), instance: None, reason: Some(reason.text().to_owned()) };
-            let group = shared.settings.group.clone();
+            let group = turn.shared.settings.group.clone();
             let request = LeaveGroupRequest { group: group.clone(), members: vec![leaving] };
-            let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
+            let (token, taken) = (turn.consumer.next_token(), turn.ctx.now.monotonic);
             let said = MembershipEvent::LeaveSent { group, member };
             let unsent = ForCoordinator { asker: Asker::Member, token, request: request.into(), said, taken };
-            shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
+            turn.shared.coordinator.hand_over(turn.ctx, turn.cluster, turn.shared.request_timeout, unsent);
             self.asked.insert(token, Asked::Leave);
         }
         match reason {
-            LeaveReason::PollTimedOut => self.reset(ctx, shared, MembershipLoss::PollTimedOut, false),
+            LeaveReason::PollTimedOut => self.reset(turn.ctx, turn.shared, MembershipLoss::PollTimedOut, false),
             LeaveReason::Closed | LeaveReason::Unsubscribed => {
                 self.state = MemberState::Unjoined;
                 self.generation = Generation::none();

@@ -1,11 +1,10 @@
 //! What a classic member makes of the coordinator's answers (`JoinGroupResponseHandler` and its like).
 
-use super::super::Shared;
 use super::super::assignor::GroupMember;
+use super::super::{Shared, Turn};
 use super::join::PROTOCOL_TYPE;
 use super::{Asked, ClassicMember, Generation, Join, JoinFailure, MemberState};
 use crate::api::consumer_protocol;
-use crate::client::cluster::Cluster;
 use crate::client::network::{Completion, Outcome};
 use crate::config::Assignor;
 use crate::context::Context;
@@ -14,19 +13,13 @@ use crate::message::{ErrorCode, JoinGroupMember, JoinGroupResponse, Response, Sy
 
 impl ClassicMember {
     /// A request of its own ended.
-    pub fn on_completion(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        shared: &mut Shared,
-        completion: &Completion,
-    ) {
+    pub fn on_completion(&mut self, turn: &mut Turn, completion: &Completion) {
         let Some(asked) = self.asked.remove(&completion.token) else { return };
         let response = match &completion.outcome {
             Outcome::Answered(response) => response,
             Outcome::UnsupportedVersion => {
                 self.failed(
-                    ctx,
+                    turn.ctx,
                     asked,
                     JoinFailure::Fatal(ErrorCode::UnsupportedVersion, "unsupported version".to_owned()),
                 );
@@ -34,18 +27,18 @@ impl ClassicMember {
             }
             Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
                 // A goodbye that waited for its connection for too long says nothing of the coordinator.
-                if cluster.network.is_disconnected(completion.node) {
-                    shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+                if turn.cluster.network.is_disconnected(completion.node) {
+                    turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Disconnected);
                 }
-                self.failed(ctx, asked, JoinFailure::Later(ErrorCode::NetworkException));
+                self.failed(turn.ctx, asked, JoinFailure::Later(ErrorCode::NetworkException));
                 return;
             }
         };
         match (asked, response) {
-            (Asked::Join(sent), Response::JoinGroup(response)) => self.on_joined(ctx, cluster, shared, &sent, response),
-            (Asked::Sync(sent), Response::SyncGroup(response)) => self.on_synced(ctx, cluster, shared, &sent, response),
+            (Asked::Join(sent), Response::JoinGroup(response)) => self.on_joined(turn, &sent, response),
+            (Asked::Sync(sent), Response::SyncGroup(response)) => self.on_synced(turn, &sent, response),
             (Asked::Heartbeat(sent), Response::Heartbeat(response)) => {
-                self.on_heartbeat(ctx, cluster, shared, &sent, response.error);
+                self.on_heartbeat(turn, &sent, response.error);
             }
             (Asked::Leave, _) => {}
             (asked, other) => unreachable!("{asked:?} is not answered with {}", other.api().name()),
@@ -70,20 +63,13 @@ impl ClassicMember {
 
     // ---- JoinGroup ------------------------------------------------------------------
 
-    fn on_joined(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        shared: &mut Shared,
-        sent: &Generation,
-        response: &JoinGroupResponse,
-    ) {
+    fn on_joined(&mut self, turn: &mut Turn, sent: &Generation, response: &JoinGroupResponse) {
         let error = response.error;
         let failure = match error {
-            ErrorCode::None => return self.joined(ctx, shared, response),
+            ErrorCode::None => return self.joined(turn.ctx, turn.shared, response),
             ErrorCode::UnknownMemberId => {
                 if self.is_unchanged(sent) {
-                    self.reset(ctx, shared, MembershipLoss::UnknownMember, false);
+                    self.reset(turn.ctx, turn.shared, MembershipLoss::UnknownMember, false);
                 }
                 JoinFailure::Again(error)
             }
@@ -94,7 +80,7 @@ impl ClassicMember {
                 JoinFailure::MemberIdRequired
             }
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
+                turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Refused);
                 JoinFailure::Later(error)
             }
             ErrorCode::CoordinatorLoadInProgress => JoinFailure::Later(error),
@@ -132,26 +118,19 @@ impl ClassicMember {
 
     // ---- SyncGroup ------------------------------------------------------------------
 
-    fn on_synced(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        shared: &mut Shared,
-        sent: &Generation,
-        response: &SyncGroupResponse,
-    ) {
+    fn on_synced(&mut self, turn: &mut Turn, sent: &Generation, response: &SyncGroupResponse) {
         let error = response.error;
         let failure = match error {
             ErrorCode::None => return self.synced(response),
             ErrorCode::RebalanceInProgress => JoinFailure::Again(error),
             ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
                 if self.is_unchanged(sent) {
-                    self.reset_by(ctx, shared, error);
+                    self.reset_by(turn.ctx, turn.shared, error);
                 }
                 JoinFailure::Again(error)
             }
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
+                turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Refused);
                 JoinFailure::Later(error)
             }
             _ => JoinFailure::Fatal(error, format!("the group has no assignment for this member: {}", error.name())),
@@ -177,15 +156,8 @@ impl ClassicMember {
 
     // ---- Heartbeat ------------------------------------------------------------------
 
-    fn on_heartbeat(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        shared: &mut Shared,
-        sent: &Generation,
-        error: ErrorCode,
-    ) {
-        let now = ctx.now.monotonic;
+    fn on_heartbeat(&mut self, turn: &mut Turn, sent: &Generation, error: ErrorCode) {
+        let now = turn.ctx.now.monotonic;
         match error {
             ErrorCode::None => self.heartbeat.answered(now),
             ErrorCode::RebalanceInProgress => {
@@ -195,23 +167,23 @@ impl ClassicMember {
                 self.heartbeat.answered(now);
             }
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
-                self.heartbeat.failed(ctx);
+                turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Refused);
+                self.heartbeat.failed(turn.ctx);
             }
             ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId => {
                 if !self.is_unchanged(sent) {
                     self.heartbeat.answered(now);
                     return;
                 }
-                self.reset_by(ctx, shared, error);
+                self.reset_by(turn.ctx, turn.shared, error);
                 if error == ErrorCode::FencedInstanceId {
                     self.failure = Some(error);
                 } else {
-                    self.heartbeat.failed(ctx);
+                    self.heartbeat.failed(turn.ctx);
                 }
             }
             // Whatever it is, Kafka's heartbeat thread keeps none of these for the next poll: it beats again after a while.
-            _ => self.heartbeat.failed(ctx),
+            _ => self.heartbeat.failed(turn.ctx),
         }
     }
 

@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::Shared;
+use super::super::{Shared, Turn};
 use super::{ConsumerMember, LocalAssignment, MemberState};
-use crate::client::cluster::Cluster;
 use crate::client::consumer::Consumer;
 use crate::client::network::{Asker, Completion, Outcome};
 use crate::config::{Hazard, Switch};
@@ -31,53 +30,41 @@ pub(super) struct Sent {
 
 impl ConsumerMember {
     /// Sends a heartbeat if one is due.
-    pub(super) fn heartbeat(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
+    pub(super) fn heartbeat(&mut self, turn: &mut Turn) {
         let silent = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
-        if silent || !shared.ensure_coordinator(ctx, cluster, consumer) {
+        if silent || !turn.shared.ensure_coordinator(turn.ctx, turn.cluster, turn.consumer) {
             return;
         }
-        let now = ctx.now.monotonic;
-        if !consumer.is_active() && now >= self.poll_ends && self.state != MemberState::Leaving {
-            self.leave_by_poll_timer(ctx, cluster, consumer, shared);
+        let now = turn.ctx.now.monotonic;
+        if !turn.consumer.is_active() && now >= self.poll_ends && self.state != MemberState::Leaving {
+            self.leave_by_poll_timer(turn);
             return;
         }
         // Neither the interval nor a back-off holds these up: a member that joins asks a coordinator that loads once per round trip.
         let at_once = matches!(self.state, MemberState::Acknowledging | MemberState::Joining | MemberState::Leaving);
         let due = now >= self.next_beat && self.retry_at.is_none_or(|at| at <= now);
         if self.in_flight.is_none() && (at_once || due) {
-            self.send(ctx, cluster, consumer, shared);
+            self.send(turn);
         }
     }
 
     /// Sends a heartbeat now, if the coordinator's connection takes it.
-    pub(super) fn send(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
-        if shared.coordinator.ready(ctx, cluster).is_none() {
+    pub(super) fn send(&mut self, turn: &mut Turn) {
+        if turn.shared.coordinator.ready(turn.ctx, turn.cluster).is_none() {
             return;
         }
-        let request = self.request(consumer, shared);
-        let token = consumer.next_token();
-        if !shared.coordinator.send(ctx, cluster, Asker::Member, token, request) {
+        let request = self.request(turn.consumer, turn.shared);
+        let token = turn.consumer.next_token();
+        if !turn.shared.coordinator.send(turn.ctx, turn.cluster, Asker::Member, token, request) {
             return;
         }
-        let (group, member) = (shared.settings.group.clone(), self.member.clone());
+        let (group, member) = (turn.shared.settings.group.clone(), self.member.clone());
         match self.state {
             MemberState::Joining => {
-                ctx.emit(MembershipEvent::JoinSent { group, member, reason: String::new() });
+                turn.ctx.emit(MembershipEvent::JoinSent { group, member, reason: String::new() });
             }
             MemberState::Leaving => {
-                ctx.emit(MembershipEvent::LeaveSent { group, member });
+                turn.ctx.emit(MembershipEvent::LeaveSent { group, member });
                 self.state = MemberState::Unsubscribed;
                 self.leaving = Some(token);
             }
@@ -92,9 +79,9 @@ impl ConsumerMember {
         if self.leaving.is_none() {
             self.in_flight = Some(token);
         }
-        self.next_beat = ctx.now.monotonic + self.interval;
+        self.next_beat = turn.ctx.now.monotonic + self.interval;
         self.retry_at = None;
-        shared.moved = true;
+        turn.shared.moved = true;
     }
 
     /// What it says now; what it has said is not said again.
@@ -143,14 +130,7 @@ impl ConsumerMember {
     }
 
     /// A heartbeat ended.
-    pub fn on_completion(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        completion: &Completion,
-    ) {
+    pub fn on_completion(&mut self, turn: &mut Turn, completion: &Completion) {
         if self.leaving == Some(completion.token) {
             self.leaving = None;
             return;
@@ -162,19 +142,19 @@ impl ConsumerMember {
         match &completion.outcome {
             Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) if response.error == ErrorCode::None => {
                 self.failures = 0;
-                let takes_no_more = consumer.is(Switch::MemberTakesNoMore) && !self.current.partitions.is_empty();
-                self.on_success(ctx, shared, response, takes_no_more);
+                let takes_no_more = turn.consumer.is(Switch::MemberTakesNoMore) && !self.current.partitions.is_empty();
+                self.on_success(turn.ctx, turn.shared, response, takes_no_more);
             }
             Outcome::Answered(Response::ConsumerGroupHeartbeat(response)) => {
-                self.on_refusal(ctx, cluster, consumer, shared, response);
+                self.on_refusal(turn, response);
             }
             Outcome::UnsupportedVersion => {
                 let message = "the cluster does not speak the new consumer group protocol".to_owned();
-                self.fail(ctx, cluster, consumer, shared, ErrorCode::UnsupportedVersion, message);
+                self.fail(turn, ErrorCode::UnsupportedVersion, message);
             }
             Outcome::Answered(_) | Outcome::Sent | Outcome::Disconnected | Outcome::TimedOut => {
-                self.back_off(ctx, shared);
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Disconnected);
+                self.back_off(turn.ctx, turn.shared);
+                turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Disconnected);
             }
         }
     }
@@ -227,50 +207,35 @@ impl ConsumerMember {
         shared.moved = true;
     }
 
-    fn on_refusal(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        response: &ConsumerGroupHeartbeatResponse,
-    ) {
-        self.back_off(ctx, shared);
+    fn on_refusal(&mut self, turn: &mut Turn, response: &ConsumerGroupHeartbeatResponse) {
+        self.back_off(turn.ctx, turn.shared);
         match response.error {
             ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
-                shared.coordinator.lose(ctx, cluster, CoordinatorLoss::Refused);
+                turn.shared.coordinator.lose(turn.ctx, turn.cluster, CoordinatorLoss::Refused);
                 self.forget_failures();
             }
             ErrorCode::CoordinatorLoadInProgress => {}
             ErrorCode::FencedMemberEpoch => {
-                self.fence(ctx, cluster, consumer, shared, MembershipLoss::FencedMemberEpoch);
+                self.fence(turn, MembershipLoss::FencedMemberEpoch);
                 self.forget_failures();
             }
             ErrorCode::UnknownMemberId => {
-                self.fence(ctx, cluster, consumer, shared, MembershipLoss::UnknownMember);
+                self.fence(turn, MembershipLoss::UnknownMember);
                 self.forget_failures();
             }
             error => {
                 let message = response.error_message.clone().unwrap_or_else(|| error.name().to_owned());
-                self.fail(ctx, cluster, consumer, shared, error, message);
+                self.fail(turn, error, message);
             }
         }
     }
 
     /// Nothing would change this error: the application is told, and the member is none any more (`transitionToFatal`).
-    fn fail(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        error: ErrorCode,
-        message: String,
-    ) {
+    fn fail(&mut self, turn: &mut Turn, error: ErrorCode, message: String) {
         self.state = MemberState::Fatal;
-        self.lose_partitions(ctx, cluster, consumer, shared);
+        self.lose_partitions(turn);
         (self.epoch, self.is_named) = (0, true);
-        consumer.raise_from_group((error, message));
-        shared.moved = true;
+        turn.consumer.raise_from_group((error, message));
+        turn.shared.moved = true;
     }
 }

@@ -26,13 +26,11 @@ use std::time::Duration;
 
 use self::heartbeat::Sent;
 use self::reconcile::Reconciliation;
-use super::Shared;
 use super::commit::CommitOutcome;
 use super::coordinator::ForCoordinator;
 use super::member::{MemberIdentity, Standing};
+use super::{Shared, Turn};
 use crate::client::GroupMembershipOperation;
-use crate::client::cluster::Cluster;
-use crate::client::consumer::Consumer;
 use crate::client::network::Asker;
 use crate::config::Switch;
 use crate::context::Context;
@@ -148,16 +146,16 @@ impl ConsumerMember {
     }
 
     /// What a poll of the application does (`onConsumerPoll`, `resetPollTimer`).
-    pub fn poll(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
-        let now = ctx.now.monotonic;
+    pub fn poll(&mut self, turn: &mut Turn) {
+        let now = turn.ctx.now.monotonic;
         if self.member.is_empty() {
-            self.member = MemberId::new(&TopicId(ctx.choose_uuid()).to_string());
+            self.member = MemberId::new(&TopicId(turn.ctx.choose_uuid()).to_string());
         }
         if matches!(self.state, MemberState::Unsubscribed | MemberState::Stale) {
-            self.join(shared);
+            self.join(turn.shared);
         }
-        self.poll_ends = now + shared.settings.timers.max_poll_interval;
-        self.reconcile(ctx, cluster, consumer, shared, true);
+        self.poll_ends = now + turn.shared.settings.timers.max_poll_interval;
+        self.reconcile(turn, true);
     }
 
     /// Joins with the next heartbeat (`transitionToJoining`).
@@ -175,42 +173,29 @@ impl ConsumerMember {
     }
 
     /// What Kafka's background thread does, whether the application polls or not.
-    pub fn background(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
+    pub fn background(&mut self, turn: &mut Turn) {
         if self.member.is_empty() {
             return;
         }
-        self.reconcile(ctx, cluster, consumer, shared, false);
-        self.heartbeat(ctx, cluster, consumer, shared);
+        self.reconcile(turn, false);
+        self.heartbeat(turn);
     }
 
     // ---- Losing and leaving -----------------------------------------------------------
 
     /// The coordinator has fenced it: everything is lost, and it joins again with the same member id (`transitionToFenced`).
-    fn fence(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        reason: MembershipLoss,
-    ) {
+    fn fence(&mut self, turn: &mut Turn, reason: MembershipLoss) {
         if matches!(self.state, MemberState::Unsubscribed | MemberState::Leaving) {
             self.state = MemberState::Unsubscribed;
             return;
         }
-        self.tell_lost(ctx, shared, reason);
-        self.lose_partitions(ctx, cluster, consumer, shared);
-        if consumer.is(Switch::FencedMemberStaysOut) {
+        self.tell_lost(turn.ctx, turn.shared, reason);
+        self.lose_partitions(turn);
+        if turn.consumer.is(Switch::FencedMemberStaysOut) {
             self.state = MemberState::Fatal;
             return;
         }
-        self.join(shared);
+        self.join(turn.shared);
     }
 
     fn tell_lost(&self, ctx: &mut Context, shared: &Shared, reason: MembershipLoss) {
@@ -218,12 +203,12 @@ impl ConsumerMember {
         ctx.emit(MembershipEvent::MembershipLost { group, member, reason });
     }
 
-    fn lose_partitions(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &Shared) {
-        let owned = consumer.assigned();
-        if consumer.is_subscribed() && !owned.is_empty() {
-            let group = shared.settings.group.clone();
-            ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
-            consumer.assign_from_subscribed(ctx, cluster, BTreeSet::new());
+    fn lose_partitions(&mut self, turn: &mut Turn) {
+        let owned = turn.consumer.assigned();
+        if turn.consumer.is_subscribed() && !owned.is_empty() {
+            let group = turn.shared.settings.group.clone();
+            turn.ctx.emit(MembershipEvent::PartitionsLost { group, partitions: owned.into_iter().collect() });
+            turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, BTreeSet::new());
         }
         self.current = LocalAssignment::none();
         self.target = LocalAssignment::none();
@@ -232,46 +217,42 @@ impl ConsumerMember {
 
     /// The application polled too late: it leaves, and stays out until the next poll (`transitionToSendingLeaveGroup`,
     /// `transitionToStale`). What the coordinator answers does not matter.
-    fn leave_by_poll_timer(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-    ) {
-        (self.epoch, self.is_named) = (leaving_epoch(shared), true);
+    fn leave_by_poll_timer(&mut self, turn: &mut Turn) {
+        (self.epoch, self.is_named) = (leaving_epoch(turn.shared), true);
         self.current = LocalAssignment::none();
         self.state = MemberState::Leaving;
-        let (group, member) = (shared.settings.group.clone(), self.member.clone());
-        let (request, said) = (self.request(consumer, shared).into(), MembershipEvent::LeaveSent { group, member });
-        let (token, taken) = (consumer.next_token(), ctx.now.monotonic);
+        let (group, member) = (turn.shared.settings.group.clone(), self.member.clone());
+        let (request, said) =
+            (self.request(turn.consumer, turn.shared).into(), MembershipEvent::LeaveSent { group, member });
+        let (token, taken) = (turn.consumer.next_token(), turn.ctx.now.monotonic);
         let unsent = ForCoordinator { asker: Asker::Member, token, request, said, taken };
-        shared.coordinator.hand_over(ctx, cluster, shared.request_timeout, unsent);
+        turn.shared.coordinator.hand_over(turn.ctx, turn.cluster, turn.shared.request_timeout, unsent);
         self.state = MemberState::Stale;
-        self.tell_lost(ctx, shared, MembershipLoss::PollTimedOut);
-        self.lose_partitions(ctx, cluster, consumer, shared);
+        self.tell_lost(turn.ctx, turn.shared, MembershipLoss::PollTimedOut);
+        self.lose_partitions(turn);
         self.sent = Sent::default();
         self.retry_at = None;
-        self.next_beat = ctx.now.monotonic;
-        shared.moved = true;
+        self.next_beat = turn.ctx.now.monotonic;
+        turn.shared.moved = true;
     }
 
     /// Leaves the group: the next heartbeat, which leaves at once, says so.
-    pub fn leave(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    pub fn leave(&mut self, turn: &mut Turn) {
         let outside = matches!(self.state, MemberState::Unsubscribed | MemberState::Stale | MemberState::Fatal);
         // Somebody who says nothing: its session runs out (`shouldSendLeaveHeartbeatNow`).
-        let remains = shared.ending == GroupMembershipOperation::RemainInGroup && !shared.settings.is_static();
+        let remains =
+            turn.shared.ending == GroupMembershipOperation::RemainInGroup && !turn.shared.settings.is_static();
         if outside || remains {
             self.state = MemberState::Unsubscribed;
             return;
         }
-        (self.epoch, self.is_named) = (leaving_epoch(shared), true);
+        (self.epoch, self.is_named) = (leaving_epoch(turn.shared), true);
         self.current = LocalAssignment::none();
         self.target = LocalAssignment::none();
         self.reconciliation = None;
         self.state = MemberState::Leaving;
-        self.send(ctx, cluster, consumer, shared);
-        if self.state == MemberState::Leaving && shared.coordinator.node().is_none() {
+        self.send(turn);
+        if self.state == MemberState::Leaving && turn.shared.coordinator.node().is_none() {
             // Nobody to tell (`onHeartbeatRequestSkipped`).
             self.state = MemberState::Unsubscribed;
         }

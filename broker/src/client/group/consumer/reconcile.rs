@@ -10,12 +10,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Shared;
+use super::super::Turn;
 use super::super::commit::CommitOutcome;
 use super::{ConsumerMember, LocalAssignment, MemberState};
 use crate::client::cluster::Cluster;
-use crate::client::consumer::Consumer;
-use crate::context::Context;
 use crate::event::{CommitCause, MembershipEvent};
 use crate::ids::TopicPartition;
 use crate::message::{ErrorCode, PartitionsByTopic};
@@ -35,47 +33,40 @@ pub(super) struct Reconciliation {
 
 impl ConsumerMember {
     /// Goes on towards the target. What must be committed first waits for a poll: `may_commit`.
-    pub(super) fn reconcile(
-        &mut self,
-        ctx: &mut Context,
-        cluster: &mut Cluster,
-        consumer: &mut Consumer,
-        shared: &mut Shared,
-        may_commit: bool,
-    ) {
+    pub(super) fn reconcile(&mut self, turn: &mut Turn, may_commit: bool) {
         if self.reconciliation.is_some() {
-            self.go_on(ctx, cluster, consumer, shared);
+            self.go_on(turn);
             return;
         }
         // The commit of a reconciliation that was given up for another join keeps the next one waiting (`reconciliationInProgress`).
-        let is_in_progress = shared.commits.is_pending(CommitCause::Rebalance);
+        let is_in_progress = turn.shared.commits.is_pending(CommitCause::Rebalance);
         if self.state != MemberState::Reconciling || self.current == self.target || is_in_progress {
             return;
         }
-        let (resolved, assigned) = self.resolve(cluster);
+        let (resolved, assigned) = self.resolve(turn.cluster);
         if !self.current.is_none() && resolved.partitions == self.current.partitions {
             self.current = resolved;
             self.state = MemberState::Acknowledging;
-            shared.moved = true;
+            turn.shared.moved = true;
             return;
         }
-        let auto_commit = shared.settings.timers.enable_auto_commit;
+        let auto_commit = turn.shared.settings.timers.enable_auto_commit;
         if auto_commit && !may_commit {
             return;
         }
-        let revoked: BTreeSet<TopicPartition> = consumer.assigned().difference(&assigned).cloned().collect();
-        consumer.mark_pending_revocation(&revoked);
-        let interval = shared.settings.timers.max_poll_interval;
+        let revoked: BTreeSet<TopicPartition> = turn.consumer.assigned().difference(&assigned).cloned().collect();
+        turn.consumer.mark_pending_revocation(&revoked);
+        let interval = turn.shared.settings.timers.max_poll_interval;
         self.reconciliation =
-            Some(Reconciliation { resolved, assigned, failures: 0, ends: ctx.now.monotonic + interval });
-        shared.commits.before_rebalance = None;
+            Some(Reconciliation { resolved, assigned, failures: 0, ends: turn.ctx.now.monotonic + interval });
+        turn.shared.commits.before_rebalance = None;
         if auto_commit {
-            shared.commits.begin(ctx, CommitCause::Rebalance, None, consumer.consumed(), Some(interval));
+            turn.shared.commits.begin(turn.ctx, CommitCause::Rebalance, None, turn.consumer.consumed(), Some(interval));
         } else {
-            shared.commits.before_rebalance = Some(CommitOutcome::Done);
+            turn.shared.commits.before_rebalance = Some(CommitOutcome::Done);
         }
-        shared.moved = true;
-        self.go_on(ctx, cluster, consumer, shared);
+        turn.shared.moved = true;
+        self.go_on(turn);
     }
 
     /// The part of the target whose topics have names; metadata is asked for the rest.
@@ -100,41 +91,42 @@ impl ConsumerMember {
     }
 
     /// Revokes and assigns, once the commit has ended.
-    fn go_on(&mut self, ctx: &mut Context, cluster: &mut Cluster, consumer: &mut Consumer, shared: &mut Shared) {
+    fn go_on(&mut self, turn: &mut Turn) {
         let Some(waiting) = &mut self.reconciliation else { return };
-        let is_over = ctx.now.monotonic >= waiting.ends;
-        match shared.commits.before_rebalance {
+        let is_over = turn.ctx.now.monotonic >= waiting.ends;
+        match turn.shared.commits.before_rebalance {
             None => return,
             // A topic that is gone would keep the rebalance waiting: `autoCommitSyncBeforeRebalanceWithRetries` does not ask again.
             Some(CommitOutcome::Retriable(error)) if !is_over && error != ErrorCode::UnknownTopicOrPartition => {
-                shared.commits.before_rebalance = None;
-                let (time, wait) = (waiting.ends.since(ctx.now.monotonic), shared.backoff.after(ctx, waiting.failures));
+                turn.shared.commits.before_rebalance = None;
+                let (time, wait) =
+                    (waiting.ends.since(turn.ctx.now.monotonic), turn.shared.backoff.after(turn.ctx, waiting.failures));
                 waiting.failures += 1;
-                shared.commits.begin_later(ctx, consumer.consumed(), time, wait, waiting.failures);
-                shared.moved = true;
+                turn.shared.commits.begin_later(turn.ctx, turn.consumer.consumed(), time, wait, waiting.failures);
+                turn.shared.moved = true;
                 return;
             }
             // A commit that failed for good changes nothing: the coordinator has decided.
             Some(CommitOutcome::Done | CommitOutcome::Retriable(_) | CommitOutcome::Failed { .. }) => {}
         }
-        shared.commits.before_rebalance = None;
+        turn.shared.commits.before_rebalance = None;
         let Some(Reconciliation { resolved, assigned, .. }) = self.reconciliation.take() else { return };
-        shared.moved = true;
+        turn.shared.moved = true;
         if self.state != MemberState::Reconciling {
             return;
         }
-        let group = shared.settings.group.clone();
-        let owned = consumer.assigned();
+        let group = turn.shared.settings.group.clone();
+        let owned = turn.consumer.assigned();
         let revoked: Vec<TopicPartition> = owned.difference(&assigned).cloned().collect();
         if !revoked.is_empty() {
-            ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
+            turn.ctx.emit(MembershipEvent::PartitionsRevoked { group: group.clone(), partitions: revoked });
         }
         let added: Vec<TopicPartition> = assigned.difference(&owned).cloned().collect();
         let total = assigned.len();
-        consumer.assign_from_subscribed(ctx, cluster, assigned);
-        ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
+        turn.consumer.assign_from_subscribed(turn.ctx, turn.cluster, assigned);
+        turn.ctx.emit(MembershipEvent::PartitionsAssigned { group, partitions: added, owned: total });
         self.current = resolved;
-        shared.restart_auto_commit(ctx.now.monotonic);
+        turn.shared.restart_auto_commit(turn.ctx.now.monotonic);
         self.state = MemberState::Acknowledging;
     }
 }
