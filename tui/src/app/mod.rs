@@ -259,14 +259,24 @@ impl Model {
             Screen::Partition => self.shown_partition().map(|partition| partition.name.clone()),
             _ => None,
         };
-        let topics: Vec<&str> = self.partitions().iter().map(|partition| partition.name.topic.as_str()).collect();
-        let is_named = self.filter.as_ref().is_some_and(|filter| filter.may_name_partition(&topics));
         Wanted {
             logs_of,
             files: self.screen == Screen::Disk,
             metadata: self.screen == Screen::Controller,
-            named: self.screen == Screen::Lanes && is_named,
+            named: self.wants_named(),
         }
+    }
+
+    /// Whether the lanes show only what names a partition, so that the messages of the run must have been read.
+    fn wants_named(&self) -> bool {
+        let topics: Vec<&str> = self.partitions().iter().map(|partition| partition.name.topic.as_str()).collect();
+        let is_named = |filter: &Filter| filter.may_name_partition(&topics);
+        self.screen == Screen::Lanes && self.filter.as_ref().is_some_and(is_named)
+    }
+
+    /// Whether they are being read.
+    pub fn waits_for_named(&self) -> bool {
+        self.wants_named() && self.seen.as_ref().is_some_and(|seen| seen.named.is_none())
     }
 
     /// Whether it changes by itself as time goes by, without keys and without news: while it plays, and nobody is asked.

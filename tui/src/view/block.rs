@@ -43,6 +43,7 @@ fn more(model: &Model, (first, room, count): (usize, usize, usize)) -> Row {
     let left = counted((count - room) as i64, "row");
     let keys = match first {
         0 => format!("{left} more: > shows them"),
+        _ if room == 1 => format!("row {} of {count}: > goes on, < back", first + 1),
         _ => format!("rows {} to {} of {count}: > goes on, < back", first + 1, first + room),
     };
     match (model.is_picture, model.prompt.is_some() || room == 0) {

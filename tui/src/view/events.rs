@@ -40,7 +40,8 @@ pub fn is_shown(model: &Model, tape: &Tape, line: &Told) -> bool {
 }
 
 /// What a row of the lines tells.
-enum Entry<'a> {
+pub enum Entry<'a> {
+    /// One of them.
     Line(&'a Told),
     /// Lines that only say again what was said before, the last one first.
     Again(Vec<&'a Told>),
@@ -51,7 +52,7 @@ pub const FEW: usize = 4;
 
 /// The entries for as many rows as there is room for, the last one first. Where lines stand that were picked out, by a filter or
 /// along a way, each is wanted.
-fn entries<'a>(
+pub fn entries<'a>(
     model: &Model,
     lines: impl Iterator<Item = &'a Told>,
     marked: Option<&Told>,

@@ -38,6 +38,10 @@ fn the_lanes_show_of_one_partition_what_names_it() {
     assert_eq!(of_one("orders-0"), (10, 5));
     assert_eq!(of_one("orders-1"), (10, 5));
     assert_eq!(of_one("orders-10"), (0, 0), "there is none of this name");
+    assert!(lanes(&stage).iter().any(|row| row.contains("no message of this kind so far")), "{:#?}", lanes(&stage));
+    // Until the thread of the world has read them nobody says that there is none.
+    stage.model.seen.as_mut().expect("a place").named = None;
+    assert!(lanes(&stage).iter().any(|row| row.contains("messages of the run are being read")), "{:#?}", lanes(&stage));
     stage.press("/orders-1 fetch<Enter>");
     let rows = lanes(&stage);
     assert!(count(&rows, "Fetch answer") > 0, "{rows:#?}");
@@ -116,7 +120,9 @@ fn what_is_only_said_again_is_counted_unless_it_is_picked_out() {
     assert!(rows(&stage, COUNTED) >= 1, "{}", stage.shown(160, 50));
     assert!(rows(&stage, " kill ") == 1, "what was done is in sight:\n{}", stage.shown(160, 50));
     let counted = rows(&stage, "discon");
-    stage.press("/discon<Enter>");
+    stage.press("e3");
+    assert!(lanes(&stage).iter().any(|row| row.contains(COUNTED)), "{:#?}", lanes(&stage));
+    stage.press("1e/discon<Enter>");
     assert!(rows(&stage, COUNTED) == 0 && rows(&stage, "discon") > 2 * counted, "{}", stage.shown(160, 50));
     stage.press("<Esc><Esc>t12s<Enter>:pause broker=3<Enter>ct17s<Enter>");
     assert!(rows(&stage, COUNTED) >= 1 && rows(&stage, "THE SAME TIME") == 1, "{}", stage.shown(160, 50));

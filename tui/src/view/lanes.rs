@@ -17,7 +17,7 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Fate, MachinePart, Passage, Tape, Work};
 
 use super::arrows::{Standing, held_up, message_label};
-use super::events;
+use super::events::{self, Entry};
 use crate::app::{Followed, Model, Spot, Subject, Way, deed_of};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::Row;
@@ -43,7 +43,9 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let held = held_up(model).map_or_else(Vec::new, |held| wrapped(&held, width));
     shown.extend(held.into_iter().map(|held| Row::from(line(model.look, Role::Warning, held))));
     let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));
-    if happened.is_empty() {
+    if model.waits_for_named() {
+        shown.push(line(model.look, Role::Plain, "the messages of the run are being read ...").into());
+    } else if happened.is_empty() {
         shown.push(line(model.look, Role::Plain, "no message of this kind so far").into());
     }
     let deed = deed_of(model, tape);
@@ -97,6 +99,8 @@ fn title(model: &Model, tape: &Tape) -> String {
 enum Happened<'a> {
     Message(&'a Passage),
     Line(&'a Told),
+    /// Lines that only say again what was said before, the last one first.
+    Again(Vec<&'a Told>),
 }
 
 impl Happened<'_> {
@@ -106,6 +110,7 @@ impl Happened<'_> {
         match self {
             Happened::Message(passage) => (passage.sent.1, passage.sent.0, true),
             Happened::Line(line) => (line.at, line.step, false),
+            Happened::Again(lines) => (lines[0].at, lines[0].step, false),
         }
     }
 }
@@ -118,7 +123,10 @@ fn happened<'a>(model: &'a Model, tape: &'a Tape, count: usize) -> Vec<Happened<
     });
     let told = model.told().iter().rev().filter(|line| is_line_shown(model, tape, line));
     let mut all: Vec<Happened> = messages.take(count).map(Happened::Message).collect();
-    all.extend(told.take(count).map(Happened::Line));
+    all.extend(events::entries(model, told, None, count).into_iter().map(|entry| match entry {
+        Entry::Line(line) => Happened::Line(line),
+        Entry::Again(lines) => Happened::Again(lines),
+    }));
     // They were taken from the last one on: what one step tells stays in its order.
     all.reverse();
     all.sort_by_key(Happened::place);
@@ -278,20 +286,29 @@ impl Lanes {
                 Row::at(line, Spot::Subject(subject))
             }
             Happened::Line(told) => {
-                let mut signs = self.empty(look);
-                for machine in &told.machines {
-                    if let Some(column) = self.column(*machine) {
-                        signs[column] = look.sign(Glyph::Event);
-                    }
-                }
-                let signs: String = signs.into_iter().collect();
-                let cause = events::cause(told, deed);
-                let text = format!("{} {} {cause}", told.event, told.what);
+                let text = format!("{} {} {}", told.event, told.what, events::cause(told, deed));
+                let signs = self.with_events(look, &[told]);
                 let line =
                     Line::from(vec![time(told.at), word(look, Role::Plain, signs), word(look, Role::Heading, text)]);
                 Row::at(line, Spot::Step(told.step))
             }
+            Happened::Again(lines) => {
+                let text = format!("{} {}", look.sign(Glyph::Cut), events::again_words(lines.iter().rev().copied()));
+                let signs = self.with_events(look, lines);
+                let line =
+                    Line::from(vec![time(lines[0].at), word(look, Role::Plain, signs), word(look, Role::Plain, text)]);
+                Row::at(line, Spot::Step(lines[0].step))
+            }
         }
+    }
+
+    /// The lanes with a sign where the machines of these lines are.
+    fn with_events(&self, look: Look, lines: &[&Told]) -> String {
+        let mut signs = self.empty(look);
+        for column in lines.iter().flat_map(|line| &line.machines).filter_map(|machine| self.column(*machine)) {
+            signs[column] = look.sign(Glyph::Event);
+        }
+        signs.into_iter().collect()
     }
 
     /// The lanes with an arrow, how they look, and what became of the message as far as it is known now.
