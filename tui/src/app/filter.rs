@@ -72,7 +72,7 @@ fn has(text: &str, word: &str) -> bool {
     let (begins, ends) = (is_digit(word.chars().next()), is_digit(word.chars().next_back()));
     text.match_indices(word).any(|(at, _)| {
         let (before, behind) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
-        !(begins && is_digit(before)) && !(ends && is_digit(behind))
+        !((begins && is_digit(before)) || (ends && is_digit(behind)))
     })
 }
 

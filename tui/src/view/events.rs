@@ -69,7 +69,7 @@ pub fn entries<'a>(
     {
         let mut again = vec![line];
         while folds(&line)
-            && let Some(before) = lines.next_if(&folds)
+            && let Some(before) = lines.next_if(folds)
         {
             again.push(before);
         }
