@@ -290,9 +290,9 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         group: "Window",
         shown: "q Ctrl+C",
-        does: "quit",
+        does: "quit; with unsaved runs or bookmarks when it is pressed again",
         footer: Some("quit"),
-        keys: &[(letter('q'), Action::Quit), (control('c'), Action::Quit)],
+        keys: &[(letter('q'), Action::Quit), (control('c'), Action::Interrupt)],
     },
 ];
 
@@ -396,12 +396,21 @@ fn typed(event: KeyEvent, ask: Ask) -> Option<Message> {
     match of_prompt(ask).iter().find(|binding| binding.keys.contains(&pressed)) {
         Some(binding) => Some(binding.edits.message()),
         None => match event.code {
+            KeyCode::Char(letter) if matches!(ask, Ask::Prediction(_)) && asks(event) => {
+                Some(Message::Type(Typed::Astray(letter)))
+            }
             KeyCode::Char(letter) if pressed.modifiers.is_empty() => {
                 Some(Message::Type(Typed::Text(letter.to_string())))
             }
             _ => None,
         },
     }
+}
+
+/// Whether a key of the window asks for something that is typed.
+fn asks(event: KeyEvent) -> bool {
+    let asking = [Action::AskPlace, Action::AskCommand, Action::AskFilter, Action::Follow];
+    action(event).is_some_and(|action| asking.contains(&action))
 }
 
 impl Editing {
@@ -452,7 +461,7 @@ mod tests {
         for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
             assert_eq!(action(KeyEvent::new(KeyCode::Char('G'), modifiers)), Some(Action::ToEnd));
         }
-        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Quit));
+        assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Interrupt));
         assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE)), Some(Action::Compare));
     }
 }

@@ -95,6 +95,10 @@ impl Stage {
                     self.record();
                 }
                 Effect::Switch(index) => self.current = index,
+                Effect::Discard(index) => {
+                    self.sessions.pop();
+                    self.current = index;
+                }
                 other => self.asked.push(other),
             }
         }

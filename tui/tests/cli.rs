@@ -454,7 +454,7 @@ fn sealed(recording: &str) -> String {
 #[test]
 fn a_recording_is_repeated_and_compared_and_is_no_scenario() {
     let folder = Folder::new("recordings");
-    let path = folder.file("lesson.recording", b"");
+    let path = folder.0.join("lesson.recording").to_str().expect("a plain path").to_owned();
     assert_eq!(trial(&["export", LESSON, "--recording", &path]).status.code(), Some(0));
     let replayed = trial(&["replay", &path]);
     let said = text(&replayed.stdout);
@@ -488,4 +488,20 @@ fn a_drawing_of_nothing_is_refused_and_not_written() {
         assert_eq!((output.status.code(), path.exists()), (Some(2), false));
         assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
     }
+}
+
+/// As `:save` in the window: what is there stays, and what is written is told.
+#[test]
+fn an_export_overwrites_nothing_and_says_what_it_wrote() {
+    let folder = Folder::new("exports");
+    let there = folder.file("there.svg", b"mine");
+    let path = folder.0.join("lanes.svg");
+    let new = path.to_str().expect("a plain path");
+    let refused = trial(&["export", LESSON, "--recording", new, "--svg", &there]);
+    assert_eq!((refused.status.code(), path.exists()), (Some(2), false), "nothing is written where one cannot be");
+    assert!(text(&refused.stderr).contains("which stays as it is"), "{}", text(&refused.stderr));
+    assert_eq!(std::fs::read(&there).expect("it is there"), b"mine");
+    let written = trial(&["export", LESSON, "--svg", new]);
+    let length = std::fs::metadata(&path).expect("it was written").len();
+    assert_eq!(text(&written.stdout), format!("wrote {new}: {length} bytes\n"), "{}", text(&written.stderr));
 }

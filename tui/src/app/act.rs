@@ -10,6 +10,7 @@ use super::{
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.status = None;
+    let was_warned = std::mem::take(&mut model.is_leaving);
     if model.menu.is_some() {
         match action {
             Action::Line(direction) | Action::Select(direction) => {
@@ -79,8 +80,17 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Suspend => vec![Effect::Suspend],
-        Action::Quit => vec![Effect::Quit],
+        Action::Quit => leave(model, was_warned, Effect::Quit),
+        Action::Interrupt => leave(model, was_warned, Effect::Interrupt),
     }
+}
+
+/// Leaves; where something would be lost, only whoever has been told so.
+fn leave(model: &mut Model, was_warned: bool, end: Effect) -> Vec<Effect> {
+    let Some(lost) = forks::unsaved(model).filter(|_| !was_warned) else { return vec![end] };
+    (model.is_leaving, model.is_playing) = (true, false);
+    model.status = Some(Status::Refused(format!("{lost}; once more quits all the same")));
+    Vec::new()
 }
 
 fn ask(model: &mut Model, ask: Ask) -> Vec<Effect> {

@@ -48,7 +48,7 @@ fn what_is_done_at_the_end_goes_on_from_there() {
 #[test]
 fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
     let mut stage = stage();
-    stage.press("t2.5s<Enter>u:save fork.toml<Enter>");
+    stage.press("t2.5s<Enter>K:save fork.toml<Enter>");
     let [Effect::Save { path, text, .. }] = stage.asked.as_slice() else { panic!("{:?}", stage.asked) };
     assert_eq!(path, "fork.toml");
     assert!(text.starts_with("#:schema"), "what people wrote stays as it was");
@@ -279,7 +279,7 @@ fn a_piece_of_the_museum_with_its_bug_on_is_forked_and_saved() {
     let piece = Scenario::parse("a.toml", source).expect("a valid scenario").with_its_bug();
     let mut stage = Stage::of(piece);
     stage.record();
-    stage.press("t3s<Enter>:heal<Enter>");
+    stage.press("t3s<Enter>:pause broker=3<Enter>");
     assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
     stage.press(":save fork.toml<Enter>");
     let Some(Effect::Save { text, .. }) = stage.asked.pop() else { panic!("{}", said(&stage)) };

@@ -16,6 +16,7 @@ use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Action, Scenario, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, MachinePart, Tape};
+use trial_sim::internal::step::Fact;
 
 use super::{
     Effect, Form, Lesson, Macro, Model, Pane, Place, Saved, Screen, Status, Subject, compare, lesson, menu, place,
@@ -40,6 +41,8 @@ pub struct Run {
     pub lesson: Option<Lesson>,
     /// Its bookmarks, unless it is the one that is shown.
     pub bookmarks: BTreeSet<u64>,
+    /// Whether it lies in a file.
+    pub is_saved: bool,
 }
 
 impl Run {
@@ -49,8 +52,22 @@ impl Run {
     }
 
     fn new(name: String, parent: Option<(usize, Time)>) -> Run {
-        Run { name, parent, shelved: None, lesson: None, bookmarks: BTreeSet::new() }
+        Run { name, parent, shelved: None, lesson: None, bookmarks: BTreeSet::new(), is_saved: false }
     }
+}
+
+/// What would be lost with the window, in words: runs that were made here and lie in no file, and bookmarks.
+pub(super) fn unsaved(model: &Model) -> Option<String> {
+    let runs = model.runs.iter().filter(|run| run.parent.is_some() && !run.is_saved).count();
+    let marks = model.bookmarks.len() + model.runs.iter().map(|run| run.bookmarks.len()).sum::<usize>();
+    let some = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        many => Some(format!("{many} {what}s")),
+    };
+    let lost: Vec<String> = some(runs, "unsaved run").into_iter().chain(some(marks, "bookmark")).collect();
+    let how = if runs > 0 { " (`:save FILE` keeps a run)" } else { "" };
+    (!lost.is_empty()).then(|| format!("with the window go {}{how}", lost.join(" and ")))
 }
 
 /// Places behind steps that tell of a change, in order.
@@ -129,6 +146,9 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
     if !words::names().any(|known| known == name) {
         return refuse(model, no_such(name));
     }
+    if name == "heal" && model.is_current() && model.snapshot().is_some_and(|seen| !seen.interference.is_cut) {
+        return refuse(model, "nothing is cut and nothing is clogged: there is nothing to heal, and no run is made");
+    }
     let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
@@ -181,6 +201,9 @@ fn next_instant(tape: &Tape, place: Place) -> Time {
 pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.is_forking = false;
     let at = model.runs.last().and_then(|run| run.parent).map_or(Time::ZERO, |(_, at)| at);
+    if let Some(reason) = without_effect(&tape, at) {
+        return discard(model, reason);
+    }
     let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, at, before));
     shelve(model);
     (model.current, model.compared) = (model.runs.len() - 1, None);
@@ -194,6 +217,27 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.news = news_of(&tape);
     model.tape = Some(tape);
     place::go(model, Place { steps, at })
+}
+
+/// Why nothing came of what was done at an instant, where the world says so: the run is the one that it leaves.
+fn without_effect(tape: &Tape, at: Time) -> Option<&'static str> {
+    let first = usize::try_from(tape.steps_before(at)).ok()?;
+    let last = usize::try_from(tape.entries_until(at)).ok()?;
+    let mut reasons = tape.steps.get(first..last)?.iter().map(|step| match step.facts.as_slice() {
+        [Fact::Ignored { reason }] => Some(*reason),
+        _ => None,
+    });
+    let first = reasons.next()??;
+    reasons.all(|reason| reason.is_some()).then_some(first)
+}
+
+/// A run that is no other one is not kept.
+fn discard(model: &mut Model, reason: &str) -> Vec<Effect> {
+    let run = model.runs.pop();
+    let name = run.map_or_else(String::new, |run| run.name);
+    let effects = vec![Effect::Discard(model.current)];
+    refuse(model, format!("{name} changes nothing: {reason}; no run is made"));
+    effects
 }
 
 /// Puts away the run that is shown, with all that is said in numbers of its steps.
@@ -267,6 +311,9 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
 /// The run lies in a file now: what it came to says how that is run again. Says so, and what of the text is not its author's.
 pub(super) fn saved(model: &mut Model, file: &Saved) {
     let command = file.command();
+    if let Some(run) = model.runs.get_mut(model.current) {
+        run.is_saved = true;
+    }
     let mut said = format!("saved: `{command}` does the same again");
     let is_scenario = file.form == Form::Scenario;
     said.push_str(not_its_authors(model).filter(|_| is_scenario).unwrap_or(""));

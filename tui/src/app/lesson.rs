@@ -154,9 +154,23 @@ pub(super) fn answered(model: &mut Model, index: usize, typed: &str) -> Vec<Effe
     Vec::new()
 }
 
+/// How many choices the question has that a prompt asks.
+pub(super) fn choices(lesson: Option<&Lesson>, ask: Ask) -> usize {
+    match ask {
+        Ask::Prediction(index) => {
+            lesson.and_then(|lesson| lesson.questions.get(index)).map_or(0, |it| it.choices.len())
+        }
+        Ask::Place | Ask::Command | Ask::Filter | Ask::Record => 0,
+    }
+}
+
 /// What a click on a choice types: its digit; in a poll one vote more in its count.
 pub(super) fn vote_for(model: &mut Model, number: usize) -> String {
-    let Some(Prompt { ask: Ask::Prediction(index), text, .. }) = &mut model.prompt else { return String::new() };
+    let Some(Prompt { ask: Ask::Prediction(index), text, is_astray, .. }) = &mut model.prompt else {
+        return String::new();
+    };
+    // Whoever points at a choice means it.
+    *is_astray = false;
     if !model.is_poll {
         return number.to_string();
     }

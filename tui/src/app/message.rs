@@ -136,6 +136,8 @@ pub enum Action {
     Suspend,
     /// The end.
     Quit,
+    /// The end, as a shell knows it of Ctrl+C.
+    Interrupt,
 }
 
 /// Something on the window that somebody can point at.
@@ -205,6 +207,8 @@ pub enum Typed {
     Enter,
     /// Never mind.
     Escape,
+    /// At a question a letter that asks for something else to be typed: what follows it are no votes.
+    Astray(char),
 }
 
 /// What can happen to the window.
@@ -275,6 +279,8 @@ pub enum Effect {
     Fork(Box<Scenario>),
     /// Go on with another of the open sessions: its number, from 0.
     Switch(usize),
+    /// Close the session that was opened last, and go on with another: its number, from 0.
+    Discard(usize),
     /// List the files and folders whose paths begin so, a folder with a slash at its end.
     List(String),
     /// Write a file.
@@ -290,6 +296,8 @@ pub enum Effect {
     Suspend,
     /// Give the terminal back.
     Quit,
+    /// Give the terminal back, as Ctrl+C does.
+    Interrupt,
 }
 
 /// A word at the bottom of the window.

@@ -92,6 +92,8 @@ pub struct Model {
     pub compared: Option<usize>,
     /// Whether a fork is being recorded: the run that it leaves is shown until then.
     pub is_forking: bool,
+    /// Whether somebody wanted to quit, and was told what would be lost.
+    pub is_leaving: bool,
     /// Steps with a line that tells of a change, in order.
     pub news: Vec<u64>,
     /// Whether this is a lesson, with questions.

@@ -19,7 +19,7 @@ pub enum Whereto {
 }
 
 impl Whereto {
-    /// Reads `41.5s`, `-200ms` or `2345`.
+    /// Reads `41.5s`, `-200ms`, `2345`; and `41.5`, which is no number of a step, as seconds: so the window writes times.
     ///
     /// # Errors
     /// A sentence that says what was expected.
@@ -27,6 +27,10 @@ impl Whereto {
         let text = text.trim();
         if let Ok(step) = text.replace(['_', ','], "").parse() {
             return Ok(Whereto::Step(step));
+        }
+        let is_seconds = text.contains('.') && text.parse::<f64>().is_ok_and(f64::is_finite);
+        if let (true, Ok(span)) = (is_seconds, Span::parse(&format!("{text}s"))) {
+            return Ok(Whereto::Time(span));
         }
         let expected = "expected a time with its unit, such as 41.5s or -200ms, or the number of a step, such as 2345";
         Span::parse(text).map(Whereto::Time).map_err(|_| format!("{expected}; found `{text}`"))
@@ -58,6 +62,10 @@ pub(super) fn outside(tape: &Tape, whereto: Whereto) -> Option<String> {
         }
         Whereto::Time(span) if span.micros < first => {
             Some(format!("there is no {}: the power comes on at {}", seconds(span.micros), seconds(first)))
+        }
+        // Whoever types 30 may have meant seconds.
+        Whereto::Step(step) if tape.booted && step < tape.zero() => {
+            Some(format!("step {} lies before time zero: {step}s is a time", grouped(step)))
         }
         Whereto::Step(_) | Whereto::Time(_) => None,
     }

@@ -32,6 +32,8 @@ pub struct Prompt {
     pub turn: Option<usize>,
     /// Why there is none, if somebody asked.
     pub answer: Option<String>,
+    /// Whether what is typed at a question was meant for something else: until it is ended nothing is a vote.
+    pub is_astray: bool,
     /// Where in the text they begin.
     pub(super) start: usize,
 }
@@ -39,13 +41,37 @@ pub struct Prompt {
 impl Prompt {
     /// Nothing has been typed yet.
     pub fn new(ask: Ask) -> Prompt {
-        Prompt { ask, text: String::new(), offers: Vec::new(), turn: None, answer: None, start: 0 }
+        Prompt { ask, text: String::new(), offers: Vec::new(), turn: None, answer: None, is_astray: false, start: 0 }
     }
 
     /// What was offered was for another text.
     fn forget_offers(&mut self) {
         self.offers.clear();
         (self.turn, self.answer) = (None, None);
+    }
+
+    /// Takes a letter of a vote: a digit for each hand; in a poll the digits of a count, or the blank between two.
+    ///
+    /// # Errors
+    /// It would count for nothing: why.
+    fn vote(&mut self, letter: char, choices: usize, is_poll: bool) -> Result<(), String> {
+        let counts: Vec<&str> = self.text.split_whitespace().collect();
+        let is_choice = letter.to_digit(10).is_some_and(|digit| (1..=choices).contains(&(digit as usize)));
+        let is_in_count = self.text.ends_with(|last: char| last.is_ascii_digit());
+        match letter {
+            ' ' if is_poll && counts.len() >= choices => {
+                Err(format!("there are {choices} choices, and no further count"))
+            }
+            '0'..='9' if is_poll && is_in_count && counts.last().is_some_and(|count| count.len() >= LONGEST_COUNT) => {
+                Err(format!("a count has at most {LONGEST_COUNT} digits"))
+            }
+            ' ' | '0'..='9' if is_poll => Ok(()),
+            '0'..='9' if !is_choice => Err(format!("there is no choice {letter}: there are 1 to {choices}")),
+            '0'..='9' if self.text.len() < LONGEST => Ok(()),
+            '0'..='9' => Err("no more hands are counted".to_owned()),
+            _ => Err(format!("`{letter}` is no vote")),
+        }
+        .map(|()| self.text.push(letter))
     }
 
     /// Puts the next of the offers into the text.
@@ -58,6 +84,9 @@ impl Prompt {
     }
 }
 
+/// How many digits the count of a poll has at most: no class is larger.
+const LONGEST_COUNT: usize = 4;
+
 /// The longest text that anybody types here, in bytes.
 const LONGEST: usize = 200;
 
@@ -69,11 +98,25 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
         model.cover = Cover::None;
         return Vec::new();
     }
+    if prompt.is_astray {
+        match typed {
+            Typed::Text(_) | Typed::Complete | Typed::Astray(_) => {}
+            Typed::Enter | Typed::Escape | Typed::Backspace => {
+                prompt.is_astray = false;
+                prompt.answer = Some("digits are votes again".to_owned());
+            }
+        }
+        return Vec::new();
+    }
     match typed {
+        Typed::Text(text) if matches!(prompt.ask, Ask::Prediction(_)) => {
+            let is_poll = model.is_poll;
+            let choices = lesson::choices(model.lesson.as_ref(), prompt.ask);
+            prompt.forget_offers();
+            prompt.answer = text.chars().filter_map(|letter| prompt.vote(letter, choices, is_poll).err()).last();
+        }
         Typed::Text(text) => {
-            let is_vote = matches!(prompt.ask, Ask::Prediction(_));
-            let can_be = |letter: char| letter.is_ascii_digit() || (model.is_poll && letter == ' ');
-            let clean = text.chars().filter(|letter| !letter.is_control() && (!is_vote || can_be(*letter)));
+            let clean = text.chars().filter(|letter| !letter.is_control());
             prompt.text.extend(clean.take(LONGEST.saturating_sub(prompt.text.len())));
             prompt.forget_offers();
         }
@@ -82,6 +125,11 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             prompt.forget_offers();
         }
         Typed::Complete => return complete(model),
+        Typed::Astray(letter) => {
+            prompt.is_astray = true;
+            let answer = format!("`{letter}` waits until the question is answered; Enter goes back to the votes");
+            prompt.answer = Some(answer);
+        }
         Typed::Escape => {
             let prompt = model.prompt.take();
             // Nobody answers: the lesson goes on all the same.

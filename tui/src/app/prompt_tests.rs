@@ -90,3 +90,47 @@ fn what_nobody_knows_is_answered_with_what_is_nearest() {
         assert_eq!(stage.model.runs.len(), 1);
     }
 }
+
+/// Whoever wants to go elsewhere while a class is asked types a time: none of its digits is a vote, and Enter reveals nothing.
+#[test]
+fn what_is_typed_for_a_place_while_a_question_stands_is_no_vote() {
+    let mut stage = Stage::with_questions();
+    stage.press("G2t19s<Enter>");
+    let question = |stage: &Stage| stage.model.lesson.as_ref().expect("a lesson").questions[0].clone();
+    assert_eq!((text(&stage).as_str(), question(&stage).votes), ("2", None), "the question still stands");
+    stage.press("t");
+    assert!(stage.shown(120, 40).contains("`t` waits until the question is answered"), "{}", stage.shown(120, 40));
+    stage.press("1");
+    stage.click("an error", Pointing::Click);
+    stage.press("1<Enter>");
+    assert_eq!(question(&stage).votes, Some(vec![1, 1, 1]), "a click is meant, and Enter then ends the vote");
+}
+
+#[test]
+fn a_vote_for_nothing_is_not_counted_and_says_so() {
+    let mut stage = Stage::with_questions();
+    stage.press("G150");
+    assert!(stage.shown(120, 40).contains("there is no choice 0: there are 1 to 3"), "{}", stage.shown(120, 40));
+    stage.press("5");
+    assert!(stage.shown(120, 40).contains("there is no choice 5"), "{}", stage.shown(120, 40));
+    stage.press("z");
+    assert!(stage.shown(120, 40).contains("`z` is no vote"), "{}", stage.shown(120, 40));
+    assert_eq!(text(&stage), "1");
+    let mut stage = Stage::with_questions();
+    stage.model.is_poll = true;
+    stage.press("G12 3 1 5");
+    assert_eq!(text(&stage), "12 3 15", "the blank behind the last count is none");
+    stage.press("00<Tab>0");
+    assert!(stage.shown(120, 40).contains("a count has at most 4 digits"), "{}", stage.shown(120, 40));
+    assert_eq!(text(&stage), "12 3 1500");
+}
+
+#[test]
+fn a_time_is_taken_as_the_window_writes_it_and_a_step_before_time_zero_is_told() {
+    let mut stage = stage();
+    stage.press("t10.03<Enter>");
+    let tape = stage.model.tape.as_deref().expect("it is recorded");
+    assert_eq!(tape.cast.micros(stage.model.place.at), 10_030_000);
+    stage.press("t30<Enter>");
+    assert!(said(&stage).contains("step 30 lies before time zero: 30s is a time"), "{}", said(&stage));
+}

@@ -35,11 +35,11 @@ fn a_long_list_of_findings_leaves_room_for_the_checks() {
 #[test]
 fn of_many_runs_one_is_chosen_from_a_list() {
     let mut stage = Stage::lesson(Look::default());
-    stage.press("t2.5s<Enter>uu");
+    stage.press("t2.5s<Enter>:pause broker=3<Enter>:pause broker=2<Enter>");
     assert_eq!((stage.model.runs.len(), stage.model.current), (3, 2));
     stage.press("f");
     let shown = stage.shown(120, 40);
-    assert!(shown.contains("run 2: heal at 2.5s   from run 1"), "{shown}");
+    assert!(shown.contains("run 2: pause broker=3 at 2.5s   from run 1"), "{shown}");
     stage.press("<Up><Enter>");
     assert_eq!((stage.model.current, stage.model.menu.clone()), (1, None));
     stage.press(":runs<Enter>");
@@ -109,4 +109,56 @@ fn what_is_saved_under_another_seed_and_a_switch_keeps_its_authors_text_and_does
         let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
         assert!(said.contains("of the command line are written into it"), "{said}");
     }
+}
+
+/// What nobody has saved is gone with the window: so it asks, once.
+#[test]
+fn who_quits_with_unsaved_runs_or_bookmarks_is_told_once() {
+    for (key, end) in [("q", Effect::Quit), ("", Effect::Interrupt)] {
+        let quit = |stage: &mut Stage| match key {
+            "" => stage.happen(Message::Do(Action::Interrupt)),
+            key => stage.press(key),
+        };
+        let mut stage = Stage::lesson(Look::default());
+        stage.press("t2.5s<Enter>Km");
+        quit(&mut stage);
+        let Some(Status::Refused(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
+        assert!(said.contains("1 unsaved run and 1 bookmark") && said.contains("`:save FILE`"), "{said}");
+        assert_eq!(stage.asked, []);
+        stage.press("<Right>");
+        quit(&mut stage);
+        assert_eq!(stage.asked, [], "whoever went on is told again");
+        stage.happen(Message::Saved(Ok(Saved { path: "fork.toml".to_owned(), form: Form::Scenario })));
+        stage.press("<Left>");
+        quit(&mut stage);
+        let said = format!("{:?}", stage.model.status);
+        assert!(!said.contains("unsaved") && said.contains("1 bookmark"), "{said}");
+        quit(&mut stage);
+        assert_eq!(stage.asked, [end]);
+    }
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("q");
+    assert_eq!(stage.asked, [Effect::Quit], "nothing would be lost");
+}
+
+#[test]
+fn a_deed_that_changes_nothing_makes_no_run_and_says_why() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t2.5s<Enter>");
+    let here = stage.model.place;
+    for (keys, why) in [
+        (":start b2<Enter>", "start b2 at 2.5s changes nothing: the process runs already"),
+        (":resume broker=1<Enter>", "the process does not stand still"),
+        ("u", "nothing is cut and nothing is clogged"),
+    ] {
+        stage.press(keys);
+        let Some(Status::Refused(said)) = &stage.model.status else { panic!("{keys}: {:?}", stage.model.status) };
+        assert!(said.contains(why), "{keys}: {said}");
+        assert_eq!((stage.model.runs.len(), stage.model.current, stage.model.place), (1, 0, here));
+    }
+    // The run that is shown is still the one that is looked at.
+    stage.press("<Right>");
+    assert!(stage.model.is_current());
+    stage.press(":partition 1 | 2 3<Enter>u");
+    assert_eq!(stage.model.runs.len(), 3, "{:?}", stage.model.status);
 }

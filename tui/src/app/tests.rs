@@ -136,7 +136,7 @@ fn bookmarks_are_found_again() {
     stage.press("G(");
     assert_eq!(stage.model.place, marked);
     // In another run the same number is another step.
-    stage.press("t2.5s<Enter>u(");
+    stage.press("t2.5s<Enter>K(");
     assert!(said(&stage).contains("no bookmark"), "{}", said(&stage));
     stage.press("fG(");
     assert_eq!(stage.model.place, marked);

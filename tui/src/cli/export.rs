@@ -1,7 +1,8 @@
 //! `trial export`: a run as a page with a slider, a film, a drawing, or a recording, for people without a terminal or of another day.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trial_broker::time::Time;
@@ -9,7 +10,7 @@ use trial_sim::internal::scenario::Span;
 use trial_sim::internal::session::{Kept, Tape};
 
 use super::WRONG_USE;
-use super::output::complain;
+use super::output::{complain, print};
 use super::play::Looks;
 use super::subject::Subject;
 use crate::app::{Filter, Model};
@@ -73,6 +74,11 @@ pub fn export(arguments: &Export) -> u8 {
         complain("hint: --from comes first");
         return WRONG_USE;
     }
+    if let Some(there) = arguments.files().into_iter().find(|path| path.is_file()) {
+        complain(&format!("error: there is a file {}, which stays as it is", there.display()));
+        complain("hint: take another name, or remove it first");
+        return WRONG_USE;
+    }
     let Some(scenario) = arguments.subject.scenario() else { return WRONG_USE };
     let Some(mut looked) = Looked::at(scenario, arguments.looks.look()) else {
         complain("error: the run ended without a recording");
@@ -103,12 +109,31 @@ pub fn export(arguments: &Export) -> u8 {
         written.extend(arguments.cast.as_ref().map(|path| (path, cast::cast(&film, arguments.screen))));
     }
     for (path, text) in written {
-        if let Err(error) = fs::write(path, text) {
+        if let Err(error) = write(path, &text) {
             complain(&format!("error: cannot write {}: {error}", path.display()));
             return WRONG_USE;
         }
+        // Whoever sends it through a pipe wants nothing else there.
+        if path.is_file() {
+            let _ = print(&format!("wrote {}: {} bytes\n", path.display(), text.len()));
+        }
     }
     0
+}
+
+/// Writes a file that is not there yet, or what is no file: a pipe, a terminal.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if path.exists() && !path.is_file() {
+        return fs::write(path, text);
+    }
+    File::create_new(path)?.write_all(text.as_bytes())
+}
+
+impl Export {
+    /// The files that it would write.
+    fn files(&self) -> Vec<&PathBuf> {
+        [&self.html, &self.cast, &self.svg, &self.recording].into_iter().flatten().collect()
+    }
 }
 
 /// The lanes between the two times that were asked for.

@@ -174,6 +174,8 @@ pub fn footer(model: &Model, width: u16) -> Row {
         // Of two directions the second is forward.
         let action = binding.keys.iter().take(2).next_back().map(|(_, action)| *action);
         let action = action.filter(|action| !matches!(action, Action::Show(_)));
+        // A click is no Ctrl+C.
+        let action = action.map(|action| if action == Action::Interrupt { Action::Quit } else { action });
         [
             (word(model.look, Role::Key, short(model, binding, does)), action.map(Spot::Key)),
             (word(model.look, Role::Plain, format!(" {does}  ")), action.map(Spot::Key)),

@@ -116,15 +116,15 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
         let news = sessions.news();
         has_changed = !news.is_empty() || !inputs.is_empty() || model.is_moving();
         for news in news {
-            if happen(&mut model, &mut sessions, &mut screen, news)? == Goes::End {
-                return Ok(Closed::Quit);
+            if let Goes::To(closed) = happen(&mut model, &mut sessions, &mut screen, news)? {
+                return Ok(closed);
             }
         }
         for input in inputs {
             // What a key means depends on what the one before it has opened.
             let Some(message) = meaning(&model, screen.area()?, input) else { continue };
-            if happen(&mut model, &mut sessions, &mut screen, message)? == Goes::End {
-                return Ok(Closed::Quit);
+            if let Goes::To(closed) = happen(&mut model, &mut sessions, &mut screen, message)? {
+                return Ok(closed);
             }
         }
         happen(&mut model, &mut sessions, &mut screen, Message::Tick(passed))?;
@@ -143,7 +143,7 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goes {
     On,
-    End,
+    To(Closed),
 }
 
 /// Something happens, and all that it asks for.
@@ -155,12 +155,17 @@ fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first
                 Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
                 Effect::Fork(scenario) => sessions.fork(*scenario),
                 Effect::Switch(index) => sessions.current = index,
+                Effect::Discard(index) => {
+                    sessions.open.pop();
+                    sessions.current = index;
+                }
                 Effect::List(typed) => messages.push_back(Message::Listed(listed(&typed))),
                 Effect::Save { path, text, form } => {
                     messages.push_back(Message::Saved(saved(&path, &text).map(|()| Saved { path, form })));
                 }
                 Effect::Suspend => screen.suspend()?,
-                Effect::Quit => return Ok(Goes::End),
+                Effect::Quit => return Ok(Goes::To(Closed::Quit)),
+                Effect::Interrupt => return Ok(Goes::To(Closed::By(signal_hook::consts::SIGINT))),
             }
         }
     }
