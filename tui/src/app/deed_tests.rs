@@ -212,7 +212,7 @@ fn two_runs_stand_beside_each_other_in_order_of_time_with_their_first_difference
 #[test]
 fn any_two_runs_can_be_compared() {
     let mut stage = stage();
-    stage.press("t2s<Enter>:kill broker=2<Enter>:run 1<Enter>t3s<Enter>:kill broker=3<Enter>");
+    stage.press("t2s<Enter>:kill broker=2<Enter>:run 1<Enter>t2.5s<Enter>:kill broker=3<Enter>");
     assert_eq!(stage.model.current, 2);
     stage.press(":run 1<Enter>c");
     assert!(said(&stage).contains("with which run?"), "{}", said(&stage));
