@@ -174,6 +174,20 @@ fn notes(scenario: &Scenario) -> String {
 mod tests {
     use super::*;
 
+    /// What to watch for in class, what is answered wrongly, where to stop: a few sentences, and every lesson its own.
+    #[test]
+    fn every_lesson_has_notes_for_its_teacher() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
+        let mut seen = std::collections::BTreeSet::new();
+        for scenario in lessons(&folder).expect("there are lessons") {
+            let notes = scenario.file.lesson.as_ref().and_then(|lesson| lesson.notes.clone()).unwrap_or_default();
+            let sentences = notes.matches(['.', '?', '!']).count();
+            assert!((2..=8).contains(&sentences), "{}: {notes:?}", scenario.path);
+            assert!(super::notes(&scenario).contains(&notes), "--notes prints them");
+            assert!(seen.insert(notes), "{} has those of another lesson", scenario.path);
+        }
+    }
+
     /// Whoever is told at its end to go on with another lesson can type that.
     #[test]
     fn every_lesson_that_another_one_names_can_be_opened() {

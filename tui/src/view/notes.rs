@@ -46,9 +46,9 @@ pub fn lines(look: Look, tape: &Tape, class: Option<&Whereabouts>, width: u16) -
     }
     let Some(said) = &tape.scenario.file.lesson else { return lines };
     let parts = [
+        ("NOTES", &said.notes),
         ("WHAT MANY BELIEVE", &said.misconception),
         ("WHAT IT TEACHES", &said.learn),
-        ("NOTES", &said.notes),
         ("WHAT TO CHANGE NEXT", &said.now_change),
     ];
     for (title, words) in parts {
@@ -117,6 +117,7 @@ mod tests {
         let here = Whereabouts::of(&stage.model).expect("it is recorded");
         let before = noted(&stage, &here);
         assert!(before.contains("the class is at 2.500 s") && before.contains("THE NEXT QUESTION"), "{before}");
+        assert!(before.contains("NOTES") && before.contains("Stop at the question"), "{before}");
         stage.press("Kt10s<Enter>");
         let here = Whereabouts::of(&stage.model).expect("it is recorded");
         let fork = noted(&stage, &here);
