@@ -505,3 +505,32 @@ fn an_export_overwrites_nothing_and_says_what_it_wrote() {
     let length = std::fs::metadata(&path).expect("it was written").len();
     assert_eq!(text(&written.stdout), format!("wrote {new}: {length} bytes\n"), "{}", text(&written.stderr));
 }
+
+/// What `:record` saved in the window becomes what its scenario would: the same page, film and drawing, to the byte.
+#[test]
+fn a_recording_is_exported_as_its_scenario_is_and_only_as_the_run_that_it_was() {
+    let folder = Folder::new("recording-exports");
+    let path = |name: &str| folder.0.join(name).to_str().expect("a plain path").to_owned();
+    let recording = path("lesson.recording");
+    assert_eq!(trial(&["export", LESSON, "--recording", &recording]).status.code(), Some(0));
+    for (form, name) in [("--svg", "lanes.svg"), ("--cast", "film.cast")] {
+        let (of_file, of_recording) = (path(name), path(&format!("again-{name}")));
+        assert_eq!(trial(&["export", LESSON, form, &of_file]).status.code(), Some(0));
+        let made = trial(&["export", &recording, form, &of_recording]);
+        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+        let read = |path: &str| std::fs::read(path).expect("it was written");
+        assert!(!read(&of_file).is_empty() && read(&of_file) == read(&of_recording), "{form}");
+    }
+    let whole = std::fs::read_to_string(&recording).expect("it was written");
+    let other =
+        folder.file("other.recording", sealed(&whole.replacen("\"seed\":\"0x2\"", "\"seed\":\"0x3\"", 1)).as_bytes());
+    let none = path("none.svg");
+    for (arguments, said) in [
+        (["export", &other, "--svg", &none].as_slice(), "this is not what was recorded"),
+        (&["export", &recording, "--svg", &none, "--switch", "truncate-to-high-watermark"], "name it alone"),
+    ] {
+        let refused = trial(arguments);
+        assert_eq!((refused.status.code(), std::path::Path::new(&none).exists()), (Some(2), false));
+        assert!(text(&refused.stderr).contains(said), "{}", text(&refused.stderr));
+    }
+}

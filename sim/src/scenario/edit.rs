@@ -44,6 +44,35 @@ pub(super) fn edited(source: &str, wanted: &File) -> Option<String> {
     parse::parse(&text).is_ok_and(|again| again == *wanted).then_some(text)
 }
 
+/// The text with what a run came to: `[found]` behind its head, and a line `resolved` at the end of each step and intervention
+/// that has one. None where the text would not read as the file that is wanted.
+pub(super) fn with_outcome(source: &str, wanted: &File) -> Option<String> {
+    let mut text: String = source.split_inclusive('\n').filter(|line| !line.starts_with("resolved = ")).collect();
+    for block in blocks(&text, "[found]").into_iter().rev() {
+        text.replace_range(block, "");
+    }
+    for (heading, steps) in [("[[step]]", &wanted.steps), ("[[intervention]]", &wanted.interventions)] {
+        let blocks = blocks(&text, heading);
+        if blocks.len() != steps.len() {
+            return None;
+        }
+        for (block, step) in blocks.into_iter().zip(steps).rev() {
+            let Some(resolved) = &step.resolved else { continue };
+            let end = block.start + text[block].trim_end().len();
+            text.insert_str(end, &format!("\nresolved = {}", print::value(resolved)));
+        }
+    }
+    if let Some(found) = &wanted.found {
+        let first = blocks(&text, "[cluster]").first()?.start;
+        let lines = format!(
+            "[found]\nverdict = \"{}\"\nfingerprint = \"{}\"\nbuild = \"{}\"\n\n",
+            found.verdict, found.fingerprint, found.build
+        );
+        text.insert_str(first, &lines);
+    }
+    parse::parse(&text).is_ok_and(|again| again == *wanted).then_some(text)
+}
+
 /// Another seed, or one where there was none.
 fn seed(source: &str, document: &DeTable, read: &File, wanted: &File, edits: &mut Edits) -> Option<()> {
     if read.seed == wanted.seed {

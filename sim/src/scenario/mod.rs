@@ -21,6 +21,7 @@ pub mod print;
 pub mod replay;
 mod report;
 pub mod run;
+pub mod saved;
 mod signature;
 pub mod trace;
 mod validate;
@@ -126,6 +127,19 @@ impl Scenario {
     pub(crate) fn turned_on(&self) -> impl Iterator<Item = &str> {
         let nowhere = |switch: &&format::Spanned<String>| switch.span.is_empty();
         self.file.cluster.switches.iter().filter(nowhere).map(|switch| switch.value.as_str())
+    }
+
+    /// The deliberate bugs that are switched on, whoever did that.
+    pub fn bugs(&self) -> impl Iterator<Item = &str> {
+        let of_nodes = self.file.nodes.iter().flat_map(|node| &node.switches);
+        self.file.cluster.switches.iter().chain(of_nodes).map(|switch| switch.value.as_str())
+    }
+
+    /// Its title; with the deliberate bugs that are switched on, which nobody is to take for Kafka.
+    pub fn caption(&self) -> String {
+        let bugs: Vec<&str> = self.bugs().collect();
+        let title = &self.file.title;
+        if bugs.is_empty() { title.clone() } else { format!("{title} (bug on: {})", bugs.join(", ")) }
     }
 
     /// The scenario as a file, with what was changed since it was read: another seed, switches, hazards. It is its author's

@@ -13,9 +13,10 @@ use super::snapshot::Snapshot;
 use super::tally::{Tallies, Tally};
 use crate::check::{Violation, event_words};
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
-use crate::scenario::run::Moment;
+use crate::scenario::run::{Moment, Resolutions};
+use crate::scenario::saved::CameTo;
 use crate::scenario::trace::{Cast, Teller, Told, Weight, mark_repetitions};
-use crate::scenario::{Report, Scenario, UNSAVED};
+use crate::scenario::{Report, Scenario, Text, UNSAVED};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
 /// A finished recording, as far as it can be read without a world.
@@ -35,6 +36,8 @@ pub struct Tape {
     pub passages: Vec<Passage>,
     /// When the start of each of the scenario's steps came.
     pub moments: Vec<Moment>,
+    /// Whom symbolic targets meant.
+    pub resolutions: Resolutions,
     /// What the run came to.
     pub report: Report,
     /// Every broken promise, in order.
@@ -84,7 +87,7 @@ pub enum Fate {
 impl Tape {
     /// Reads a run's steps once, from the first to the last.
     pub(super) fn new(scenario: Scenario, aftermath: crate::scenario::run::Aftermath, steps: Vec<Step>) -> Tape {
-        let crate::scenario::run::Aftermath { report, cast, booted, moments, violations } = aftermath;
+        let crate::scenario::run::Aftermath { report, cast, booted, moments, resolutions, violations } = aftermath;
         let mut teller = Teller::new(cast.clone());
         let mut lines = Vec::new();
         let mut post = Post::default();
@@ -112,12 +115,21 @@ impl Tape {
             lines,
             passages,
             moments,
+            resolutions,
             report,
             violations,
             by_message,
             tallies,
             counters,
         }
+    }
+
+    /// The run as a scenario file, with what it came to.
+    pub fn text(&self) -> Text {
+        let moments: Vec<(Moment, i64)> =
+            self.moments.iter().map(|moment| (*moment, self.cast.micros(moment.at))).collect();
+        let (report, resolutions) = (&self.report, &self.resolutions);
+        self.scenario.text_of_run(CameTo { report, moments: &moments, resolutions })
     }
 
     /// How many steps had run when time zero came.

@@ -49,6 +49,7 @@ const PLAINER: &[fn(&mut File)] = &[
     |file| file.museum = None,
     |file| file.hazard = None,
     |file| file.found = None,
+    forget_resolved,
     |file| file.nodes.clear(),
     |file| file.cluster.value.racks.clear(),
     |file| file.cluster.value.elr = None,
@@ -61,6 +62,13 @@ const PLAINER: &[fn(&mut File)] = &[
     |file| file.liveness = None,
     |file| file.until = None,
 ];
+
+/// In a smaller file symbolic targets may mean others, and other times come.
+fn forget_resolved(file: &mut File) {
+    for step in file.steps.iter_mut().chain(&mut file.interventions) {
+        step.value.resolved = None;
+    }
+}
 
 fn constant(millis: i64) -> crate::scenario::format::Latency {
     crate::scenario::format::Latency::Constant(Span::from_millis(millis))

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use trial_broker::time::Time;
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::scenario::trace::Weight;
-use trial_sim::internal::scenario::{Action, Scenario, Span, UNSAVED, words};
+use trial_sim::internal::scenario::{Scenario, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, MachinePart, Tape};
 use trial_sim::internal::step::Fact;
 
@@ -299,7 +299,10 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
 
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    let text = tape.scenario.text().text;
+    let own = tape.scenario.text().text;
+    // What its author wrote stays as it is; of another run the file says what it came to.
+    let is_his = own == tape.scenario.source && deed_of(model, tape).is_none();
+    let text = if is_his { own } else { tape.text().text };
     // What is saved is promised to run: so it is read before.
     if let Err(invalid) = Scenario::parse(path, &text) {
         let reason = invalid.mistakes.first().map(words::in_words).unwrap_or_default();
@@ -314,7 +317,11 @@ pub(super) fn saved(model: &mut Model, file: &Saved) {
     if let Some(run) = model.runs.get_mut(model.current) {
         run.is_saved = true;
     }
-    let mut said = format!("saved: `{command}` does the same again");
+    let fingerprint = model.tape.as_ref().map_or(0, |tape| tape.report.fingerprint);
+    let mut said = match file.form {
+        Form::Scenario => format!("saved: `{command}` does the same again, to fingerprint {fingerprint:016x}"),
+        Form::Recording => format!("saved: `{command}` shows it again, to fingerprint {fingerprint:016x}"),
+    };
     let is_scenario = file.form == Form::Scenario;
     said.push_str(not_its_authors(model).filter(|_| is_scenario).unwrap_or(""));
     model.status = Some(Status::Said(said));
@@ -354,24 +361,6 @@ pub fn deed_of(model: &Model, tape: &Tape) -> Option<Time> {
     let parent = |index: usize| model.runs.get(index)?.parent;
     let deeds = std::iter::successors(index.and_then(parent), |(before, _)| parent(*before));
     deeds.map(|(_, at)| at).min()
-}
-
-/// How many expectations of the file stand behind what was done to make this run: they were made for another one.
-pub fn expectations_behind(model: &Model) -> usize {
-    let deed = model.runs.get(model.current).and_then(|run| run.parent).map(|(_, at)| at);
-    let (Some(tape), Some(deed)) = (&model.tape, deed) else { return 0 };
-    let begun = tape.moments.iter().filter(|moment| moment.at < deed).count();
-    let is_expected = |action: &Action| {
-        matches!(
-            action,
-            Action::Expect(_)
-                | Action::ExpectError(_)
-                | Action::ExpectEvent(_)
-                | Action::Never(_)
-                | Action::NeverEvent(_)
-        )
-    };
-    tape.scenario.steps.iter().skip(begun).filter(|step| is_expected(&step.action.value)).count()
 }
 
 /// Does what lecturers often do.

@@ -47,7 +47,7 @@ use crate::theme::Look;
 pub use compare::{Pair, aligned, first_differences, other, told_by_other};
 pub use filter::Filter;
 pub use follow::{Followed, Way};
-pub use forks::{Run, deed_of, expectations_behind};
+pub use forks::{Run, deed_of};
 pub use lesson::{Lesson, Question};
 pub use menu::Menu;
 pub use message::{Action, Cover, Effect, Form, Macro, Message, Pane, Pointing, Saved, Screen, Spot, Status, Typed};

@@ -1,16 +1,24 @@
 //! Runs: what a deed's run came to, how it is found among others, and how a violation is walked back to its cause.
 
-use trial_sim::internal::scenario::UNSAVED;
+use trial_sim::internal::scenario::{Scenario, UNSAVED};
 
 use super::tests::tape;
 use super::*;
 use crate::stage::Stage;
 
+/// Lesson 5 with an expectation that never comes true.
+fn wrong_lesson() -> String {
+    let wrong = crate::stage::LESSON.replacen("leo = 10, hw = 10, isr", "leo = 11, hw = 11, isr", 1);
+    assert_ne!(wrong, crate::stage::LESSON);
+    wrong
+}
+
 /// The file of the first run does something else: who pastes the line must not run that.
 #[test]
 fn what_a_fork_came_to_is_run_again_from_its_own_file() {
-    let mut stage = Stage::lesson(Look::default());
-    stage.press("t2.5s<Enter>K");
+    // What is wrong before the deed is wrong in the fork, too.
+    let mut stage = Stage::open(&wrong_lesson(), Look::default(), None);
+    stage.press("t5s<Enter>K");
     let again = |stage: &Stage| tape(stage).report.failures.join("\n");
     assert!(again(&stage).contains(&format!("again: {UNSAVED}")), "{}", again(&stage));
     stage.happen(Message::Saved(Ok(Saved { path: "my forks/it's.toml".to_owned(), form: Form::Scenario })));
@@ -23,11 +31,14 @@ fn what_a_fork_came_to_is_run_again_from_its_own_file() {
 
 #[test]
 fn a_long_list_of_findings_leaves_room_for_the_checks() {
-    let mut stage = Stage::lesson(Look::default());
-    stage.press("t2.5s<Enter>KG6");
+    let mut stage = Stage::open(&wrong_lesson(), Look::default(), None);
+    stage.press("t5s<Enter>KG6");
     for (width, height) in [(80, 24), (100, 30)] {
         let shown = stage.shown(width, height);
-        assert!(shown.contains("more: `trial run` prints them") && shown.contains("made for another run"), "{shown}");
+        assert!(
+            shown.contains("more: `trial run` prints them") && shown.contains("behind the intervention"),
+            "{shown}"
+        );
         assert!(shown.matches('✓').count() >= 3, "{shown}");
     }
 }
@@ -161,4 +172,45 @@ fn a_deed_that_changes_nothing_makes_no_run_and_says_why() {
     assert!(stage.model.is_current());
     stage.press(":partition 1 | 2 3<Enter>u");
     assert_eq!(stage.model.runs.len(), 3, "{:?}", stage.model.status);
+}
+
+/// A fork is no failure because its author expected another run; it is saved with what it came to.
+#[test]
+fn a_fork_ends_well_and_is_saved_with_its_fingerprint_and_whom_it_meant() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t2.5s<Enter>KG6");
+    let fingerprint = format!("{:016x}", tape(&stage).report.fingerprint);
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("ends in: ✓ pass") && shown.contains("made for another run"), "{shown}");
+    assert!(shown.contains(&format!("fingerprint {fingerprint}")), "{shown}");
+    stage.press(":save fork.toml<Enter>");
+    let Some(Effect::Save { path, text, form }) = stage.asked.pop() else { panic!("nothing is saved") };
+    assert!(text.contains("resolved = { machines = { \"leader:orders-0\" = \"b1\" } }"), "{text}");
+    assert!(text.contains("[found]") && text.contains(&fingerprint), "{text}");
+    stage.happen(Message::Saved(Ok(Saved { path, form })));
+    let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
+    assert!(said.contains(&fingerprint), "{said}");
+    stage.press("f:save own.toml<Enter>");
+    let Some(Effect::Save { text, .. }) = stage.asked.pop() else { panic!("nothing is saved") };
+    assert_eq!(text, crate::stage::LESSON, "what its author wrote stays as it is");
+}
+
+/// Nobody is to take a deliberate bug for Kafka: the title says it, and is cut elsewhere.
+#[test]
+fn the_title_says_which_deliberate_bug_is_on_and_a_seed_once() {
+    let source = include_str!("../../../scenarios/museum/rep-01-truncation-to-high-watermark.toml");
+    let piece = Scenario::parse("a.toml", source).expect("a valid scenario").with_its_bug();
+    let mut stage = Stage::of(piece);
+    stage.record();
+    for (width, height) in [(120, 40), (80, 24)] {
+        let shown = stage.shown(width, height);
+        let title = shown.lines().next().expect("a row");
+        assert!(title.contains("bug on: truncate-to-high-watermark"), "{title}");
+    }
+    assert!(tape(&stage).scenario.caption().ends_with("(bug on: truncate-to-high-watermark)"));
+    let named = crate::stage::LESSON.replacen("title = \"Below", "title = \"Seed 0x5: below", 1);
+    let mut stage = Stage::waiting(&named);
+    stage.record();
+    let shown = stage.shown(160, 40);
+    assert_eq!(shown.lines().next().map(|title| title.matches("0x5").count()), Some(1), "{shown}");
 }

@@ -1,4 +1,5 @@
-//! `trial export`: a run as a page with a slider, a film, a drawing, or a recording, for people without a terminal or of another day.
+//! `trial export`: a run, of a scenario, a seed or a recording, as a page with a slider, a film, a drawing, or a recording, for
+//! people without a terminal or of another day.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -79,11 +80,7 @@ pub fn export(arguments: &Export) -> u8 {
         complain("hint: take another name, or remove it first");
         return WRONG_USE;
     }
-    let Some(scenario) = arguments.subject.scenario() else { return WRONG_USE };
-    let Some(mut looked) = Looked::at(scenario, arguments.looks.look()) else {
-        complain("error: the run ended without a recording");
-        return WRONG_USE;
-    };
+    let Some(mut looked) = looked(arguments) else { return WRONG_USE };
     let mut written: Vec<(&PathBuf, String)> = Vec::new();
     if let (Some(path), Some(tape)) = (&arguments.recording, &looked.model.tape) {
         written.push((path, Kept::of(tape).to_text()));
@@ -134,6 +131,40 @@ impl Export {
     fn files(&self) -> Vec<&PathBuf> {
         [&self.html, &self.cast, &self.svg, &self.recording].into_iter().flatten().collect()
     }
+}
+
+/// The run, of a file, a seed or a recording; or says why there is none.
+fn looked(arguments: &Export) -> Option<Looked> {
+    let refuse = |what: &str, hint: &str| {
+        complain(&format!("error: {what}"));
+        complain(&format!("hint: {hint}"));
+    };
+    let (scenario, kept) = match arguments.subject.recording() {
+        None => (arguments.subject.scenario()?, None),
+        Some(path) => {
+            let read = arguments.subject.read_recording(path);
+            let (scenario, kept) = read
+                .map_err(|(what, hint)| {
+                    refuse(&format!("the recording {} cannot be shown: {what}", path.display()), &hint);
+                })
+                .ok()?;
+            (scenario, Some(kept))
+        }
+    };
+    let looked = Looked::at(scenario, arguments.looks.look());
+    if looked.is_none() {
+        refuse("the run ended without a recording", "`trial run` says why");
+    }
+    let tape = looked.as_ref().and_then(|looked| looked.model.tape.as_deref());
+    // Nobody is to be shown another run than the one that was recorded.
+    if let (Some(kept), Some(tape)) = (&kept, tape)
+        && let Some((from, to)) = kept.difference(tape)
+    {
+        let what = format!("this is not what was recorded: another run from one of the steps {from} to {to} on");
+        refuse(&what, "`trial replay` compares the two");
+        return None;
+    }
+    looked
 }
 
 /// The lanes between the two times that were asked for.

@@ -7,7 +7,7 @@ use clap::Args;
 use trial_sim::internal::BUILD;
 use trial_sim::internal::explore::first_difference;
 use trial_sim::internal::scenario::replay::{Found, Replay};
-use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 use trial_sim::internal::session::{Kept, News, Session, Tape};
 
 use super::output::{complain, print};
@@ -68,8 +68,9 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
     };
     let text = match arguments.format {
         Format::Text => format!(
-            "{}{comparison}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
+            "{}{}{comparison}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
             findings(&report),
+            look_line(subject, &report),
             report.verdict,
             report.seed,
             report.fingerprint,
@@ -129,8 +130,9 @@ fn recording(arguments: &ReplayOf, path: &Path) -> u8 {
     let report = &tape.report;
     let text = match arguments.format {
         Format::Text => format!(
-            "{}{comparison}{other_build}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
+            "{}{}{comparison}{other_build}\nreplayed: {}  seed: {}  fingerprint: {:016x}  build: {BUILD}\n",
             findings(report),
+            look_line(&arguments.subject, report),
             report.verdict,
             report.seed,
             report.fingerprint,
@@ -150,6 +152,11 @@ fn recording(arguments: &ReplayOf, path: &Path) -> u8 {
         (Some(_), true) => Verdict::Nondeterminism.exit_code(),
         _ => report.verdict.exit_code(),
     }
+}
+
+/// The line to paste that opens a failed run in a window.
+fn look_line(subject: &Subject, report: &Report) -> String {
+    if report.failures.is_empty() { String::new() } else { format!("look: trial play {}\n", subject.words()) }
 }
 
 /// A run, recorded.

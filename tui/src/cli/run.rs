@@ -257,7 +257,10 @@ pub(super) fn read(path: &Path) -> Option<Scenario> {
     if Kept::is_one(source.as_bytes()) {
         complain(&format!("error: {shown} is a recording of one run, and this takes a scenario"));
         let shown = quoted(&shown);
-        complain(&format!("hint: `trial play {shown}` opens it, `trial replay {shown}` makes it again and compares"));
+        complain(&format!(
+            "hint: `trial play {shown}` opens it, `trial replay {shown}` makes it again and compares, `trial export {shown}` \
+             makes a page, a film or a drawing of it"
+        ));
         return None;
     }
     match Scenario::parse(&shown, &source) {

@@ -1,11 +1,12 @@
 //! Which run a command is about: a scenario file, or a seed of exploration with what it is drawn from.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trial_sim::internal::explore::{Drawing, Profile, scenario_of};
+use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::vocabulary::hazard_names;
 use trial_sim::internal::scenario::{Scenario, Seed};
 use trial_sim::internal::session::Kept;
@@ -18,7 +19,8 @@ use super::{known_hazard, known_switch};
 /// A run that can be done again.
 #[derive(Debug, Args)]
 pub struct Subject {
-    /// A scenario file; or a seed of exploration, 42 or 0x2a. (A file of such a name is ./42.)
+    /// A scenario file, or where it is only to be seen a recording; or a seed of exploration, 42 or 0x2a. (A file of such a
+    /// name is ./42.)
     #[arg(value_name = "FILE|SEED")]
     what: String,
     /// What the seed is drawn from; `default` unless said.
@@ -44,6 +46,17 @@ impl Subject {
         Seed::parse(&self.what).ok()
     }
 
+    /// The words that name this run to other commands.
+    pub fn words(&self) -> String {
+        let mut words = quoted(&self.what);
+        words.extend(self.profile.iter().map(|profile| format!(" --profile {profile}")));
+        words.extend(self.switches.iter().map(|name| format!(" --switch {name}")));
+        words.extend(self.mended.iter().map(|name| format!(" --mended {name}")));
+        let drawing = [(self.over_budget, " --over-budget"), (self.faithful, " --faithful")];
+        words.extend(drawing.iter().filter(|(is_said, _)| *is_said).map(|(_, option)| *option));
+        words
+    }
+
     /// Whether it is a file.
     pub fn is_file(&self) -> bool {
         self.seed().is_none()
@@ -60,6 +73,28 @@ impl Subject {
         let mut first = [0; 64];
         let length = self.is_file().then(|| File::open(path).and_then(|mut file| file.read(&mut first)).ok())??;
         Kept::is_one(&first[..length]).then_some(path)
+    }
+
+    /// A recording with the scenario of its run.
+    ///
+    /// # Errors
+    /// What is wrong and what can be done about it: it cannot be read, this build cannot repeat it, or something was said of
+    /// the run that only a recording says itself.
+    pub fn read_recording(&self, path: &Path) -> Result<(Scenario, Kept), (String, String)> {
+        let wrong = |what: &dyn std::fmt::Display, hint: &str| (what.to_string(), hint.to_owned());
+        if self.profile.is_some() || self.is_changed() || self.over_budget || self.faithful {
+            let what = "it is one run, with its own seed and switches";
+            return Err(wrong(&what, "name it alone, or give its scenario"));
+        }
+        let bytes = fs::read(path).map_err(|error| wrong(&error, "look at the file"))?;
+        let kept = Kept::parse(&bytes)?;
+        if let Some((what, _)) = kept.refusal() {
+            let hint = "use the build that made it; `trial play --again` runs its scenario anew with this one";
+            return Err((what, hint.to_owned()));
+        }
+        let scenario =
+            kept.scenario().map_err(|complaint| wrong(&complaint, "the build that made it can repeat it"))?;
+        Ok((scenario, kept))
     }
 
     /// The file's own name, or the seed and its profile: where a file lay is nobody's business later.

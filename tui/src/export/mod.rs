@@ -72,7 +72,7 @@ pub struct Looked {
 impl Looked {
     /// Makes the run. None if its thread ends without a recording.
     pub fn at(scenario: Scenario, look: Look) -> Option<Looked> {
-        let title = scenario.file.title.clone();
+        let title = scenario.caption();
         let session = Session::open(scenario);
         let mut model = Model::new(look, title, None);
         model.is_picture = true;

@@ -78,7 +78,7 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     let longest = lines.iter().map(|line| words(line).chars().count()).max().unwrap_or(0);
     let width = (LEFT + lanes.len().saturating_sub(1) * LANE + RIGHT).max(behind + longest * LETTER);
     let height = rows.end + 2 * ROW;
-    let title = escaped(&tape.scenario.file.title);
+    let title = escaped(&tape.scenario.caption());
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n\

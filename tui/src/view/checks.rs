@@ -4,7 +4,7 @@ use ratatui::text::Line;
 use trial_sim::internal::check::{Evidence, PROPERTIES, Violation, event_words};
 use trial_sim::internal::session::Tape;
 
-use crate::app::{Model, Spot, expectations_behind};
+use crate::app::{Model, Spot};
 use crate::theme::{Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
@@ -44,20 +44,18 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     shown
 }
 
-/// What else the run came to: expectations that did not come true, a cluster that did not recover, a crash.
+/// What else the run came to: its fingerprint, expectations that did not come true or are another run's, a cluster that did
+/// not recover, a crash.
 fn findings(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Line<'static>> {
     let look = model.look;
-    if tape.report.failures.is_empty() || tape.report.property.is_some() || !model.may_tell_end() {
+    if !model.may_tell_end() {
         return Vec::new();
     }
-    let mut lines = vec![heading(look, "WHAT THE RUN CAME TO", width)];
-    let behind = expectations_behind(model);
-    if behind > 0 {
-        let text = format!(
-            "{} of the file behind what was done here: made for another run",
-            counted(behind as i64, "expectation")
-        );
-        lines.push(line(look, Role::Warning, text));
+    let title = format!("WHAT THE RUN CAME TO: fingerprint {:016x}", tape.report.fingerprint);
+    let mut lines = vec![heading(look, &title, width)];
+    lines.extend(tape.report.excused.iter().take(most.max(1)).map(|text| line(look, Role::Warning, text.clone())));
+    if tape.report.failures.is_empty() || tape.report.property.is_some() {
+        return lines;
     }
     let said: Vec<&str> = tape.report.failures.iter().flat_map(|failure| failure.lines()).collect();
     let room = most.saturating_sub(lines.len() + 1).max(1);

@@ -28,12 +28,23 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
         0..60 => format!("{} {pace} {time}", look.sign(glyph)),
         60.. => format!("{} {pace} {speed}  {time:>14}", look.sign(glyph)),
     };
-    let title = tape.scenario.file.title.as_str();
-    let left = format!("{title}   seed {}", tape.report.seed);
-    let left = cut(&left, usize::from(width).saturating_sub(right.chars().count() + 2), look);
+    let room = usize::from(width).saturating_sub(right.chars().count() + 2);
+    let left = title_of(model, tape, room);
     let gap = usize::from(width).saturating_sub(left.chars().count() + right.chars().count());
     let role = if model.is_playing { Role::Good } else { Role::Title };
     Line::from(vec![word(look, Role::Title, left), word(look, Role::Plain, " ".repeat(gap)), word(look, role, right)])
+}
+
+/// The title, the seed unless it stands in the title, and which deliberate bug is on: that stays where the title is cut.
+fn title_of(model: &Model, tape: &Tape, room: usize) -> String {
+    let title = tape.scenario.file.title.as_str();
+    let bugs: Vec<&str> = tape.scenario.bugs().collect();
+    let bugs = if bugs.is_empty() { String::new() } else { format!("   bug on: {}", bugs.join(", ")) };
+    let seed = tape.report.seed.to_string();
+    let seed = if title.contains(&seed) { String::new() } else { format!("   seed {seed}") };
+    let left = room.saturating_sub(bugs.chars().count());
+    let text = cut(&format!("{title}{seed}"), left, model.look);
+    cut(&format!("{text}{bugs}"), room, model.look)
 }
 
 /// The screens by their digits, what the run came to, and in a fork what was done. Where there is no room for the names of all

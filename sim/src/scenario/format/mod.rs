@@ -17,5 +17,5 @@ pub use file::{Always, Client, Cluster, File, HazardShown, Latency, Lesson, Muse
 pub use liveness::{Liveness, Outside};
 pub use numbers::{Names, Numbers, Spans};
 pub use settings::{ClientSettings, Setting, Settings};
-pub use step::{Action, Step};
+pub use step::{Action, Resolved, Step};
 pub use value::{Seed, Span, Spanned};

@@ -6,11 +6,14 @@
 //!   note                                words for the reader
 //!   optional                            left out if its target is nobody now
 //!   reveal                              the question before is answered here
+//!   resolved                            what `when` and symbolic targets came to when the file was saved
 //!   kill | clog | produce | expect | …  exactly one action
 //! ```
 //!
 //! An action is a key of its own (`kill = { broker = 1 }`), never a tagged table: so that a
 //! mistake is shown at the field where it was made.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,18 @@ use super::expect::{Condition, ErrorPattern, EventPattern};
 use super::numbers::Spans;
 use super::transaction::{CommitInTransaction, EndTransaction};
 use super::value::{Span, Spanned};
+
+/// What a step came to that says *when* something holds, or names a machine by what it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// When it ran, after time zero: of a step that waits for something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Span>,
+    /// Who was meant, by the name in the step: `{ "leader:orders-0" = "b2" }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub machines: BTreeMap<String, String>,
+}
 
 /// Declares the vocabulary: the fields of [`Step`], the enum [`Action`], and the list of all names.
 macro_rules! vocabulary {
@@ -59,6 +74,10 @@ macro_rules! vocabulary {
             /// ("leader", "stopped") is nobody at that instant. Otherwise that is a failure.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             pub optional: bool,
+            /// What its `when` and its symbolic targets came to in the run for which the file was saved. It steers nothing: a
+            /// run that finds something else says so.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub resolved: Option<Resolved>,
             /// Whether the question before it is answered here: at the start of this step one can see what came of it.
             /// Without such a step that is the first one behind the question that comes later.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]

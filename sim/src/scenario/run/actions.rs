@@ -18,11 +18,25 @@ use crate::scenario::format::action::{self, Produce};
 use crate::scenario::format::{Action, Names, Spanned, Target};
 use crate::scenario::validate::{Machine, PlannedStep, machine_named, machine_of};
 
-/// What an action comes to: entries, and the words in which symbolic targets were resolved.
+/// What an action comes to: entries, and the machines that its symbolic targets mean now.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) entries: Vec<Entry>,
-    pub(super) words: Vec<String>,
+    pub(super) machines: Vec<(String, String)>,
+}
+
+impl Resolved {
+    /// Whom its symbolic targets mean, in words; and whom they meant when the file was saved, if that was somebody else.
+    /// Nothing where there is none.
+    pub(super) fn words(&self, step: &PlannedStep) -> String {
+        let before = step.resolved.as_ref().map(|resolved| &resolved.machines);
+        let words = self.machines.iter().map(|(said, found)| {
+            let before = before.and_then(|machines| machines.get(said)).filter(|before| *before != found);
+            let before = before.map_or_else(String::new, |before| format!(", and was {before} when this was saved"));
+            format!("{said} is {found}{before}")
+        });
+        words.collect::<Vec<String>>().join(", ")
+    }
 }
 
 /// Why a target means no machine now.
@@ -96,7 +110,7 @@ impl Run<'_> {
         let machine = machine_of(target).ok_or_else(|| "no machine is named".to_owned())?;
         let found = self.resolve(&machine)?;
         if !matches!(machine, Machine::Broker(_) | Machine::Controller(_) | Machine::Client(_)) {
-            resolved.words.push(format!("{machine} is {}", self.cast.name(found)));
+            resolved.machines.push((machine.to_string(), self.cast.name(found).to_owned()));
         }
         Ok(found)
     }
@@ -118,7 +132,7 @@ impl Run<'_> {
         let machine = machine_named(name);
         let found = self.resolve(&machine)?;
         if !matches!(machine, Machine::Broker(_) | Machine::Controller(_) | Machine::Client(_)) {
-            resolved.words.push(format!("{machine} is {}", self.cast.name(found)));
+            resolved.machines.push((machine.to_string(), self.cast.name(found).to_owned()));
         }
         Ok(found)
     }

@@ -11,7 +11,7 @@ use super::events::EventLog;
 use super::ledger::Ledger;
 use super::measure::{Counts, Measure};
 use super::program::Program;
-use super::seen::Moment;
+use super::seen::{Moment, Resolutions};
 use super::steps::wanted_events;
 use super::{RunOptions, TraceKind, Watcher};
 use crate::check::{Suite, Violation};
@@ -96,11 +96,15 @@ pub(super) struct Run<'a> {
     pub(super) last_entry: Time,
     pub(super) current: Option<usize>,
     pub(super) met: usize,
+    /// How many expectations did not come true of those that were made for this run.
+    pub(super) unmet: usize,
     pub(super) failures: Vec<String>,
     /// How many of the scenario's interventions have run.
     pub(super) interventions: usize,
     /// When the start of each step came.
     pub(super) moments: Vec<Moment>,
+    /// Whom the symbolic targets of steps and interventions meant, by their numbers.
+    pub(super) resolutions: Resolutions,
     /// Every broken promise, in order.
     pub(super) violations: Vec<Violation>,
     /// The first check that found a broken promise.
@@ -156,9 +160,11 @@ impl<'a> Run<'a> {
             last_entry: Time::ZERO,
             current: None,
             met: 0,
+            unmet: 0,
             failures: Vec::new(),
             interventions: 0,
             moments: Vec::new(),
+            resolutions: Resolutions::new(),
             violations: Vec::new(),
             property: None,
             excused: Vec::new(),
@@ -206,6 +212,10 @@ impl<'a> Run<'a> {
         for (index, step) in scenario.steps.iter().enumerate() {
             self.current = Some(index);
             let result = self.execute_step(step);
+            if result == Err(Stop::Stuck) && self.was_intervened() {
+                // What it waits for may never come in this run, of which one wants to see the end.
+                break;
+            }
             if result == Err(Stop::Stuck) {
                 let left = scenario.steps.len() - index - 1;
                 if left > 0 {

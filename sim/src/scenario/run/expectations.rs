@@ -29,7 +29,7 @@ impl Run<'_> {
         if outcome == Outcome::NotHeld {
             let mismatches = judge(self, condition);
             let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-            self.fail(as_diagnostic(title, &mismatches, step.action.span.clone()));
+            self.fail_step(step, as_diagnostic(title, &mismatches, step.action.span.clone()));
         }
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Run<'_> {
             format!("found {}", found.join(", "))
         };
         let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-        self.fail(Diagnostic::new(title, pattern.error.span.clone(), label));
+        self.fail_step(step, Diagnostic::new(title, pattern.error.span.clone(), label));
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Run<'_> {
         }
         let label = self.what_happened_instead(pattern, since);
         let title = format!("{} at {}", self.title_of(step), self.shown(self.world.now()));
-        self.fail(Diagnostic::new(title, pattern.event.span.clone(), label));
+        self.fail_step(step, Diagnostic::new(title, pattern.event.span.clone(), label));
         Ok(())
     }
 
@@ -143,7 +143,7 @@ impl Run<'_> {
         if let (Outcome::Held, Some(within)) = (outcome, &step.within)
             && !self.check_not_early(step, within, base)
         {
-            self.met -= 1;
+            self.met -= usize::from(!self.was_intervened());
             return Ok(Outcome::TooEarly);
         }
         Ok(outcome)
@@ -155,7 +155,7 @@ impl Run<'_> {
         let held = if deadline > self.world.now() { self.wait(cut.unwrap_or(deadline), holds)? } else { holds(self) };
         self.previous = self.world.now();
         if held {
-            self.met += 1;
+            self.met += usize::from(!self.was_intervened());
             return Ok(Outcome::Held);
         }
         // Whoever asked for the beginning of a run did not ask what becomes of this.
@@ -178,7 +178,7 @@ impl Run<'_> {
         }
         let title = format!("{} came too early", self.title_of(step));
         let label = format!("expected {} after the step before, found {took} after it", within.value);
-        self.fail(Diagnostic::new(title, within.span.clone(), label));
+        self.fail_step(step, Diagnostic::new(title, within.span.clone(), label));
         false
     }
 
@@ -200,7 +200,7 @@ impl Run<'_> {
                 let title = format!("{} at {}", self.title_of(&monitor.step), self.shown(now));
                 let label = "this must never be, and it is";
                 let step = monitor.step.clone();
-                self.fail(Diagnostic::new(title, step.action.span.clone(), label));
+                self.fail_step(&step, Diagnostic::new(title, step.action.span.clone(), label));
             }
         }
         self.monitors = monitors;

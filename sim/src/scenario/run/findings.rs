@@ -48,6 +48,19 @@ impl Run<'_> {
         let _ = (self.print)(&text);
     }
 
+    /// A step found something else than its author. Once somebody has intervened this is another run than the one of which he
+    /// wrote: then nothing is wrong.
+    pub(super) fn fail_step(&mut self, step: &PlannedStep, diagnostic: Diagnostic) {
+        if self.was_intervened() {
+            if !is_expectation(&step.action) {
+                self.note(self.world.now(), format!("{}: {}", diagnostic.title, diagnostic.primary.1));
+            }
+            return;
+        }
+        self.unmet += usize::from(is_expectation(&step.action));
+        self.fail(diagnostic);
+    }
+
     pub(super) fn fail(&mut self, diagnostic: Diagnostic) {
         let at = Span { micros: self.cast.micros(self.world.now()) };
         let shown = diagnostic.render(&self.scenario.path, &self.scenario.source);
@@ -104,6 +117,23 @@ impl Run<'_> {
         }
         let kept = self.monitors.iter().filter(|monitor| !monitor.broken).count();
         self.met += kept;
+        let aside = self.expectations_in_file() - self.expectations();
+        if let (Some(first), 1..) = (self.scenario.first_intervention(), aside) {
+            let text =
+                format!("{aside} expectations of steps behind the intervention at {first}: made for another run");
+            self.excused.push(text);
+        }
+    }
+
+    /// How many expectations the scenario has.
+    fn expectations_in_file(&self) -> usize {
+        self.scenario.steps.iter().filter(|step| is_expectation(&step.action)).count()
+    }
+
+    /// How many of them are about this run: behind the first intervention it is another one than the one of which its
+    /// author wrote.
+    fn expectations(&self) -> usize {
+        if self.was_intervened() { self.met + self.unmet } else { self.expectations_in_file() }
     }
 
     /// Where the run is, for a crash.
@@ -127,7 +157,7 @@ impl Run<'_> {
             virtual_micros: passed.as_micros() as u64,
             steps: self.world.steps(),
             expectations_met: self.met,
-            expectations: self.scenario.steps.iter().filter(|step| is_expectation(&step.action)).count(),
+            expectations: self.expectations(),
             property: self.property,
             failures: self.failures.clone(),
             excused: self.excused.clone(),

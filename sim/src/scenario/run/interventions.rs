@@ -38,7 +38,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the time of the first one has come: what the steps note from then on was written for another run.
+    /// Whether the time of the first one has come: what the steps note and expect from then on was written for another run.
     pub(super) fn was_intervened(&self) -> bool {
         let first = self.scenario.first_intervention();
         first.is_some_and(|first| self.world.now() >= self.cast.zero() + first.duration())
@@ -58,8 +58,9 @@ impl Run<'_> {
         }
         match self.entries(step, at) {
             Ok(resolved) => {
-                if !resolved.words.is_empty() {
-                    self.note(at, format!("intervention: {name}: {}", resolved.words.join(", ")));
+                if !resolved.machines.is_empty() {
+                    self.note(at, format!("intervention: {name}: {}", resolved.words(step)));
+                    self.resolutions.insert(step.number, resolved.machines.into_iter().collect());
                 }
                 for entry in resolved.entries {
                     self.last_entry = self.last_entry.max(entry.at);

@@ -1,5 +1,7 @@
 //! A run that a screen will show: beside its report, who is who in it and when each of its steps came.
 
+use std::collections::BTreeMap;
+
 use trial_broker::time::Time;
 
 use super::execute::Run;
@@ -19,6 +21,9 @@ pub struct Moment {
     pub at: Time,
 }
 
+/// Whom symbolic targets meant, each with the machine's name; by the number of the step or intervention that has them.
+pub type Resolutions = BTreeMap<usize, BTreeMap<String, String>>;
+
 /// What a run leaves beside its report.
 #[derive(Debug)]
 pub(crate) struct Aftermath {
@@ -27,6 +32,7 @@ pub(crate) struct Aftermath {
     /// Whether time zero was reached.
     pub(crate) booted: bool,
     pub(crate) moments: Vec<Moment>,
+    pub(crate) resolutions: Resolutions,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -38,5 +44,6 @@ pub(crate) fn run_seen(scenario: &Scenario, options: RunOptions, watcher: &mut W
     let mut run = Run::new(scenario, seed, options, &mut nobody_reads, watcher).measured(Measure::default());
     run.world.set_telling(Telling::Messages);
     let (report, _) = played(&mut run);
-    Aftermath { report, cast: run.cast, booted: run.booted, moments: run.moments, violations: run.violations }
+    let Run { cast, booted, moments, resolutions, violations, .. } = run;
+    Aftermath { report, cast, booted, moments, resolutions, violations }
 }

@@ -64,7 +64,7 @@ impl Run<'_> {
                 }
                 let mismatches = judge(self, &condition.value);
                 let title = format!("{} never ran: what it waits for never held", self.title_of(step));
-                self.give_up(as_diagnostic(title, &mismatches, condition.span.clone()))
+                self.give_up(step, as_diagnostic(title, &mismatches, condition.span.clone()))
             }
             Start::WhenEvent(pattern) => {
                 let deadline = self.deadline(step);
@@ -74,7 +74,7 @@ impl Run<'_> {
                 }
                 let title = format!("{} never ran: what it waits for never happened", self.title_of(step));
                 let label = format!("not seen until {}", self.shown(self.world.now()));
-                self.give_up(Diagnostic::new(title, pattern.span.clone(), label))
+                self.give_up(step, Diagnostic::new(title, pattern.span.clone(), label))
             }
         }
     }
@@ -101,7 +101,7 @@ impl Run<'_> {
             );
             diagnostic = diagnostic.with_context(span, label).with_help(help);
         }
-        self.fail(diagnostic);
+        self.fail_step(step, diagnostic);
     }
 
     /// What a step waits for holds now: the step is at the next tick, unless it came too early.
@@ -114,11 +114,11 @@ impl Run<'_> {
         Ok(at)
     }
 
-    pub(super) fn give_up(&mut self, diagnostic: Diagnostic) -> Result<Time, Stop> {
+    pub(super) fn give_up(&mut self, step: &PlannedStep, diagnostic: Diagnostic) -> Result<Time, Stop> {
         if self.options.until.is_some() {
             return Err(Stop::End);
         }
-        self.fail(diagnostic);
+        self.fail_step(step, diagnostic);
         Err(Stop::Stuck)
     }
 
@@ -141,7 +141,7 @@ impl Run<'_> {
         }
         let title = format!("{} never ran: its time lies after the end", self.title_of(step));
         let label = format!("it would be at {}, the run ends at {}", self.shown(at), self.shown(end));
-        self.fail(Diagnostic::new(title, step.action.span.clone(), label));
+        self.fail_step(step, Diagnostic::new(title, step.action.span.clone(), label));
         Err(Stop::Stuck)
     }
 
@@ -158,13 +158,13 @@ impl Run<'_> {
             }
             Err(reason) => {
                 let title = format!("{} could not run", self.title_of(step));
-                self.fail(Diagnostic::new(title, step.action.span.clone(), reason));
+                self.fail_step(step, Diagnostic::new(title, step.action.span.clone(), reason));
                 return Ok(());
             }
         };
-        if !resolved.words.is_empty() {
-            let text = format!("step {}: {}: {}", step.number, step.action.name(), resolved.words.join(", "));
-            self.note(at, text);
+        if !resolved.machines.is_empty() {
+            self.note(at, format!("step {}: {}: {}", step.number, step.action.name(), resolved.words(step)));
+            self.resolutions.insert(step.number, resolved.machines.into_iter().collect());
         }
         for entry in resolved.entries {
             self.last_entry = self.last_entry.max(entry.at);

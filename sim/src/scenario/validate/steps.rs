@@ -6,7 +6,7 @@ use trial_broker::message::Api;
 
 use super::super::diagnostic::{Diagnostic, listed, suggestion};
 use super::super::format::action::{Messages, Partition, Produce};
-use super::super::format::{Action, File, Names, Span, Spanned, Spans, Step};
+use super::super::format::{Action, File, Names, Resolved, Span, Spanned, Spans, Step};
 use super::starts::{Clock, Start, check_starts, start_of};
 use super::{Kind, Scope};
 
@@ -27,6 +27,8 @@ pub struct PlannedStep {
     pub optional: bool,
     /// Whether the question before it is answered where it starts.
     pub reveal: bool,
+    /// What it came to in the run for which the file was saved.
+    pub resolved: Option<Resolved>,
     /// What it does.
     pub action: Spanned<Action>,
 }
@@ -67,6 +69,7 @@ pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
             note: step.note.clone(),
             optional: step.optional,
             reveal: step.reveal,
+            resolved: step.resolved.clone(),
             action,
         });
     }
@@ -120,6 +123,7 @@ pub(super) fn plan_interventions(file: &File, scope: &mut Scope) -> Vec<PlannedS
             note: step.note.clone(),
             optional: step.optional,
             reveal: step.reveal,
+            resolved: step.resolved.clone(),
             action,
         });
     }

@@ -134,6 +134,7 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&String>
     for line in telling(fastest).lines().filter(|line| !line.starts_with("again: ")) {
         let _ = writeln!(text, "    {line}");
     }
+    let _ = writeln!(text, "  look: trial play {}", fastest.drawn_from());
     let _ = writeln!(text, "  its scenario: trial explore --print-scenario {}", fastest.drawn_from());
     let _ = match shrunk {
         Some(shrunk) => writeln!(text, "  {shrunk}"),
