@@ -48,7 +48,7 @@ impl Subject {
 
     /// The words that name this run to other commands.
     pub fn words(&self) -> String {
-        let mut words = quoted(&self.what);
+        let mut words = quoted(&self.what).into_owned();
         words.extend(self.profile.iter().map(|profile| format!(" --profile {profile}")));
         words.extend(self.switches.iter().map(|name| format!(" --switch {name}")));
         words.extend(self.mended.iter().map(|name| format!(" --mended {name}")));
