@@ -81,8 +81,9 @@ pub struct File {
     /// What happens, in order.
     #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Spanned<Step>>,
-    /// What else is done, each at its time, whatever the steps wait for: what somebody did at a screen. The run goes on
-    /// for at least 30 s after the last of them.
+    /// What else is done, each at its time, whatever the steps wait for: what somebody did at a screen. What the steps note and
+    /// expect from the first of them on was written for the run without it, and is not judged. The run goes on for at least
+    /// 30 s after the last of them.
     #[serde(default, rename = "intervention", skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Spanned<Step>>,
     /// The checks that are the point of the scenario. All checks are on anyway.
