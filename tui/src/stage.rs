@@ -1,5 +1,7 @@
 //! A window without a terminal, for tests: a real run, keys as people press them, frames as texts.
 
+use std::collections::VecDeque;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -20,6 +22,8 @@ pub const LESSON: &str = include_str!("../../scenarios/lessons/05-below-the-line
 pub struct Stage {
     sessions: Vec<Session>,
     current: usize,
+    /// What was told while an answer was waited for.
+    late: VecDeque<News>,
     /// What the window knows.
     pub model: Model,
     /// What the model asked for that is not the session's business.
@@ -63,13 +67,27 @@ impl Stage {
     /// The same for a scenario that was changed since it was read.
     pub fn of(scenario: Scenario) -> Stage {
         let model = Model::new(Look::default(), "a scenario".to_owned(), None);
-        Stage { sessions: vec![Session::open(scenario)], current: 0, model, asked: Vec::new() }
+        let sessions = vec![Session::open(scenario)];
+        Stage { sessions, current: 0, late: VecDeque::new(), model, asked: Vec::new() }
+    }
+
+    /// A scenario whose run is under way, and has come so far that something of it can be looked at.
+    pub fn growing(source: &str) -> Stage {
+        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let mut stage = Stage { sessions: vec![Session::open_growing(scenario.clone())], ..Stage::of(scenario) };
+        while stage.model.tape.is_none() {
+            let news = stage.sessions[0].wait().expect("a run comes to its end");
+            assert!(!matches!(news, News::Recorded(_)), "it is too short to be seen growing");
+            stage.happen(Message::News(news));
+        }
+        stage
     }
 
     /// Waits until the run is recorded.
     pub fn record(&mut self) {
         loop {
-            let news = self.sessions[self.current].wait().expect("a run comes to its end");
+            let late = self.late.pop_front();
+            let news = late.or_else(|| self.sessions[self.current].wait()).expect("a run comes to its end");
             let is_over = matches!(news, News::Recorded(_));
             self.happen(Message::News(news));
             if is_over {
@@ -85,7 +103,12 @@ impl Stage {
                 Effect::Look { steps, wanted } => {
                     let session = &self.sessions[self.current];
                     session.look(steps, wanted);
-                    let seen = session.wait().expect("a question is answered");
+                    let seen = loop {
+                        match session.wait().expect("a question is answered") {
+                            seen @ News::Seen(_) => break seen,
+                            other => self.late.push_back(other),
+                        }
+                    };
                     assert!(matches!(&seen, News::Seen(seen) if seen.snapshot.steps == steps));
                     self.happen(Message::News(seen));
                 }

@@ -10,6 +10,7 @@
 
 mod aside;
 mod film;
+mod growth;
 mod kept;
 mod metrics;
 mod named;
@@ -21,8 +22,8 @@ mod tape;
 mod tests;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use trial_broker::time::Time;
@@ -38,13 +39,19 @@ pub use tally::Tally;
 pub use tape::{Fate, Passage, Tape};
 
 use crate::scenario::Scenario;
-use crate::scenario::run::{RunOptions, TraceKind, run_seen};
-use crate::step::Detail;
+use crate::scenario::run::{Moment, RunOptions, TraceKind, run_seen};
+use crate::scenario::trace::Cast;
+use crate::step::{Detail, Step};
+use crate::world::World;
 pub(crate) use film::Camera;
 use film::Film;
+use growth::Growth;
 
 /// After so many steps of a run its thread says how far it is, and hears whether anybody is still there.
 const PROGRESS_EVERY: u64 = 1024;
+
+/// After so many steps of a run somebody who looks at it meanwhile is answered.
+const ASKED_EVERY: u64 = 64;
 
 /// What a session tells.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ pub enum News {
         /// The world's time.
         at: Time,
     },
+    /// The run is under way, and what there is of it can be looked at: only where that was wanted.
+    Grown(Box<Tape>),
     /// The run is over, and can be looked at.
     Recorded(Box<Tape>),
     /// What was looked at.
@@ -97,10 +106,25 @@ impl Session {
     /// # Panics
     /// If the operating system gives no thread.
     pub fn open(scenario: Scenario) -> Session {
+        Session::start(scenario, false)
+    }
+
+    /// The same, for somebody who looks at what there is of a long run while it is made: [`News::Grown`].
+    ///
+    /// # Panics
+    /// If the operating system gives no thread.
+    pub fn open_growing(scenario: Scenario) -> Session {
+        Session::start(scenario, true)
+    }
+
+    fn start(scenario: Scenario, is_watched: bool) -> Session {
         let (looks, asked) = mpsc::channel();
         let (tell, news) = mpsc::channel();
         let work = move || {
-            if let Some(recorded) = record(scenario, &tell) {
+            let asked = Mutex::new(asked);
+            if let (Some(recorded), Ok(asked)) =
+                (record(scenario, &tell, is_watched.then_some(&asked)), asked.into_inner())
+            {
                 recorded.answer(&asked, &tell);
             }
         };
@@ -135,26 +159,37 @@ impl Session {
 /// A run that is over, on its thread.
 struct Recorded {
     film: Film,
-    cast: crate::scenario::trace::Cast,
+    cast: Cast,
     /// How many steps it took.
     end: u64,
     /// Which partitions its messages name, once somebody has asked.
     named: Option<Arc<Named>>,
 }
 
-/// Runs a scenario to its end. None if nobody listens any more.
-fn record(scenario: Scenario, tell: &Sender<News>) -> Option<Recorded> {
+/// Runs a scenario to its end; where somebody asks meanwhile, what there is of it is told. None if nobody listens any more.
+fn record(scenario: Scenario, tell: &Sender<News>, asked: Option<&Mutex<Receiver<Look>>>) -> Option<Recorded> {
     let mut camera = Camera::default();
     let mut is_left = false;
+    let so_far = Mutex::default();
+    let mut growth = Growth::of(&scenario, &so_far);
+    let mut follower = |cast: &Cast, moments: &[Moment]| {
+        if let Ok(mut so_far) = so_far.lock() {
+            *so_far = Some((cast.clone(), moments.to_vec()));
+        }
+    };
     let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
-    let aftermath = run_seen(&scenario, options, &mut |world, step| {
+    let mut watcher = |world: &World, step: Option<&Step>| {
         // What a step was made of can be had again by stepping it.
         camera.observe(world, step);
         if world.steps().is_multiple_of(PROGRESS_EVERY) {
             is_left = tell.send(News::Progress { steps: world.steps(), at: world.now() }).is_err();
         }
+        if let Some(asked) = asked.filter(|_| world.steps().is_multiple_of(ASKED_EVERY)) {
+            is_left = is_left || !growth.tell(&mut camera, asked, tell);
+        }
         if is_left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    };
+    let aftermath = run_seen(&scenario, options, &mut watcher, &mut follower);
     let Camera { film, steps } = camera;
     let cast = aftermath.cast.clone();
     let end = steps.len() as u64;

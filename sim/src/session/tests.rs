@@ -336,3 +336,35 @@ fn messages_are_known_by_the_partitions_that_they_name_when_somebody_asks() {
     let of_groups = sent.iter().find(|passage| passage.api == Api::BrokerHeartbeat).expect("brokers send heartbeats");
     assert!(named.by(of_groups.message).is_empty());
 }
+
+/// While a long run is made, what there is of it is the beginning of what it will be, and can be looked at; and looking
+/// changes nothing.
+#[test]
+fn a_growing_recording_is_the_beginning_of_the_whole_one() {
+    let long = SMALL.replacen("count = 10", "count = 3000", 1);
+    assert_ne!(long, SMALL);
+    let scenario = Scenario::parse("long.toml", &long).expect("a valid scenario");
+    let session = Session::open_growing(scenario.clone());
+    let mut parts: Vec<Tape> = Vec::new();
+    let mut seen = Vec::new();
+    let whole = loop {
+        match session.wait().expect("a run comes to its end") {
+            News::Progress { .. } => {}
+            News::Grown(tape) => {
+                session.look(tape.zero() + 100, Wanted::default());
+                parts.push(*tape);
+            }
+            News::Seen(one) => seen.push(one.snapshot.steps),
+            News::Recorded(tape) => break tape,
+        }
+    };
+    assert!(!parts.is_empty() && whole.end() > parts[0].end(), "{} parts, {} steps", parts.len(), whole.end());
+    for part in &parts {
+        let fingerprints = |tape: &Tape| tape.steps.iter().map(|step| step.fingerprint).collect::<Vec<u64>>();
+        assert!(fingerprints(&whole).starts_with(&fingerprints(part)));
+        assert_eq!(part.lines, whole.lines_until(part.end()));
+    }
+    assert!(seen.iter().all(|steps| *steps == whole.zero() + 100), "{seen:?}");
+    let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+    assert_eq!(run(&scenario, options, &mut |_| true).fingerprint, whole.report.fingerprint);
+}

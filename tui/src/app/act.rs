@@ -85,6 +85,43 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
+/// Whether an action that finds no recording yet is done when there is one: those that lead somewhere.
+pub(super) fn can_wait(action: Action) -> bool {
+    match action {
+        Action::PlayOrPause
+        | Action::Step(_)
+        | Action::Line(_)
+        | Action::LineOfSelected(_)
+        | Action::News(_)
+        | Action::Scrub(_)
+        | Action::ToZero
+        | Action::ToEnd
+        | Action::Bookmark
+        | Action::ToBookmark(_)
+        | Action::Select(_)
+        | Action::Open => true,
+        Action::Faster(_)
+        | Action::AskPlace
+        | Action::AskCommand
+        | Action::AskFilter
+        | Action::Menu
+        | Action::Follow
+        | Action::Macro(_)
+        | Action::NextRun
+        | Action::Compare
+        | Action::Show(_)
+        | Action::Explain
+        | Action::Metrics
+        | Action::Zoom
+        | Action::Blank
+        | Action::Help
+        | Action::Back
+        | Action::Suspend
+        | Action::Quit
+        | Action::Interrupt => false,
+    }
+}
+
 /// Leaves; where something would be lost, only whoever has been told so.
 fn leave(model: &mut Model, was_warned: bool, end: Effect) -> Vec<Effect> {
     let Some(lost) = forks::unsaved(model).filter(|_| !was_warned) else { return vec![end] };

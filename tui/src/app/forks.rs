@@ -112,6 +112,9 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
 fn may_fork(model: &Model) -> Result<(), &'static str> {
     let tape = model.tape.as_deref().filter(|_| !model.is_forking);
     let tape = tape.ok_or("a fork is being recorded: one after the other")?;
+    if model.is_growing {
+        return Err("the run is still being made: something can be done to it when it is over");
+    }
     if model.place.at < tape.cast.zero() {
         return Err("before time zero the cluster is only being set up: g goes to time zero");
     }
@@ -298,6 +301,9 @@ pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
 }
 
 fn save(model: &mut Model, path: &str) -> Vec<Effect> {
+    if model.is_growing {
+        return refuse(model, "the run is still being made: what it comes to is not known yet");
+    }
     let Some(tape) = &model.tape else { return Vec::new() };
     let own = tape.scenario.text().text;
     // What its author wrote stays as it is; of another run the file says what it came to.
@@ -349,6 +355,9 @@ fn not_its_authors(model: &Model) -> Option<&'static str> {
 
 /// The run as a recording, which opens again as it is and as nothing else.
 fn record(model: &mut Model, path: &str) -> Vec<Effect> {
+    if model.is_growing {
+        return refuse(model, "the run is still being made: it can be kept when it is over");
+    }
     let Some(tape) = &model.tape else { return Vec::new() };
     vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), form: Form::Recording }]
 }

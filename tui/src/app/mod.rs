@@ -17,6 +17,8 @@ mod deed_tests;
 mod filter;
 mod follow;
 mod forks;
+#[cfg(test)]
+mod growth_tests;
 mod lesson;
 #[cfg(test)]
 mod lesson_tests;
@@ -70,6 +72,9 @@ pub const SPEEDS: [f64; 10] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0,
 /// As fast as possible, the whole of a run passes in so many frames, so that something is seen of it.
 const FEWEST_FRAMES: f64 = 60.0;
 
+/// So many keys are kept that are pressed before there is anything to see.
+const MOST_EARLY: usize = 64;
+
 /// The world's own pace.
 const OWN_PACE: usize = 4;
 
@@ -90,6 +95,10 @@ pub struct Model {
     pub current: usize,
     /// The run that the shown one is compared with, if somebody said which.
     pub compared: Option<usize>,
+    /// Whether the recording is still being made: it is what there is of it so far.
+    pub is_growing: bool,
+    /// What was asked for before there was anything to look at, in order.
+    pub early: Vec<Action>,
     /// Whether a fork is being recorded: the run that it leaves is shown until then.
     pub is_forking: bool,
     /// Whether somebody wanted to quit, and was told what would be lost.
@@ -216,6 +225,10 @@ impl Model {
 
     /// Whether what a run came to may be read: in a lesson not before one has seen it.
     pub fn may_tell_end(&self) -> bool {
+        !self.is_growing && self.is_seen_to_its_end()
+    }
+
+    fn is_seen_to_its_end(&self) -> bool {
         !self.is_lesson || self.tape.as_ref().is_some_and(|tape| self.place.steps >= tape.end())
     }
 
@@ -299,6 +312,11 @@ impl Model {
 /// Takes in what happened, and says what it asks for.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
+        Message::Do(action) if model.tape.is_none() && act::can_wait(action) => {
+            model.early.push(action);
+            model.early.truncate(MOST_EARLY);
+            Vec::new()
+        }
         Message::Do(action) => act::act(model, action),
         Message::Type(typed) => prompt::typed(model, typed),
         Message::Point(spot, how) => point::point(model, spot, how),
@@ -308,6 +326,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.progress = Some((steps, at));
             Vec::new()
         }
+        Message::News(News::Grown(tape)) => grown(model, tape),
         Message::News(News::Recorded(tape)) => recorded(model, tape),
         Message::News(News::Seen(seen)) => {
             let is_first = model.seen.is_none();
@@ -339,12 +358,62 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     }
 }
 
-/// The recording is there: opens it where it was asked for, else at the violation, else at time zero.
+/// What there is of the recording: it is opened at time zero, and is longer each time. Where one wants to begin elsewhere, is
+/// asked, or wants to see what was recorded before, the whole of it is waited for.
+fn grown(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
+    if model.is_lesson || model.is_forking || model.begin.is_some() || model.kept.is_some() {
+        return Vec::new();
+    }
+    model.news = forks::news_of(&tape);
+    if model.tape.is_some() {
+        model.tape = Some(tape);
+        return Vec::new();
+    }
+    (model.runs, model.is_growing) = (vec![Run::first(&tape)], true);
+    let place = place::zero(&tape);
+    model.tape = Some(tape);
+    let mut effects = place::go(model, place);
+    effects.extend(do_what_waited(model));
+    effects
+}
+
+/// The rest of a recording has come that somebody looks at already: he stays where he is, unless he has not gone anywhere.
+fn completed(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
+    model.is_growing = false;
+    model.news = forks::news_of(&tape);
+    if model.place == place::zero(&tape) && !model.is_playing && !tape.violations.is_empty() {
+        return opened(model, tape);
+    }
+    model.status = Some(match tape.violations.first() {
+        Some(violation) => {
+            model.property = place::property_index(violation.property.name);
+            Status::Refused(format!("this run breaks {}: 6 shows it, Enter there jumps to it", violation.property.name))
+        }
+        None => Status::Said("the run is over: this is the whole recording".to_owned()),
+    });
+    model.tape = Some(tape);
+    model.look_here()
+}
+
+/// Does what was asked for before there was anything to do it to.
+fn do_what_waited(model: &mut Model) -> Vec<Effect> {
+    std::mem::take(&mut model.early).into_iter().flat_map(|action| act::act(model, action)).collect()
+}
+
+/// The recording is there: it is opened, or is that of a fork, or the rest of one that is looked at.
 fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.progress = None;
     if model.is_forking {
         return forks::recorded(model, tape);
     }
+    if model.is_growing {
+        return completed(model, tape);
+    }
+    opened(model, tape)
+}
+
+/// Opens a whole recording where it was asked for, else at the violation, else at time zero.
+fn opened(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.news = forks::news_of(&tape);
     model.runs = vec![Run::first(&tape)];
     model.lesson = model.is_lesson.then(|| Lesson::of(&tape));
@@ -367,7 +436,9 @@ fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
         None => violation.map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),
     };
     model.tape = Some(tape);
-    place::go(model, place)
+    let mut effects = place::go(model, place);
+    effects.extend(do_what_waited(model));
+    effects
 }
 
 /// Lets time run.
@@ -388,7 +459,8 @@ fn tick(model: &mut Model, passed: Duration) -> Vec<Effect> {
     // A question, or its answer, may stand before the end.
     if at >= last && model.place == there {
         model.is_playing = false;
-        model.status = Some(Status::Said("this is the end of the recording".to_owned()));
+        let end = if model.is_growing { "of what there is so far" } else { "of the recording" };
+        model.status = Some(Status::Said(format!("this is the end {end}")));
     }
     if model.place.steps == before.steps { Vec::new() } else { model.look_here() }
 }

@@ -137,6 +137,10 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
                 return lesson::answered(model, index, "");
             }
         }
+        Typed::Enter if model.tape.is_none() => {
+            prompt.answer =
+                Some("nothing has been recorded yet: Enter once more when there is something to see".to_owned());
+        }
         Typed::Enter => {
             let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
             return match ask {

@@ -11,7 +11,7 @@ use super::events::EventLog;
 use super::ledger::Ledger;
 use super::measure::{Counts, Measure};
 use super::program::Program;
-use super::seen::{Moment, Resolutions};
+use super::seen::{Follower, Moment, Resolutions};
 use super::steps::wanted_events;
 use super::{RunOptions, TraceKind, Watcher};
 use crate::check::{Suite, Violation};
@@ -60,6 +60,8 @@ pub(super) struct Run<'a> {
     pub(super) options: RunOptions,
     pub(super) print: &'a mut (dyn FnMut(&str) -> bool + Send),
     watcher: &'a mut Watcher<'a>,
+    /// Who hears of the run's own steps, if somebody does.
+    pub(super) follower: Option<&'a mut Follower<'a>>,
     pub(super) world: World,
     pub(super) cast: Cast,
     pub(super) brokers: Vec<MachineId>,
@@ -133,6 +135,7 @@ impl<'a> Run<'a> {
             options,
             print,
             watcher,
+            follower: None,
             world,
             cast,
             brokers,
@@ -280,6 +283,14 @@ impl<'a> Run<'a> {
             self.lanes = Some(lanes);
         }
         self.start_program();
+        self.follow();
+    }
+
+    /// Tells whoever follows the run how far it has come.
+    pub(super) fn follow(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower(&self.cast, &self.moments);
+        }
     }
 
     // ---- Stepping -----------------------------------------------------------------

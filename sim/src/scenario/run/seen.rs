@@ -36,13 +36,22 @@ pub(crate) struct Aftermath {
     pub(crate) violations: Vec<Violation>,
 }
 
+/// Hears, from time zero on, who is who and when the start of each step came so far.
+pub(crate) type Follower<'a> = dyn FnMut(&Cast, &[Moment]) + Send + 'a;
+
 /// Runs a scenario on this thread for somebody who keeps its steps: they tell what was sent, too.
-pub(crate) fn run_seen(scenario: &Scenario, options: RunOptions, watcher: &mut Watcher) -> Aftermath {
+pub(crate) fn run_seen(
+    scenario: &Scenario,
+    options: RunOptions,
+    watcher: &mut Watcher,
+    follower: &mut Follower,
+) -> Aftermath {
     panics::watch();
     let seed: Seed = options.seed.or(scenario.file.seed).unwrap_or_default();
     let mut nobody_reads = |_: &str| true;
     let mut run = Run::new(scenario, seed, options, &mut nobody_reads, watcher).measured(Measure::default());
     run.world.set_telling(Telling::Messages);
+    run.follower = Some(follower);
     let (report, _) = played(&mut run);
     let Run { cast, booted, moments, resolutions, violations, .. } = run;
     Aftermath { report, cast, booted, moments, resolutions, violations }

@@ -14,6 +14,7 @@ impl Run<'_> {
     pub(super) fn execute_step(&mut self, step: &PlannedStep) -> Result<(), Stop> {
         let base = self.start_step(step)?;
         self.moments.push(Moment { number: step.number, steps: self.world.steps(), at: self.world.now() });
+        self.follow();
         if let (Some(note), Some(_)) = (&step.note, &self.lanes)
             && !self.was_intervened()
         {

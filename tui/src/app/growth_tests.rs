@@ -1,0 +1,63 @@
+//! A run that is still being made: its first pictures, and the keys that are pressed before there are any.
+
+use super::tests::{said, tape};
+use super::*;
+use crate::stage::{LESSON, Stage};
+
+/// Lesson 5 with so many records that its run takes a while.
+fn long() -> String {
+    let few = "produce = { client = \"p1\", topic = \"orders\", count = 10 }";
+    let many = "produce = { client = \"p1\", topic = \"orders\", count = 1500, every = \"1ms\" }";
+    let long = LESSON.replacen(few, many, 1);
+    assert_ne!(long, LESSON);
+    long
+}
+
+#[test]
+fn keys_that_are_pressed_before_there_is_anything_to_see_are_not_lost() {
+    let mut stage = Stage::waiting(LESSON);
+    stage.press("]]G4t2s<Enter>");
+    assert!(stage.shown(120, 40).contains("nothing has been recorded yet"), "{}", stage.shown(120, 40));
+    stage.record();
+    assert_eq!((stage.model.place.steps, stage.model.screen), (tape(&stage).end(), Screen::Controller));
+    stage.press("<Enter>");
+    assert_eq!(tape(&stage).cast.micros(stage.model.place.at), 2_000_000, "and what was typed is still there");
+}
+
+#[test]
+fn what_there_is_of_a_long_run_can_be_looked_at_while_it_is_made() {
+    let mut stage = Stage::growing(&long());
+    let far = tape(&stage).end();
+    assert!(stage.model.is_growing && stage.model.is_current());
+    assert!(stage.shown(120, 40).contains("still being made"), "{}", stage.shown(120, 40));
+    assert!(!stage.shown(120, 40).contains("ends in"), "nobody knows yet");
+    stage.press("t1.2s<Enter>");
+    let here = stage.model.place;
+    assert!(stage.model.is_current() && tape(&stage).cast.micros(here.at) == 1_200_000, "{}", said(&stage));
+    for (keys, reason) in
+        [(":kill b3<Enter>", "something can be done to it when it is over"), (":save x<Enter>", "not known yet")]
+    {
+        stage.press(keys);
+        assert!(said(&stage).contains(reason), "{keys}: {}", said(&stage));
+    }
+    stage.record();
+    assert!(!stage.model.is_growing && tape(&stage).end() > far);
+    assert_eq!(stage.model.place, here, "whoever looks stays where he is");
+    assert!(said(&stage).contains("the run is over"), "{}", said(&stage));
+    stage.press("<Right>:kill b3<Enter>");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+}
+
+/// Whoever has not gone anywhere is led to what was broken, as if it had been opened then.
+#[test]
+fn a_long_run_that_breaks_a_promise_opens_there_when_that_is_known() {
+    let mut stage = Stage::growing(&long());
+    let planted = include_str!("../../../tests/tests/planted/high-watermark-monotonic.toml");
+    let other = Stage::open(planted, Look::default(), None);
+    let mut whole = stage.model.tape.clone().expect("there is something");
+    whole.violations = tape(&other).violations.clone();
+    let step = whole.zero() + 50;
+    whole.violations[0].step = step;
+    stage.happen(Message::News(News::Recorded(whole)));
+    assert_eq!((stage.model.screen, stage.model.place.steps), (Screen::Checks, step + 1));
+}
