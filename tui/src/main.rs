@@ -5,6 +5,8 @@ mod cli;
 mod export;
 mod keys;
 #[cfg(test)]
+mod script;
+#[cfg(test)]
 mod stage;
 mod theme;
 mod view;
