@@ -7,7 +7,7 @@ use crate::stage::{LESSON, Stage};
 /// Lesson 5 with so many records that its run takes a while.
 fn long() -> String {
     let few = "produce = { client = \"p1\", topic = \"orders\", count = 10 }";
-    let many = "produce = { client = \"p1\", topic = \"orders\", count = 1500, every = \"1ms\" }";
+    let many = "produce = { client = \"p1\", topic = \"orders\", count = 6000, every = \"3ms\" }";
     let long = LESSON.replacen(few, many, 1);
     assert_ne!(long, LESSON);
     long

@@ -89,7 +89,9 @@ pub enum Closed {
 pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let title = scenario.file.title.clone();
     let signals = Signals::watch()?;
-    let mut sessions = Sessions { open: vec![Session::open_growing(scenario)], current: 0 };
+    // A lesson is short, and is asked from its beginning.
+    let session = if opening.is_lesson { Session::open(scenario) } else { Session::open_growing(scenario) };
+    let mut sessions = Sessions { open: vec![session], current: 0 };
     let mut screen = Screen::take(opening.has_mouse)?;
     let mut model = Model::new(opening.look, title, opening.begin);
     model.is_lesson = opening.is_lesson;

@@ -40,7 +40,7 @@ use crate::world::World;
 use execute::Run;
 pub use measure::{Counts, Measure, recorded, run_measured};
 pub(crate) use program::{Program, run_with_program, unwatched};
-pub(crate) use seen::{Aftermath, Follower, run_seen};
+pub(crate) use seen::{Aftermath, run_seen};
 pub use seen::{Moment, Resolutions};
 
 /// What to print of a run while it runs.
