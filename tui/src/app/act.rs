@@ -110,6 +110,7 @@ pub(super) fn can_wait(action: Action) -> bool {
         | Action::NextRun
         | Action::Compare
         | Action::Show(_)
+        | Action::Turn(_)
         | Action::Explain
         | Action::Metrics
         | Action::Zoom
