@@ -102,7 +102,7 @@ mod tests {
         assert!(!text.is_reprinted, "{}", text.text);
         for line in [
             "kill = { leader = \"orders-0\" }\nresolved = { machines = { \"leader:orders-0\" = \"b1\" } }",
-            "start = { broker = \"stopped\" }\nresolved = { machines = { \"broker:stopped\" = \"b1\" } }",
+            "start = { broker = \"stopped\" }\nresolved = { machines = { \"broker:stopped\" = \"b2\" } }",
             "expect = { partition = \"orders-0\", isr = [1], leader = 1 }\nresolved = { at = ",
         ] {
             assert!(text.text.contains(line), "{line}\n{}", text.text);

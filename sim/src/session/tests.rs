@@ -341,7 +341,7 @@ fn messages_are_known_by_the_partitions_that_they_name_when_somebody_asks() {
 /// changes nothing.
 #[test]
 fn a_growing_recording_is_the_beginning_of_the_whole_one() {
-    let long = SMALL.replacen("count = 10", "count = 3000", 1);
+    let long = SMALL.replacen("count = 10", "count = 9000", 1);
     assert_ne!(long, SMALL);
     let scenario = Scenario::parse("long.toml", &long).expect("a valid scenario");
     let session = Session::open_growing(scenario.clone());

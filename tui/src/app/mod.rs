@@ -98,7 +98,7 @@ pub struct Model {
     /// Whether the recording is still being made: it is what there is of it so far.
     pub is_growing: bool,
     /// What was asked for before there was anything to look at, in order.
-    pub early: Vec<Action>,
+    pub early: Vec<Early>,
     /// Whether a fork is being recorded: the run that it leaves is shown until then.
     pub is_forking: bool,
     /// Whether somebody wanted to quit, and was told what would be lost.
@@ -156,6 +156,15 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// A word at the bottom.
     pub status: Option<Status>,
+}
+
+/// What was asked for before there was anything to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// By a key.
+    Do(Action),
+    /// In a line.
+    Typed(Ask, String),
 }
 
 /// Something that can be selected.
@@ -313,8 +322,7 @@ impl Model {
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Do(action) if model.tape.is_none() && act::can_wait(action) => {
-            model.early.push(action);
-            model.early.truncate(MOST_EARLY);
+            wait_for_pictures(model, Early::Do(action));
             Vec::new()
         }
         Message::Do(action) => act::act(model, action),
@@ -395,9 +403,27 @@ fn completed(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.look_here()
 }
 
-/// Does what was asked for before there was anything to do it to.
+/// Keeps what finds nothing to look at yet.
+fn wait_for_pictures(model: &mut Model, early: Early) {
+    if model.early.len() < MOST_EARLY {
+        model.early.push(early);
+        model.status = Some(Status::Said("this waits until there is something to see".to_owned()));
+    }
+}
+
+/// Does what was asked for before there was anything to do it to, up to the first question.
 fn do_what_waited(model: &mut Model) -> Vec<Effect> {
-    std::mem::take(&mut model.early).into_iter().flat_map(|action| act::act(model, action)).collect()
+    let mut effects = Vec::new();
+    for early in std::mem::take(&mut model.early) {
+        if matches!(model.prompt, Some(Prompt { ask: Ask::Prediction(_), .. })) {
+            break;
+        }
+        effects.extend(match early {
+            Early::Do(action) => act::act(model, action),
+            Early::Typed(ask, text) => prompt::done(model, ask, &text),
+        });
+    }
+    effects
 }
 
 /// The recording is there: it is opened, or is that of a fork, or the rest of one that is looked at.

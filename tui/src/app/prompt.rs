@@ -2,7 +2,9 @@
 
 use trial_sim::internal::scenario::words;
 
-use super::{Cover, Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place};
+use super::{
+    Cover, Early, Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place, wait_for_pictures,
+};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,25 +140,31 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             }
         }
         Typed::Enter if model.tape.is_none() => {
-            prompt.answer =
-                Some("nothing has been recorded yet: Enter once more when there is something to see".to_owned());
+            if let Some(Prompt { ask, text, .. }) = model.prompt.take() {
+                wait_for_pictures(model, Early::Typed(ask, text));
+            }
         }
         Typed::Enter => {
             let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
-            return match ask {
-                Ask::Prediction(index) => lesson::answered(model, index, &text),
-                Ask::Filter => {
-                    model.filter = Filter::parse(&text);
-                    model.look_here()
-                }
-                _ if text.trim().is_empty() => Vec::new(),
-                Ask::Place => go_to(model, &text),
-                Ask::Command => forks::command(model, &text),
-                Ask::Record => follow::record(model, &text),
-            };
+            return done(model, ask, &text);
         }
     }
     Vec::new()
+}
+
+/// Does what was typed.
+pub(super) fn done(model: &mut Model, ask: Ask, text: &str) -> Vec<Effect> {
+    match ask {
+        Ask::Prediction(index) => lesson::answered(model, index, text),
+        Ask::Filter => {
+            model.filter = Filter::parse(text);
+            model.look_here()
+        }
+        _ if text.trim().is_empty() => Vec::new(),
+        Ask::Place => go_to(model, text),
+        Ask::Command => forks::command(model, text),
+        Ask::Record => follow::record(model, text),
+    }
 }
 
 /// Types as much as there is only one way to go on, and where there are several, asked again, one after the other; what files
