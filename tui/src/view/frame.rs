@@ -44,7 +44,7 @@ fn title_of(model: &Model, tape: &Tape, room: usize) -> String {
     let seed = if title.contains(&seed) { String::new() } else { format!("   seed {seed}") };
     let left = room.saturating_sub(bugs.chars().count());
     let text = cut(&format!("{title}{seed}"), left, model.look);
-    cut(&format!("{text}{bugs}"), room, model.look)
+    cut(format!("{text}{bugs}").trim_start(), room, model.look)
 }
 
 /// The screens by their digits, what the run came to, and in a fork what was done. Where there is no room for the names of all

@@ -24,7 +24,18 @@ pub(super) fn stage(look: Look) -> Stage {
 }
 
 pub(super) fn pictures(stage: &Stage) -> String {
-    SIZES.map(|(width, height)| format!("{width} x {height}\n{}", stage.shown(width, height))).join("\n")
+    let pictures = SIZES.map(|(width, height)| format!("{width} x {height}\n{}", stage.shown(width, height)));
+    without_fingerprint(&pictures.join("\n"))
+}
+
+/// The same whatever the build does: a fingerprint is of every event, and no picture is its witness.
+pub(super) fn without_fingerprint(text: &str) -> String {
+    let mut parts = text.split("fingerprint ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, after| {
+        let digits = after.chars().take_while(char::is_ascii_hexdigit).count();
+        format!("{text}fingerprint {}{}", "0".repeat(digits), &after[digits..])
+    })
 }
 
 macro_rules! picture {
