@@ -50,7 +50,7 @@ fn lost(partition: &TopicPartition, node: NodeId, first: i64, last: i64) -> Find
     Finding {
         property: PROPERTY,
         partition: Some(partition.clone()),
-        message: format!("{partition}: broker {node} may lead, but lacks the acknowledged offsets {first}..={last}"),
+        message: format!("{partition}: broker {node} may lead, but lacks the acknowledged offsets {first} to {last}"),
         proof: vec![
             Proof::at(first, Kind::Acknowledgement),
             Proof::of(Kind::Registration),

@@ -44,7 +44,7 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
         let below = known.committed.partition_point(|batch| batch.last_offset < shown);
         let missing = replica.first_missing(&known.committed[given_up.min(below)..below])?;
         let message = format!(
-            "{partition}: {machine} has the high watermark {shown}, but lacks the committed batch {}..={} of epoch {}",
+            "{partition}: {machine} has the high watermark {shown}, but lacks the committed batch {} to {} of epoch {}",
             missing.base_offset, missing.last_offset, missing.leader_epoch
         );
         (message, missing.base_offset)

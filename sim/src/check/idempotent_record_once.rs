@@ -80,7 +80,7 @@ impl Check {
                     partition: Some(partition.clone()),
                     message: format!(
                         "{partition}: {records} committed records of {}, which was given {handed}; \
-                         the last of them are {}..={} of producer {} epoch {}",
+                         the last of them are {} to {} of producer {} epoch {}",
                         seen.name(*client),
                         batch.base_offset,
                         batch.last_offset,

@@ -23,7 +23,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(
-            "{partition}: {} leads in epoch {leader_epoch} without the committed batch {}..={} of epoch {}; its log ends at {}",
+            "{partition}: {} leads in epoch {leader_epoch} without the committed batch {} to {} of epoch {}; its log ends at {}",
             seen.who(),
             missing.base_offset,
             missing.last_offset,

@@ -88,5 +88,5 @@ fn place(previous: Option<(Offset, LeaderEpoch)>) -> String {
 }
 
 fn describe(batch: &BatchFact) -> String {
-    format!("offsets {}..={} with CRC {}", batch.base_offset, batch.last_offset, batch.crc)
+    format!("offsets {} to {} with CRC {}", batch.base_offset, batch.last_offset, batch.crc)
 }

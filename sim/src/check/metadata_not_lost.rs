@@ -36,7 +36,7 @@ impl Check {
                 let older = self.committed_in.partition_point(|committed_in| committed_in < epoch);
                 let missing = replica.first_missing(&self.committed[..older])?;
                 let message = format!(
-                    "{} leads the quorum in epoch {epoch} without the committed offsets {}..={}",
+                    "{} leads the quorum in epoch {epoch} without the committed offsets {} to {}",
                     seen.who(),
                     missing.base_offset,
                     missing.last_offset
@@ -66,7 +66,7 @@ impl Check {
         let known = self.committed.partition_point(|batch| batch.last_offset < high_watermark);
         replica.first_missing(&self.committed[..known]).map(|missing| {
             let message = format!(
-                "{} takes {high_watermark} for committed, but lacks {}..={}",
+                "{} takes {high_watermark} for committed, but lacks {} to {}",
                 seen.who(),
                 missing.base_offset,
                 missing.last_offset

@@ -42,7 +42,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         property: PROPERTY,
         partition: Some(partition.clone()),
         message: format!(
-            "{partition}: {} has deleted the offsets {from}..{to} for their age, but {first}..={last} are {age} ms old, and retention.ms is {retention}",
+            "{partition}: {} has deleted the offsets {from}..{to} for their age, but {first} to {last} are {age} ms old, and retention.ms is {retention}",
             seen.who()
         ),
         proof: vec![

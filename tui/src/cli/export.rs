@@ -96,6 +96,9 @@ pub fn export(arguments: &Export) -> u8 {
                 complain("hint: another --filter, or another time from --from to --to");
                 return WRONG_USE;
             }
+            if let Some(said) = svg::left_out(&drawing) {
+                complain(&format!("note: {said}"));
+            }
             written.push((path, drawing));
         }
         looked.filter(None);

@@ -42,6 +42,8 @@ const TOP: usize = 60;
 /// So many rows are drawn at most.
 const MOST: usize = 400;
 
+const NOT_DRAWN: &str = "more instants are not drawn: --from and --to choose others";
+
 const STYLE: &str = "text{font:12px ui-monospace,monospace;fill:#000}.n{font-weight:bold;font-size:14px}.l{stroke:#999}\
 .m{stroke:#05a;stroke-width:1.5}.a{fill:#05a}.o{stroke:#a50;stroke-dasharray:5 4}.x{stroke:#b00;stroke-dasharray:2 3}.t{text-anchor:end}\
 .c{text-anchor:middle;paint-order:stroke;stroke:#fff;stroke-width:4px}";
@@ -49,6 +51,13 @@ const STYLE: &str = "text{font:12px ui-monospace,monospace;fill:#000}.n{font-wei
 /// Whether a drawing has no row: there was nothing to draw.
 pub fn is_empty(drawing: &str) -> bool {
     !drawing.contains("<text class=\"t\"")
+}
+
+/// What a drawing says of instants that it has no room for, if there are such.
+pub fn left_out(drawing: &str) -> Option<&str> {
+    // Behind it the drawing ends.
+    let text = drawing.lines().nth_back(1)?.split_once('>')?.1.split_once('<')?.0;
+    text.contains(NOT_DRAWN).then_some(text)
 }
 
 /// A span of time, as a drawing. Nothing of the model but its filter and what is selected decides what is in it.
@@ -134,10 +143,7 @@ pub fn svg(model: &Model, tape: &Tape, from: Time, to: Time) -> String {
     }
     if left_out > 0 {
         let y = rows.end + ROW;
-        let _ = writeln!(
-            svg,
-            "<text x=\"8\" y=\"{y}\">{left_out} more instants are not drawn: --from and --to choose others</text>"
-        );
+        let _ = writeln!(svg, "<text x=\"8\" y=\"{y}\">{left_out} {NOT_DRAWN}</text>");
     }
     svg.push_str("</svg>\n");
     svg

@@ -1,6 +1,7 @@
 //! What is exported is what the window shows, the same every time, and needs nothing from anywhere.
 
 use serde_json::Value;
+use trial_broker::time::Time;
 
 use super::*;
 
@@ -95,6 +96,13 @@ fn a_page_of_a_long_run_has_pictures_in_between() {
     let scenario = Scenario::parse("a.toml", scenario).expect("a valid scenario");
     let looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
     let tape = looked.model.tape.as_deref().expect("it is recorded");
+    let drawing = svg::svg(&looked.model, tape, tape.cast.zero(), Time(u64::MAX));
+    assert!(
+        svg::left_out(&drawing).is_some_and(|said| said.contains(" more instants are not drawn")),
+        "so has its drawing"
+    );
+    let second = tape.cast.zero() + std::time::Duration::from_secs(1);
+    assert_eq!(svg::left_out(&svg::svg(&looked.model, tape, tape.cast.zero(), second)), None);
     let (moments, range) = moments(tape);
     assert!(moments.len() <= MOST && range.contains(&format!("{} moments", moments.len())), "{range}");
     let places = moments.into_iter().map(|message| match message {
