@@ -197,7 +197,7 @@ fn partitions(scenario: &Scenario) -> Vec<String> {
         let count = listed.or(topic.partitions.as_ref().map(|count| count.value as usize)).unwrap_or(1);
         (0..count.min(8)).map(|index| format!("{}-{index}", topic.name.value)).collect::<Vec<_>>()
     };
-    scenario.file.topics.iter().flat_map(|topic| of(topic)).collect()
+    scenario.file.topics.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]
