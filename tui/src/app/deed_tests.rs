@@ -57,6 +57,17 @@ fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
     assert_eq!(report.fingerprint, tape(&stage).report.fingerprint);
 }
 
+/// What stands on the screen until then is the run before it.
+#[test]
+fn a_run_that_is_being_made_is_not_saved_before_it_is_over() {
+    let mut stage = stage();
+    stage.model.is_forking = true;
+    for keys in [":save x<Enter>", ":record x<Enter>"] {
+        stage.press(keys);
+        assert!(said(&stage).contains("another run is being made here"), "{keys}: {}", said(&stage));
+    }
+}
+
 #[test]
 fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
     let mut stage = stage();

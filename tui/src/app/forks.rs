@@ -304,6 +304,9 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     if model.is_growing {
         return refuse(model, "the run is still being made: what it comes to is not known yet");
     }
+    if model.is_forking {
+        return refuse(model, "another run is being made here: save when it is over, and what you then see is saved");
+    }
     let Some(tape) = &model.tape else { return Vec::new() };
     let own = tape.scenario.text().text;
     // What its author wrote stays as it is; of another run the file says what it came to.
@@ -357,6 +360,9 @@ fn not_its_authors(model: &Model) -> Option<&'static str> {
 fn record(model: &mut Model, path: &str) -> Vec<Effect> {
     if model.is_growing {
         return refuse(model, "the run is still being made: it can be kept when it is over");
+    }
+    if model.is_forking {
+        return refuse(model, "another run is being made here: record when it is over, and what you then see is kept");
     }
     let Some(tape) = &model.tape else { return Vec::new() };
     vec![Effect::Save { path: path.to_owned(), text: Kept::of(tape).to_text(), form: Form::Recording }]

@@ -77,9 +77,10 @@ fn screens_named(model: &Model, is_narrow: bool) -> Vec<(Span<'static>, Option<S
         let text = format!("  run {} of {}", model.current + 1, model.runs.len());
         pieces.push((word(look, Role::Done, text), None));
     }
-    if let (true, Some((_, at)), Some(tape)) = (model.is_growing, model.progress, &model.tape) {
-        let words = if is_narrow { "made up to" } else { "still being made: up to" };
-        pieces.push((word(look, Role::Warning, format!("  {words} {}", seconds(tape.cast.micros(at)))), None));
+    if let Some(tape) = model.tape.as_ref().filter(|_| model.is_growing) {
+        let words = if is_narrow { "shown up to" } else { "still being made: shown up to" };
+        let end = tape.cast.micros(tape.time_at(tape.end()));
+        pieces.push((word(look, Role::Warning, format!("  {words} {}", seconds(end))), None));
     }
     if let Some(tape) = model.tape.as_ref().filter(|_| model.may_tell_end()) {
         let (role, glyph) = match tape.report.verdict {
