@@ -145,7 +145,9 @@ fn cover(model: &mut Model, cover: Cover) -> Vec<Effect> {
 }
 
 fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
-    model.pane = if model.pane == pane { Pane::None } else { pane };
+    // Lines that fill the window have no room for a pane.
+    let is_hidden = std::mem::take(&mut model.cover) != Cover::None;
+    model.pane = if model.pane == pane && !is_hidden { Pane::None } else { pane };
     model.page = 0;
     Vec::new()
 }

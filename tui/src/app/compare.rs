@@ -10,7 +10,7 @@
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::Tape;
 
-use super::{Effect, Lesson, Model, Pane, Place, Status, place};
+use super::{Cover, Effect, Lesson, Model, Pane, Place, Status, place};
 
 /// Lines of two runs that stand in one row: of one instant, or one of them alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub(super) fn compare(model: &mut Model) -> Vec<Effect> {
         (Some(_) | None, _) => place::behind(tape, shared + 1),
     };
     let text = format!("runs {} and {} are the same for {shared} steps, and part here", model.current + 1, index + 1);
-    (model.pane, model.is_playing) = (Pane::Compare, false);
+    (model.pane, model.cover, model.is_playing) = (Pane::Compare, Cover::None, false);
     model.status = Some(Status::Said(text));
     place::go(model, place)
 }

@@ -138,9 +138,6 @@ fn start_everything(model: &mut Model) -> Vec<Effect> {
 
 /// A run with one thing more, from here.
 fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
-    if let Err(reason) = may_fork(model) {
-        return refuse(model, reason);
-    }
     let (words, drops_later) = match typed.strip_suffix(DROP_LATER) {
         Some(before) => (before.trim_end(), true),
         None => (typed, false),
@@ -149,13 +146,17 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
     if !words::names().any(|known| known == name) {
         return refuse(model, no_such(name));
     }
-    if name == "heal" && model.is_current() && model.snapshot().is_some_and(|seen| !seen.interference.is_cut) {
-        return refuse(model, "nothing is cut and nothing is clogged: there is nothing to heal, and no run is made");
-    }
+    // What is wrong with the words is said first: that no waiting mends.
     let line = match words::line(words) {
         Ok(line) => line,
         Err(reason) => return refuse(model, reason),
     };
+    if let Err(reason) = may_fork(model) {
+        return refuse(model, reason);
+    }
+    if name == "heal" && model.is_current() && model.snapshot().is_some_and(|seen| !seen.interference.is_cut) {
+        return refuse(model, "nothing is cut and nothing is clogged: there is nothing to heal, and no run is made");
+    }
     fork_with(model, typed, &[line], drops_later)
 }
 

@@ -35,6 +35,14 @@ const MOST: usize = 300;
 /// So many of these at most are of regular times, where nothing was told for a while.
 const REGULAR: usize = 60;
 
+/// Leaves so many of these, the first and the last among them, and as many out of one part as of another.
+fn thin(steps: &mut Vec<u64>, most: usize) {
+    let (count, last) = (steps.len(), most.saturating_sub(1).max(1));
+    if count > most {
+        *steps = (0..most).map(|number| steps[number * (count - 1) / last]).collect();
+    }
+}
+
 /// From one regular time to the next, in milliseconds: the first that is long enough for a run is taken.
 const EVERY: [u64; 12] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
@@ -113,7 +121,8 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let most = MOST - REGULAR - 2;
     let all = of(Weight::Flow);
     let (mut steps, what) = if all.len() > most { (of(Weight::News), "change") } else { (all, "line") };
-    steps.truncate(most);
+    let in_all = steps.len();
+    thin(&mut steps, most);
     let (zero, last) = (tape.cast.zero(), tape.time_at(tape.end()));
     let every = regular(last.0.saturating_sub(zero.0));
     let times = (1..).map(|number| zero.0 + number * every).take_while(|at| *at < last.0).take(REGULAR);
@@ -132,8 +141,10 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let ends = [Message::Do(Action::ToZero), Message::Do(Action::ToEnd)];
     let [first, end] = ends;
     let messages: Vec<Message> = std::iter::once(first).chain(between).chain([end]).collect();
+    let which =
+        if steps.len() < in_all { format!("{} of {in_all} {what}s", steps.len()) } else { format!("every {what}") };
     let range = format!(
-        "{} moments from 0.000 s to {}: every {what}, and one in {} where nothing is told",
+        "{} moments from 0.000 s to {}: {which}, and one in {} where nothing is told",
         messages.len(),
         seconds(tape.cast.micros(last)),
         seconds(every as i64)

@@ -123,3 +123,13 @@ fn a_page_of_a_long_run_has_pictures_in_between() {
     assert!(longest <= 2_000_000, "{longest} us without a picture, in {range}: {places:?}");
     assert_eq!((regular(50_000_000), regular(300_000), regular(0)), (1_000_000, 10_000, 10_000));
 }
+
+/// Where there are too many changes, the last one has its picture all the same.
+#[test]
+fn of_too_many_moments_as_many_go_from_each_part() {
+    let mut steps: Vec<u64> = (0..100).collect();
+    thin(&mut steps, 10);
+    assert_eq!(steps, [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]);
+    thin(&mut steps, 10);
+    assert_eq!(steps.len(), 10);
+}

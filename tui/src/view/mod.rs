@@ -47,6 +47,7 @@ use crate::widget::row::{Row, rows};
 use crate::widget::{cut_line, line};
 pub use arrows::message_label;
 use block::Block;
+pub use block::page_of;
 pub use lanes::{is_line_shown, is_message_shown};
 pub use notes::lines as notes;
 

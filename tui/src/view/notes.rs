@@ -38,25 +38,21 @@ pub fn lines(look: Look, tape: &Tape, class: Option<&Whereabouts>, width: u16) -
         Some(class) => (Role::Good, format!("the class is at {}", seconds(class.micros))),
     };
     lines.extend(paragraph(role, &said));
+    let part = |title: &str, words: Option<&String>| -> Vec<Line<'static>> {
+        let Some(words) = words else { return Vec::new() };
+        std::iter::once(heading(look, title, width)).chain(paragraph(Role::Plain, words)).collect()
+    };
+    let written = tape.scenario.file.lesson.as_ref();
+    lines.extend(part("NOTES", written.and_then(|lesson| lesson.notes.as_ref())));
     let follows = class.is_none_or(|class| class.lesson == *id && class.deed.is_none());
     if follows {
         let here = class.map_or_else(|| tape.zero(), |class| class.steps);
         lines.extend(question_behind(look, tape, here, width));
         lines.extend(ahead_of(look, tape, here, width));
     }
-    let Some(said) = &tape.scenario.file.lesson else { return lines };
-    let parts = [
-        ("NOTES", &said.notes),
-        ("WHAT MANY BELIEVE", &said.misconception),
-        ("WHAT IT TEACHES", &said.learn),
-        ("WHAT TO CHANGE NEXT", &said.now_change),
-    ];
-    for (title, words) in parts {
-        if let Some(words) = words {
-            lines.push(heading(look, title, width));
-            lines.extend(paragraph(Role::Plain, words));
-        }
-    }
+    lines.extend(part("WHAT MANY BELIEVE", written.and_then(|lesson| lesson.misconception.as_ref())));
+    lines.extend(part("WHAT IT TEACHES", written.and_then(|lesson| lesson.learn.as_ref())));
+    lines.extend(part("WHAT TO CHANGE NEXT", written.and_then(|lesson| lesson.now_change.as_ref())));
     lines
 }
 

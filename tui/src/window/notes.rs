@@ -37,19 +37,25 @@ pub fn follow(scenario: Scenario, look: Look, place: &Path) -> io::Result<Closed
     let signals = Signals::watch()?;
     let mut screen = Screen::take(false)?;
     let mut class: Option<Whereabouts> = None;
+    let mut page = 0;
     loop {
         // A file that is being written is half a file: what was known before holds until the next look.
         let told = fs::read_to_string(place).ok().and_then(|text| serde_json::from_str(&text).ok());
         class = told.or(class);
         screen.draw(|frame| {
             let lines = view::notes(look, &tape, class.as_ref(), frame.area().width);
+            let lines = view::page_of(look, lines, page, frame.area().height);
             frame.render_widget(Paragraph::new(lines), frame.area());
         })?;
         if event::poll(PATIENCE)?
             && let Event::Key(key) = event::read()?
-            && matches!(key.code, KeyCode::Char('q' | 'c') | KeyCode::Esc)
         {
-            return Ok(Closed::Quit);
+            match key.code {
+                KeyCode::Char('q' | 'c') | KeyCode::Esc => return Ok(Closed::Quit),
+                KeyCode::Char('>') | KeyCode::PageDown => page += 1,
+                KeyCode::Char('<') | KeyCode::PageUp => page -= 1,
+                _ => {}
+            }
         }
         match signals.heard() {
             Some(Signal::End(number)) => return Ok(Closed::By(number)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trial_broker::event::{Event, PartitionEvent};
+use trial_broker::event::{ClientEvent, Event, PartitionEvent};
 use trial_broker::ids::{LeaderEpoch, MemberId, NodeId, Offset, TopicPartition};
 use trial_broker::message::{Acks, ErrorCode};
 
@@ -164,13 +164,26 @@ pub(super) fn rows_of<'a>(cast: &Cast, picture: &Picture, memory: &mut Memory, s
                 continue;
             }
             let row = event_row(cast, picture, memory, machine, event)
-                .filter(|_| cast.is_seen(machine))
+                .filter(|_| cast.is_seen(machine) || answers_an_administrator(event))
                 .filter(|row| !row.partition.as_ref().is_some_and(|partition| cast.is_hidden(partition)))
                 .map(|row| answers.with_high_watermark(event, row));
             parts.push(Part { change: Some(Change::Event(machine, event)), row });
         }
     }
     parts
+}
+
+/// What an administrator has asked for. Who asks need not stand in the file; the answer is told all the same.
+fn answers_an_administrator(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Client(
+            ClientEvent::GroupsListed { .. }
+                | ClientEvent::GroupDescribed { .. }
+                | ClientEvent::GroupDeleted { .. }
+                | ClientEvent::GroupOffsetsDeleted { .. }
+        )
+    )
 }
 
 /// Partitions of which a follower got both data and a new high watermark in this step: one answer, one row.

@@ -3,9 +3,9 @@
 use trial_broker::event::{
     ClientEvent, ControllerEvent, Event, FenceReason, LogEvent, PartitionChangeReason, PartitionEvent,
 };
-use trial_broker::ids::{LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
+use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
 use trial_broker::input::Lane;
-use trial_broker::message::Acks;
+use trial_broker::message::{Acks, Api};
 use trial_broker::time::Time;
 
 use super::{Cast, Lanes, Picture, json_lines};
@@ -165,6 +165,20 @@ fn the_warmup_topic_is_not_drawn() {
     let event = PartitionEvent::HighWatermarkAdvanced { partition, from: 0, to: 1, as_leader: true };
     lanes.observe(&step(0, MachineId(1), vec![event.into()]));
     assert_eq!(lanes.finish().lines().count(), 1, "only the heading");
+}
+
+/// Who asks need not stand in the file, and is not drawn; what it asked for is.
+#[test]
+fn an_administrator_who_is_not_drawn_is_told_its_answers_all_the_same() {
+    let mut cast = cast();
+    cast.add(MachineId(1000), "admin", None, false);
+    cast.hide(MachineId(1000));
+    let mut lanes = Lanes::new(cast, Picture::default());
+    let listed = ClientEvent::GroupsListed { groups: vec![GroupId::new("billing")] };
+    let lost = ClientEvent::RequestFailed { api: Api::ListGroups, node: NodeId(1) };
+    lanes.observe(&step(0, MachineId(1000), vec![lost.into(), listed.into()]));
+    let text = lanes.finish();
+    assert!(text.ends_with("billing\n") && text.contains("groups  admin"), "{text}");
 }
 
 #[test]
