@@ -2,6 +2,9 @@
 //!
 //! A generation that was begun and never written may come again: a classic coordinator keeps it in memory until the group's
 //! leader has sent the assignment, and the next coordinator counts on from the last one that was written.
+//!
+//! A group that is deleted, or goes from one protocol to the other, begins anew, and counts from the beginning. What its former
+//! life answered may come late, when it is committed at last: it says nothing of a member that the new life has added.
 
 use std::collections::BTreeMap;
 
@@ -25,13 +28,28 @@ pub(super) struct Check {
     joined: BTreeMap<(MachineId, GroupId), (MemberId, i32)>,
     /// The last epoch in which each member was given its assignment.
     assigned: BTreeMap<(GroupId, MemberId), i32>,
+    /// How often each group has begun anew.
+    lives: BTreeMap<GroupId, u32>,
+    /// In which life of its group each member was last added.
+    added: BTreeMap<(GroupId, MemberId), u32>,
 }
 
 impl Check {
     pub(super) fn observe_coordinator(&mut self, event: &GroupEvent) {
-        // A group of the same name begins anew.
-        if let GroupEvent::GroupForgotten { group, .. } = event {
-            self.assigned.retain(|(of, _), _| of != group);
+        match event {
+            // A group of the same name begins anew.
+            GroupEvent::GroupForgotten { group, .. } => {
+                *self.lives.entry(group.clone()).or_default() += 1;
+                self.assigned.retain(|(of, _), _| of != group);
+            }
+            GroupEvent::MemberAdded { group, member, .. } => {
+                let life = self.lives.get(group).copied().unwrap_or_default();
+                let member = (group.clone(), member.clone());
+                if self.added.insert(member.clone(), life).is_some_and(|before| before < life) {
+                    self.assigned.remove(&member);
+                }
+            }
+            _ => {}
         }
     }
 
