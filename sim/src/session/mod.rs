@@ -173,7 +173,9 @@ fn record(scenario: Scenario, tell: &Sender<News>, asked: Option<&Mutex<Receiver
     let so_far = Mutex::default();
     let mut growth = Growth::of(&scenario, &so_far);
     let mut follower = |cast: &Cast, moments: &[Moment]| {
-        if let Ok(mut so_far) = so_far.lock() {
+        if asked.is_some()
+            && let Ok(mut so_far) = so_far.lock()
+        {
             *so_far = Some((cast.clone(), moments.to_vec()));
         }
     };

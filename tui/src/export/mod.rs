@@ -35,14 +35,6 @@ const MOST: usize = 300;
 /// So many of these at most are of regular times, where nothing was told for a while.
 const REGULAR: usize = 60;
 
-/// Leaves so many of these, the first and the last among them, and as many out of one part as of another.
-fn thin(steps: &mut Vec<u64>, most: usize) {
-    let (count, last) = (steps.len(), most.saturating_sub(1).max(1));
-    if count > most {
-        *steps = (0..most).map(|number| steps[number * (count - 1) / last]).collect();
-    }
-}
-
 /// From one regular time to the next, in milliseconds: the first that is long enough for a run is taken.
 const EVERY: [u64; 12] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
@@ -137,10 +129,9 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let told = steps.iter().map(|step| (tape.time_at(*step + 1).0, Message::Go(Whereto::Step(*step))));
     let mut between: Vec<(u64, Message)> = told.chain(regular).collect();
     between.sort_by_key(|(at, _)| *at);
-    let between = between.into_iter().map(|(_, message)| message);
-    let ends = [Message::Do(Action::ToZero), Message::Do(Action::ToEnd)];
-    let [first, end] = ends;
-    let messages: Vec<Message> = std::iter::once(first).chain(between).chain([end]).collect();
+    let mut messages = vec![Message::Do(Action::ToZero)];
+    messages.extend(between.into_iter().map(|(_, message)| message));
+    messages.push(Message::Do(Action::ToEnd));
     let which =
         if steps.len() < in_all { format!("{} of {in_all} {what}s", steps.len()) } else { format!("every {what}") };
     let range = format!(
@@ -150,6 +141,14 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
         seconds(every as i64)
     );
     (messages, range)
+}
+
+/// Leaves so many of these, the first and the last among them, and as many out of one part as of another.
+fn thin(steps: &mut Vec<u64>, most: usize) {
+    let (count, last) = (steps.len(), most.saturating_sub(1).max(1));
+    if count > most {
+        *steps = (0..most).map(|number| steps[number * (count - 1) / last]).collect();
+    }
 }
 
 /// From one regular time to the next, for a run of so many microseconds: at most [`REGULAR`] of them.

@@ -4,7 +4,7 @@
 use ratatui::style::Color;
 use trial_sim::internal::check::PROPERTIES;
 
-use super::tests::{GROUP, pictures, stage, without_fingerprint};
+use super::tests::{GROUP, picture, pictures, stage, without_fingerprint};
 use crate::app::Screen;
 use crate::stage::Stage;
 use crate::theme::{Alphabet, Look, Theme};
@@ -23,17 +23,6 @@ fn a_check_that_did_not_hold_with_its_proof() {
     let stage = Stage::open(PLANTED, Look::default(), None);
     assert_eq!(stage.model.screen, Screen::Checks);
     insta::assert_snapshot!(pictures(&stage).replace(&format!(" OF {}", PROPERTIES.len()), " OF ALL"));
-}
-
-macro_rules! picture {
-    ($name:ident, $keys:literal) => {
-        #[test]
-        fn $name() {
-            let mut stage = stage(Look::default());
-            stage.press($keys);
-            insta::assert_snapshot!(pictures(&stage));
-        }
-    };
 }
 
 picture!(metrics_below_min_isr, "M");

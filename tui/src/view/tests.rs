@@ -38,6 +38,7 @@ pub(super) fn without_fingerprint(text: &str) -> String {
     })
 }
 
+/// A test that a picture after these keys is the one that is kept.
 macro_rules! picture {
     ($name:ident, $keys:literal) => {
         #[test]
@@ -48,6 +49,7 @@ macro_rules! picture {
         }
     };
 }
+pub(super) use picture;
 
 picture!(cluster_below_min_isr, "1");
 picture!(partition_below_min_isr, "2");

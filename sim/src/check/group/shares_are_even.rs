@@ -17,9 +17,8 @@ use trial_broker::event::GroupEvent;
 use trial_broker::group::consumer::ConsumerGroup;
 use trial_broker::ids::{GroupId, MemberId, TopicName, TopicPartition};
 
-use super::target_covers_subscriptions::is_newest;
 use super::targets::{
-    Shares, consumer_group, finding, image_of, shares_of_generation, shares_of_target, stable_classic_group,
+    Shares, finding, image_of, newest_target, shares_of_generation, shares_of_target, stable_classic_group,
 };
 use crate::check::{Finding, Property, Seen};
 use crate::fault::MachineId;
@@ -45,7 +44,7 @@ impl Check {
     pub(super) fn observe(&mut self, seen: &Seen, event: &GroupEvent) -> Option<Finding> {
         match event {
             GroupEvent::TargetAssigned { group, epoch, assignor, .. } => {
-                let known = consumer_group(seen, group).filter(|known| is_newest(known, *epoch))?;
+                let known = newest_target(seen, group, *epoch)?;
                 let shares = shares_of_target(known, image_of(seen)?);
                 let before = self.last.insert((seen.machine, group.clone()), shares.clone());
                 let before = before.filter(|_| all_named_alike(known));

@@ -8,12 +8,11 @@
 use std::collections::BTreeMap;
 
 use trial_broker::event::GroupEvent;
-use trial_broker::group::consumer::ConsumerGroup;
 use trial_broker::ids::{MemberId, TopicPartition};
 use trial_broker::metadata::MetadataImage;
 
 use super::targets::{
-    Shares, consumer_group, finding, image_of, shares_of_generation, shares_of_target, stable_classic_group,
+    Shares, finding, image_of, newest_target, shares_of_generation, shares_of_target, stable_classic_group,
 };
 use crate::check::{Finding, Property, Seen};
 
@@ -26,7 +25,7 @@ pub(in crate::check) const PROPERTY: Property = Property {
 pub(super) fn observe(seen: &Seen, event: &GroupEvent) -> Option<Finding> {
     match event {
         GroupEvent::TargetAssigned { group: id, epoch, .. } => {
-            let group = consumer_group(seen, id).filter(|group| is_newest(group, *epoch))?;
+            let group = newest_target(seen, id, *epoch)?;
             let image = image_of(seen)?;
             let shares = shares_of_target(group, image);
             let wrong = illegal(&shares).or_else(|| left_out(&shares, image))?;
@@ -39,12 +38,6 @@ pub(super) fn observe(seen: &Seen, event: &GroupEvent) -> Option<Finding> {
         }
         _ => None,
     }
-}
-
-/// Whether the step has left the group as it was when it made this target: who leaves behind that raises the group's epoch, and
-/// takes its part of the target along.
-pub(super) fn is_newest(group: &ConsumerGroup, epoch: i32) -> bool {
-    group.target_epoch == epoch && group.epoch == epoch
 }
 
 /// What a member has and does not want, or two have.

@@ -62,6 +62,12 @@ pub(super) fn consumer_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a Co
     shards(seen).find_map(|shard| shard.consumer_group(id))
 }
 
+/// A KIP-848 group of whose target a machine tells, if the step has left it as it was when it made this target: who leaves behind
+/// that raises the group's epoch, and takes its part of the target along.
+pub(super) fn newest_target<'a>(seen: &Seen<'a>, id: &GroupId, epoch: i32) -> Option<&'a ConsumerGroup> {
+    consumer_group(seen, id).filter(|group| group.target_epoch == epoch && group.epoch == epoch)
+}
+
 /// A classic group on the machine whose event it is, as the step has left it.
 fn classic_group<'a>(seen: &Seen<'a>, id: &GroupId) -> Option<&'a ClassicGroup> {
     shards(seen).find_map(|shard| shard.known_classic_group(id))

@@ -127,7 +127,9 @@ fn can_do(client: &Client, action: &str) -> bool {
         "poll" | "seek" | "commit-offsets" | "join" | "leave" | "close" | "work" | "pause-partitions"
         | "resume-partitions" => client.consumer.is_some(),
         "create-topic" | "delete-topic" | "create-partitions" | "alter-config" | "elect-leader" | "reassign"
-        | "delete-records" => client.admin.is_some(),
+        | "delete-records" | "list-groups" | "describe-group" | "delete-group" | "delete-offsets" => {
+            client.admin.is_some()
+        }
         _ => true,
     }
 }
@@ -212,8 +214,7 @@ mod tests {
     /// What is offered is taken, and a name that is none is refused by the file.
     #[test]
     fn settings_that_are_offered_are_settings_of_topics() {
-        let source = include_str!("../../../../scenarios/lessons/05-below-the-line.toml");
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let scenario = lesson();
         let offers = completions(&scenario, "alter-config topic=orders ");
         for name in LIVELY {
             assert!(offers.contains(&format!("{name}=")), "{offers:?}");
@@ -228,8 +229,7 @@ mod tests {
 
     #[test]
     fn only_what_an_action_takes_is_offered_and_nothing_twice() {
-        let source = include_str!("../../../../scenarios/lessons/05-below-the-line.toml");
-        let scenario = Scenario::parse("a.toml", source).expect("a valid scenario");
+        let scenario = lesson();
         let offers = |typed: &str| completions(&scenario, typed);
         assert!(offers("cra") == ["crash"] && offers("upg").is_empty(), "no build knows yet how to upgrade");
         assert!(offers("crash ").iter().all(|word| word.starts_with("client=")), "{:?}", offers("crash "));
@@ -289,6 +289,11 @@ mod tests {
         assert_eq!(offers("elect-leader unclean="), ["unclean=true", "unclean=false"]);
         assert_eq!(offers("produce client="), ["client=p1", "client=p2"], "readers send nothing");
         assert_eq!(offers("produce part"), ["partition="], "its number, and not its name");
-        assert!(!offers("create-topic ").iter().any(|word| word.starts_with("client=")), "there is no administrator");
+        for of_administrators in
+            ["create-topic ", "list-groups ", "describe-group ", "delete-group ", "delete-offsets "]
+        {
+            let offers = offers(of_administrators);
+            assert!(!offers.iter().any(|word| word.starts_with("client=")), "there is no administrator: {offers:?}");
+        }
     }
 }
