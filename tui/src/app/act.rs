@@ -153,13 +153,28 @@ fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
 }
 
 fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
-    if screen == Screen::Partition
-        && let Some(Subject::Partition(name)) = model.subject()
-    {
-        model.partition = Some(name);
+    if screen == Screen::Partition {
+        choose_partition(model);
     }
     (model.screen, model.cover, model.page) = (screen, Cover::None, 0);
     model.look_here()
+}
+
+/// Lets the screens of one partition show the one that is selected, or else the one that the filter is about; where that is not
+/// there, says so.
+pub(super) fn choose_partition(model: &mut Model) {
+    if let Some(Subject::Partition(name)) = model.subject() {
+        model.partition = Some(name);
+        return;
+    }
+    let Some(filter) = &model.filter else { return };
+    let names: Vec<&TopicPartition> = model.partitions().iter().map(|partition| &partition.name).collect();
+    if let Some(name) = filter.partition(&names) {
+        model.partition = Some(name.clone());
+    } else if let (Some(word), Some(shown)) = (filter.may_be_about(), model.shown_partition()) {
+        let text = format!("the filter is about {word}, which is not there now: this is {}", shown.name);
+        model.status = Some(Status::Said(text));
+    }
 }
 
 /// Closes the topmost of what is open.

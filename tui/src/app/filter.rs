@@ -1,5 +1,6 @@
 //! What is left out of lines and lanes: everything that does not have all words of the filter, or has one with `-` before it.
 
+use trial_broker::ids::TopicPartition;
 use trial_sim::internal::fault::MessageKind;
 use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Named, Passage, Tape};
@@ -39,12 +40,20 @@ impl Filter {
     /// Whether one of its words may be that of a partition or of a topic among these, so that messages must be known by the
     /// partitions that they name.
     pub fn may_name_partition(&self, topics: &[&str]) -> bool {
-        let is_partition = |word: &str| {
-            let index = word.rsplit_once('-').map(|(_, index)| index);
-            index.is_some_and(|index| !index.is_empty() && index.chars().all(|sign| sign.is_ascii_digit()))
-        };
         let mut words = self.wanted.iter().chain(&self.unwanted);
-        words.any(|word| is_partition(word) || topics.iter().any(|topic| topic.to_lowercase() == *word))
+        words.any(|word| may_be_partition(word) || topics.iter().any(|topic| topic.to_lowercase() == *word))
+    }
+
+    /// The partition among these that it is about: the one of a word, or the first of the topic of a word.
+    pub fn partition<'a>(&self, partitions: &[&'a TopicPartition]) -> Option<&'a TopicPartition> {
+        let is_wanted = |name: &str| self.wanted.iter().any(|word| *word == name.to_lowercase());
+        let itself = partitions.iter().find(|partition| is_wanted(&partition.to_string()));
+        itself.or_else(|| partitions.iter().find(|partition| is_wanted(partition.topic.as_str()))).copied()
+    }
+
+    /// A word that may be the name of a partition.
+    pub fn may_be_about(&self) -> Option<&str> {
+        self.wanted.iter().map(String::as_str).find(|word| may_be_partition(word))
     }
 
     /// Whether a message is shown: by its API, `request` or `response`, the names at both ends, and the partitions that it
@@ -64,6 +73,12 @@ impl Filter {
         let text = text.to_lowercase();
         self.wanted.iter().all(|word| has(&text, word)) && !self.unwanted.iter().any(|word| has(&text, word))
     }
+}
+
+/// Whether a word ends as the names of partitions do.
+fn may_be_partition(word: &str) -> bool {
+    let index = word.rsplit_once('-').map(|(_, index)| index);
+    index.is_some_and(|index| !index.is_empty() && index.chars().all(|sign| sign.is_ascii_digit()))
 }
 
 /// Whether a text has a word or a part of one; of a number all digits, so that `orders-1` is not in `orders-10`, nor `b1` in `b10`.

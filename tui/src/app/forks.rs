@@ -172,6 +172,13 @@ fn no_such(name: &str) -> String {
 fn fork_with(model: &mut Model, what: &str, lines: &[String], drops_later: bool) -> Vec<Effect> {
     let Some(tape) = model.tape.as_deref() else { return Vec::new() };
     let at = next_instant(tape, model.place);
+    if let Some(violation) = tape.violations.first().filter(|violation| violation.at < at) {
+        let name = violation.property.name;
+        let reason = format!(
+            "a run ends where it breaks a promise, here {name}: nothing can be done behind that; [ goes back, and what is done there may prevent it"
+        );
+        return refuse(model, reason);
+    }
     let span = Span { micros: tape.cast.micros(at) };
     let kept = if drops_later { tape.scenario.without_later(span, begun(tape, at)) } else { Ok(tape.scenario.clone()) };
     let with = |scenario: Result<Scenario, _>, line: &String| scenario.and_then(|it| it.with_intervention(span, line));
@@ -208,7 +215,8 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     if let Some(reason) = without_effect(&tape, at) {
         return discard(model, reason);
     }
-    let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, at, before));
+    let first = first_deed(model, model.runs.len() - 1).unwrap_or(at);
+    let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, first, before));
     shelve(model);
     (model.current, model.compared) = (model.runs.len() - 1, None);
     model.lesson = own;
@@ -225,6 +233,9 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
 
 /// Why nothing came of what was done at an instant, where the world says so: the run is the one that it leaves.
 fn without_effect(tape: &Tape, at: Time) -> Option<&'static str> {
+    if tape.time_at(tape.end()) < at {
+        return Some("the run ends before that, as the one that it leaves does");
+    }
     let first = usize::try_from(tape.steps_before(at)).ok()?;
     let last = usize::try_from(tape.entries_until(at)).ok()?;
     let mut reasons = tape.steps.get(first..last)?.iter().map(|step| match step.facts.as_slice() {
@@ -374,8 +385,13 @@ pub fn deed_of(model: &Model, tape: &Tape) -> Option<Time> {
     let is_shown = model.tape.as_deref().is_some_and(|shown| std::ptr::eq(shown, tape));
     let shelved = |run: &Run| run.shelved.as_deref().is_some_and(|shelved| std::ptr::eq(shelved, tape));
     let index = if is_shown { Some(model.current) } else { model.runs.iter().position(shelved) };
+    first_deed(model, index?)
+}
+
+/// The earliest deed of a run and of those that it was forked from.
+fn first_deed(model: &Model, index: usize) -> Option<Time> {
     let parent = |index: usize| model.runs.get(index)?.parent;
-    let deeds = std::iter::successors(index.and_then(parent), |(before, _)| parent(*before));
+    let deeds = std::iter::successors(parent(index), |(before, _)| parent(*before));
     deeds.map(|(_, at)| at).min()
 }
 

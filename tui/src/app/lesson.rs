@@ -68,8 +68,8 @@ impl Lesson {
         Lesson { questions, revealing: None }
     }
 
-    /// The lesson of a run in which something was done at an instant. What comes behind it was asked of another run, so only
-    /// what was asked before is asked here too; and where its outcome lies behind the deed, nobody has said what it will be.
+    /// The lesson of a run in which something was done, there or in one of the runs that it was forked from, first at this
+    /// instant. What comes behind it was asked of another run, so only what was asked before is asked here too; and where its outcome lies behind the deed, nobody has said what it will be.
     pub fn of_fork(tape: &Tape, deed: Time, before: &Lesson) -> Lesson {
         let mut lesson = Lesson::of(tape);
         lesson.questions.retain(|question| question.asked.at <= deed);

@@ -48,6 +48,21 @@ fn a_fork_between_question_and_outcome_keeps_the_votes_and_leaves_the_outcome_op
     assert!(is_of_its_run(&stage));
 }
 
+/// Something is done late in a run in which something else was done early: what was asked between the two was asked of the
+/// lesson's own run, and would tell of a world that is gone.
+#[test]
+fn a_fork_of_a_fork_asks_nothing_that_stands_behind_the_first_deed() {
+    let mut stage = Stage::with_questions();
+    let asked = lesson(&stage).questions[0].asked;
+    stage.press(
+        "t2s<Enter>:produce client=p2 topic=orders count=30<Enter>G:produce client=p2 topic=orders count=1<Enter>",
+    );
+    assert_eq!(stage.model.current, 2, "{:?}", stage.model.status);
+    assert!(stage.model.place.at > asked.at && lesson(&stage).questions.is_empty(), "{:?}", lesson(&stage).questions);
+    stage.press("gG");
+    assert_eq!(stage.model.prompt, None);
+}
+
 #[test]
 fn a_question_is_seen_whatever_stood_in_front_of_the_screen() {
     for keys in ["?", "e", "b", "<Tab>d"] {

@@ -3,7 +3,8 @@
 use trial_sim::internal::scenario::words;
 
 use super::{
-    Cover, Early, Effect, Filter, Model, Status, Typed, Whereto, follow, forks, lesson, place, wait_for_pictures,
+    Cover, Early, Effect, Filter, Model, Screen, Status, Typed, Whereto, act, follow, forks, lesson, place,
+    wait_for_pictures,
 };
 
 /// What is asked.
@@ -61,7 +62,8 @@ impl Prompt {
         let is_choice = letter.to_digit(10).is_some_and(|digit| (1..=choices).contains(&(digit as usize)));
         let is_in_count = self.text.ends_with(|last: char| last.is_ascii_digit());
         match letter {
-            ' ' if is_poll && counts.len() >= choices => {
+            // The blank behind the last count ends it: what comes then is not part of it.
+            ' ' | '0'..='9' if is_poll && !is_in_count && counts.len() >= choices => {
                 Err(format!("there are {choices} choices, and no further count"))
             }
             '0'..='9' if is_poll && is_in_count && counts.last().is_some_and(|count| count.len() >= LONGEST_COUNT) => {
@@ -158,6 +160,9 @@ pub(super) fn done(model: &mut Model, ask: Ask, text: &str) -> Vec<Effect> {
         Ask::Prediction(index) => lesson::answered(model, index, text),
         Ask::Filter => {
             model.filter = Filter::parse(text);
+            if model.screen == Screen::Partition {
+                act::choose_partition(model);
+            }
             model.look_here()
         }
         _ if text.trim().is_empty() => Vec::new(),

@@ -116,13 +116,21 @@ fn a_vote_for_nothing_is_not_counted_and_says_so() {
     stage.press("z");
     assert!(stage.shown(120, 40).contains("`z` is no vote"), "{}", stage.shown(120, 40));
     assert_eq!(text(&stage), "1");
+}
+
+/// Who has counted one choice more than there are is told so: nobody's hands become the end of another number.
+#[test]
+fn a_count_for_no_choice_is_not_glued_to_the_last_one() {
     let mut stage = Stage::with_questions();
     stage.model.is_poll = true;
     stage.press("G12 3 1 5");
-    assert_eq!(text(&stage), "12 3 15", "the blank behind the last count is none");
-    stage.press("000");
+    assert!(stage.shown(120, 40).contains("there are 3 choices, and no further count"), "{}", stage.shown(120, 40));
+    assert_eq!(text(&stage), "12 3 1 ");
+    stage.press("<Backspace>0000");
     assert!(stage.shown(120, 40).contains("a count has at most 4 digits"), "{}", stage.shown(120, 40));
-    assert_eq!(text(&stage), "12 3 1500");
+    stage.press(" 7<Enter>");
+    let lesson = stage.model.lesson.as_ref().expect("a lesson");
+    assert_eq!(lesson.questions[0].votes, Some(vec![12, 3, 1000]));
 }
 
 #[test]

@@ -214,3 +214,22 @@ fn the_title_says_which_deliberate_bug_is_on_and_a_seed_once() {
     let shown = stage.shown(160, 40);
     assert_eq!(shown.lines().next().map(|title| title.matches("0x5").count()), Some(1), "{shown}");
 }
+
+/// A run that breaks a promise is over: what is done behind that would never be done, and what is done before makes a run in
+/// which the promise may hold.
+#[test]
+fn behind_a_violation_nothing_can_be_done_and_the_step_before_it_is_named() {
+    let source = include_str!("../../../scenarios/museum/rep-04-fast-fail-over.toml");
+    let mut stage = Stage::of(Scenario::parse("a.toml", source).expect("a valid scenario").with_its_bug());
+    stage.record();
+    let broken = tape(&stage).violations.first().expect("its bug is on").clone();
+    assert_eq!(stage.model.place.steps, broken.step + 1, "it opens there");
+    stage.press(":kill b2<Enter>");
+    let said = format!("{:?}", stage.model.status);
+    assert!(said.contains("a run ends where it breaks a promise, here log-matching"), "{said}");
+    assert_eq!(stage.model.runs.len(), 1);
+    stage.press("<Left>:kill b2<Enter>");
+    assert_eq!((stage.model.runs.len(), stage.model.current), (2, 1), "{:?}", stage.model.status);
+    let fork = tape(&stage);
+    assert!(fork.violations.is_empty() && fork.time_at(fork.end()) > broken.at, "{:?}", fork.violations);
+}

@@ -261,6 +261,26 @@ fn a_filter_leaves_out_what_has_not_its_words() {
     assert_eq!(stage.model.filter, None);
 }
 
+/// Whoever looks for one partition's lines means its logs, too.
+#[test]
+fn a_filter_leads_the_screen_of_one_partition_to_the_one_that_it_names() {
+    let two = crate::stage::LESSON.replacen("replicas = [[1, 2, 3]]", "replicas = [[1, 2, 3], [2, 3, 1]]", 1);
+    assert_ne!(two, crate::stage::LESSON);
+    let mut stage = Stage::open(&two, Look::default(), None);
+    let shown = |stage: &Stage| stage.model.shown_partition().map(|partition| partition.name.to_string());
+    stage.press("/Orders-1<Enter>2");
+    assert_eq!((shown(&stage).as_deref(), said(&stage)), (Some("orders-1"), ""));
+    assert!(stage.model.snapshot().is_some_and(|seen| !seen.logs.is_empty()) && stage.model.is_current());
+    stage.press("/isr orders<Enter>");
+    assert_eq!(shown(&stage).as_deref(), Some("orders-0"), "the first of the topic, at once where it is seen");
+    stage.press("1/orders-7<Enter>2");
+    assert_eq!(said(&stage), "the filter is about orders-7, which is not there now: this is orders-0");
+    stage.press("1<Tab><Tab><Tab><Tab><Tab><Tab><Tab>");
+    let Some(Subject::Partition(selected)) = stage.model.subject() else { panic!("{:?}", stage.model.selected) };
+    stage.press("/orders-0<Enter>2");
+    assert_eq!(shown(&stage), Some(selected.to_string()), "what is selected is meant before it");
+}
+
 /// From the producer's request to the consumer's poll, and nothing else.
 #[test]
 fn a_record_is_followed_from_its_producer_to_its_consumer() {
