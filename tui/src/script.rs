@@ -111,10 +111,10 @@ fn scripts() -> Vec<Script> {
 
 /// A film of the pictures.
 fn film(title: &str, pictures: Vec<Picture>) -> Film {
-    let frame = |(index, picture): (i64, Picture)| Frame { micros: index * STANDS, pictures: vec![picture] };
+    let frame = |(index, picture): (i64, Picture)| Frame { micros: index * STANDS, steps: 0, pictures: vec![picture] };
     let range = format!("{} pictures, one behind each line of its script", pictures.len());
     let frames = (0..).zip(pictures).map(frame).collect();
-    Film { title: title.to_owned(), size: SIZE, frames, marks: Vec::new(), range }
+    Film { title: title.to_owned(), size: SIZE, frames, marks: Vec::new(), opens: (0, 0), range }
 }
 
 /// Each picture is read before it is accepted; and the book shows the same ones.

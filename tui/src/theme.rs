@@ -193,6 +193,8 @@ pub enum Glyph {
     Durable,
     /// A batch that is only in the page cache.
     Cached,
+    /// A record that is not committed yet.
+    Pending,
     /// So many times as fast.
     Times,
     /// A request on its way.
@@ -231,6 +233,7 @@ impl Alphabet {
             Glyph::Bookmark => ['▼', 'v'],
             Glyph::Durable => ['█', '#'],
             Glyph::Cached => ['░', '.'],
+            Glyph::Pending => ['╌', '-'],
             Glyph::Times => ['×', 'x'],
             Glyph::Right => ['→', '>'],
             Glyph::Left => ['←', '<'],

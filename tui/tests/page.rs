@@ -172,3 +172,32 @@ fn the_page_opens_from_a_file_and_its_slider_and_screens_take_clicks() {
     });
     assert_eq!(browser.of_session("POST", "/execute/sync", &script), json!([true, 0]));
 }
+
+#[test]
+fn the_page_of_a_broken_promise_opens_there_and_its_marks_lead_to_what_was_done() {
+    let Some(browser) = Browser::open() else { return };
+    let folder = Folder::new("broken-page");
+    let path = folder.path("page.html");
+    let made = trial(&["export", "tests/tests/planted/high-watermark-monotonic.toml", "--html", &path]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    browser.go(Path::new(&path));
+    let shown = browser.text("#picture");
+    assert!(shown.contains("WHAT MUST NEVER HAPPEN") && shown.contains("broken at "), "{shown}");
+    let time = browser.text("#time");
+    assert!(shown.contains(&format!("broken at {time}")), "it stands at {time}:\n{shown}");
+    assert!(browser.text("body").contains("✗ a promise broken."), "the legend is read");
+    browser.click("#marks li.done button");
+    let done = browser.text("#time");
+    let said = browser.of_session(
+        "GET",
+        &format!("/element/{}/computedlabel", browser.element("#marks li.done button")),
+        &Value::Null,
+    );
+    assert!(
+        said.as_str().is_some_and(|said| said.starts_with(&format!("{done} done to the world: "))),
+        "{said} at {done}"
+    );
+    assert_ne!(done, time);
+    browser.click("#marks li.broken button");
+    assert_eq!(browser.text("#time"), time, "and back");
+}

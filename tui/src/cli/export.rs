@@ -15,7 +15,7 @@ use super::output::{complain, print};
 use super::play::Looks;
 use super::subject::Subject;
 use crate::app::{Filter, Model};
-use crate::export::{Looked, SCREENS, cast, html, svg};
+use crate::export::{Height, Looked, SCREENS, cast, html, svg};
 
 /// What `trial export` is asked.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ pub struct Export {
     /// Which screen the film shows: cluster, partition, lanes, controller, disk, checks or groups.
     #[arg(long, default_value = "cluster", value_parser = parse_screen)]
     screen: usize,
-    /// Columns and rows of the pictures.
+    /// Columns and rows of the pictures; a page has more rows where a screen needs them.
     #[arg(long, default_value = "120x40", value_parser = parse_size)]
     size: (u16, u16),
     #[command(flatten)]
@@ -103,10 +103,11 @@ pub fn export(arguments: &Export) -> u8 {
         }
         looked.filter(None);
     }
-    if arguments.html.is_some() || arguments.cast.is_some() {
-        let film = looked.film(arguments.size);
-        written.extend(arguments.html.as_ref().map(|path| (path, html::page(&film))));
-        written.extend(arguments.cast.as_ref().map(|path| (path, cast::cast(&film, arguments.screen))));
+    if let Some(path) = &arguments.html {
+        written.push((path, html::page(&looked.film(arguments.size, Height::AsNeeded), arguments.looks.look())));
+    }
+    if let Some(path) = &arguments.cast {
+        written.push((path, cast::cast(&looked.film(arguments.size, Height::Fixed), arguments.screen)));
     }
     for (path, text) in written {
         if let Err(error) = write(path, &text) {

@@ -5,30 +5,36 @@ use std::fmt::Write;
 use ratatui::style::{Color, Modifier, Style};
 use serde_json::json;
 
-use super::{Film, Picture, SCREENS};
+use super::{Film, Mark, MarkKind, Picture, SCREENS};
+use crate::theme::{Glyph, Look};
 use crate::widget::seconds;
 
 const STYLE: &str = "\
 :root{color-scheme:dark}body{background:#111;color:#eee;font-family:system-ui,sans-serif;margin:1rem}\
 pre{font:14px/1.25 ui-monospace,monospace;overflow-x:auto;background:#000;padding:.5rem}\
 button{font:inherit;padding:.3rem .7rem}button[aria-pressed=true]{font-weight:bold;text-decoration:underline}\
-input{width:100%}.b{font-weight:bold}.u{text-decoration:underline}\
+input{width:100%;margin:0}.b{font-weight:bold}.u{text-decoration:underline}\
+#marks{position:relative;height:1.5rem;margin:0 8px;padding:0;list-style:none}#marks li{position:absolute;transform:translateX(-50%)}\
+#marks button{padding:0;border:0;background:none;cursor:pointer;min-width:1rem;line-height:1.5rem}\
+.done{color:#f8f}.broken{color:#f66;font-weight:bold}#marks li.broken{z-index:1}\
 .black{color:#000}.red{color:#f66}.green{color:#6d6}.yellow{color:#ee6}.blue{color:#8af}.magenta{color:#f8f}\
 .cyan{color:#6ee}.white{color:#fff}.r{background:currentColor}.r>i{color:#000;font-style:normal}";
 
 const SCRIPT: &str = "\
 const slider=document.getElementById('slider'),picture=document.getElementById('picture'),\
-time=document.getElementById('time'),buttons=[...document.querySelectorAll('button')];let screen=0,index=0;\
-function show(){const f=frames[index];picture.innerHTML=f.p[screen];time.textContent=f.t;\
+time=document.getElementById('time'),buttons=[...document.querySelectorAll('#screens button')];let [index,screen]=opens;\
+function show(){const f=frames[index];picture.innerHTML=f.p[screen];time.textContent=f.t;slider.setAttribute('aria-valuetext',f.t);\
 buttons.forEach((b,i)=>b.setAttribute('aria-pressed',i===screen))}\
-slider.addEventListener('input',()=>{index=0;while(index+1<frames.length&&frames[index+1].m<=slider.value)index++;show()});\
+function go(to){index=0;while(index+1<frames.length&&frames[index+1].m<=to)index++;show()}\
+slider.addEventListener('input',()=>go(slider.value));\
 slider.addEventListener('keydown',e=>{const by={ArrowLeft:-1,ArrowDown:-1,ArrowRight:1,ArrowUp:1}[e.key];if(!by)return;e.preventDefault();\
 index=Math.min(frames.length-1,Math.max(0,index+by));slider.value=frames[index].m;show()});\
 slider.addEventListener('change',()=>{slider.value=frames[index].m});\
+document.querySelectorAll('#marks button').forEach(b=>b.addEventListener('click',()=>{slider.value=b.value;go(+b.value)}));\
 buttons.forEach((b,i)=>b.addEventListener('click',()=>{screen=i;show()}));show();";
 
 /// The page.
-pub fn page(film: &Film) -> String {
+pub fn page(film: &Film, look: Look) -> String {
     let frames: Vec<_> = film
         .frames
         .iter()
@@ -41,16 +47,57 @@ pub fn page(film: &Film) -> String {
     // The slider is time: a pause of nine seconds is as long on it as it was. Arrow keys go from picture to picture.
     let first = film.frames.first().map_or(0, |frame| frame.micros);
     let last = film.frames.last().map_or(first, |frame| frame.micros);
-    let marks: String = film.marks.iter().map(|mark| format!("<option value=\"{mark}\"></option>")).collect();
+    let here = film.frames.get(film.opens.0).map_or(first, |frame| frame.micros);
+    let (marks, legend) = (marks(film, look, (first, last)), legend(film, look));
+    let opens = json!(film.opens);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
-         <h1>{title}</h1>\n<p>{buttons}</p>\n\
-         <input type=\"range\" id=\"slider\" list=\"marks\" min=\"{first}\" max=\"{last}\" value=\"{first}\" \
-         aria-label=\"time in the run, in microseconds\">\n<datalist id=\"marks\">{marks}</datalist>\n\
-         <p><output id=\"time\"></output> <small>{range}; the slider stops at each.</small></p>\n<pre id=\"picture\"></pre>\n\
-         <script>const frames={data};\n{SCRIPT}</script>\n</html>\n"
+         <h1>{title}</h1>\n<p id=\"screens\">{buttons}</p>\n\
+         <input type=\"range\" id=\"slider\" min=\"{first}\" max=\"{last}\" value=\"{here}\" \
+         aria-label=\"time in the run\">\n{marks}\
+         <p><output id=\"time\"></output> {legend}<small>{range}; the slider stops at each.</small></p>\n<pre id=\"picture\"></pre>\n\
+         <script>const frames={data},opens={opens};\n{SCRIPT}</script>\n</html>\n"
     )
+}
+
+/// The sign of a mark, as in the window, its class, and what it stands for.
+fn sign(kind: MarkKind, look: Look) -> (char, &'static str, &'static str) {
+    match kind {
+        MarkKind::Done => (look.sign(Glyph::Fault), "done", "done to the world"),
+        MarkKind::Broken => (look.sign(Glyph::No), "broken", "a promise broken"),
+    }
+}
+
+/// The marks below the slider, each where its time is: a click on one goes there, and it says what it stands for.
+fn marks(film: &Film, look: Look, (first, last): (i64, i64)) -> String {
+    if film.marks.is_empty() {
+        return String::new();
+    }
+    let length = (last - first).max(1) as f64;
+    let mark = |mark: &Mark| {
+        let (sign, class, means) = sign(mark.kind, look);
+        let place = 100.0 * (mark.micros - first) as f64 / length;
+        let words = escaped(&format!("{} {means}: {}", seconds(mark.micros), mark.words));
+        let micros = mark.micros;
+        format!(
+            "<li class=\"{class}\" style=\"left:{place:.3}%\"><button class=\"{class}\" value=\"{micros}\" \
+             title=\"{words}\" aria-label=\"{words}\">{sign}</button></li>\n"
+        )
+    };
+    let marks: String = film.marks.iter().map(mark).collect();
+    format!("<ul id=\"marks\" aria-label=\"what was done, and which promises were broken\">\n{marks}</ul>\n")
+}
+
+/// What the signs below the slider mean, of those that are there.
+fn legend(film: &Film, look: Look) -> String {
+    let kinds = [MarkKind::Done, MarkKind::Broken].into_iter();
+    let kinds = kinds.filter(|kind| film.marks.iter().any(|mark| mark.kind == *kind));
+    let words = kinds.map(|kind| {
+        let (sign, class, means) = sign(kind, look);
+        format!("<small class=\"legend\"><span class=\"{class}\">{sign}</span> {means}.</small> ")
+    });
+    words.collect()
 }
 
 /// A picture as what stands in a `<pre>`.

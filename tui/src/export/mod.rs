@@ -35,16 +35,50 @@ const MOST: usize = 300;
 /// So many of these at most are of regular times, where nothing was told for a while.
 const REGULAR: usize = 60;
 
+/// No picture of a page is higher, in rows, unless it was asked for.
+const HIGHEST: u16 = 160;
+
 /// From one regular time to the next, in milliseconds: the first that is long enough for a run is taken.
 const EVERY: [u64; 12] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
+
+/// How high the pictures are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Height {
+    /// As a terminal is: what has no room is counted.
+    Fixed,
+    /// At least so high, and higher where a screen needs it: a page scrolls.
+    AsNeeded,
+}
 
 /// One moment of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Microseconds since time zero.
     pub micros: i64,
+    /// So many steps have been taken.
+    pub steps: u64,
     /// The window at this moment: a picture for each of [`SCREENS`].
     pub pictures: Vec<Picture>,
+}
+
+/// What a mark on the slider stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MarkKind {
+    /// Something was done to the world.
+    Done,
+    /// A promise was broken.
+    Broken,
+}
+
+/// A mark on the slider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Microseconds since time zero.
+    pub micros: i64,
+    /// What it stands for.
+    pub kind: MarkKind,
+    /// What was done, or which promise was broken.
+    pub words: String,
 }
 
 /// A run as pictures.
@@ -56,8 +90,10 @@ pub struct Film {
     pub size: (u16, u16),
     /// The moments, in order.
     pub frames: Vec<Frame>,
-    /// When something was done or a promise was broken, in microseconds since time zero, in order.
-    pub marks: Vec<i64>,
+    /// When something was done or a promise was broken, in order, broken promises last.
+    pub marks: Vec<Mark>,
+    /// The moment and the screen with which it opens, by their places: those of the window.
+    pub opens: (usize, usize),
     /// Which moments these are, for whoever looks at them.
     pub range: String,
 }
@@ -92,17 +128,26 @@ impl Looked {
     }
 
     /// Takes its pictures.
-    pub fn film(&mut self, size: (u16, u16)) -> Film {
+    pub fn film(&mut self, size: (u16, u16), height: Height) -> Film {
         let Looked { session, model } = self;
         let marks = model.tape.as_deref().map_or_else(Vec::new, marks);
         let (moments, range) = model.tape.as_deref().map_or_else(Default::default, moments);
-        let frames = moments.into_iter().map(|to| frame(session, model, to, size)).collect();
-        Film { title: model.opening.clone(), size, frames, marks, range }
+        let frames: Vec<Frame> = moments.into_iter().map(|to| frame(session, model, to, size, height)).collect();
+        let opens = model.tape.as_deref().map_or((0, 0), |tape| opens(tape, &frames));
+        Film { title: model.opening.clone(), size, frames, marks, opens, range }
     }
 }
 
-/// What is worth a picture, and how that is said: time zero, the step of every line (where these are too many, of every change),
-/// the end, and regular times wherever nothing was told for as long as from one of these to the next.
+/// Where a window would open: at the first broken promise with its proof, else at time zero.
+fn opens(tape: &Tape, frames: &[Frame]) -> (usize, usize) {
+    let Some(violation) = tape.violations.first() else { return (0, 0) };
+    let moment = frames.iter().position(|frame| frame.steps > violation.step);
+    let screen = SCREENS.iter().position(|screen| *screen == Screen::Checks);
+    moment.zip(screen).unwrap_or((0, 0))
+}
+
+/// What is worth a picture, and how that is said: time zero, the step of every line (where these are too many, of every change)
+/// and of every broken promise, the end, and regular times wherever nothing was told for as long as from one of these to the next.
 fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let of = |least: Weight| {
         let lines = tape.lines_after(tape.zero()).iter().filter(|line| line.weight >= least);
@@ -115,6 +160,10 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let (mut steps, what) = if all.len() > most { (of(Weight::News), "change") } else { (all, "line") };
     let in_all = steps.len();
     thin(&mut steps, most);
+    let thinned = steps.len();
+    steps.extend(tape.violations.iter().map(|violation| violation.step));
+    steps.sort_unstable();
+    steps.dedup();
     let (zero, last) = (tape.cast.zero(), tape.time_at(tape.end()));
     let every = regular(last.0.saturating_sub(zero.0));
     let times = (1..).map(|number| zero.0 + number * every).take_while(|at| *at < last.0).take(REGULAR);
@@ -132,8 +181,7 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let mut messages = vec![Message::Do(Action::ToZero)];
     messages.extend(between.into_iter().map(|(_, message)| message));
     messages.push(Message::Do(Action::ToEnd));
-    let which =
-        if steps.len() < in_all { format!("{} of {in_all} {what}s", steps.len()) } else { format!("every {what}") };
+    let which = if thinned < in_all { format!("{thinned} of {in_all} {what}s") } else { format!("every {what}") };
     let range = format!(
         "{} moments from 0.000 s to {}: {which}, and one in {} where nothing is told",
         messages.len(),
@@ -158,23 +206,37 @@ fn regular(length: u64) -> u64 {
 }
 
 /// When something was done to the world, or a promise broken.
-fn marks(tape: &Tape) -> Vec<i64> {
-    let done = tape.lines_after(tape.zero()).iter().filter(|line| line.weight == Weight::Done).map(|line| line.at);
-    let broken = tape.violations.iter().map(|violation| violation.at);
-    let mut marks: Vec<i64> = done.chain(broken).map(|at| tape.cast.micros(at)).collect();
-    marks.sort_unstable();
-    marks.dedup();
+fn marks(tape: &Tape) -> Vec<Mark> {
+    let done = tape.lines_after(tape.zero()).iter().filter(|line| line.weight == Weight::Done);
+    let done = done.map(|line| (line.at, MarkKind::Done, format!("{} {}: {}", line.event, line.what, line.cause)));
+    let broken = tape.violations.iter().map(|violation| {
+        let words = format!("{}: {}", violation.property.name, violation.message);
+        (violation.at, MarkKind::Broken, words)
+    });
+    let mut marks: Vec<Mark> = Vec::new();
+    for (at, kind, words) in done.chain(broken) {
+        let micros = tape.cast.micros(at);
+        // What was done at one instant has one mark.
+        match marks.last_mut().filter(|last| (last.micros, last.kind) == (micros, kind)) {
+            Some(last) => last.words += &format!("; {words}"),
+            None => marks.push(Mark { micros, kind, words }),
+        }
+    }
     marks
 }
 
-fn frame(session: &Session, model: &mut Model, to: Message, size: (u16, u16)) -> Frame {
+fn frame(session: &Session, model: &mut Model, to: Message, (width, least): (u16, u16), height: Height) -> Frame {
     happen(session, model, to);
     let pictures = SCREENS.map(|screen| {
         happen(session, model, Message::Do(Action::Show(screen)));
-        picture_of(model, size)
+        let height = match height {
+            Height::Fixed => least,
+            Height::AsNeeded => view::height_of_all(model, width, least).min(HIGHEST.max(least)),
+        };
+        picture_of(model, (width, height))
     });
     let micros = model.tape.as_ref().map_or(0, |tape| tape.cast.micros(model.place.at));
-    Frame { micros, pictures: pictures.to_vec() }
+    Frame { micros, steps: model.place.steps, pictures: pictures.to_vec() }
 }
 
 fn picture_of(model: &Model, (width, height): (u16, u16)) -> Picture {

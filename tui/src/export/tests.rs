@@ -9,7 +9,7 @@ const LESSON: &str = include_str!("../../../scenarios/lessons/02-log-end-and-hig
 
 fn lesson() -> Film {
     let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
-    Looked::at(scenario, Look::default()).expect("a run comes to its end").film((100, 30))
+    Looked::at(scenario, Look::default()).expect("a run comes to its end").film((100, 30), Height::AsNeeded)
 }
 
 /// The lanes of the lesson's first 600 ms.
@@ -44,7 +44,7 @@ fn the_drawing_is_the_same_every_time_and_leaves_out_what_the_filter_does() {
 #[test]
 fn the_same_run_makes_the_same_page_and_the_same_film() {
     let (one, other) = (lesson(), lesson());
-    assert_eq!(html::page(&one), html::page(&other));
+    assert_eq!(html::page(&one, Look::default()), html::page(&other, Look::default()));
     assert_eq!(cast::cast(&one, 0), cast::cast(&other, 0));
 }
 
@@ -54,11 +54,12 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     assert!(film.frames.len() > 5 && film.frames.len() <= MOST, "{} moments", film.frames.len());
     assert_eq!(film.frames[0].micros, 0, "it begins at time zero");
     assert!(film.frames.windows(2).all(|pair| pair[0].micros <= pair[1].micros));
-    let page = html::page(&film);
+    let page = html::page(&film, Look::default());
     for outside in ["http:", "https:", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }
-    let data = page.split_once("const frames=").and_then(|(_, rest)| rest.split_once(";\n")).expect("the moments").0;
+    let data =
+        page.split_once("const frames=").and_then(|(_, rest)| rest.split_once(",opens=")).expect("the moments").0;
     let frames: Vec<Value> = serde_json::from_str(data).expect("the moments are JSON");
     assert_eq!(frames.len(), film.frames.len());
     assert!(frames.iter().all(|frame| frame["p"].as_array().is_some_and(|pictures| pictures.len() == SCREENS.len())));
@@ -66,8 +67,6 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     assert_eq!(frames[frames.len() - 1]["m"].as_i64(), Some(last));
     assert!(page.contains(&format!("min=\"0\" max=\"{last}\"")), "the slider is time");
     assert!(page.contains(&format!("{} moments from 0.000 s to ", film.frames.len())), "it tells its range");
-    let marked = html::page(&Film { marks: vec![1_500_000], ..film.clone() });
-    assert!(marked.contains("<option value=\"1500000\">"), "what was done has its tick");
     assert!(page.contains("not on the medium"), "the disk is a screen like others");
     assert!(page.contains("PARTITIONS") && page.contains("METADATA QUORUM"));
     // The page has its own slider and buttons, and nobody can press a key of a picture.
@@ -132,4 +131,44 @@ fn of_too_many_moments_as_many_go_from_each_part() {
     assert_eq!(steps, [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]);
     thin(&mut steps, 10);
     assert_eq!(steps.len(), 10);
+}
+
+/// A run that broke a promise opens where a window opens it: at that step, with its proof.
+#[test]
+fn the_page_of_a_run_that_broke_a_promise_opens_there() {
+    const PLANTED: &str = include_str!("../../../tests/tests/planted/high-watermark-monotonic.toml");
+    let scenario = Scenario::parse("a.toml", PLANTED).expect("a valid scenario");
+    let mut looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
+    let film = looked.film((100, 30), Height::AsNeeded);
+    let violation = looked.model.tape.as_ref().expect("it is recorded").violations[0].clone();
+    let (moment, screen) = film.opens;
+    assert_eq!((film.frames[moment].steps, SCREENS[screen]), (violation.step + 1, Screen::Checks));
+    let proof = html::page(&film, Look::default());
+    assert!(proof.contains(&format!("opens=[{moment},{screen}]")), "the page says where");
+    // What was done and what was broken are told apart by sign and by word, for eyes and for ears.
+    let kinds = |kind: MarkKind| film.marks.iter().filter(|mark| mark.kind == kind).count();
+    assert!(kinds(MarkKind::Done) > 0 && kinds(MarkKind::Broken) == 1, "{:?}", film.marks);
+    for (sign, words) in [("▲", "done to the world"), ("✗", "a promise broken")] {
+        assert!(proof.contains(&format!("{sign}</span> {words}")), "the legend has {sign}");
+        assert!(proof.contains(&format!(" s {words}: ")) && proof.contains(&format!("\">{sign}</button>")), "{sign}");
+    }
+}
+
+/// A page scrolls: what a screen has to say stands on its picture, however long it is. A film is a terminal.
+#[test]
+fn on_a_page_no_row_of_a_screen_is_missing() {
+    let text = |picture: &Picture| -> String {
+        let rows = picture.rows.iter();
+        rows.map(|row| row.iter().map(|words| words.text.as_str()).collect::<String>() + "\n").collect()
+    };
+    let cut = |film: &Film| {
+        let pictures = film.frames.iter().flat_map(|frame| &frame.pictures).map(text);
+        pictures.filter(|text| text.contains(" more: a higher picture") || text.contains("HAPPEN: 1 TO")).count()
+    };
+    let scenario = Scenario::parse("a.toml", LESSON).expect("a valid scenario");
+    let mut looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
+    let [fixed, needed] = [Height::Fixed, Height::AsNeeded].map(|height| looked.film((80, 24), height));
+    assert!(cut(&fixed) > 0 && fixed.frames[0].pictures.iter().all(|picture| picture.rows.len() == 24));
+    assert_eq!(cut(&needed), 0);
+    assert!(needed.frames[0].pictures.iter().any(|picture| picture.rows.len() > 24));
 }

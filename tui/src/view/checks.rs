@@ -19,9 +19,9 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
         rows: PROPERTIES.iter().map(|property| row(model, tape, property.name)).collect(),
         selected: Some(model.property),
     };
-    let mut lines = table.lines(model.look, width).into_iter();
-    let names = lines.next().map(Row::from);
-    let rows = lines.enumerate().map(|(index, line)| Row::at(line, Spot::Property(index)));
+    let mut rows = table.rows(model.look, width).into_iter();
+    let names = rows.next();
+    let rows = rows.enumerate().map(|(index, row)| row.meaning(Spot::Property(index)));
     let rows: Vec<Row> = names.into_iter().chain(rows).collect();
     // The table keeps a third of the room, whatever a long list of findings says.
     let findings = findings(model, tape, width, usize::from(most) / 3);
@@ -36,9 +36,9 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
             format!("WHAT MUST NEVER HAPPEN: {} TO {} OF {count}{more}", places.start + 1, places.end)
         }
     };
-    let mut shown = vec![Row::from(heading(model.look, &title, width))];
+    let mut shown = vec![Row::title(heading(model.look, &title, width))];
     shown.extend(names.iter().chain(&rows[places]).cloned());
-    shown.push(heading(model.look, "THE SELECTED ONE", width).into());
+    shown.push(Row::title(heading(model.look, "THE SELECTED ONE", width)));
     shown.extend(story);
     shown.extend(findings.into_iter().map(Row::from));
     shown

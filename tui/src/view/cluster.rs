@@ -1,6 +1,6 @@
 //! The cluster: a row a machine, a row a partition, a row a client.
 
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 use trial_broker::ids::NodeId;
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, PartitionPart, ReplicaPart, ReplicaRole};
@@ -18,14 +18,14 @@ use crate::widget::{bytes, counted, heading, line, word, wrapped};
 /// for these either, the partitions first.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let of = |table: Table, subjects: Vec<Subject>| {
-        let lines = table.without(&model.hidden_columns()).lines(model.look, width);
-        // The first line has the names of the columns.
+        let rows = table.without(&model.hidden_columns()).rows(model.look, width);
+        // The first row has the names of the columns.
         let spots = std::iter::once(None).chain(subjects.into_iter().map(Some)).chain(std::iter::repeat(None));
-        let at = |(line, subject): (Line<'static>, Option<Subject>)| match subject {
-            Some(subject) => Row::at(line, Spot::Subject(subject)),
-            None => Row::from(line),
+        let at = |(row, subject): (Row, Option<Subject>)| match subject {
+            Some(subject) => row.meaning(Spot::Subject(subject)),
+            None => row,
         };
-        lines.into_iter().zip(spots).map(at).collect::<Vec<Row>>()
+        rows.into_iter().zip(spots).map(at).collect::<Vec<Row>>()
     };
     let (is_node, is_client) =
         (|machine: &MachinePart| machine.work.is_node(), |machine: &MachinePart| !machine.work.is_node());
@@ -56,7 +56,7 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
         ("CLIENTS", clients),
     ];
     let parts = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
-    parts.flat_map(|(title, rows)| [vec![heading(model.look, title, width).into()], rows].concat()).collect()
+    parts.flat_map(|(title, rows)| [vec![Row::title(heading(model.look, title, width))], rows].concat()).collect()
 }
 
 fn machines_that(model: &Model, is_wanted: fn(&MachinePart) -> bool) -> Vec<Subject> {
@@ -161,7 +161,7 @@ const OF_REPLICAS: u8 = 2;
 /// never give way.
 fn partitions(model: &Model, width: u16) -> Table {
     let every = partitions_with(model, &Positions::OfReplicas(brokers(model)));
-    match every.width_down_to(OF_REPLICAS) <= usize::from(width) {
+    match every.has_room_down_to(OF_REPLICAS, width) {
         true => every,
         false => partitions_with(model, &Positions::OfLeader),
     }

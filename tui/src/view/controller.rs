@@ -1,37 +1,37 @@
 //! The metadata quorum: who leads it, how far each metadata log is, how far behind the brokers' images are, and what the
 //! controllers wrote last.
 
-use ratatui::text::Line;
 use trial_sim::internal::session::{MachinePart, MetadataPart, QuorumPart};
 
 use super::words;
 use crate::app::Model;
 use crate::theme::Role;
+use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{counted, heading};
 
 /// Voters, then those that only watch, then as many of the last metadata records as there is room for.
-pub fn lines(model: &Model, width: u16, most: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
     let (voters, observers): (Vec<&MachinePart>, Vec<&MachinePart>) =
         nodes.partition(|machine| machine.quorum.as_ref().is_some_and(|quorum| quorum.is_voter));
     let end = model.machines().iter().filter_map(|machine| machine.quorum.as_ref());
     let end = end.map(|quorum| quorum.log_end_offset).max().unwrap_or(0);
-    let mut lines = vec![heading(model.look, "METADATA QUORUM: THOSE THAT VOTE", width)];
-    lines.extend(table(model, &voters, end).without(&model.hidden_columns()).lines(model.look, width));
+    let mut rows = vec![Row::title(heading(model.look, "METADATA QUORUM: THOSE THAT VOTE", width))];
+    rows.extend(table(model, &voters, end).without(&model.hidden_columns()).rows(model.look, width));
     if !observers.is_empty() {
-        lines.push(heading(model.look, "THOSE THAT WATCH, OR DO NOT RUN", width));
-        lines.extend(table(model, &observers, end).without(&model.hidden_columns()).lines(model.look, width));
+        rows.push(Row::title(heading(model.look, "THOSE THAT WATCH, OR DO NOT RUN", width)));
+        rows.extend(table(model, &observers, end).without(&model.hidden_columns()).rows(model.look, width));
     }
     let records = model.snapshot().map_or(&[][..], |snapshot| &snapshot.metadata);
     // A heading, and the names of the columns.
-    let room = usize::from(most).saturating_sub(lines.len() + 2).min(records.len());
+    let room = usize::from(most).saturating_sub(rows.len() + 2).min(records.len());
     // What is hidden of partitions and brokers stands in these records too.
     if room > 0 && model.hidden_columns().is_empty() {
-        lines.push(heading(model.look, "THE LAST METADATA RECORDS", width));
-        lines.extend(written(&records[records.len() - room..]).lines(model.look, width));
+        rows.push(Row::title(heading(model.look, "THE LAST METADATA RECORDS", width)));
+        rows.extend(written(&records[records.len() - room..]).rows(model.look, width));
     }
-    lines
+    rows
 }
 
 fn written(records: &[MetadataPart]) -> Table {

@@ -8,31 +8,33 @@ use trial_sim::internal::step::Fact;
 use super::words;
 use crate::app::{Model, Subject};
 use crate::theme::Role;
+use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{bytes, counted, heading, line, seconds};
 
 /// The disk of the selected machine, or of all nodes one after the other.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16) -> Vec<Row> {
     let selected = match model.subject() {
         Some(Subject::Machine(machine)) => Some(machine),
         _ => None,
     };
     let nodes = model.machines().iter().filter(|machine| machine.work.is_node());
     let shown = nodes.filter(|machine| selected.is_none_or(|id| id == machine.id));
-    let mut lines = Vec::new();
+    let mut rows = Vec::new();
     for machine in shown {
         let process = words::process(model.look, machine.state).text;
         let title = format!("{}: {process}, {} not on the medium", machine.name, bytes(machine.dirty_bytes));
-        lines.push(heading(model.look, &title, width));
+        rows.push(Row::title(heading(model.look, &title, width)));
         let whole = files(model, machine, str::to_owned);
-        let files = if whole.width_down_to(0) > usize::from(width) { files(model, machine, shortened) } else { whole };
-        lines.extend(files.lines(model.look, width));
-        lines.extend(model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id)).into_iter().flatten());
+        let files = if whole.has_room_down_to(0, width) { whole } else { files(model, machine, shortened) };
+        rows.extend(files.rows(model.look, width));
+        let loss = model.tape.as_ref().and_then(|tape| loss(model, tape, machine.id));
+        rows.extend(loss.into_iter().flatten().map(Row::from));
     }
-    if lines.is_empty() {
-        lines.push(line(model.look, Role::Plain, "a client has no disk: Tab selects another machine"));
+    if rows.is_empty() {
+        rows.push(line(model.look, Role::Plain, "a client has no disk: Tab selects another machine").into());
     }
-    lines
+    rows
 }
 
 /// A path without the noughts before the number of a segment: `data-0/orders-0/…0.log`.
@@ -51,7 +53,7 @@ fn files(model: &Model, machine: &MachinePart, called: fn(&str) -> String) -> Ta
     let files = machine.files.iter().filter(|file| file.length > 0 || file.dirty_pages > 0);
     Table {
         columns: vec![
-            column("file", 0),
+            column("file", 0).keeping_ends(),
             column("length", 0),
             column("on the medium", 1),
             column("synced at", 2),

@@ -17,11 +17,17 @@ use crate::widget::{cut_line, heading, word, wrapped};
 /// With less room than this behind its time, its event and what it is about a line is cut; else it goes on in the next row.
 const LEAST: u16 = 20;
 
+/// Below this width a line is a sentence and stands in no columns.
+const NARROW: u16 = 60;
+
 /// So many lines as there is room for, under a heading.
 pub fn rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    if height == 0 {
-        return Vec::new();
+    match height {
+        0 => return Vec::new(),
+        // A line is worth more than a heading. What picks it out stands beside the screens.
+        1 => return last(model, width, height),
+        2.. => {}
     }
     let title = match (&model.way, &model.filter) {
         (Some(way), _) => format!("THE WAY OF {} UP TO NOW", way.words(tape)),
@@ -112,7 +118,7 @@ pub fn under(
 ) -> Vec<Row> {
     let Some(mut room) = usize::from(height).checked_sub(1) else { return Vec::new() };
     let subject = model.subject();
-    let mut rows = vec![Row::from(heading(model.look, title, width))];
+    let mut rows = vec![Row::title(heading(model.look, title, width))];
     let mut shown: Vec<Vec<Row>> = Vec::new();
     let mut used = 0;
     let deed = deed_of(model, tape);
@@ -199,7 +205,16 @@ fn drawn(
     width: u16,
 ) -> Vec<Line<'static>> {
     let micros = tape.cast.micros(line.at);
-    let time = format!("{sign}{:>13} ", crate::widget::seconds(micros));
+    // Where there is hardly room for words nothing stands in columns.
+    let column = |text: &str, column: usize| match width {
+        0..NARROW if text.is_empty() => String::new(),
+        0..NARROW => format!("{text} "),
+        NARROW.. => format!("{text:<column$} "),
+    };
+    let time = match width {
+        0..NARROW => format!("{sign}{} ", crate::widget::seconds(micros)),
+        NARROW.. => format!("{sign}{:>13} ", crate::widget::seconds(micros)),
+    };
     let places: Vec<&str> = line.machines.iter().map(|machine| tape.cast.name(*machine)).collect();
     let is_subject = match subject {
         Some(Subject::Machine(machine)) => line.machines.contains(machine),
@@ -215,9 +230,9 @@ fn drawn(
     let mark = if is_subject { Role::Leader } else { Role::Plain };
     let mut spans = vec![
         word(look, if is_last { Role::Heading } else { Role::Plain }, time),
-        word(look, mark, format!("{:<3} ", places.join(","))),
-        word(look, role, format!("{:<7} ", line.event)),
-        word(look, mark, format!("{:<12} ", line.what)),
+        word(look, mark, column(&places.join(","), 3)),
+        word(look, role, column(line.event, 7)),
+        word(look, mark, column(&line.what, 12)),
     ];
     let begun: usize = spans.iter().map(|span| span.width()).sum();
     let room = width.saturating_sub(u16::try_from(begun).unwrap_or(u16::MAX));

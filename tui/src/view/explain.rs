@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use ratatui::text::Line;
 use trial_broker::ids::NodeId;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::check::event_words;
@@ -11,6 +10,7 @@ use trial_sim::internal::session::Tape;
 
 use crate::app::Model;
 use crate::theme::Role;
+use crate::widget::row::Row;
 use crate::widget::{cut, heading, line, wrapped};
 
 /// So much of what a machine asked for is shown.
@@ -26,42 +26,42 @@ fn switches_of<'a>(model: &Model, tape: &'a Tape, machine: MachineId) -> Vec<&'a
 }
 
 /// The last line of the transcript, and the events of the last step.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16) -> Vec<Row> {
     let look = model.look;
-    let mut lines = vec![heading(look, "EXPLAINED", width)];
-    let Some(tape) = &model.tape else { return lines };
-    let paragraph = |role: Role, text: &str| -> Vec<Line<'static>> {
-        wrapped(text, width).into_iter().map(|text| line(look, role, text)).collect()
+    let mut rows = vec![Row::title(heading(look, "EXPLAINED", width))];
+    let Some(tape) = &model.tape else { return rows };
+    let paragraph = |role: Role, text: &str| -> Vec<Row> {
+        wrapped(text, width).into_iter().map(|text| line(look, role, text).into()).collect()
     };
     if let Some(last) = model.told().last() {
-        lines.extend(paragraph(Role::Heading, &format!("{} {}: {}", last.event, last.what, last.cause)));
+        rows.extend(paragraph(Role::Heading, &format!("{} {}: {}", last.event, last.what, last.cause)));
         if let Some(meaning) = meaning_of(last.event) {
-            lines.extend(paragraph(Role::Plain, meaning.rule));
-            lines.extend(paragraph(Role::Leader, meaning.source));
+            rows.extend(paragraph(Role::Plain, meaning.rule));
+            rows.extend(paragraph(Role::Leader, meaning.source));
             let switches =
                 last.machines.iter().flat_map(|machine| switches_of(model, tape, *machine)).collect::<BTreeSet<_>>();
             for switch in switches {
                 let text = format!("Here {switch} is switched on, a deliberate bug: what happened may break the rule.");
-                lines.extend(paragraph(Role::Warning, &text));
+                rows.extend(paragraph(Role::Warning, &text));
             }
         }
     }
-    let Some(index) = model.place.steps.checked_sub(1) else { return lines };
-    lines.push(heading(look, "THE LAST STEP", width));
-    lines.extend(paragraph(Role::Plain, &tape.sentence(index)));
+    let Some(index) = model.place.steps.checked_sub(1) else { return rows };
+    rows.push(Row::title(heading(look, "THE LAST STEP", width)));
+    rows.extend(paragraph(Role::Plain, &tape.sentence(index)));
     let step = tape.steps.get(index as usize);
     for event in step.iter().flat_map(|step| &step.events) {
-        lines.extend(paragraph(Role::Plain, &event_words(event)));
+        rows.extend(paragraph(Role::Plain, &event_words(event)));
     }
     if let Some(detail) = model.seen.as_ref().filter(|_| model.is_current()).and_then(|seen| seen.detail.as_ref()) {
         for (choice, answer) in &detail.choices {
-            lines.extend(paragraph(Role::Plain, &format!("drew {:?}: {answer}", choice.purpose)));
+            rows.extend(paragraph(Role::Plain, &format!("drew {:?}: {answer}", choice.purpose)));
         }
         for output in &detail.outputs {
             // A message may hold many records.
             let asked = cut(&format!("{output:?}"), LONGEST, look);
-            lines.extend(paragraph(Role::Plain, &format!("asks for {asked}")));
+            rows.extend(paragraph(Role::Plain, &format!("asks for {asked}")));
         }
     }
-    lines
+    rows
 }

@@ -47,7 +47,7 @@ fn title_of(model: &Model, tape: &Tape, room: usize) -> String {
     cut(format!("{text}{bugs}").trim_start(), room, model.look)
 }
 
-/// The screens by their digits, what the run came to, and in a fork what was done. Where there is no room for the names of all
+/// The screens by their digits, what is picked out, what the run came to, and in a fork what was done. Where there is no room for the names of all
 /// screens, that of the shown one.
 pub fn screens(model: &Model, width: u16) -> Row {
     let width_of =
@@ -73,6 +73,10 @@ fn screens_named(model: &Model, is_narrow: bool) -> Vec<(Span<'static>, Option<S
         let role = if is_here { Role::Selected } else { Role::Plain };
         pieces.push((word(look, role, text), Some(Spot::Screen(screen))));
     }
+    let way = model.way.as_ref().zip(model.tape.as_ref());
+    let picked = way.map(|(way, tape)| format!("  way of {}", way.words(tape)));
+    let picked = picked.or_else(|| model.filter.as_ref().map(|filter| format!("  /{}", filter.words())));
+    pieces.extend(picked.map(|text| (word(look, Role::Warning, text), None)));
     if model.runs.len() > 1 {
         let text = format!("  run {} of {}", model.current + 1, model.runs.len());
         pieces.push((word(look, Role::Done, text), None));

@@ -6,7 +6,6 @@
 //!   client  at  …     reads        at  committed  can read up to          as its members do
 //! ```
 
-use ratatui::text::Line;
 use trial_broker::config::GroupProtocol;
 use trial_broker::group::{GroupMemberView, GroupStateName};
 use trial_broker::ids::TopicPartition;
@@ -15,37 +14,38 @@ use trial_sim::internal::session::{CoordinatorPart, GroupPart, MemberPart, ReadP
 use super::words;
 use crate::app::Model;
 use crate::theme::Role;
+use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{counted, heading, line};
 
 /// Each group: a row a member as the coordinator knows it, then a row a member and partition.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16) -> Vec<Row> {
     let groups = model.snapshot().map_or(&[][..], |snapshot| &snapshot.groups);
     if groups.is_empty() {
-        return vec![line(model.look, Role::Plain, "there is no group")];
+        return vec![line(model.look, Role::Plain, "there is no group").into()];
     }
-    let mut lines = Vec::new();
+    let mut rows = Vec::new();
     for group in groups {
-        lines.extend(titles(model, &title(model, group), width));
+        rows.extend(titles(model, &title(model, group), width));
         if let Some(told) = group.told.as_ref().filter(|told| !told.view.members.is_empty()) {
-            lines.extend(members(told).without(&model.hidden_columns()).lines(model.look, width));
+            rows.extend(members(told).without(&model.hidden_columns()).rows(model.look, width));
         }
         let reads = reads(model, group);
         if !reads.rows.is_empty() {
-            lines.extend(reads.without(&model.hidden_columns()).lines(model.look, width));
+            rows.extend(reads.without(&model.hidden_columns()).rows(model.look, width));
         }
     }
-    lines
+    rows
 }
 
 /// The title; where it has no room, what stands behind a semicolon in lines of its own.
-fn titles(model: &Model, title: &str, width: u16) -> Vec<Line<'static>> {
+fn titles(model: &Model, title: &str, width: u16) -> Vec<Row> {
     if title.chars().count() < usize::from(width) {
-        return vec![heading(model.look, title, width)];
+        return vec![Row::title(heading(model.look, title, width))];
     }
     let mut parts = title.split("; ");
-    let first = parts.next().map(|first| heading(model.look, first, width));
-    first.into_iter().chain(parts.map(|part| line(model.look, Role::Heading, part.to_owned()))).collect()
+    let first = parts.next().map(|first| Row::title(heading(model.look, first, width)));
+    first.into_iter().chain(parts.map(|part| line(model.look, Role::Heading, part.to_owned()).into())).collect()
 }
 
 /// `GROUP billing: classic, Stable, generation 3, range; coordinator b2; 12 records behind`.

@@ -30,6 +30,9 @@ const TIME: usize = 15;
 /// to the microsecond. In a wide window it is a third, for the words of lines.
 const FATE: usize = 33;
 
+/// With no more rows than this there are names of lanes and what happened, and nothing else.
+const LOWEST: u16 = 4;
+
 /// How far back messages are looked for, in messages: enough for every row of a large window.
 const FAR: usize = 4000;
 
@@ -37,9 +40,12 @@ const FAR: usize = 4000;
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
     let lanes = Lanes::of(model, width);
-    let mut shown = vec![Row::from(heading(model.look, &title(model, tape), width)), lanes.names(model.look)];
-    shown.extend(lanes.kinds(model.look).map(Row::from));
-    shown.extend(links(model, tape, width));
+    let mut shown = vec![Row::title(heading(model.look, &title(model, tape), width)), lanes.names(model.look)];
+    // In the lowest windows what happened needs the rows.
+    if most > LOWEST {
+        shown.extend(lanes.kinds(model.look).map(Row::from));
+        shown.extend(links(model, tape, width));
+    }
     let held = held_up(model).map_or_else(Vec::new, |held| wrapped(&held, width));
     shown.extend(held.into_iter().map(|held| Row::from(line(model.look, Role::Warning, held))));
     let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));

@@ -1,27 +1,27 @@
 //! Numbers as operators know them, with what they were when time stood still last.
 
-use ratatui::text::Line;
 use trial_sim::internal::session::Metric;
 
 use crate::app::Model;
 use crate::theme::Role;
+use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{heading, line, wrapped};
 
 /// A row a number.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
-    let mut lines = vec![heading(model.look, "METRICS", width)];
-    let (Some(tape), Some(snapshot)) = (&model.tape, model.snapshot()) else { return lines };
+pub fn rows(model: &Model, width: u16) -> Vec<Row> {
+    let mut rows = vec![Row::title(heading(model.look, "METRICS", width))];
+    let (Some(tape), Some(snapshot)) = (&model.tape, model.snapshot()) else { return rows };
     let now = tape.metrics(snapshot);
     let table = Table {
         columns: vec![column("name", 0), column("now", 0), column("since pause", 1)],
         rows: now.iter().map(|metric| row(model, metric)).collect(),
         selected: None,
     };
-    lines.extend(table.lines(model.look, width));
+    rows.extend(table.rows(model.look, width));
     let said = wrapped("counts are since time zero; Kafka shows them as rates", width);
-    lines.extend(said.into_iter().map(|text| line(model.look, Role::Plain, text)));
-    lines
+    rows.extend(said.into_iter().map(|text| Row::from(line(model.look, Role::Plain, text))));
+    rows
 }
 
 fn row(model: &Model, metric: &Metric) -> Vec<Cell> {

@@ -57,6 +57,9 @@ const SMALLEST: (u16, u16) = (40, 10);
 /// Below so many rows a question takes the place of what stands around it.
 const LOW: u16 = 16;
 
+/// Where a screen and the lines have fewer rows than this between them, only the last line is shown.
+const LOWEST: u16 = 8;
+
 /// So many rows of what was said last stand below a screen that is shown to a class.
 const CAPTION: u16 = 3;
 
@@ -71,6 +74,20 @@ pub fn draw(frame: &mut Frame, model: &Model) {
         let lines = block.rows.into_iter().map(|row| row.line).collect();
         put(frame, model.look, block.area, lines);
     }
+}
+
+/// How high a picture of this width is on which nothing of the screen is missing; at least so high. Screens that tell the last of
+/// what happened take what there is.
+pub fn height_of_all(model: &Model, width: u16, least: u16) -> u16 {
+    let wanted = match model.screen {
+        Screen::Lanes | Screen::Controller => 0,
+        Screen::Cluster | Screen::Partition | Screen::Disk | Screen::Groups | Screen::Checks => {
+            screen_rows(model, width, u16::MAX).len()
+        }
+    };
+    // Above a picture stands its title, below it what the last step was.
+    let has_room = |height: &u16| usize::from(most(model, height.saturating_sub(2))) >= wanted;
+    (least..u16::MAX).find(has_room).unwrap_or(least)
 }
 
 /// What somebody means who points at a cell of a window of this size.
@@ -169,8 +186,8 @@ fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     let pane = |pane: Pane, area: Rect| Block::new(model, area, pane_rows(model, pane, area.width, area.height));
     let is_alone = area.width < ROOM_FOR_TWO || model.is_presented;
     match model.pane {
-        // A class reads what was said last, and no list of it.
-        Pane::None if model.is_presented => {
+        // A class reads what was said last, and no list of it; unless something is picked out, which is told above it.
+        Pane::None if model.is_presented && model.filter.is_none() && model.way.is_none() => {
             vec![Block::new(model, area, events::last(model, area.width, area.height.min(CAPTION)))]
         }
         Pane::None => vec![lines(area)],
@@ -202,7 +219,11 @@ fn below(model: &Model, height: u16) -> u16 {
         _ if model.menu.is_some() => (height / 2).min(14),
         (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
         (Pane::None, _) if model.is_presented => (height / 4).min(CAPTION),
+        // One line, without a heading: the screen needs the rows.
+        (Pane::None, _) if height < LOWEST => 1,
         (Pane::None, Screen::Lanes) => height / 5,
+        // A picture that is high for the sake of its screen needs no more lines than others.
+        (Pane::None, _) if model.is_picture => (height / 4).clamp(2, 10),
         (Pane::None, _) => (height / 4).max(2),
     }
 }
@@ -210,11 +231,11 @@ fn below(model: &Model, height: u16) -> u16 {
 fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
     match model.screen {
         Screen::Cluster => cluster::rows(model, width, most(model, height)),
-        Screen::Partition => rows(partition::lines(model, width)),
+        Screen::Partition => partition::rows(model, width),
         Screen::Lanes => lanes::rows(model, width, most(model, height)),
-        Screen::Controller => rows(controller::lines(model, width, most(model, height))),
-        Screen::Disk => rows(disk::lines(model, width)),
-        Screen::Groups => rows(groups::lines(model, width)),
+        Screen::Controller => controller::rows(model, width, most(model, height)),
+        Screen::Disk => disk::rows(model, width),
+        Screen::Groups => groups::rows(model, width),
         Screen::Checks => checks::rows(model, width, most(model, height)),
     }
 }
@@ -222,8 +243,8 @@ fn screen_rows(model: &Model, width: u16, height: u16) -> Vec<Row> {
 fn pane_rows(model: &Model, pane: Pane, width: u16, height: u16) -> Vec<Row> {
     match pane {
         Pane::None => Vec::new(),
-        Pane::Explain => rows(explain::lines(model, width)),
-        Pane::Metrics => rows(metrics::lines(model, width)),
+        Pane::Explain => explain::rows(model, width),
+        Pane::Metrics => metrics::rows(model, width),
         Pane::Compare => compare::rows(model, width, height),
     }
 }

@@ -8,6 +8,7 @@ use super::{SMALLEST, blocks};
 use crate::app::{Pane, Screen};
 use crate::stage::Stage;
 use crate::theme::Look;
+use crate::widget::row::{Kind, Row};
 
 const WIDTHS: [u16; 5] = [SMALLEST.0, 60, 80, 100, 120];
 
@@ -122,4 +123,91 @@ fn a_menu_that_is_cut_says_which_of_its_items_it_shows() {
     let count = stage.model.menu.as_ref().expect("it is open").items.len();
     assert!(low.contains(&format!(" OF {count})")), "{low}");
     assert!(!high.contains(" OF "), "{high}");
+}
+
+/// How many rows of the screen are neither headings nor names of columns.
+fn contents(stage: &Stage, size: (u16, u16)) -> usize {
+    let blocks = blocks(&stage.model, Rect::new(0, 0, size.0, size.1));
+    let is_banner = |block: &&Block| block.rows.iter().any(|row| row.line.to_string().starts_with("WATCH FOR"));
+    let body = blocks.iter().filter(|block| !is_banner(block)).find(|block| block.area.y >= 2);
+    let rows = body.map_or(&[][..], |block| &block.rows);
+    let is_content = |row: &&Row| row.kind == Kind::Content && !row.line.to_string().contains(" more: ");
+    rows.iter().filter(is_content).filter(|row| !row.line.to_string().trim().is_empty()).count()
+}
+
+/// Headings and names of columns alone tell nothing: in the lowest window every screen has a row of what it is about, in a lesson
+/// and beside whatever pane is open.
+#[test]
+fn in_the_lowest_window_every_screen_says_something() {
+    let mut lesson = Stage::with_questions();
+    lesson.press("t2s<Enter>");
+    let mut group = Stage::open(GROUP, Look::default(), None);
+    group.press("t3.5s<Enter>");
+    for stage in [&mut lesson, &mut group] {
+        for screen in "1234567".chars() {
+            for pane in ["", "x", "M"] {
+                stage.press(&format!("{screen}{pane}"));
+                for size in [SMALLEST, (80, 10), (40, 12)] {
+                    assert!(
+                        contents(stage, size) > 0,
+                        "screen {screen} with {pane:?}:\n{}",
+                        stage.shown(size.0, size.1)
+                    );
+                }
+                stage.model.pane = Pane::None;
+            }
+        }
+    }
+}
+
+/// A number means nothing without the name of its column.
+#[test]
+fn the_names_of_columns_stand_on_every_page() {
+    let mut stage = Stage::open(GROUP, Look::default(), None);
+    stage.press("t3.5s<Enter>5");
+    let size = (80, 24);
+    let pages = pages(&mut stage, Part::Screen, size);
+    assert!(pages.len() > 2, "{pages:#?}");
+    for page in &pages {
+        let rows: Vec<&str> = page.lines().collect();
+        assert!(rows[0].contains(": ● running"), "whose disk it is:\n{page}");
+        assert!(rows[1].starts_with("file ") && rows[1].contains("may be lost"), "{page}");
+    }
+    // Nothing is left out between two pages.
+    let all = pages.join("\n");
+    for machine in stage.model.machines().iter().filter(|machine| machine.work.is_node()) {
+        assert!(all.contains(&format!("{}: ● running", machine.name)), "{}: {pages:#?}", machine.name);
+        let ends = machine.files.iter().filter(|file| file.length > 0).map(|file| file.path.rsplit('/').next());
+        for end in ends.flatten() {
+            assert!(all.contains(end.trim_start_matches('0')), "{end} of {}: {pages:#?}", machine.name);
+        }
+    }
+}
+
+/// In a window that has one row for it the last line stands without a heading: what picks it out is told beside the screens.
+#[test]
+fn what_is_picked_out_is_told_in_every_window() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t12.47s<Enter>/refuse<Enter>");
+    for size in [(40, 10), (80, 24), (120, 40)] {
+        let shown = stage.shown(size.0, size.1);
+        assert!(shown.contains("/refuse"), "{shown}");
+        assert!(shown.lines().any(|row| row.contains("refuse") && row.contains(" s b1 ")), "{shown}");
+    }
+    stage.model.is_presented = true;
+    assert!(stage.shown(80, 24).contains("LINES UP TO NOW WITH refuse"), "{}", stage.shown(80, 24));
+}
+
+/// Columns that have no room are counted: nobody takes the table for whole.
+#[test]
+fn columns_without_room_are_counted() {
+    let mut stage = Stage::lesson(Look::default());
+    stage.press("t12.6s<Enter>");
+    let row = |shown: String| shown.lines().find(|row| row.contains("partition  leader")).expect("names").to_owned();
+    assert!(row(stage.shown(40, 12)).contains("end/high …5"), "{}", stage.shown(40, 12));
+    assert!(!row(stage.shown(160, 48)).contains('…'), "{}", stage.shown(160, 48));
+    // What a disk may lose is never left out: the path before it is cut.
+    stage.press("5");
+    let disk = stage.shown(40, 12);
+    assert!(disk.lines().any(|row| row.contains("file  ") && row.contains("may be lost")), "{disk}");
 }

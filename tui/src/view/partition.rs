@@ -4,7 +4,7 @@
 //!   b1  ★ leader, epoch 1   log 0 to 13   high watermark 10   stable 10   synced up to 0
 //!       epochs   0000000000111        digits on ground: committed; underlined: not committed
 //!       disk     ░░░░░░░░░░░░░        █ on the medium, ░ only in the page cache
-//!       marks    S         H  E       log start, high watermark, end
+//!       marks    S         H╌╌E       log start, high watermark, end; what is not committed lies from H to E
 //! ```
 
 use ratatui::text::{Line, Span};
@@ -13,30 +13,31 @@ use trial_sim::internal::session::{IsrPhase, LogBatch, LogPart, ParkedPart, Part
 
 use super::words;
 use crate::app::Model;
-use crate::theme::{Glyph, Role};
+use crate::theme::{Glyph, Look, Role};
+use crate::widget::row::{Row, rows as plain_rows};
 use crate::widget::{heading, line, seconds, word, wrapped};
 
 /// What stands before a row of cells.
 const MARGIN: usize = 13;
 
 /// The partition, replica by replica.
-pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
+pub fn rows(model: &Model, width: u16) -> Vec<Row> {
     let Some(partition) = model.shown_partition() else {
-        return vec![line(model.look, Role::Plain, "no partition exists yet")];
+        return vec![line(model.look, Role::Plain, "no partition exists yet").into()];
     };
     if !model.hidden_columns().is_empty() {
-        return vec![line(model.look, Role::Plain, "hidden until the question is answered")];
+        return vec![line(model.look, Role::Plain, "hidden until the question is answered").into()];
     }
-    let mut lines = vec![heading(model.look, &title(model, partition), width)];
+    let mut rows = vec![Row::title(heading(model.look, &title(model, partition), width))];
     let logs = model.snapshot().map_or(&[][..], |snapshot| &snapshot.logs);
     let window = Window::around(partition, usize::from(width).saturating_sub(MARGIN + 1));
-    lines.push(offsets(model, &window));
+    rows.push(Row::names(offsets(model, &window)));
     for replica in &partition.replicas {
         let log = logs.iter().find(|log| log.node == replica.node);
-        lines.extend(replica_lines(model, replica, log, &window, width));
+        rows.extend(plain_rows(replica_lines(model, replica, log, &window, width)));
     }
-    lines.extend(legend(model, width));
-    lines
+    rows.extend(plain_rows(legend(model, width)));
+    rows
 }
 
 fn title(model: &Model, partition: &PartitionPart) -> String {
@@ -103,7 +104,10 @@ fn replica_lines(
         lines.push(Line::from(durability(model, batches, window)));
     }
     if replica.role.is_some() {
-        lines.push(Line::from(vec![margin(model, "marks"), word(model.look, Role::Heading, marks(replica, window))]));
+        lines.push(Line::from(vec![
+            margin(model, "marks"),
+            word(model.look, Role::Heading, marks(model.look, replica, window)),
+        ]));
     }
     let parked = parked(model, replica);
     if !parked.is_empty() {
@@ -193,8 +197,12 @@ fn epochs(model: &Model, replica: &ReplicaPart, batches: &[LogBatch], window: &W
         };
         let epoch = batch.leader_epoch.0.rem_euclid(10);
         let sign = if batch.is_control { "C".to_owned() } else { epoch.to_string() };
-        let is_committed = replica.role.is_some() && offset < replica.high_watermark;
-        let role = if is_committed { Role::Committed(epoch as u8) } else { Role::Uncommitted };
+        let role = match replica.role {
+            Some(_) if offset < replica.high_watermark => Role::Committed(epoch as u8),
+            Some(_) => Role::Uncommitted,
+            // What of its files is committed nobody says while it does not run.
+            None => Role::Plain,
+        };
         spans.push(word(model.look, role, sign));
     }
     spans
@@ -212,8 +220,9 @@ fn durability(model: &Model, batches: &[LogBatch], window: &Window) -> Vec<Span<
     vec![margin(model, "disk"), word(model.look, Role::Plain, signs)]
 }
 
-/// Letters on the offsets that they mean; where several meet, the first in this list wins the place.
-fn marks(replica: &ReplicaPart, window: &Window) -> String {
+/// Letters on the offsets that they mean; where several meet, the first in this list wins the place. A record behind the high
+/// watermark that has no letter has the sign of what is not committed: it begins at `H` and ends before `E`.
+fn marks(look: Look, replica: &ReplicaPart, window: &Window) -> String {
     let letters = [
         ('E', replica.log_end_offset),
         ('H', replica.high_watermark),
@@ -227,6 +236,9 @@ fn marks(replica: &ReplicaPart, window: &Window) -> String {
         .map(|offset| match (at(offset).next(), at(offset).count()) {
             (Some(('E', _)), 2..) if replica.high_watermark == offset => 'B',
             (Some((letter, _)), _) => *letter,
+            (None, _) if (replica.high_watermark..replica.log_end_offset).contains(&offset) => {
+                look.sign(Glyph::Pending)
+            }
             (None, _) => ' ',
         })
         .collect()
@@ -235,13 +247,13 @@ fn marks(replica: &ReplicaPart, window: &Window) -> String {
 /// What the signs mean, in one line or in two.
 fn legend(model: &Model, width: u16) -> Vec<Line<'static>> {
     let look = model.look;
-    let (durable, cached) = (look.sign(Glyph::Durable), look.sign(Glyph::Cached));
+    let [durable, cached, pending] = [Glyph::Durable, Glyph::Cached, Glyph::Pending].map(|glyph| look.sign(glyph));
     let mut signs = vec![
         word(look, Role::Plain, "    "),
         word(look, Role::Committed(0), "0"),
         word(look, Role::Plain, " committed "),
         word(look, Role::Uncommitted, "0"),
-        word(look, Role::Plain, format!(" not committed  {durable} on disk  {cached} page cache  ")),
+        word(look, Role::Plain, format!(" not committed: H{pending}E  {durable} on disk  {cached} page cache  ")),
     ];
     let marks = word(look, Role::Plain, "S start  R synced  L stable  H high  E end  B = H and E");
     let length: usize = signs.iter().map(Span::width).sum();

@@ -88,6 +88,28 @@ fn every_screen_in_mono_has_the_same_words_and_its_own_weights() {
     }
 }
 
+/// What is not committed is told by a sign in every theme and alphabet, and of what a stopped broker holds nobody says either.
+#[test]
+fn what_is_not_committed_has_a_sign_of_its_own() {
+    let row = |shown: &str, words: &str| {
+        let row = shown.lines().position(|row| row.contains(words));
+        row.unwrap_or_else(|| panic!("{words}:\n{shown}")) as u16
+    };
+    for (alphabet, sign) in [(Alphabet::Unicode, '╌'), (Alphabet::Ascii, '-')] {
+        for theme in [Theme::Default, Theme::Mono] {
+            let mut stage = stage(Look { theme, alphabet });
+            stage.press("2");
+            let (shown, buffer) = stage.drawn(80, 24);
+            let ends = format!("H{sign}{sign}E");
+            assert!(shown.lines().any(|row| row.contains("marks") && row.contains(&ends)), "{shown}");
+            assert!(shown.contains(&format!("not committed: H{sign}E")), "the legend says it:\n{shown}");
+            let below_b2 = row(&shown, "b2  ") + 1;
+            let style = buffer[(13, below_b2)].modifier;
+            assert!(style.is_empty(), "b2 is stopped, and its records look like {style:?}:\n{shown}");
+        }
+    }
+}
+
 /// Every font has the signs of all that is open too.
 #[test]
 fn panes_menus_and_questions_need_no_other_signs_in_ascii() {

@@ -6,25 +6,49 @@ use ratatui::text::{Line, Span};
 
 use crate::app::Spot;
 
+/// What a row is to those below it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Something of its own.
+    #[default]
+    Content,
+    /// The heading of a block.
+    Title,
+    /// The names of columns.
+    Names,
+}
+
 /// A line, and the columns of it that can be pointed at.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     /// What is drawn.
     pub line: Line<'static>,
+    /// Whether rows below it are read with it: such rows are repeated on later pages.
+    pub kind: Kind,
     /// From which column to which (exclusive), counted from the left of the line.
     spots: Vec<(Range<u16>, Spot)>,
 }
 
 impl From<Line<'static>> for Row {
     fn from(line: Line<'static>) -> Row {
-        Row { line, spots: Vec::new() }
+        Row { line, kind: Kind::Content, spots: Vec::new() }
     }
 }
 
 impl Row {
+    /// The heading of a block.
+    pub fn title(line: Line<'static>) -> Row {
+        Row { kind: Kind::Title, ..Row::from(line) }
+    }
+
+    /// The names of columns.
+    pub fn names(line: Line<'static>) -> Row {
+        Row { kind: Kind::Names, ..Row::from(line) }
+    }
+
     /// A line that means one thing wherever it is pointed at.
     pub fn at(line: Line<'static>, spot: Spot) -> Row {
-        Row { line, spots: vec![(0..u16::MAX, spot)] }
+        Row::from(line).meaning(spot)
     }
 
     /// Pieces beside each other, some of which can be pointed at.
@@ -40,7 +64,12 @@ impl Row {
             column = end;
             spans.push(span);
         }
-        Row { line: Line::from(spans), spots }
+        Row { spots, ..Row::from(Line::from(spans)) }
+    }
+
+    /// The same, meant wherever it is pointed at.
+    pub fn meaning(self, spot: Spot) -> Row {
+        Row { spots: vec![(0..u16::MAX, spot)], ..self }
     }
 
     /// What somebody means who points at a column.
