@@ -22,6 +22,8 @@ pub const LESSON: &str = include_str!("../../scenarios/lessons/05-below-the-line
 pub struct Stage {
     sessions: Vec<Session>,
     current: usize,
+    /// Whether forks are recorded when the test says so, and not at once.
+    pub is_slow: bool,
     /// What was told while an answer was waited for.
     late: VecDeque<News>,
     /// What the window knows.
@@ -68,7 +70,7 @@ impl Stage {
     pub fn of(scenario: Scenario) -> Stage {
         let model = Model::new(Look::default(), "a scenario".to_owned(), None);
         let sessions = vec![Session::open(scenario)];
-        Stage { sessions, current: 0, late: VecDeque::new(), model, asked: Vec::new() }
+        Stage { sessions, current: 0, is_slow: false, late: VecDeque::new(), model, asked: Vec::new() }
     }
 
     /// A scenario whose run is under way, and has come so far that something of it can be looked at.
@@ -83,11 +85,12 @@ impl Stage {
         stage
     }
 
-    /// Waits until the run is recorded.
+    /// Waits until the run is recorded that was opened last.
     pub fn record(&mut self) {
         loop {
             let late = self.late.pop_front();
-            let news = late.or_else(|| self.sessions[self.current].wait()).expect("a run comes to its end");
+            let last = self.sessions.last().expect("there is one");
+            let news = late.or_else(|| last.wait()).expect("a run comes to its end");
             let is_over = matches!(news, News::Recorded(_));
             self.happen(Message::News(news));
             if is_over {
@@ -114,14 +117,12 @@ impl Stage {
                 }
                 Effect::Fork(scenario) => {
                     self.sessions.push(Session::open(*scenario));
-                    self.current = self.sessions.len() - 1;
-                    self.record();
+                    if !self.is_slow {
+                        self.record();
+                    }
                 }
                 Effect::Switch(index) => self.current = index,
-                Effect::Discard(index) => {
-                    self.sessions.pop();
-                    self.current = index;
-                }
+                Effect::Discard => drop(self.sessions.pop()),
                 other => self.asked.push(other),
             }
         }

@@ -2,6 +2,7 @@
 
 use trial_broker::ids::TopicPartition;
 
+use super::coming::Needs;
 use super::{
     Action, Ask, Cover, Effect, Model, Pane, Prompt, SPEEDS, Screen, Status, Subject, compare, follow, forks, menu,
     place,
@@ -85,8 +86,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-/// Whether an action that finds no recording yet is done when there is one: those that lead somewhere.
-pub(super) fn can_wait(action: Action) -> bool {
+/// What there must be for an action.
+pub(super) fn needs(action: Action) -> Needs {
     match action {
         Action::PlayOrPause
         | Action::Step(_)
@@ -99,27 +100,26 @@ pub(super) fn can_wait(action: Action) -> bool {
         | Action::Bookmark
         | Action::ToBookmark(_)
         | Action::Select(_)
-        | Action::Open => true,
-        Action::Faster(_)
-        | Action::AskPlace
-        | Action::AskCommand
-        | Action::AskFilter
         | Action::Menu
-        | Action::Follow
-        | Action::Macro(_)
-        | Action::NextRun
-        | Action::Compare
+        | Action::Open => Needs::Picture,
+        Action::Macro(_) | Action::NextRun | Action::Compare => Needs::Runs,
+        Action::Faster(_)
         | Action::Show(_)
         | Action::Turn(_)
         | Action::Explain
         | Action::Metrics
         | Action::Zoom
+        | Action::Back => Needs::Order,
+        // What opens a line is done at once, so that what is typed then goes into it.
+        Action::AskPlace
+        | Action::AskCommand
+        | Action::AskFilter
+        | Action::Follow
         | Action::Blank
         | Action::Help
-        | Action::Back
         | Action::Suspend
         | Action::Quit
-        | Action::Interrupt => false,
+        | Action::Interrupt => Needs::Nothing,
     }
 }
 

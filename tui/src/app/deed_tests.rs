@@ -61,11 +61,52 @@ fn a_fork_is_saved_as_a_scenario_that_does_the_same_again() {
 #[test]
 fn a_run_that_is_being_made_is_not_saved_before_it_is_over() {
     let mut stage = stage();
-    stage.model.is_forking = true;
+    stage.model.forking = Some(stage.model.place);
     for keys in [":save x<Enter>", ":record x<Enter>"] {
         stage.press(keys);
         assert!(said(&stage).contains("another run is being made here"), "{keys}: {}", said(&stage));
     }
+}
+
+/// Whoever looks at something else while the run is made is not torn away from it.
+#[test]
+fn who_has_gone_elsewhere_while_a_run_is_made_stays_there_and_is_told() {
+    let mut stage = stage();
+    stage.is_slow = true;
+    stage.press("t2.5s<Enter>:kill broker=2<Enter>t1s<Enter>");
+    let here = stage.model.place;
+    assert!(stage.model.is_current(), "the run that is shown can be looked at all the while");
+    stage.record();
+    assert_eq!((stage.model.current, stage.model.place, stage.model.runs.len()), (0, here, 2));
+    assert_eq!(said(&stage), "run 2 is there, with kill broker=2 at 2.5s: f shows it");
+    stage.press("<Right>f");
+    assert_eq!((stage.model.current, stage.model.is_current()), (1, true));
+    assert!(tape(&stage).lines.iter().any(|line| line.event == "kill" && line.what == "b2"));
+    stage.press(":kill broker=3<Enter><Left>");
+    stage.record();
+    assert_eq!((stage.model.current, stage.model.runs.len()), (1, 3));
+    assert!(said(&stage).contains("`:run 3` shows it"), "{}", said(&stage));
+}
+
+/// What is about the run that is being made, or makes another, is done when it is there.
+#[test]
+fn what_needs_the_run_that_is_being_made_waits_for_it() {
+    let mut stage = stage();
+    stage.is_slow = true;
+    stage.press("t2.5s<Enter>:kill broker=2<Enter>c");
+    assert!(said(&stage).contains("this waits until the new run is made"), "{}", said(&stage));
+    stage.record();
+    assert_eq!((stage.model.current, stage.model.pane), (1, Pane::Compare), "{}", said(&stage));
+    assert!(said(&stage).contains("runs 2 and 1 are the same for"), "{}", said(&stage));
+    stage.press(":pause broker=3<Enter>:resume broker=3<Enter>");
+    stage.record();
+    stage.record();
+    assert_eq!((stage.model.runs.len(), stage.model.current), (4, 3), "{}", said(&stage));
+    assert_eq!(
+        stage.model.runs[3].parent.map(|(run, _)| run),
+        Some(2),
+        "what was typed next is done to what came of it"
+    );
 }
 
 #[test]
@@ -82,7 +123,7 @@ fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
     ] {
         stage.press(typed);
         assert!(said(&stage).contains(reason), "{typed}: {}", said(&stage));
-        assert_eq!((stage.model.runs.len(), stage.model.is_forking), (1, false));
+        assert_eq!((stage.model.runs.len(), stage.model.forking), (1, None));
     }
     stage.press("t-1s<Enter>K");
     assert!(said(&stage).contains("before time zero"), "{}", said(&stage));

@@ -58,12 +58,8 @@ pub(super) fn toggle(model: &mut Model) -> Vec<Effect> {
 pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
     match model.subject() {
         Some(Subject::Message(message)) => follow(model, Followed::Message(message)),
-        subject => {
-            let partition = match subject {
-                Some(Subject::Partition(partition)) => Some(partition),
-                _ => model.shown_partition().map(|partition| partition.name.clone()),
-            };
-            let text = partition.map_or_else(String::new, |partition| format!("{partition}@"));
+        _ => {
+            let text = partition(model).map_or_else(String::new, |partition| format!("{partition}@"));
             model.is_playing = false;
             model.prompt = Some(Prompt { text, ..Prompt::new(Ask::Record) });
             Vec::new()
@@ -71,9 +67,18 @@ pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Follows the record that was typed: `orders-0@12`.
+/// The partition that is selected, else the one that is shown.
+fn partition(model: &Model) -> Option<TopicPartition> {
+    match model.subject() {
+        Some(Subject::Partition(partition)) => Some(partition),
+        _ => model.shown_partition().map(|partition| partition.name.clone()),
+    }
+}
+
+/// Follows the record that was typed: `orders-0@12`, or its offset alone.
 pub(super) fn record(model: &mut Model, typed: &str) -> Vec<Effect> {
-    match parsed(typed) {
+    let alone = typed.trim().parse::<Offset>().ok().filter(|offset| *offset >= 0);
+    match parsed(typed).or_else(|| partition(model).zip(alone)) {
         Some((partition, offset)) => follow(model, Followed::Record(partition, offset)),
         None => {
             let reason = format!("expected a partition and an offset, such as orders-0@12; found `{typed}`");

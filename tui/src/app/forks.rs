@@ -110,8 +110,8 @@ pub(super) fn command(model: &mut Model, text: &str) -> Vec<Effect> {
 
 /// Whether the recording can be forked here, or why not.
 fn may_fork(model: &Model) -> Result<(), &'static str> {
-    let tape = model.tape.as_deref().filter(|_| !model.is_forking);
-    let tape = tape.ok_or("a fork is being recorded: one after the other")?;
+    let tape = model.tape.as_deref().ok_or("there is nothing yet that something could be done to")?;
+    assert!(model.forking.is_none(), "what makes a run waits for the one that is being made");
     if model.is_growing {
         return Err("the run is still being made: something can be done to it when it is over");
     }
@@ -187,7 +187,7 @@ fn fork_with(model: &mut Model, what: &str, lines: &[String], drops_later: bool)
             let name = format!("{what} at {span}");
             model.status = Some(Status::Said(format!("recording a run with {name}")));
             model.runs.push(Run::new(name, Some((model.current, at))));
-            (model.is_forking, model.is_playing) = (true, false);
+            (model.forking, model.is_playing) = (Some(model.place), false);
             vec![Effect::Fork(Box::new(scenario))]
         }
         Err(invalid) => {
@@ -208,27 +208,37 @@ fn next_instant(tape: &Tape, place: Place) -> Time {
     if is_seen { Time(place.at.0 + 1) } else { place.at }
 }
 
-/// The fork that was asked for is there: it is shown from its deed on.
+/// The fork that was asked for is there: it is shown from its deed on. Who has gone elsewhere meanwhile stays there.
 pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    model.is_forking = false;
-    let at = model.runs.last().and_then(|run| run.parent).map_or(Time::ZERO, |(_, at)| at);
+    let asked_at = model.forking.take();
+    let index = model.runs.len() - 1;
+    let at = model.runs[index].parent.map_or(Time::ZERO, |(_, at)| at);
     if let Some(reason) = without_effect(&tape, at) {
         return discard(model, reason);
     }
-    let first = first_deed(model, model.runs.len() - 1).unwrap_or(at);
+    let first = first_deed(model, index).unwrap_or(at);
     let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, first, before));
+    if asked_at != Some(model.place) || model.is_playing {
+        let key = if model.runs.len() == 2 { "f".to_owned() } else { format!("`:run {}`", index + 1) };
+        let text = format!("run {} is there, with {}: {key} shows it", index + 1, model.runs[index].name);
+        model.status = Some(Status::Said(text));
+        (model.runs[index].shelved, model.runs[index].lesson) = (Some(tape), own);
+        return Vec::new();
+    }
     shelve(model);
-    (model.current, model.compared) = (model.runs.len() - 1, None);
+    (model.current, model.compared) = (index, None);
     model.lesson = own;
     let steps = tape.entries_until(at);
     let broken = tape.violations.first().map(|violation| violation.property.name);
     model.status = Some(match broken {
         Some(name) => Status::Refused(format!("this run breaks {name}: 6 shows where")),
-        None => Status::Said(format!("run {}: {}", model.current + 1, model.runs[model.current].name)),
+        None => Status::Said(format!("run {}: {}", index + 1, model.runs[index].name)),
     });
     model.news = news_of(&tape);
     model.tape = Some(tape);
-    place::go(model, Place { steps, at })
+    let mut effects = vec![Effect::Switch(index)];
+    effects.extend(place::go(model, Place { steps, at }));
+    effects
 }
 
 /// Why nothing came of what was done at an instant, where the world says so: the run is the one that it leaves.
@@ -250,9 +260,17 @@ fn without_effect(tape: &Tape, at: Time) -> Option<&'static str> {
 fn discard(model: &mut Model, reason: &str) -> Vec<Effect> {
     let run = model.runs.pop();
     let name = run.map_or_else(String::new, |run| run.name);
-    let effects = vec![Effect::Discard(model.current)];
     refuse(model, format!("{name} changes nothing: {reason}; no run is made"));
-    effects
+    vec![Effect::Discard]
+}
+
+/// A thread has ended: if a run was being made, nothing comes of it.
+pub(super) fn lost(model: &mut Model) -> Vec<Effect> {
+    if model.forking.take().is_none() {
+        return Vec::new();
+    }
+    model.runs.pop();
+    vec![Effect::Discard]
 }
 
 /// Puts away the run that is shown, with all that is said in numbers of its steps.
@@ -283,9 +301,6 @@ pub(super) fn next(model: &mut Model) -> Vec<Effect> {
 
 /// Shows another run, at the same time.
 pub(super) fn switch(model: &mut Model, index: usize) -> Vec<Effect> {
-    if model.is_forking {
-        return refuse(model, "a fork is being recorded");
-    }
     let Some(tape) = model.runs[index].shelved.take() else { return Vec::new() };
     let left = model.lesson.clone();
     shelve(model);
@@ -316,7 +331,7 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     if model.is_growing {
         return refuse(model, "the run is still being made: what it comes to is not known yet");
     }
-    if model.is_forking {
+    if model.forking.is_some() {
         return refuse(model, "another run is being made here: save when it is over, and what you then see is saved");
     }
     let Some(tape) = &model.tape else { return Vec::new() };
@@ -373,7 +388,7 @@ fn record(model: &mut Model, path: &str) -> Vec<Effect> {
     if model.is_growing {
         return refuse(model, "the run is still being made: it can be kept when it is over");
     }
-    if model.is_forking {
+    if model.forking.is_some() {
         return refuse(model, "another run is being made here: record when it is over, and what you then see is kept");
     }
     let Some(tape) = &model.tape else { return Vec::new() };

@@ -28,6 +28,38 @@ fn keys_that_are_pressed_before_there_is_anything_to_see_are_not_lost() {
     assert_eq!(stage.model.place.steps, tape(&stage).end());
 }
 
+/// What one selects, does and follows needs a picture, and is done in the order in which it was asked for.
+#[test]
+fn deeds_offsets_and_what_comes_behind_them_wait_too() {
+    let mut stage = Stage::waiting(LESSON);
+    stage.press("F3<Enter>");
+    assert!(said(&stage).contains("this waits until there is something to see"), "{}", said(&stage));
+    stage.record();
+    let way = stage.model.way.clone().expect("it is followed");
+    assert_eq!(way.words(tape(&stage)), "record 3 of orders-0");
+    let mut stage = Stage::waiting(LESSON);
+    stage.press("]K");
+    assert!(said(&stage).contains("this waits until there is something to see"), "no fork is being made");
+    stage.record();
+    assert_eq!((stage.model.runs.len(), stage.model.current), (2, 1), "{}", said(&stage));
+    let deed = stage.model.runs[1].parent.expect("it is a fork").1;
+    assert!(deed > tape(&stage).cast.zero(), "at the news to which the key before led");
+    let mut stage = Stage::waiting(LESSON);
+    stage.press("<Tab><Tab><Enter>2");
+    stage.record();
+    assert_eq!(stage.model.screen, Screen::Partition, "the last key comes last");
+    assert!(matches!(stage.model.selected, Some(Subject::Machine(_))), "and the first ones selected on the cluster");
+}
+
+/// The first picture is one of the world, and not of empty tables.
+#[test]
+fn until_the_world_has_been_seen_the_window_says_that_it_is_being_recorded() {
+    let mut stage = Stage::lesson(Look::default());
+    assert!(stage.shown(100, 30).contains("PARTITIONS"));
+    stage.model.seen = None;
+    assert!(stage.shown(100, 30).contains("recording ..."), "{}", stage.shown(100, 30));
+}
+
 #[test]
 fn what_there_is_of_a_long_run_can_be_looked_at_while_it_is_made() {
     let mut stage = Stage::growing(&long());

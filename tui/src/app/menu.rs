@@ -5,7 +5,7 @@ use trial_sim::internal::fault::{MessageId, MessageKind};
 use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::session::{MachinePart, Passage, Tape};
 
-use super::{Action, Ask, Effect, Model, Prompt, Screen, Status, Subject, follow, forks};
+use super::{Action, Ask, Effect, Model, Prompt, Screen, Status, Subject, follow, prompt};
 
 /// A menu that is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,7 +255,7 @@ pub(super) fn choose(model: &mut Model, index: Option<usize>) -> Vec<Effect> {
     let Some(menu) = model.menu.take() else { return Vec::new() };
     let Some(item) = menu.items.into_iter().nth(index.unwrap_or(menu.chosen)) else { return Vec::new() };
     match item.does {
-        Deed::Command(command) => forks::command(model, &command),
+        Deed::Command(command) => prompt::done_in_order(model, Ask::Command, command),
         Deed::Begin(text) => {
             model.prompt = Some(Prompt { text, ..Prompt::new(Ask::Command) });
             Vec::new()
@@ -263,6 +263,6 @@ pub(super) fn choose(model: &mut Model, index: Option<usize>) -> Vec<Effect> {
         Deed::Show(screen) => super::act::act(model, Action::Show(screen)),
         Deed::Follow => follow::begin(model),
         Deed::Run(index) if index == model.current => Vec::new(),
-        Deed::Run(index) => forks::switch(model, index),
+        Deed::Run(index) => prompt::done_in_order(model, Ask::Command, format!("run {}", index + 1)),
     }
 }

@@ -275,12 +275,12 @@ pub enum Effect {
         /// What to tell beside what is always told.
         wanted: Wanted,
     },
-    /// Open a session beside those that are open, and go on with it.
+    /// Open a session beside those that are open. What it has to tell is heard too; what is looked at is still the present one.
     Fork(Box<Scenario>),
     /// Go on with another of the open sessions: its number, from 0.
     Switch(usize),
-    /// Close the session that was opened last, and go on with another: its number, from 0.
-    Discard(usize),
+    /// Close the session that was opened last: nothing came of it.
+    Discard,
     /// List the files and folders whose paths begin so, a folder with a slash at its end.
     List(String),
     /// Write a file.

@@ -11,6 +11,7 @@
 //! model holds a recording and moves along it.
 
 mod act;
+mod coming;
 mod compare;
 #[cfg(test)]
 mod deed_tests;
@@ -35,7 +36,7 @@ mod run_tests;
 mod tests;
 mod whereabouts;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use trial_broker::ids::TopicPartition;
@@ -46,6 +47,7 @@ use trial_sim::internal::scenario::trace::Told;
 use trial_sim::internal::session::{Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
 
 use crate::theme::Look;
+pub use coming::Early;
 pub use compare::{Pair, aligned, first_differences, other, told_by_other};
 pub use filter::Filter;
 pub use follow::{Followed, Way};
@@ -72,9 +74,6 @@ pub const SPEEDS: [f64; 10] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0,
 /// As fast as possible, the whole of a run passes in so many frames, so that something is seen of it.
 const FEWEST_FRAMES: f64 = 60.0;
 
-/// So many keys are kept that are pressed before there is anything to see.
-const MOST_EARLY: usize = 64;
-
 /// The world's own pace.
 const OWN_PACE: usize = 4;
 
@@ -97,10 +96,10 @@ pub struct Model {
     pub compared: Option<usize>,
     /// Whether the recording is still being made: it is what there is of it so far.
     pub is_growing: bool,
-    /// What was asked for before there was anything to look at, in order.
-    pub early: Vec<Early>,
-    /// Whether a fork is being recorded: the run that it leaves is shown until then.
-    pub is_forking: bool,
+    /// What was asked for before it could be done, in order.
+    pub early: VecDeque<Early>,
+    /// While a fork is being recorded, where the window was when it was asked for: the run that it leaves is shown until then.
+    pub forking: Option<Place>,
     /// Whether somebody wanted to quit, and was told what would be lost.
     pub is_leaving: bool,
     /// Steps with a line that tells of a change, in order.
@@ -156,15 +155,6 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// A word at the bottom.
     pub status: Option<Status>,
-}
-
-/// What was asked for before there was anything to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Early {
-    /// By a key.
-    Do(Action),
-    /// In a line.
-    Typed(Ask, String),
 }
 
 /// Something that can be selected.
@@ -310,8 +300,6 @@ impl Model {
 
     fn look_here(&self) -> Vec<Effect> {
         match self.tape {
-            // Whoever would answer is not there yet.
-            Some(_) if self.is_forking => Vec::new(),
             Some(_) => vec![Effect::Look { steps: self.place.steps, wanted: self.wanted() }],
             None => Vec::new(),
         }
@@ -320,12 +308,14 @@ impl Model {
 
 /// Takes in what happened, and says what it asks for.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    let mut effects = happened(model, message);
+    effects.extend(coming::do_what_waited(model));
+    effects
+}
+
+fn happened(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
-        Message::Do(action) if model.tape.is_none() && act::can_wait(action) => {
-            wait_for_pictures(model, Early::Do(action));
-            Vec::new()
-        }
-        Message::Do(action) => act::act(model, action),
+        Message::Do(action) => coming::act_in_order(model, action),
         Message::Type(typed) => prompt::typed(model, typed),
         Message::Point(spot, how) => point::point(model, spot, how),
         Message::Go(whereto) => place::go_to(model, whereto),
@@ -334,8 +324,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.progress = Some((steps, at));
             Vec::new()
         }
-        Message::News(News::Grown(tape)) => grown(model, tape),
-        Message::News(News::Recorded(tape)) => recorded(model, tape),
+        Message::News(News::Grown(tape)) => coming::begun(model, tape),
+        Message::News(News::Recorded(tape)) => coming::recorded(model, tape),
         Message::News(News::Seen(seen)) => {
             let is_first = model.seen.is_none();
             model.seen = Some(seen);
@@ -361,110 +351,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Lost => {
             model.status =
                 Some(Status::Refused("the world's thread has ended: nothing more can be looked at".to_owned()));
-            Vec::new()
+            forks::lost(model)
         }
     }
-}
-
-/// What there is of the recording: it is opened at time zero, and is longer each time. Where one wants to begin elsewhere, is
-/// asked, or wants to see what was recorded before, the whole of it is waited for.
-fn grown(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    if model.is_lesson || model.is_forking || model.begin.is_some() || model.kept.is_some() {
-        return Vec::new();
-    }
-    model.news = forks::news_of(&tape);
-    if model.tape.is_some() {
-        model.tape = Some(tape);
-        return Vec::new();
-    }
-    (model.runs, model.is_growing) = (vec![Run::first(&tape)], true);
-    let place = place::zero(&tape);
-    model.tape = Some(tape);
-    let mut effects = place::go(model, place);
-    effects.extend(do_what_waited(model));
-    effects
-}
-
-/// The rest of a recording has come that somebody looks at already: he stays where he is, unless he has not gone anywhere.
-fn completed(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    model.is_growing = false;
-    model.news = forks::news_of(&tape);
-    if model.place == place::zero(&tape) && !model.is_playing && !tape.violations.is_empty() {
-        return opened(model, tape);
-    }
-    model.status = Some(match tape.violations.first() {
-        Some(violation) => {
-            model.property = place::property_index(violation.property.name);
-            Status::Refused(format!("this run breaks {}: 6 shows it, Enter there jumps to it", violation.property.name))
-        }
-        None => Status::Said("the run is over: this is the whole recording".to_owned()),
-    });
-    model.tape = Some(tape);
-    model.look_here()
-}
-
-/// Keeps what finds nothing to look at yet.
-fn wait_for_pictures(model: &mut Model, early: Early) {
-    if model.early.len() < MOST_EARLY {
-        model.early.push(early);
-        model.status = Some(Status::Said("this waits until there is something to see".to_owned()));
-    }
-}
-
-/// Does what was asked for before there was anything to do it to, up to the first question.
-fn do_what_waited(model: &mut Model) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for early in std::mem::take(&mut model.early) {
-        if matches!(model.prompt, Some(Prompt { ask: Ask::Prediction(_), .. })) {
-            break;
-        }
-        effects.extend(match early {
-            Early::Do(action) => act::act(model, action),
-            Early::Typed(ask, text) => prompt::done(model, ask, &text),
-        });
-    }
-    effects
-}
-
-/// The recording is there: it is opened, or is that of a fork, or the rest of one that is looked at.
-fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    model.progress = None;
-    if model.is_forking {
-        return forks::recorded(model, tape);
-    }
-    if model.is_growing {
-        return completed(model, tape);
-    }
-    opened(model, tape)
-}
-
-/// Opens a whole recording where it was asked for, else at the violation, else at time zero.
-fn opened(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    model.news = forks::news_of(&tape);
-    model.runs = vec![Run::first(&tape)];
-    model.lesson = model.is_lesson.then(|| Lesson::of(&tape));
-    let violation = tape.violations.first();
-    if let Some(violation) = violation {
-        model.screen = Screen::Checks;
-        model.property = place::property_index(violation.property.name);
-        let broken = format!("{} is broken here: {}", violation.property.name, violation.message);
-        model.status = Some(Status::Refused(broken));
-    }
-    if let Some((from, to)) = model.kept.as_ref().and_then(|kept| kept.difference(&tape)) {
-        let reason = format!("this is not what was recorded: another run from one of the steps {from} to {to} on");
-        model.status = Some(Status::Refused(reason));
-    }
-    if let Some(outside) = model.begin.and_then(|whereto| place::outside(&tape, whereto)) {
-        model.status = Some(Status::Refused(outside));
-    }
-    let place = match model.begin {
-        Some(whereto) => place::find(&tape, whereto),
-        None => violation.map_or_else(|| place::zero(&tape), |violation| place::behind(&tape, violation.step + 1)),
-    };
-    model.tape = Some(tape);
-    let mut effects = place::go(model, place);
-    effects.extend(do_what_waited(model));
-    effects
 }
 
 /// Lets time run.

@@ -2,7 +2,7 @@
 
 use trial_broker::time::Time;
 
-use super::{Action, Effect, Model, Pointing, Spot, Subject, Typed, lesson, menu, place, prompt};
+use super::{Action, Effect, Model, Pointing, Spot, Subject, Typed, coming, lesson, menu, place, prompt};
 
 /// Somebody points at something.
 pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect> {
@@ -18,8 +18,8 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
         (Spot::Typed(typed), _) => prompt::typed(model, typed),
         // What is typed is ended first.
         _ if model.prompt.is_some() => Vec::new(),
-        (Spot::Key(action), _) => super::act::act(model, action),
-        (Spot::Screen(screen), _) => super::act::act(model, Action::Show(screen)),
+        (Spot::Key(action), _) => coming::act_in_order(model, action),
+        (Spot::Screen(screen), _) => coming::act_in_order(model, Action::Show(screen)),
         (Spot::Step(step), _) => place::go_to_step(model, step + 1),
         (Spot::Property(index), _) => {
             model.property = index;

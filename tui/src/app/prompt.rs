@@ -3,8 +3,7 @@
 use trial_sim::internal::scenario::words;
 
 use super::{
-    Cover, Early, Effect, Filter, Model, Screen, Status, Typed, Whereto, act, follow, forks, lesson, place,
-    wait_for_pictures,
+    Cover, Early, Effect, Filter, Model, Screen, Status, Typed, Whereto, act, coming, follow, forks, lesson, place,
 };
 
 /// What is asked.
@@ -141,17 +140,21 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
                 return lesson::answered(model, index, "");
             }
         }
-        Typed::Enter if model.tape.is_none() => {
-            if let Some(Prompt { ask, text, .. }) = model.prompt.take() {
-                wait_for_pictures(model, Early::Typed(ask, text));
-            }
-        }
         Typed::Enter => {
             let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
-            return done(model, ask, &text);
+            return done_in_order(model, ask, text);
         }
     }
     Vec::new()
+}
+
+/// Does what was typed, when there is what that needs.
+pub(super) fn done_in_order(model: &mut Model, ask: Ask, text: String) -> Vec<Effect> {
+    if coming::must_wait(model, coming::needs_of_line(ask, &text)) {
+        coming::wait(model, Early::Typed(ask, text));
+        return Vec::new();
+    }
+    done(model, ask, &text)
 }
 
 /// Does what was typed.

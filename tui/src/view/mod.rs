@@ -131,7 +131,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
     }
     if let Cover::Help { first } = model.cover {
         blocks.push(Block { area: body, rows: rows(help::lines(model.look, first, body.height, body.width)) });
-    } else if model.tape.is_none() {
+    } else if model.snapshot().is_none() {
         blocks.push(Block::new(model, body, rows(frame::opening(model))));
     } else {
         blocks.extend(of_body(model, body));

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
-use trial_sim::internal::session::{Kept, Lost, Session};
+use trial_sim::internal::session::{Kept, Lost, News, Session};
 
 use crate::app::{Action, Effect, Message, Model, Pointing, Saved, Typed, Whereabouts, Whereto, update};
 use crate::keys;
@@ -91,7 +91,7 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let signals = Signals::watch()?;
     // A lesson is short, and is asked from its beginning.
     let session = if opening.is_lesson { Session::open(scenario) } else { Session::open_growing(scenario) };
-    let mut sessions = Sessions { open: vec![session], current: 0 };
+    let mut sessions = Sessions { open: vec![session], current: 0, is_forking: false };
     let mut screen = Screen::take(opening.has_mouse)?;
     let mut model = Model::new(opening.look, title, opening.begin);
     model.is_lesson = opening.is_lesson;
@@ -157,10 +157,7 @@ fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first
                 Effect::Look { steps, wanted } => sessions.open[sessions.current].look(steps, wanted),
                 Effect::Fork(scenario) => sessions.fork(*scenario),
                 Effect::Switch(index) => sessions.current = index,
-                Effect::Discard(index) => {
-                    sessions.open.pop();
-                    sessions.current = index;
-                }
+                Effect::Discard => drop(sessions.open.pop()),
                 Effect::List(typed) => messages.push_back(Message::Listed(listed(&typed))),
                 Effect::Save { path, text, form } => {
                     messages.push_back(Message::Saved(saved(&path, &text).map(|()| Saved { path, form })));
@@ -174,32 +171,39 @@ fn happen(model: &mut Model, sessions: &mut Sessions, screen: &mut Screen, first
     Ok(Goes::On)
 }
 
-/// The sessions of all runs that are open, and which one is listened to.
+/// The sessions of all runs that are open, and which one is looked at.
 struct Sessions {
     open: Vec<Session>,
     current: usize,
+    /// Whether the last one is still making its run.
+    is_forking: bool,
 }
 
 impl Sessions {
-    /// Opens one more, and listens to it.
+    /// Opens one more.
     fn fork(&mut self, scenario: Scenario) {
         self.open.push(Session::open(scenario));
-        self.current = self.open.len() - 1;
+        self.is_forking = true;
     }
 
-    /// Everything that the present one has to tell.
-    fn news(&self) -> Vec<Message> {
+    /// Everything that the present one has to tell, and one that makes its run.
+    fn news(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
-        loop {
-            match self.open[self.current].news() {
+        let told = |session: &Session, messages: &mut Vec<Message>| loop {
+            match session.news() {
                 Ok(Some(news)) => messages.push(Message::News(news)),
-                Ok(None) => return messages,
-                Err(Lost) => {
-                    messages.push(Message::Lost);
-                    return messages;
-                }
+                Ok(None) => return,
+                Err(Lost) => return messages.push(Message::Lost),
             }
+        };
+        told(&self.open[self.current], &mut messages);
+        if let Some(session) = self.open.last().filter(|_| self.is_forking) {
+            let before = messages.len();
+            told(session, &mut messages);
+            let is_last = |message: &Message| matches!(message, Message::News(News::Recorded(_)) | Message::Lost);
+            self.is_forking = !messages[before..].iter().any(is_last);
         }
+        messages
     }
 }
 
