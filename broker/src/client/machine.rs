@@ -280,8 +280,8 @@ impl Client {
             resolve(ctx, Some(ticket), CallResult::Done);
         }
         // An application that has ended in an error gets no warmer.
-        let is_warm = self.application_error().is_some() || self.is_warm();
-        if !self.warming.is_empty() && is_warm && self.is_quiet() {
+        let is_warm = || self.application_error().is_some() || self.is_warm();
+        if !self.warming.is_empty() && self.is_quiet() && is_warm() {
             for ticket in std::mem::take(&mut self.warming) {
                 resolve(ctx, Some(ticket), CallResult::Done);
             }
