@@ -62,6 +62,11 @@ pub enum Hazard {
     /// has below stays, whatever it is, and the follower enters the ISR before it has heard of the log start
     /// (`LeaderEpochFileCache.endOffsetFor`, `Partition.isFollowerInSync`). Mended: it must have heard of it to enter.
     DivergenceBelowLogStart,
+    /// The start of a leader's log may lie inside a batch. A follower that was told to cut its log there is sent the whole batch
+    /// next, takes that for an unexpected offset, and never fetches the partition again
+    /// (`Partition.appendRecordsToFollowerOrFutureReplica`, `AbstractFetcherThread.markPartitionFailed`). Mended: what it has lies below the
+    /// leader's log start, and it begins its log anew with the batch, as it does where its own log begins there.
+    BatchAcrossLogStart,
     /// When a log start moves, the recovery point moves along, although nothing was synced. A power cut can bring the old
     /// start back, with segments that nobody recovers (`UnifiedLog.updateLogStartOffset`). Mended: it stays. It passes segments that were
     /// deleted before their flush, too (`LocalLog.flush`). Mended: that flush syncs the directory, so that they stay deleted.
@@ -137,7 +142,7 @@ pub enum Hazard {
 
 impl Hazard {
     /// All of them.
-    pub const ALL: [Hazard; 29] = [
+    pub const ALL: [Hazard; 30] = [
         Hazard::CleanShutdownReturns,
         Hazard::SnapshotKeepsLastBatch,
         Hazard::IsrFlapsBelowMinIsr,
@@ -151,6 +156,7 @@ impl Hazard {
         Hazard::HighWatermarkWaitsInVain,
         Hazard::CleanStopForgetsTime,
         Hazard::DivergenceBelowLogStart,
+        Hazard::BatchAcrossLogStart,
         Hazard::RecoveryPointFollowsLogStart,
         Hazard::GoodbyeLeavesGhost,
         Hazard::FullHeartbeatSaysTooLittle,

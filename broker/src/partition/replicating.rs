@@ -14,7 +14,7 @@
 use super::fetcher::{Awaiting, FetchPhase, FetchState, ReplicaFetcher, SessionVerdict};
 use super::manager::ReplicaManager;
 use super::output::PartitionOutput;
-use crate::config::Switch;
+use crate::config::{Behaviour, Hazard, Switch};
 use crate::context::Context;
 use crate::event::{LogStartReason, PartitionEvent};
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
@@ -284,7 +284,7 @@ impl ReplicaManager {
             .values()
             .find_map(|fetcher| fetcher.partitions.get(name))
             .map_or(-1, |state| state.fetch_offset);
-        let Ok((partition, _)) = self.online(name) else {
+        let Ok((partition, around)) = self.online(name) else {
             return Replicated::Failed(ErrorCode::KafkaStorageError, None);
         };
         if fetch_offset != partition.log.log_end_offset() {
@@ -292,7 +292,7 @@ impl ReplicaManager {
         }
         let cuts = partition.log.cuts();
         if !answer.records.is_empty() {
-            match append(ctx, &mut partition.log, answer, leader_epoch) {
+            match append(ctx, &mut partition.log, answer, leader_epoch, around.behaviour) {
                 Ok(()) => {}
                 Err(AppendError::Storage(error)) => {
                     return Replicated::Failed(ErrorCode::KafkaStorageError, Some(error));
@@ -460,12 +460,16 @@ fn append(
     log: &mut Log,
     answer: &FetchPartitionResponse,
     leader_epoch: LeaderEpoch,
+    behaviour: &Behaviour,
 ) -> Result<(), AppendError> {
+    // What lies below the leader's log start is given up: a log that ends there has nothing to keep. Kafka does not ask.
+    let keeps_nothing = |log: &Log, end: Offset| {
+        end == log.log_start_offset()
+            || (behaviour.mends(Hazard::BatchAcrossLogStart) && end <= answer.log_start_offset)
+    };
     match log.append_as_follower(ctx, answer.records.clone(), leader_epoch) {
         Err(AppendError::UnexpectedOffset { first_offset, last_offset, log_end_offset })
-            if log_end_offset == log.log_start_offset()
-                && first_offset < log_end_offset
-                && last_offset >= log_end_offset =>
+            if keeps_nothing(log, log_end_offset) && first_offset < log_end_offset && last_offset >= log_end_offset =>
         {
             log.truncate_fully_and_start_at(ctx, first_offset).map_err(AppendError::Storage)?;
             log.append_as_follower(ctx, answer.records.clone(), leader_epoch).map(|_| ())

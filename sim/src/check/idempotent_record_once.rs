@@ -4,13 +4,16 @@
 //! that it sends once more under the new epoch looks like a new one. So records are counted: a partition
 //! holds no more records of a producer than its application has handed over.
 //!
+//! What was given up, by retention or on request, is held no more. With it goes what a broker that starts again knows of the
+//! producer, and what it sends once more is taken then: so far, and no further, reaches what Kafka promises.
+//!
 //! Simplified: a producer hands records to a topic's name, so what it gave to a topic that is deleted counts for the
 //! next one of that name too.
 
 use std::collections::BTreeMap;
 
 use trial_broker::event::{BatchFact, ClientEvent, Event, PartitionEvent};
-use trial_broker::ids::{LeaderEpoch, ProducerId, TopicId, TopicPartition};
+use trial_broker::ids::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
@@ -63,23 +66,29 @@ impl Check {
     fn count(&mut self, seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
         let known = seen.model.partition_of(partition, seen.machine)?;
         let topic_id = seen.model.topic_of(partition, seen.machine);
-        let counted = self.counted.entry((topic_id, partition.clone())).or_default();
+        let Check { owners, handed, counted } = self;
+        let counted = counted.entry((topic_id, partition.clone())).or_default();
         // An excused loss takes committed batches away, and others may have come since: what is left is counted anew.
         if known.rebased_in != counted.rebased_in || known.committed.len() < counted.batches {
             *counted = Counted { rebased_in: known.rebased_in, ..Counted::default() };
         }
+        let start = seen.log_start(partition).unwrap_or(0);
         for batch in &known.committed[counted.batches..] {
             counted.batches += 1;
-            let Some(client) = self.owners.get(&batch.producer_id).filter(|_| !batch.is_control) else { continue };
+            let Some(client) = owners.get(&batch.producer_id).filter(|_| !batch.is_control) else { continue };
             let records = counted.records.entry(*client).or_default();
             *records += records_in(batch);
-            let handed = self.handed.get(&(partition.clone(), *client)).copied().unwrap_or(0);
-            if *records > handed {
+            let handed = handed.get(&(partition.clone(), *client)).copied().unwrap_or(0);
+            if *records <= handed {
+                continue;
+            }
+            let held = held(owners, *client, &known.committed[..counted.batches], start);
+            if held > handed {
                 return Some(Finding {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
                     message: format!(
-                        "{partition}: {records} committed records of {}, which was given {handed}; \
+                        "{partition}: {held} committed records of {}, which was given {handed}; \
                          the last of them are {} to {} of producer {} epoch {}",
                         seen.name(*client),
                         batch.base_offset,
@@ -97,6 +106,12 @@ impl Check {
         }
         None
     }
+}
+
+/// How many of a client's committed records lie in batches that end at or behind the start of the log.
+fn held(owners: &BTreeMap<ProducerId, MachineId>, client: MachineId, committed: &[BatchFact], start: Offset) -> u64 {
+    let is_of_client = |batch: &&BatchFact| !batch.is_control && owners.get(&batch.producer_id) == Some(&client);
+    committed.iter().filter(is_of_client).filter(|batch| batch.last_offset >= start).map(records_in).sum()
 }
 
 fn records_in(batch: &BatchFact) -> u64 {
