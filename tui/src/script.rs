@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   tui/scripts/lesson-05.keys ──▶ keys on a real run ──┬──▶ a text of all pictures (a snapshot of insta)
-//!                                                       └──▶ docs/src/casts/lesson-05.cast, a film for the book
+//!                                                       ├──▶ docs/src/casts/lesson-05.cast, a film for the book
+//!                                                       └──▶ docs/src/casts/lesson-05-1.svg, what it has drawn
 //! ```
 //!
 //! So what the book shows is what the window does, to the letter. A film is written anew by its name:
@@ -12,11 +13,12 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trial_sim::internal::scenario::Span;
+use trial_sim::internal::scenario::{Scenario, Span};
 
-use crate::app::Message;
-use crate::export::{Film, Frame, Picture, cast};
+use crate::app::{Filter, Message};
+use crate::export::{Film, Frame, Looked, Picture, cast, svg};
 use crate::stage::Stage;
+use crate::theme::Look;
 
 /// Columns and rows of the pictures: those of a plain terminal.
 const SIZE: (u16, u16) = (80, 24);
@@ -29,6 +31,10 @@ const STANDS: i64 = 2_000_000;
 enum Line {
     /// A lesson is opened, with its questions.
     Lesson(String),
+    /// A piece of the museum is opened, with its bug on.
+    Museum(String),
+    /// The lanes of the run are drawn from one time to another, with what has these words.
+    Draw(Span, Span, String),
     /// Keys are pressed, as [`Stage::press`] takes them.
     Press(String),
     /// Time passes outside.
@@ -53,22 +59,38 @@ impl Script {
             }
             let line = match line.split_once(' ') {
                 Some(("lesson", path)) => Line::Lesson(path.to_owned()),
+                Some(("museum", path)) => Line::Museum(path.to_owned()),
+                Some(("draw", what)) => drawing(what).unwrap_or_else(|| panic!("{name}: draw FROM TO WORDS: {what:?}")),
                 Some(("press", keys)) => Line::Press(keys.to_owned()),
                 Some(("wait", span)) => Line::Wait(Span::parse(span).expect("a time")),
-                _ => panic!("{name}: expected `lesson FILE`, `press KEYS` or `wait TIME`, found {line:?}"),
+                _ => panic!(
+                    "{name}: expected `lesson FILE`, `museum FILE`, `press KEYS`, `wait TIME` or `draw FROM TO WORDS`, found {line:?}"
+                ),
             };
             lines.push((std::mem::take(&mut comment), line));
         }
         Script { name: name.to_owned(), lines }
     }
 
-    /// Plays it. After each line there is a picture, as text and as it is drawn.
-    fn play(&self) -> Vec<(String, String, Picture)> {
-        let Some((title, Line::Lesson(path))) = self.lines.first() else {
-            panic!("{}: no lesson is opened", self.name)
-        };
-        let source = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let mut stage = Stage::questions_of(&source);
+    /// The window with what the first line opens.
+    fn opened(&self) -> Stage {
+        let read = |path: &str| fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        match self.lines.first() {
+            Some((_, Line::Lesson(path))) => Stage::questions_of(&read(path)),
+            Some((_, Line::Museum(path))) => {
+                let mut stage = Stage::of(Scenario::parse(path, &read(path)).expect("a valid scenario").with_its_bug());
+                stage.record();
+                stage
+            }
+            _ => panic!("{}: it opens no lesson and no piece of the museum", self.name),
+        }
+    }
+
+    /// Plays it. After each line there is a picture, as text and as it is drawn; and what is to be drawn is drawn.
+    fn play(&self) -> Played {
+        let mut stage = self.opened();
+        let mut drawings = Vec::new();
+        let title = &self.lines[0].0;
         let picture = |stage: &Stage, caption: String| {
             let (text, buffer) = stage.drawn(SIZE.0, SIZE.1);
             (caption, text, Picture::of(&buffer))
@@ -76,7 +98,13 @@ impl Script {
         let mut pictures = vec![picture(&stage, title.clone())];
         for (comment, line) in &self.lines[1..] {
             let done = match line {
-                Line::Lesson(path) => panic!("{}: a script is about one lesson, and {path} is another", self.name),
+                Line::Lesson(path) | Line::Museum(path) => {
+                    panic!("{}: a script is about one run, and {path} is another", self.name)
+                }
+                Line::Draw(from, to, words) => {
+                    drawings.push(drawn(&stage, (*from, *to), words));
+                    continue;
+                }
                 Line::Press(keys) => {
                     stage.press(keys);
                     format!("press {keys}")
@@ -88,8 +116,33 @@ impl Script {
             };
             pictures.push(picture(&stage, format!("{comment}  [{done}]").trim_start().to_owned()));
         }
-        pictures
+        Played { pictures, drawings }
     }
+}
+
+/// What came of a script.
+struct Played {
+    /// What was done, and what was seen then.
+    pictures: Vec<(String, String, Picture)>,
+    /// What was drawn, as SVG.
+    drawings: Vec<String>,
+}
+
+/// `12.4s 12.8s produce p2`: from, to, and what words.
+fn drawing(what: &str) -> Option<Line> {
+    let mut words = what.splitn(3, ' ');
+    let mut time = || Span::parse(words.next()?).ok();
+    let (from, to) = (time()?, time()?);
+    Some(Line::Draw(from, to, words.next().unwrap_or_default().to_owned()))
+}
+
+/// The lanes of a run between two times, as `trial export --svg` draws them.
+fn drawn(stage: &Stage, (from, to): (Span, Span), words: &str) -> String {
+    let tape = stage.model.tape.as_ref().expect("a run");
+    let mut looked = Looked::at(tape.scenario.clone(), Look::default()).expect("a run comes to its end");
+    looked.filter(Filter::parse(words));
+    let zero = tape.cast.zero();
+    svg::svg(&looked.model, tape, zero + from.duration(), zero + to.duration())
 }
 
 fn root() -> PathBuf {
@@ -123,26 +176,29 @@ fn what_the_scripts_show_is_what_was_read_and_what_the_films_of_the_book_show() 
     let wanted = std::env::var("TRIAL_GOLDEN").unwrap_or_default();
     let mut behind = Vec::new();
     for script in scripts() {
-        let pictures = script.play();
+        let Played { pictures, drawings } = script.play();
         let mut text = String::new();
         for (caption, shown, _) in &pictures {
             let _ = writeln!(text, "{caption}\n{shown}");
         }
         let title = pictures[0].0.clone();
         let made = cast::cast(&film(&title, pictures.into_iter().map(|(_, _, picture)| picture).collect()), 0);
-        let path = root().join(format!("docs/src/casts/{}.cast", script.name));
-        if wanted == script.name {
-            fs::write(&path, &made).expect("the film is written");
-        }
-        if fs::read_to_string(&path).unwrap_or_default() != made {
-            behind.push(script.name.clone());
+        let numbered = (1..).zip(drawings).map(|(number, drawing)| (format!("-{number}.svg"), drawing));
+        for (ending, made) in std::iter::once((".cast".to_owned(), made)).chain(numbered) {
+            let path = root().join(format!("docs/src/casts/{}{ending}", script.name));
+            if wanted == script.name {
+                fs::write(&path, &made).expect("it is written");
+            }
+            if fs::read_to_string(&path).unwrap_or_default() != made {
+                behind.push(format!("{}{ending}", script.name));
+            }
         }
         insta::assert_snapshot!(script.name, text);
     }
     assert_eq!(
         behind,
         Vec::<String>::new(),
-        "these films of the book show something else: read them, and write them anew"
+        "these films and drawings of the book show something else: read them, and write them anew"
     );
 }
 
@@ -153,5 +209,9 @@ fn the_book_lists_every_film() {
     for script in scripts() {
         assert!(page.contains(&format!("(casts/{}.cast)", script.name)), "{} is not listed", script.name);
         assert!(page.contains(&script.lines[0].0), "{} is not described as it describes itself", script.name);
+        let drawings = script.lines.iter().filter(|(_, line)| matches!(line, Line::Draw(..))).count();
+        for number in 1..=drawings {
+            assert!(page.contains(&format!("(casts/{}-{number}.svg)", script.name)), "{}-{number}", script.name);
+        }
     }
 }

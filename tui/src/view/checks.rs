@@ -10,10 +10,18 @@ use crate::widget::row::Row;
 use crate::widget::table::{Cell, Table, cell, column, styled};
 use crate::widget::{counted, grouped, heading, line, seconds, word, wrapped};
 
+/// The rows around a proof in a low window: headings, two properties, and how many rows have no room.
+const AROUND: usize = 6;
+
+/// So many rows a proof has wherever there is room for them.
+const LEAST: usize = 10;
+
 /// The properties, and below them the selected one in words.
 pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let Some(tape) = &model.tape else { return Vec::new() };
-    let story = story(model, tape, width, usize::from(most) / 2);
+    // A proof has half of the room, and in a low window most of it: the event where we are is in sight.
+    let half = usize::from(most) / 2;
+    let story = story(model, tape, width, half.max(usize::from(most).saturating_sub(AROUND).min(LEAST)));
     let table = Table {
         columns: vec![column("", 0), column("property", 0), column("in this run", 0)],
         rows: PROPERTIES.iter().map(|property| row(model, tape, property.name)).collect(),
@@ -25,7 +33,7 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let rows: Vec<Row> = names.into_iter().chain(rows).collect();
     // The table keeps a third of the room, whatever a long list of findings says.
     let findings = findings(model, tape, width, usize::from(most) / 3);
-    let room = usize::from(most).saturating_sub(story.len() + findings.len() + 2).max(4);
+    let room = usize::from(most).saturating_sub(story.len() + findings.len() + 2).max(3);
     let count = rows.len() - 1;
     let (names, rows) = rows.split_at(1);
     let places = window(count, model.property, room - 1);
@@ -98,14 +106,14 @@ fn row(model: &Model, tape: &Tape, name: &str) -> Vec<Cell> {
     }
 }
 
-/// The selected property: its rule, and if it was broken the events that prove it, the one where we are among them.
+/// The selected property: if it was broken how, with the events that prove it, the one where we are among them; and its rule.
 fn story(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Row> {
     let look = model.look;
     let Some(property) = PROPERTIES.get(model.property) else { return Vec::new() };
     let paragraph = |role: Role, text: &str| -> Vec<Row> {
         wrapped(text, width).into_iter().map(|text| line(look, role, text).into()).collect()
     };
-    let mut rows = paragraph(Role::Plain, &format!("{} ({})", property.rule, property.source));
+    let mut rows = Vec::new();
     if let Some(violation) = violation(model, tape, property.name) {
         rows.extend(paragraph(Role::Bad, &violation.message));
         let here = violation.evidence.iter().rposition(|event| event.step < model.place.steps).unwrap_or(0);
@@ -121,6 +129,7 @@ fn story(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Row> {
             rows.push(keys(model).into());
         }
     }
+    rows.extend(paragraph(Role::Plain, &format!("{} ({})", property.rule, property.source)));
     rows
 }
 

@@ -2,6 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use trial_sim::internal::scenario::Scenario;
+
 use super::block::Block;
 use super::tests::GROUP;
 use super::{SMALLEST, blocks};
@@ -210,4 +212,25 @@ fn columns_without_room_are_counted() {
     stage.press("5");
     let disk = stage.shown(40, 12);
     assert!(disk.lines().any(|row| row.contains("file  ") && row.contains("may be lost")), "{disk}");
+}
+
+/// Whoever walks along a proof sees the event where he is, from its end to its beginning.
+#[test]
+fn of_a_proof_the_event_where_we_are_is_in_sight() {
+    let source = include_str!("../../../scenarios/museum/rep-04-fast-fail-over.toml");
+    let scenario = Scenario::parse("a.toml", source).expect("a valid scenario").with_its_bug();
+    let mut stage = Stage::of(scenario);
+    stage.record();
+    let proof = stage.model.tape.as_ref().expect("it is recorded").violations[0].evidence.clone();
+    assert!(proof.len() > 4, "{proof:?}");
+    for event in proof.iter().rev() {
+        let step = format!("step {:>9}  ", crate::widget::grouped(event.step));
+        for (width, height) in [(80, 24), (120, 40)] {
+            let shown = stage.shown(width, height);
+            let row = shown.lines().find(|row| row.contains(&step)).unwrap_or_else(|| panic!("{step}:\n{shown}"));
+            assert!(row.starts_with("\"›"), "{row}\n{shown}");
+            assert!(shown.contains("✗  log-matching"), "{shown}");
+        }
+        stage.press("<Up>");
+    }
 }
