@@ -33,6 +33,12 @@ mod partition;
 #[cfg(test)]
 mod picture_tests;
 #[cfg(test)]
+mod reading_tests;
+#[cfg(test)]
+mod secret_tests;
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
 mod words;
 
