@@ -14,6 +14,9 @@ use crate::tests::Stage;
 /// Everybody is somebody whose assignment can be named. A and E, and C and F, take turns as one static member.
 const FIRST: [&str; 4] = ["topics t1 4", "old A joins t1 as s1", "old B joins t1", "wait 6000"];
 
+/// Nobody of the classic protocol: what members of KIP-848 commit, in a group that was never another one.
+const FIRST_OF_NEW: [&str; 4] = ["topics t1 4", "new C joins t1 as s2", "new D joins t1", "new C acks"];
+
 fn old_deeds() -> impl Strategy<Value = String> {
     let deeds = vec!["joins t1", "joins t1 anew", "syncs", "beats", "leaves", "commits t1:0 at 5", "commits t1:3 at 2"];
     (prop::sample::select(vec!["A", "B", "E"]), prop::sample::select(deeds)).prop_map(|(name, deed)| match deed {
@@ -33,7 +36,8 @@ fn new_deeds() -> impl Strategy<Value = String> {
     })
 }
 
-fn deeds() -> impl Strategy<Value = Vec<String>> {
+/// What nobody of the group does.
+fn other_deeds() -> impl Strategy<Value = String> {
     let others = vec![
         "wait 1000",
         "wait 3000",
@@ -45,14 +49,20 @@ fn deeds() -> impl Strategy<Value = Vec<String>> {
         "admin forgets t1:0",
         "admin forgets t1:1,3",
     ];
-    let others = prop::sample::select(others).prop_map(str::to_owned);
-    let deed = prop_oneof![5 => old_deeds(), 5 => new_deeds(), 4 => others];
-    prop::collection::vec(deed, 1..80)
+    prop::sample::select(others).prop_map(str::to_owned)
+}
+
+fn deeds() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(prop_oneof![5 => old_deeds(), 5 => new_deeds(), 4 => other_deeds()], 1..80)
 }
 
 fn perform<'a>(deeds: impl Iterator<Item = &'a str>) -> MigrationStage {
+    performed(FIRST.into_iter().chain(deeds))
+}
+
+fn performed<'a>(deeds: impl Iterator<Item = &'a str>) -> MigrationStage {
     let mut stage = MigrationStage::default();
-    for line in FIRST.into_iter().chain(deeds) {
+    for line in deeds {
         let words: Vec<&str> = line.split(' ').collect();
         // Who is not there yet does nothing.
         if matches!(words[0], "old" | "new") && words[2] != "joins" && !stage.knows(words[1]) {
@@ -69,6 +79,13 @@ proptest! {
     #[test]
     fn a_group_of_both_protocols_stays_sound_whatever_its_members_do(deeds in deeds()) {
         perform(deeds.iter().map(String::as_str));
+    }
+
+    #[test]
+    fn a_group_of_the_new_protocol_stays_sound_whatever_its_members_do_and_commit(
+        deeds in prop::collection::vec(prop_oneof![7 => new_deeds(), 4 => other_deeds()], 1..80)
+    ) {
+        performed(FIRST_OF_NEW.into_iter().chain(deeds.iter().map(String::as_str)));
     }
 }
 
