@@ -198,6 +198,10 @@ bad! {
     unknown_random_fault: "kill = [0.0, 0.2]" => "kil = [0.0, 0.2]";
     empty_range: "hw = { min = 10 }" => "hw = { min = 10, max = 9 }";
     fact_without_its_subject: "expect = { partition = \"orders-0\", leo" => "expect = { leo";
+    group_is_never_in_such_a_state: "{ partition = \"orders-0\", leo = 13, hw = { min = 10 }, isr = [2, 3] }" => "{ group = \"billing\", state = \"stable\" }";
+    group_of_no_such_type: "{ partition = \"orders-0\", leo = 13, hw = { min = 10 }, isr = [2, 3] }" => "{ group = \"billing\", group-type = \"clasic\" }";
+    group_that_is_not_named: "{ partition = \"orders-0\", leo = 13, hw = { min = 10 }, isr = [2, 3] }" => "{ members = 2 }";
+    committed_in_no_partition: "{ partition = \"orders-0\", leo = 13, hw = { min = 10 }, isr = [2, 3] }" => "{ group = \"billing\", committed = 7 }";
     action_of_a_later_version: "kill = { leader = \"orders-0\" }" => "begin = { client = \"p1\" }";
     message_that_takes_no_time: "latency = \"10ms\"" => "latency = \"0ms\"";
     length_below_zero: "kill = { leader = \"orders-0\" }" => "stall = { broker = 1, length = \"-1s\" }";

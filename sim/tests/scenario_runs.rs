@@ -216,3 +216,109 @@ produce = {{ client = "p1", topic = "orders", count = 5 }}
     let report = run(&scenario, RunOptions { trace: TraceKind::None, ..RunOptions::default() }, &mut |_| true);
     assert_eq!(report.verdict, Verdict::Pass, "{:?}", report.failures);
 }
+
+/// Two members that share four partitions, in a group that is coordinated by the only broker.
+const GROUP: &str = r#"format = 1
+id = "group"
+title = "Two members"
+seed = 0x5
+[cluster]
+brokers = 1
+controllers = 1
+latency = "10ms"
+config = { "offsets.topic.num.partitions" = 1, "offsets.topic.replication.factor" = 1 }
+[[topic]]
+name = "orders"
+replicas = [[1], [1], [1], [1]]
+[[client]]
+name = "g1"
+consumer = { subscribe = ["orders"], "group.id" = "billing", "partition.assignment.strategy" = "range" }
+[[client]]
+name = "g2"
+consumer = { "group.id" = "billing", "partition.assignment.strategy" = "range" }
+"#;
+
+fn play_group(steps: &str) -> Report {
+    let source = format!("{GROUP}{steps}");
+    let scenario = Scenario::parse("group.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+    run(&scenario, RunOptions { seed: None, until: None, trace: TraceKind::None }, &mut |_| true)
+}
+
+#[test]
+fn of_a_group_can_be_asked_where_it_stands_who_coordinates_it_and_what_is_committed() {
+    let report = play_group(
+        r#"
+[[step]]
+at = "1s"
+expect = { group = "billing", state = "Stable", group-type = "classic", members = 1, assignor = "range", coordinator = 1 }
+[[step]]
+join = { client = "g2", topics = ["orders"] }
+[[step]]
+within = "20s"
+expect = { group = "billing", state = "Stable", members = 2, epoch = { min = 2 } }
+[[step]]
+within = "2s"
+expect-event = { event = "partitions-assigned", on = "g2", owned = 2 }
+[[step]]
+commit-offsets = { client = "g2", offsets = { "orders-3" = 7 } }
+[[step]]
+within = "5s"
+expect = { group = "billing", partition = "orders-3", committed = 7 }
+[[step]]
+never = { group = "billing", state = "Dead" }
+"#,
+    );
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+}
+
+#[test]
+fn what_a_group_is_not_is_shown_beside_what_it_is() {
+    let report = play_group(
+        r#"
+[[step]]
+at = "1s"
+expect = { group = "billing", state = "Empty", group-type = "consumer", members = 2, coordinator = -1 }
+[[step]]
+expect = { group = "shipping", members = 0 }
+[[step]]
+expect = { group = "shipping", partition = "orders-3", committed = 7 }
+"#,
+    );
+    assert_eq!(report.verdict, Verdict::Expectation);
+    let text = report.failures.join("\n");
+    for said in [
+        "expected state Empty, found Stable",
+        "expected another group-type, found classic",
+        "expected members 2, found 1",
+        "expected coordinator -1, found 1",
+        "there is no such group",
+        "expected committed 7, found none",
+    ] {
+        assert!(text.contains(said), "{said} is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_the_unseen_administrator_is_refused_can_be_expected_and_what_it_asks_last_is_answered() {
+    let refused = r#"
+[[step]]
+at = "1s"
+delete-group = { group = "billing" }
+[[step]]
+within = "5s"
+expect-error = { error = "NON_EMPTY_GROUP" }
+"#;
+    let report = play_group(refused);
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+
+    let last = "\n[[step]]\nat = \"1s\"\nlist-groups = {}\n";
+    let scenario = Scenario::parse("group.toml", &format!("{GROUP}{last}")).expect("a scenario");
+    let mut told = String::new();
+    let options = RunOptions { seed: None, until: None, trace: TraceKind::Lanes };
+    let report = run(&scenario, options, &mut |text| {
+        told.push_str(text);
+        true
+    });
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert!(told.lines().any(|line| line.contains("groups") && line.contains("billing")), "{told}");
+}

@@ -171,6 +171,15 @@ pub enum ClientEvent {
         /// The group.
         group: GroupId,
     },
+    /// What an administrator asked about a group came to nothing.
+    GroupCallFailed {
+        /// The group.
+        group: GroupId,
+        /// What was asked for.
+        call: GroupCall,
+        /// Why it came to nothing.
+        error: ErrorCode,
+    },
     /// An administrator was told that offsets of a group are deleted.
     GroupOffsetsDeleted {
         /// The group.
@@ -178,6 +187,18 @@ pub enum ClientEvent {
         /// Of which partitions.
         partitions: Vec<TopicPartition>,
     },
+}
+
+/// What an administrator can ask for about one group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupCall {
+    /// How it stands.
+    Describe,
+    /// That it is deleted.
+    Delete,
+    /// That offsets of it are deleted.
+    DeleteOffsets,
 }
 
 /// One record as an application got it: enough to tell whether it is the one that another application sent.

@@ -27,7 +27,7 @@ use crate::client::network::Outcome;
 use crate::client::retry::Backoff;
 use crate::client::{Call, CallResult, GroupDescription, GroupListing, MemberDescription};
 use crate::context::Context;
-use crate::event::ClientEvent;
+use crate::event::{ClientEvent, GroupCall};
 use crate::ids::{GroupId, NodeId, Ticket, TopicPartition};
 use crate::message::{
     ConsumerGroupDescribeRequest, CoordinatorKind, DeleteGroupsRequest, DescribeGroupsRequest, DescribedAssignment,
@@ -357,6 +357,17 @@ fn partitions_of(assignment: &DescribedAssignment) -> Vec<TopicPartition> {
             partitions.iter().map(|partition| TopicPartition::new(topic.as_str(), *partition))
         })
         .collect()
+}
+
+/// A call about one group that came to nothing, as an event.
+pub(super) fn failed(call: &Call, error: ErrorCode) -> Option<ClientEvent> {
+    let kind = match call {
+        Call::DescribeGroup { .. } => GroupCall::Describe,
+        Call::DeleteGroup { .. } => GroupCall::Delete,
+        Call::DeleteOffsets { .. } => GroupCall::DeleteOffsets,
+        _ => return None,
+    };
+    Some(ClientEvent::GroupCallFailed { group: group_of(call).clone(), call: kind, error })
 }
 
 /// What a call that is done comes to, as an event.

@@ -215,7 +215,12 @@ impl Admin {
                 }
                 resolve(ctx, ticket, result);
             }
-            Err((error, message)) => failed(ctx, ticket, error, &message),
+            Err((error, message)) => {
+                if let Some(event) = groups::failed(&call.call, error) {
+                    ctx.emit(event);
+                }
+                failed(ctx, ticket, error, &message);
+            }
         }
     }
 

@@ -197,6 +197,9 @@ impl Script {
                 format!("group {group}: {group_type}, {state}, {members} members, at {coordinator}")
             }
             ClientEvent::GroupDeleted { group } => format!("group {group} is deleted"),
+            ClientEvent::GroupCallFailed { group, call, error } => {
+                format!("group {group}: {call:?} fails: {}", error.name())
+            }
             ClientEvent::GroupOffsetsDeleted { group, partitions } => {
                 let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
                 format!("group {group}: deleted offsets of [{}]", names.join(" "))

@@ -13,7 +13,7 @@ use super::value::Spanned;
 
 /// Something that can be true of the world: everything that is said must hold at once.
 ///
-/// It is about one partition, one client, one broker, one controller, the controllers as a whole, or a file.
+/// It is about one partition, one client, one group, one broker, one controller, the controllers as a whole, or a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Condition {
@@ -85,6 +85,25 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Spanned<Numbers>>,
 
+    /// About a group of consumers, by its id, as its coordinator knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Spanned<String>>,
+    /// By which protocol its members are coordinated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_type: Option<Spanned<GroupType>>,
+    /// How many members it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Spanned<Numbers>>,
+    /// By which assignor its partitions are shared out: that of its generation, or the one that most members ask for (KIP-848).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignor: Option<Spanned<String>>,
+    /// The broker that coordinates it; -1 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coordinator: Option<Spanned<i32>>,
+    /// What was committed for it of `partition`: the next offset to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<Spanned<Numbers>>,
+
     /// About a broker, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<Spanned<i32>>,
@@ -98,10 +117,10 @@ pub struct Condition {
     /// About a controller: its id, or "active".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<Spanned<Which>>,
-    /// Its state in the quorum: "leader", "follower", "candidate", …
+    /// Its state in the quorum: "leader", "follower", "candidate", …; that of a group: "Stable", "Empty", …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Spanned<String>>,
-    /// The quorum's epoch, as it knows it.
+    /// The quorum's epoch, as it knows it; a group's generation, or group epoch (KIP-848).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Spanned<Numbers>>,
     /// Which controllers are active: `[102]`; `[]` for none.
@@ -120,6 +139,16 @@ pub struct Condition {
     /// Its length in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Spanned<Numbers>>,
+}
+
+/// The protocols of groups, as Kafka's `Group.GroupType` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupType {
+    /// Members join, and their leader assigns.
+    Classic,
+    /// The coordinator assigns (KIP-848).
+    Consumer,
 }
 
 /// An error by Kafka's name or number.
@@ -182,8 +211,9 @@ impl JsonSchema for ErrorName {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ErrorPattern {
-    /// Whose call.
-    pub client: Spanned<String>,
+    /// Whose call; of the administrator who stands in no file unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Spanned<String>>,
     /// With which error.
     pub error: Spanned<ErrorName>,
 }

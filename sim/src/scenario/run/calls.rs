@@ -14,6 +14,24 @@ fn partitions_named(names: &[Spanned<String>]) -> Vec<TopicPartition> {
     names.iter().filter_map(|name| partition_named(&name.value)).collect()
 }
 
+/// Whether an action is something that an administrator asks a cluster for.
+pub(super) fn asks_as_administrator(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::CreateTopic(_)
+            | Action::DeleteTopic(_)
+            | Action::CreatePartitions(_)
+            | Action::AlterConfig(_)
+            | Action::ElectLeader(_)
+            | Action::DeleteRecords(_)
+            | Action::ListGroups(_)
+            | Action::DescribeGroup(_)
+            | Action::DeleteGroup(_)
+            | Action::DeleteOffsets(_)
+            | Action::Reassign(_)
+    )
+}
+
 /// Who calls what; nobody stands for the unseen administrator.
 pub(super) fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)> {
     let nodes = |list: &Vec<Spanned<i32>>| list.iter().map(|id| NodeId(id.value)).collect::<Vec<_>>();

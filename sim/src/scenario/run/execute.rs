@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use trial_broker::ids::Ticket;
 use trial_broker::time::Time;
 
 use super::build::{Built, build};
+use super::calls::asks_as_administrator;
 use super::events::EventLog;
 use super::ledger::Ledger;
 use super::measure::{Counts, Measure};
@@ -44,6 +46,9 @@ pub(super) enum Stop {
 
 /// How long `when` waits that has no `within`, and nothing else ends the run.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// How long an administrator waits for an answer at most (`default.api.timeout.ms`, as Kafka sets it).
+const LONGEST_CALL: Duration = Duration::from_secs(60);
 
 /// Something that must not become true.
 pub(super) struct Monitor {
@@ -249,8 +254,22 @@ impl<'a> Run<'a> {
                 self.advance(own_end)?;
                 self.recover(liveness)
             }
-            (_, end) => self.advance(end.unwrap_or(own_end)),
+            (_, Some(end)) => self.advance(end),
+            (_, None) => {
+                self.advance(own_end)?;
+                self.last_answer()
+            }
         }
+    }
+
+    /// What an administrator has asked for in the last step is answered before the run ends.
+    fn last_answer(&mut self) -> Result<(), Stop> {
+        let last = self.scenario.steps.last().map(|step| &step.action.value);
+        if !last.is_some_and(asks_as_administrator) {
+            return Ok(());
+        }
+        let asked = Ticket(self.tickets);
+        self.wait(self.world.now() + LONGEST_CALL, |run| run.ledger.results.contains_key(&asked)).map(|_| ())
     }
 
     /// When the run ends, if that is said.

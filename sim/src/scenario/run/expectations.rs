@@ -2,6 +2,7 @@
 
 use trial_broker::time::Time;
 
+use super::build::ADMIN;
 use super::events::{Happened, fits};
 use super::execute::{LONGEST_WAIT, Run, Stop};
 use super::judge::{as_diagnostic, judge};
@@ -35,7 +36,8 @@ impl Run<'_> {
     }
 
     pub(super) fn expect_error(&mut self, step: &PlannedStep, base: Time, pattern: &ErrorPattern) -> Result<(), Stop> {
-        let (machine, wanted) = (self.client(&pattern.client), error_code(&pattern.error.value));
+        let machine = pattern.client.as_ref().map_or(Some(ADMIN), |client| self.client(client));
+        let wanted = error_code(&pattern.error.value);
         let since = self.previous;
         let has_error = move |run: &Run| {
             let ledger = machine.and_then(|machine| run.ledger.clients.get(&machine));

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use trial_broker::ids::NodeId;
+use trial_broker::config::GroupProtocol;
+use trial_broker::ids::{GroupId, NodeId};
 
 use super::execute::Run;
 use super::view;
 use crate::fault::MachineId;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::format::expect::GroupType;
 use crate::scenario::format::{Condition, Numbers, Spanned, Which};
 use crate::scenario::validate::{Machine, error_code, partition_named};
 
@@ -31,6 +33,7 @@ pub(super) fn judge(run: &Run, condition: &Condition) -> Vec<Mismatch> {
     let mut judge = Judge { run, mismatches: Vec::new() };
     judge.partition(condition);
     judge.client(condition);
+    judge.group(condition);
     judge.broker(condition);
     judge.controllers(condition);
     judge.file(condition);
@@ -83,7 +86,7 @@ impl Judge<'_, '_> {
         let Some(partition) = partition_named(&name.value) else { return };
         let world = &self.run.world;
         let registration = view::registration(world, &partition).cloned();
-        if condition.client.is_none() && registration.is_none() {
+        if condition.client.is_none() && condition.group.is_none() && registration.is_none() {
             self.differs(&name.span, "no controller knows this partition");
             return;
         }
@@ -158,6 +161,50 @@ impl Judge<'_, '_> {
                 let found = found.map_or("none", |error| error.name());
                 self.differs(&wanted.span, format!("expected error {expected}, found {found}"));
             }
+        }
+    }
+
+    fn group(&mut self, condition: &Condition) {
+        let Some(name) = &condition.group else { return };
+        let (world, id) = (&self.run.world, GroupId::new(&name.value));
+        let (coordinator, group) = (view::coordinator(world, &id), view::group(world, &id));
+        let partition = condition.partition.as_ref().and_then(|name| partition_named(&name.value));
+        let committed = partition.and_then(|partition| view::committed(world, &id, &partition));
+        if let Some(wanted) = &condition.coordinator {
+            let found = coordinator.map_or(-1, |machine| machine.0 as i32);
+            if found != wanted.value {
+                self.differs(&wanted.span, format!("expected coordinator {}, found {found}", wanted.value));
+            }
+        }
+        self.number("committed", &condition.committed, committed);
+        let about_itself = condition.state.is_some() || condition.group_type.is_some() || condition.assignor.is_some();
+        let about_members = condition.members.is_some() || condition.epoch.is_some();
+        let Some(group) = group else {
+            if about_itself || about_members {
+                self.differs(
+                    &name.span,
+                    if coordinator.is_some() { "there is no such group" } else { "nobody coordinates it" },
+                );
+            }
+            return;
+        };
+        self.number("members", &condition.members, Some(group.members.len() as i64));
+        self.number("epoch", &condition.epoch, Some(i64::from(group.epoch)));
+        self.text("state", &condition.state, group.state.name());
+        let (group_type, found) = match group.protocol {
+            GroupProtocol::Classic => (GroupType::Classic, "classic"),
+            GroupProtocol::Consumer => (GroupType::Consumer, "consumer"),
+        };
+        if let Some(wanted) = condition.group_type.as_ref().filter(|wanted| wanted.value != group_type) {
+            self.differs(&wanted.span, format!("expected another group-type, found {found}"));
+        }
+        self.text("assignor", &condition.assignor, group.assignor.as_deref().unwrap_or("none"));
+    }
+
+    /// Compares one word, if it is said.
+    fn text(&mut self, what: &str, wanted: &Option<Spanned<String>>, found: &str) {
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| wanted.value != found) {
+            self.differs(&wanted.span, format!("expected {what} {}, found {found}", wanted.value));
         }
     }
 

@@ -68,6 +68,13 @@ pub(crate) fn group(world: &World, group: &GroupId) -> Option<GroupView> {
     node(world, coordinator(world, group)?)?.group(group)
 }
 
+/// What was committed for a group of a partition, as its coordinator knows it; none while nobody coordinates it, or if
+/// nothing was.
+pub(crate) fn committed(world: &World, group: &GroupId, partition: &TopicPartition) -> Option<Offset> {
+    let offsets = node(world, coordinator(world, group)?)?.group_offsets(group);
+    offsets.into_iter().find(|(of, _)| of == partition).map(|(_, offset)| offset)
+}
+
 /// Whether the controllers have fenced a broker; none if it never registered.
 pub(crate) fn is_fenced(world: &World, broker: NodeId) -> Option<bool> {
     Some(metadata(world)?.broker(broker)?.fenced)

@@ -1,7 +1,7 @@
 //! What machines say of themselves, as lines.
 
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, FenceReason, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent,
+    ClientEvent, ControllerEvent, Event, FenceReason, GroupCall, LifecycleEvent, LogEvent, PartitionEvent, RaftEvent,
 };
 use trial_broker::ids::{GroupId, NodeId, TopicPartition};
 
@@ -360,6 +360,14 @@ fn client_row(cast: &Cast, memory: &mut Memory, machine: MachineId, event: &Clie
         }
         ClientEvent::GroupDeleted { group } => {
             Some(row("group", group.as_str(), &[machine], format!("{name}: it is deleted")))
+        }
+        ClientEvent::GroupCallFailed { group, call, error } => {
+            let asked = match call {
+                GroupCall::Describe => "it is not described",
+                GroupCall::Delete => "it is not deleted",
+                GroupCall::DeleteOffsets => "its offsets are not deleted",
+            };
+            Some(row("group!", group.as_str(), &[machine], format!("{name}: {asked}: {}", shown(*error))))
         }
         ClientEvent::GroupOffsetsDeleted { group, partitions } => {
             let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();

@@ -266,7 +266,7 @@ pub const MEANINGS: &[Meaning] = &[
     ),
     meaning(
         "group!",
-        "A coordinator answered a member's request with an error. REBALANCE_IN_PROGRESS to a heartbeat is how a classic member learns that it has to join again; ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID, that the group has gone on without it.",
+        "A coordinator answered a member's request with an error. REBALANCE_IN_PROGRESS to a heartbeat is how a classic member learns that it has to join again; ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID, that the group has gone on without it. What an administrator asked about a group fails with the error in its line.",
         "GroupMetadataManager, AbstractCoordinator",
     ),
     // What was done, and what the world did.

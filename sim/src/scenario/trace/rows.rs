@@ -181,6 +181,7 @@ fn answers_an_administrator(event: &Event) -> bool {
             ClientEvent::GroupsListed { .. }
                 | ClientEvent::GroupDescribed { .. }
                 | ClientEvent::GroupDeleted { .. }
+                | ClientEvent::GroupCallFailed { .. }
                 | ClientEvent::GroupOffsetsDeleted { .. }
         )
     )

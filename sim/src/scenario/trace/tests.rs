@@ -1,11 +1,11 @@
 //! The transcript of a story told by hand-made steps: one line per event, as a reader would draw it.
 
 use trial_broker::event::{
-    ClientEvent, ControllerEvent, Event, FenceReason, LogEvent, PartitionChangeReason, PartitionEvent,
+    ClientEvent, ControllerEvent, Event, FenceReason, GroupCall, LogEvent, PartitionChangeReason, PartitionEvent,
 };
 use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
 use trial_broker::input::Lane;
-use trial_broker::message::{Acks, Api};
+use trial_broker::message::{Acks, Api, ErrorCode};
 use trial_broker::time::Time;
 
 use super::{Cast, Lanes, Picture, json_lines};
@@ -175,10 +175,16 @@ fn an_administrator_who_is_not_drawn_is_told_its_answers_all_the_same() {
     cast.hide(MachineId(1000));
     let mut lanes = Lanes::new(cast, Picture::default());
     let listed = ClientEvent::GroupsListed { groups: vec![GroupId::new("billing")] };
+    let failed = ClientEvent::GroupCallFailed {
+        group: GroupId::new("shipping"),
+        call: GroupCall::Describe,
+        error: ErrorCode::GroupIdNotFound,
+    };
     let lost = ClientEvent::RequestFailed { api: Api::ListGroups, node: NodeId(1) };
-    lanes.observe(&step(0, MachineId(1000), vec![lost.into(), listed.into()]));
+    lanes.observe(&step(0, MachineId(1000), vec![lost.into(), listed.into(), failed.into()]));
     let text = lanes.finish();
-    assert!(text.ends_with("billing\n") && text.contains("groups  admin"), "{text}");
+    assert!(text.contains("groups  admin") && text.contains("billing\n"), "{text}");
+    assert!(text.contains("group!  shipping") && text.contains("not described: GROUP_ID_NOT_FOUND"), "{text}");
 }
 
 #[test]

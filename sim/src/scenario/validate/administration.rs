@@ -8,7 +8,7 @@ use super::super::format::{Action, Spanned};
 use super::{Kind, OFFSETS_TOPIC, Scope, cluster};
 
 /// Of both protocols (`ClassicGroupState`, `ConsumerGroup.ConsumerGroupState`).
-const GROUP_STATES: &[&str] =
+pub(super) const GROUP_STATES: &[&str] =
     &["PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "Stable", "Empty", "Dead"];
 /// `Group.GroupType`, as far as Trial has them.
 const GROUP_TYPES: &[&str] = &["classic", "consumer"];

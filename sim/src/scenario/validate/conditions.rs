@@ -8,6 +8,7 @@ use super::super::diagnostic::{Diagnostic, listed, suggestion};
 use super::super::format::{Condition, ErrorName, EventPattern, Spanned, Which};
 use super::super::vocabulary;
 use super::Scope;
+use super::administration::GROUP_STATES;
 
 /// The states of a quorum member, as conditions name them.
 const STATES: &[&str] = &["unattached", "follower", "prospective", "candidate", "leader", "resigned"];
@@ -77,22 +78,35 @@ impl Scope {
             ("position", place(&c.position)),
         ];
         let about_broker = [("fenced", place(&c.fenced)), ("running", place(&c.running))];
+        let about_group = [
+            ("group-type", place(&c.group_type)),
+            ("members", place(&c.members)),
+            ("assignor", place(&c.assignor)),
+            ("coordinator", place(&c.coordinator)),
+            ("committed", place(&c.committed)),
+        ];
+        // What a group has as well: without a subject it is asked of a controller.
         let about_controller = [("state", place(&c.state)), ("epoch", place(&c.epoch))];
         let about_file = [("on", place(&c.on)), ("exists", place(&c.exists)), ("bytes", place(&c.bytes))];
         self.needs("partition", "\"orders-0\"", c.partition.is_some(), &about_partition);
         self.needs("client", "\"p1\"", c.client.is_some(), &about_client);
         self.needs("broker", "1", c.broker.is_some(), &about_broker);
-        self.needs("controller", "\"active\"", c.controller.is_some(), &about_controller);
+        self.needs("group", "\"billing\"", c.group.is_some(), &about_group);
+        self.needs("controller", "\"active\"", c.controller.is_some() || c.group.is_some(), &about_controller);
         self.needs("file", "\"data-0/…\"", c.file.is_some(), &about_file);
         if let (Some(position), None) = (&c.position, &c.partition) {
             let label = "a consumer has one in each partition: add `partition = \"orders-0\"`";
             self.mistake(Diagnostic::new("the position in which partition?", position.span.clone(), label));
         }
+        if let (Some(committed), None) = (&c.committed, &c.partition) {
+            let label = "a group has an offset in each partition: add `partition = \"orders-0\"`";
+            self.mistake(Diagnostic::new("committed in which partition?", committed.span.clone(), label));
+        }
         if let (Some(file), None) = (&c.file, &c.on) {
             let label = "each machine has a disk of its own: add `on = \"b1\"`";
             self.mistake(Diagnostic::new("the file on which machine?", file.span.clone(), label));
         }
-        let said = [&about_partition[..], &about_client, &about_broker, &about_controller, &about_file]
+        let said = [&about_partition[..], &about_client, &about_broker, &about_group, &about_controller, &about_file]
             .concat()
             .iter()
             .filter(|(name, place)| place.is_some() && !matches!(*name, "replica" | "on"))
@@ -101,7 +115,7 @@ impl Scope {
             let label = "nothing is expected here";
             self.mistake(Diagnostic::new("this condition says nothing", span.clone(), label).with_help(
                 "say what must hold: { partition = \"orders-0\", leo = 13, hw = 10, isr = [1] }, \
-                     { client = \"p1\", acked = 10 }, { broker = 1, fenced = true }",
+                     { client = \"p1\", acked = 10 }, { broker = 1, fenced = true }, { group = \"billing\", state = \"Stable\" }",
             ));
         }
     }
@@ -141,13 +155,27 @@ impl Scope {
         if let Some(error) = &condition.error {
             self.error(error);
         }
+        let (subject, states) = match condition.group {
+            Some(_) => ("group", GROUP_STATES),
+            None => ("controller", STATES),
+        };
         if let Some(state) = &condition.state
-            && !STATES.contains(&state.value.as_str())
+            && !states.contains(&state.value.as_str())
         {
-            let title = format!("no controller is ever `{}`", state.value);
-            self.mistake(Diagnostic::new(title, state.span.clone(), suggestion(&state.value, STATES.iter().copied())));
+            let title = format!("no {subject} is ever `{}`", state.value);
+            self.mistake(Diagnostic::new(title, state.span.clone(), suggestion(&state.value, states.iter().copied())));
         }
-        if condition.client.is_some() && condition.broker.is_some() {
+        if let Some(coordinator) = condition.coordinator.as_ref().filter(|coordinator| coordinator.value != -1) {
+            self.broker(coordinator.value, &coordinator.span);
+        }
+        // A consumer and a group have something to say of a partition; of two of the others it would be open which is meant.
+        let subjects = [
+            condition.client.is_some(),
+            condition.broker.is_some(),
+            condition.group.is_some(),
+            condition.controller.is_some() && condition.group.is_some(),
+        ];
+        if subjects.into_iter().filter(|is_one| *is_one).count() > 1 {
             let label = "expected one subject: write two steps";
             self.mistake(Diagnostic::new("this is about two things", span.clone(), label));
         }

@@ -312,7 +312,9 @@ impl Scope {
             | Action::DeleteOffsets(_) => self.administration(&action.value),
             Action::Expect(condition) | Action::Never(condition) => self.condition(condition, span),
             Action::ExpectError(pattern) => {
-                self.client(&pattern.client, None);
+                if let Some(client) = &pattern.client {
+                    self.client(client, None);
+                }
                 self.error(&pattern.error);
             }
             Action::ExpectEvent(pattern) | Action::NeverEvent(pattern) => self.pattern(pattern),
