@@ -59,6 +59,7 @@ fn a_look_up_is_repeated_at_once_and_a_request_to_the_same_coordinator_after_its
     0 → b1 FindCoordinator
     100 → b2 DeleteGroups
     300 → b2 DeleteGroups
+    300 group readers: Delete fails: NON_EMPTY_GROUP
     300 call 1 failed: NON_EMPTY_GROUP
     ");
 }
@@ -93,6 +94,7 @@ fn an_error_of_the_look_up_that_time_does_not_mend_is_final() {
     insta::assert_snapshot!(script.said(), @r"
     0 connect b1
     0 → b1 FindCoordinator
+    0 group readers: Delete fails: INVALID_REQUEST
     0 call 1 failed: INVALID_REQUEST
     ");
 }
