@@ -6,19 +6,28 @@ use ratatui::style::{Color, Modifier, Style};
 use serde_json::json;
 
 use super::{Film, Mark, MarkKind, Picture, SCREENS};
-use crate::theme::{Glyph, Look};
+use crate::theme::{Glyph, Look, Theme};
 use crate::widget::seconds;
 
 const STYLE: &str = "\
-:root{color-scheme:dark}body{background:#111;color:#eee;font-family:system-ui,sans-serif;margin:1rem}\
-pre{font:14px/1.25 ui-monospace,monospace;overflow-x:auto;background:#000;padding:.5rem}\
+body{font-family:system-ui,sans-serif;margin:1rem}pre{font:14px/1.25 ui-monospace,monospace;overflow-x:auto;padding:.5rem}\
 button{font:inherit;padding:.3rem .7rem}button[aria-pressed=true]{font-weight:bold;text-decoration:underline}\
 input{width:100%;margin:0}.b{font-weight:bold}.u{text-decoration:underline}\
 #marks{position:relative;height:1.5rem;margin:0 8px;padding:0;list-style:none}#marks li{position:absolute;transform:translateX(-50%)}\
 #marks button{padding:0;border:0;background:none;cursor:pointer;min-width:1rem;line-height:1.5rem}\
-.done{color:#f8f}.broken{color:#f66;font-weight:bold}#marks li.broken{z-index:1}\
+.broken{font-weight:bold}#marks li.broken{z-index:1}.r{background:currentColor}.r>i{font-style:normal}";
+
+/// What is drawn for a dark terminal.
+const DARK: &str = "\
+:root{color-scheme:dark}body{background:#111;color:#eee}pre{background:#000}.done{color:#f8f}.broken{color:#f66}\
 .black{color:#000}.red{color:#f66}.green{color:#6d6}.yellow{color:#ee6}.blue{color:#8af}.magenta{color:#f8f}\
-.cyan{color:#6ee}.white{color:#fff}.r{background:currentColor}.r>i{color:#000;font-style:normal}";
+.cyan{color:#6ee}.white{color:#fff}.r>i{color:#000}";
+
+/// What is drawn for a light one.
+const LIGHT: &str = "\
+:root{color-scheme:light}body{background:#fff;color:#111}pre{background:#f6f6f6}.done{color:#a0a}.broken{color:#c00}\
+.black{color:#000}.red{color:#c00}.green{color:#060}.yellow{color:#850}.blue{color:#04c}.magenta{color:#a0a}\
+.cyan{color:#067}.white{color:#fff}.r>i{color:#fff}";
 
 const SCRIPT: &str = "\
 const slider=document.getElementById('slider'),picture=document.getElementById('picture'),\
@@ -50,9 +59,10 @@ pub fn page(film: &Film, look: Look) -> String {
     let here = film.frames.get(film.opens.0).map_or(first, |frame| frame.micros);
     let (marks, legend) = (marks(film, look, (first, last)), legend(film, look));
     let opens = json!(film.opens);
+    let colours = if look.theme == Theme::Light { LIGHT } else { DARK };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}{colours}</style>\n\
          <h1>{title}</h1>\n<p id=\"screens\">{buttons}</p>\n\
          <input type=\"range\" id=\"slider\" min=\"{first}\" max=\"{last}\" value=\"{here}\" \
          aria-label=\"time in the run\">\n{marks}\

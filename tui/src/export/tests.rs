@@ -4,6 +4,7 @@ use serde_json::Value;
 use trial_broker::time::Time;
 
 use super::*;
+use crate::theme::Theme;
 
 const LESSON: &str = include_str!("../../../scenarios/lessons/02-log-end-and-high-watermark.toml");
 
@@ -151,6 +152,20 @@ fn the_page_of_a_run_that_broke_a_promise_opens_there() {
     for (sign, words) in [("▲", "done to the world"), ("✗", "a promise broken")] {
         assert!(proof.contains(&format!("{sign}</span> {words}")), "the legend has {sign}");
         assert!(proof.contains(&format!(" s {words}: ")) && proof.contains(&format!("\">{sign}</button>")), "{sign}");
+    }
+}
+
+/// A page in the light theme is light: its black letters and the black ground of an epoch can be read there.
+#[test]
+fn a_page_is_as_light_as_its_theme() {
+    let film = Film { frames: Vec::new(), marks: Vec::new(), ..lesson() };
+    for (theme, ground, letters) in [
+        (Theme::Default, "pre{background:#000}", ".r>i{color:#000}"),
+        (Theme::Mono, "pre{background:#000}", ".r>i{color:#000}"),
+        (Theme::Light, "pre{background:#f6f6f6}", ".r>i{color:#fff}"),
+    ] {
+        let page = html::page(&film, Look { theme, ..Look::default() });
+        assert!(page.contains(ground) && page.contains(letters), "{theme:?}: {page}");
     }
 }
 

@@ -34,7 +34,9 @@ pub fn rows(model: &Model, width: u16) -> Vec<Row> {
         wrapped(text, width).into_iter().map(|text| line(look, role, text).into()).collect()
     };
     if let Some(last) = model.told().last() {
-        rows.extend(paragraph(Role::Heading, &format!("{} {}: {}", last.event, last.what, last.cause)));
+        // A note is about nothing in particular.
+        let about = if last.what.is_empty() { String::new() } else { format!(" {}", last.what) };
+        rows.extend(paragraph(Role::Heading, &format!("{}{about}: {}", last.event, last.cause)));
         if let Some(meaning) = meaning_of(last.event) {
             rows.extend(paragraph(Role::Plain, meaning.rule));
             rows.extend(paragraph(Role::Leader, meaning.source));

@@ -42,6 +42,10 @@ fn the_lanes_show_of_one_partition_what_names_it() {
     // Until the thread of the world has read them nobody says that there is none.
     stage.model.seen.as_mut().expect("a place").named = None;
     assert!(lanes(&stage).iter().any(|row| row.contains("messages of the run are being read")), "{:#?}", lanes(&stage));
+    // While the run is made nobody reads them: the window says when.
+    stage.model.is_growing = true;
+    assert!(lanes(&stage).iter().any(|row| row.contains("when the run is over")), "{:#?}", lanes(&stage));
+    stage.model.is_growing = false;
     stage.press("/orders-1 fetch<Enter>");
     let rows = lanes(&stage);
     assert!(count(&rows, "Fetch answer") > 0, "{rows:#?}");

@@ -50,7 +50,12 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     shown.extend(held.into_iter().map(|held| Row::from(line(model.look, Role::Warning, held))));
     let happened = happened(model, tape, usize::from(most).saturating_sub(shown.len()));
     if model.waits_for_named() {
-        shown.push(line(model.look, Role::Plain, "the messages of the run are being read ...").into());
+        // What messages name is read of a whole run.
+        let text = match model.is_growing {
+            true => "messages are known by their partitions when the run is over",
+            false => "the messages of the run are being read ...",
+        };
+        shown.extend(wrapped(text, width).into_iter().map(|text| Row::from(line(model.look, Role::Plain, text))));
     } else if happened.is_empty() {
         shown.push(line(model.look, Role::Plain, "no message of this kind so far").into());
     }

@@ -26,7 +26,7 @@ pub struct GroupPart {
     pub members: Vec<MemberPart>,
     /// Partitions with a committed offset that no member has.
     pub left: Vec<ReadPart>,
-    /// How many records its members have not read of the partitions that they have.
+    /// How many records it has not read: its members of the partitions that they have, and nobody of those that are left.
     pub lag: i64,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn groups(world: &World, machines: &[MachinePart], partitions: &[Part
     }
     for group in groups.values_mut() {
         group.take_committed(committed(world, group), partitions);
-        let reads = group.members.iter().flat_map(|member| &member.reads);
+        let reads = group.members.iter().flat_map(|member| &member.reads).chain(&group.left);
         group.lag = reads.filter_map(ReadPart::lag).sum();
     }
     groups.into_values().collect()
