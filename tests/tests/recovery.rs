@@ -72,13 +72,35 @@ fn too_few_replicas_in_the_core_excuse_the_high_watermark_but_no_leader() {
     let report = played(
         "{ core = [1, 2, 101, 102], outside = \"cut-off\" }",
         "replicas = [[3, 1, 2]]\nconfig = { \"min.insync.replicas\" = 3 }",
-        "[[step]]\nat = \"1s\"\nproduce = { client = \"p1\", topic = \"orders\", count = 3 }",
+        r#"
+[[step]]
+at = "1s"
+kill = { broker = 3 }
+[[step]]
+within = "20s"
+expect = { partition = "orders-0", isr = [1, 2] }
+[[step]]
+after = "1s"
+produce = { client = "p2", topic = "orders", count = 3 }
+"#,
     );
     assert_recovered(&report);
     assert_eq!(
         report.excused,
         ["liveness oracle: orders-0: high watermark: the core holds 2 of its replicas, min.insync.replicas is 3"]
     );
+}
+
+/// What was committed while there were enough replicas stays so, and nothing has to be forgiven.
+#[test]
+fn what_holds_is_not_excused() {
+    let report = played(
+        "{ core = [1, 2, 101, 102], outside = \"cut-off\" }",
+        "replicas = [[3, 1, 2]]\nconfig = { \"min.insync.replicas\" = 3 }",
+        "[[step]]\nat = \"1s\"\nproduce = { client = \"p1\", topic = \"orders\", count = 3 }",
+    );
+    assert_recovered(&report);
+    assert_eq!(report.excused, Vec::<String>::new());
 }
 
 #[test]

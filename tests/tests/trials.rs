@@ -129,3 +129,21 @@ start = { controller = "stopped" }
         assert_eq!([0, 1].map(|partition| cluster.leader("orders", partition)), before);
     });
 }
+
+/// The only machine that has a topic's records loses them: whatever was acknowledged is gone, and nobody can be asked for it.
+#[test]
+#[should_panic(expected = "the trial has shown nothing")]
+fn a_trial_that_is_forgiven_in_every_seed_has_shown_nothing() {
+    let loss = r#"
+[[step]]
+at = "10s"
+power-cut = { broker = 1, lose = "all" }
+[[step]]
+at = "12s"
+start = { broker = 1 }
+"#;
+    let alone = Trial::new().brokers(1).topic_with("orders", 1, 1, [("min.insync.replicas", "1")]);
+    alone.faults(Faults::listed(loss)).seeds(2).run(async |cluster: Cluster| {
+        send_for_a_while(&cluster).await;
+    });
+}

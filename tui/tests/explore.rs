@@ -10,7 +10,7 @@ use std::process::Output;
 use std::process::Stdio;
 
 #[cfg(unix)]
-use shell::interrupt;
+use shell::signal;
 use shell::{Folder, command, root, text, trial};
 
 /// A deliberate bug that nearly every seed shows: the leader answers before its followers have the record.
@@ -80,6 +80,13 @@ fn the_same_campaign_in_other_processes_with_other_jobs_and_in_shards_is_the_sam
     let complaint = text(&half.stderr);
     assert!(complaint.contains("profile lite 3 seeds between 0x0 and 0x5 have no result"), "{complaint}");
     assert!(complaint.contains("there is no part 1/2") && complaint.contains("\nhint: "), "{complaint}");
+    assert!(
+        text(&half.stdout).contains("\nincomplete: of what was joined there are 3 seeds"),
+        "{}",
+        text(&half.stdout)
+    );
+    let strict = trial(&["merge", "--complete", &files[0]]);
+    assert!(matches!(strict.status.code(), Some(1..=5)) && strict.stdout == half.stdout, "{}", strict.status);
     let cut = std::fs::read_to_string(&files[1]).expect("results");
     let cut = folder.file("cut.jsonl", cut.trim_end().as_bytes().split_last().expect("a line").1);
     let complaint = text(&trial(&["merge", &files[0], &cut]).stderr);
@@ -250,7 +257,19 @@ fn what_passes_only_with_the_hazards_mended_is_counted_and_listed() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_was_found() {
-    let folder = Folder::new("explore-interrupted");
+    ends_in_order("INT");
+}
+
+/// What a scheduler sends when a job's time is over.
+#[cfg(unix)]
+#[test]
+fn a_time_limit_keeps_what_was_found() {
+    ends_in_order("TERM");
+}
+
+#[cfg(unix)]
+fn ends_in_order(by: &str) {
+    let folder = Folder::new(&format!("explore-ended-by-{by}"));
     let out = folder.path("found");
     let mut child = command(&["explore", "--profile", "lite", "--seeds", "0..1000000", "--out", &out])
         .stdout(Stdio::piped())
@@ -264,13 +283,14 @@ fn ctrl_c_keeps_what_was_found() {
         assert!(child.try_wait().expect("it can be asked").is_none(), "it ended by itself");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    interrupt(&child);
+    signal(&child, by);
     let mut said = String::new();
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
     stdout.read_to_string(&mut said).expect("readable");
     let status = child.wait().expect("it ends");
     let last = said.lines().last().expect("it says what it found");
     assert!(last.starts_with(&format!("explored: {} seeds  ", count())), "{last}: {} results", count());
+    assert!(said.contains(&format!("\ninterrupted: {} seeds were run", count())), "{said}");
     assert!(matches!(status.code(), Some(130 | 1 | 3 | 4)), "{status}");
 }
 

@@ -312,11 +312,12 @@ impl Look<'_> {
             unmet =
                 Some(format!("{name} has ISR {}, but its replicas in the core are {}", named(&in_sync), named(&live)));
         }
-        if live.len() < min_isr {
+        let behind = if unmet.is_none() { self.behind(name, *leader, &live) } else { None };
+        if live.len() >= min_isr {
+            unmet = unmet.or(behind);
+        } else if behind.is_some() {
             let reason = format!("the core holds {} of its replicas, min.insync.replicas is {min_isr}", live.len());
             survey.excused.push(excuse("high watermark", reason));
-        } else if unmet.is_none() {
-            unmet = self.behind(name, *leader, &live);
         }
         survey.unmet.extend(unmet.map(|message| Unmet { partition: Some(name.clone()), message }));
     }

@@ -293,7 +293,7 @@ impl Suite {
 
     /// What did not hold and was forgiven because more was lost than the loss budget covers, each with its reason.
     pub fn forgiven(&self) -> Vec<String> {
-        self.forgiven.iter().chain(&self.model.forgiven).map(ToString::to_string).collect()
+        self.forgiven.union(&self.model.forgiven).map(ToString::to_string).collect()
     }
 
     /// What clients saw that Kafka allows by design, and how often.

@@ -108,16 +108,22 @@ fn explore_by(runner: &Runner, farm: &Farm, stopped: &Asked, closing: &Asked, fi
     });
 }
 
+/// None if it was stopped before the seed had run. What is run once more beside it is left out when that is cut off: what was found
+/// stays found.
 fn run_one(runner: &Runner, farm: &Farm, seed: Seed, stopped: &Asked) -> Option<SeedResult> {
     let scenario = scenario_of(farm.profile, seed, farm.drawing, &farm.switches);
     let outcome = run_until_by(runner, scenario, stopped)?;
     let mut result = SeedResult::of(farm, seed, &outcome);
-    if runs_twice(seed) {
-        let again = run_until_by(runner, outcome.scenario.clone(), stopped)?;
+    if runs_twice(seed)
+        && let Some(again) = run_until_by(runner, outcome.scenario.clone(), stopped)
+    {
         compare(&mut result, &outcome, &again, runner);
     }
-    if result.verdict == Verdict::Pass && !farm.drawing.faithful && is_sampled(seed, farm.faithful_one_in) {
-        let faithful = run_faithful(&outcome.scenario, stopped)?;
+    if result.verdict == Verdict::Pass
+        && !farm.drawing.faithful
+        && is_sampled(seed, farm.faithful_one_in)
+        && let Some(faithful) = run_faithful(&outcome.scenario, stopped)
+    {
         result.excused.extend(faithful.said());
         result.faithful = Some(faithful);
     }
@@ -179,6 +185,26 @@ mod tests {
         explore_by(&ended, &farm(seeds.clone(), 4), &|| false, &enough, &mut |result| ran.push(result.seed.0));
         ran.sort_unstable();
         assert_eq!(ran, seeds.collect::<Vec<_>>());
+    }
+
+    /// Ctrl-C comes while a seed that failed is run for the second time.
+    #[test]
+    fn what_a_seed_has_shown_is_kept_when_its_second_run_is_cut_off() {
+        let twice = (0..).find(|seed| runs_twice(Seed(*seed))).expect("some seed runs twice");
+        let runs = AtomicU64::new(0);
+        let failing = |scenario: &Scenario, watcher: &mut Watcher| {
+            if runs.fetch_add(1, Ordering::Relaxed) > 0 {
+                return really(scenario, watcher);
+            }
+            let seed = scenario.file.seed.expect("a seed says its number");
+            Report { seed, verdict: Verdict::Safety, ..Report::default() }
+        };
+        let in_second_run = || runs.load(Ordering::Relaxed) > 1;
+        let mut results = Vec::new();
+        let mut keep = |result| results.push(result);
+        explore_by(&failing, &farm(twice..twice + 1, 1), &in_second_run, &|| false, &mut keep);
+        let [result] = results.as_slice() else { panic!("one seed, one result: {results:?}") };
+        assert_eq!((result.verdict, result.twice), (Verdict::Safety, false));
     }
 
     /// A world that is not deterministic: every other run of a seed does its last step a microsecond later, as if a

@@ -241,13 +241,21 @@ impl Trial {
     /// With the whole story when a seed fails: the program panicked or returned an error, a check found a broken
     /// promise, the cluster did not recover, the program did not end, or two runs of one seed differed. Of several seeds
     /// that fail the lowest is told, whatever the number of jobs; its faults are shrunk for as long as it fails in the
-    /// same way. Also when the cluster, the faults or the environment make no sense.
+    /// same way. When something was forgiven in each of several seeds, for then nothing was asked of any of them. Also when the cluster, the
+    /// faults or the environment make no sense.
     pub fn run<P, Fut>(self, program: P) -> Passed
     where
         P: Fn(Cluster) -> Fut + Sync,
         Fut: Future<Output: Ending> + 'static,
     {
-        self.try_run(program).unwrap_or_else(|failed| panic!("{failed}"))
+        let passed = self.try_run(program).unwrap_or_else(|failed| panic!("{failed}"));
+        assert!(
+            !passed.has_shown_nothing(),
+            "in each of the {} seeds so much was lost that Kafka promises nothing: the trial has shown nothing\n\
+             hint: draw fewer faults, or give the topics more replicas",
+            passed.seeds
+        );
+        passed
     }
 
     /// As [`Trial::run`], for who wants to look at the failure.

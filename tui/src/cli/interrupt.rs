@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one asks for an orderly end, the second one does not wait for it.
+//! Ctrl-C: the first one asks for an orderly end, the second one does not wait for it. So with the signal by which schedulers of
+//! jobs say that their time is over (SIGTERM), and with a terminal that goes away (SIGHUP).
 //!
 //! A world takes thousands of steps a second, so whoever runs one looks at [`asked`] after
 //! each of them; what was printed so far is kept. A second Ctrl-C ends the process at once,
@@ -21,7 +22,7 @@ pub fn watch() {
     });
 }
 
-/// Whether somebody pressed Ctrl-C.
+/// Whether somebody pressed Ctrl-C, or asked for an end in another way.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ExitStatus, Stdio};
 
-use super::shell::{Folder, command, interrupt};
+use super::shell::{Folder, command, signal};
 
 /// What was not run is not told as not found.
 #[test]
@@ -14,7 +14,7 @@ fn ctrl_c_ends_a_hunt_and_what_was_not_run_is_no_result() {
     let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
     let mut line = String::new();
     assert_ne!(stderr.read_line(&mut line).expect("readable"), 0, "it says which piece it plays");
-    interrupt(&child);
+    signal(&child, "INT");
     let mut said = String::new();
     child.stdout.take().expect("piped").read_to_string(&mut said).expect("readable");
     let (status, complaint) = ended(child, stderr);
@@ -50,7 +50,7 @@ fn ctrl_c_ends_a_run_with_its_trace_and_says_how_far_it_came() {
     let stderr = child.stderr.take().expect("piped");
     let mut trace = String::new();
     stdout.read_line(&mut trace).expect("a run says something");
-    interrupt(&child);
+    signal(&child, "INT");
     stdout.read_to_string(&mut trace).expect("readable");
     let (status, complaint) = ended(child, stderr);
     assert_eq!(status.code(), Some(130), "{complaint}");
@@ -76,7 +76,7 @@ fn ctrl_c_ends_a_bench_after_the_run_under_way() {
         line.clear();
         assert_ne!(stderr.read_line(&mut line).expect("readable"), 0, "it never warmed up");
     }
-    interrupt(&child);
+    signal(&child, "INT");
     let (status, complaint) = ended(child, stderr);
     assert_eq!(status.code(), Some(130), "{complaint}");
     assert!(complaint.contains("interrupted"), "{complaint}");

@@ -55,9 +55,9 @@ impl Drop for Folder {
     }
 }
 
-/// Presses Ctrl-C in the terminal of a process.
+/// Sends a process a signal; `INT` is what Ctrl-C sends.
 #[cfg(unix)]
-pub fn interrupt(child: &std::process::Child) {
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is a kill");
-    assert!(status.success(), "the process has ended by itself");
+pub fn signal(child: &std::process::Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(status.expect("there is a kill").success(), "the process has ended by itself");
 }

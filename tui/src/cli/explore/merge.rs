@@ -20,7 +20,8 @@ that. If its results differ, the same seed gave two different runs: the verdict 
 different builds, or of campaigns with other switches, are not joined, and where there is no result at all there is
 nothing to join: exit code 2. What is incomplete is joined, and the standard error says what is missing: a last line that was cut
 off, a file without results, seeds of a campaign that no file has. Each file says at its head how far its campaign was
-to go, and which part of it was run; a campaign that was to end with its time was to go nowhere in particular.
+to go, and which part of it was run; a campaign that was to end with its time was to go nowhere in particular. Where nothing has
+failed, --complete makes exit code 2 of what is missing: so a pipeline does not take half a campaign for a whole one.
 
 Example:
   trial merge shard-*/results.jsonl";
@@ -41,6 +42,9 @@ pub struct Merge {
     /// List the seeds in which something was forgiven.
     #[arg(long)]
     excused: bool,
+    /// End with exit code 2 where something is missing.
+    #[arg(long)]
+    complete: bool,
 }
 
 /// Joins the parts of a campaign. Returns the exit code.
@@ -90,7 +94,10 @@ pub fn merge(arguments: &Merge) -> u8 {
     };
     // A reader that has gone is no failure.
     let _ = print(&text);
-    campaign.verdict.exit_code()
+    match campaign.verdict.exit_code() {
+        0 if arguments.complete && end == End::Incomplete => WRONG_USE,
+        code => code,
+    }
 }
 
 /// Whether results are parts of one campaign: what other builds, switches and hazards came to cannot be added up.

@@ -48,8 +48,21 @@ impl Report<'_> {
             }
         }
         text.push_str(&self.faithful());
+        text.push_str(&self.end());
         let _ = writeln!(text, "{}", self.campaign.last_line(self.rate()));
         text
+    }
+
+    /// That these are not all the seeds, where they are not: the last line looks the same.
+    fn end(&self) -> String {
+        let run = self.campaign.seeds;
+        match self.end {
+            End::Ended => String::new(),
+            End::Interrupted => format!("interrupted: {run} seeds were run, and the rest of them was not\n"),
+            End::Incomplete => {
+                format!("incomplete: of what was joined there are {run} seeds, and something is missing\n")
+            }
+        }
     }
 
     /// Seeds per second.
