@@ -85,6 +85,19 @@ impl Stage {
         stage
     }
 
+    /// Waits until there is more of a growing run.
+    pub fn go_on(&mut self) {
+        loop {
+            let news = self.late.pop_front().or_else(|| self.sessions[0].wait()).expect("a run comes to its end");
+            let is_more = matches!(news, News::Grown(_));
+            assert!(!matches!(news, News::Recorded(_)), "it is over");
+            self.happen(Message::News(news));
+            if is_more {
+                return;
+            }
+        }
+    }
+
     /// Waits until the run is recorded that was opened last.
     pub fn record(&mut self) {
         loop {

@@ -15,7 +15,7 @@ use crate::scenario::trace::Cast;
 use crate::step::Step;
 
 /// Whom each broker follows, as far as lines tell of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Following {
     leaders: BTreeMap<(MachineId, TopicPartition), NodeId>,
     /// Requests that were aside, by connection: their answers are too.

@@ -36,7 +36,7 @@ pub use snapshot::{
     MetadataPart, ParkedPart, PartitionPart, QuorumPart, ReadPart, ReplicaPart, ReplicaRole, Snapshot, Wanted, Work,
 };
 pub use tally::Tally;
-pub use tape::{Fate, Passage, Tape};
+pub use tape::{Fate, Part, Passage, Tape};
 
 use crate::scenario::Scenario;
 use crate::scenario::run::{Moment, RunOptions, TraceKind, run_seen};
@@ -64,7 +64,9 @@ pub enum News {
         at: Time,
     },
     /// The run is under way, and what there is of it can be looked at: only where that was wanted.
-    Grown(Box<Tape>),
+    Begun(Box<Tape>),
+    /// So much has come to it since.
+    Grown(Part),
     /// The run is over, and can be looked at.
     Recorded(Box<Tape>),
     /// What was looked at.
@@ -109,7 +111,7 @@ impl Session {
         Session::start(scenario, false)
     }
 
-    /// The same, for somebody who looks at what there is of a long run while it is made: [`News::Grown`].
+    /// The same, for somebody who looks at what there is of a long run while it is made: [`News::Begun`].
     ///
     /// # Panics
     /// If the operating system gives no thread.

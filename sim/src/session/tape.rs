@@ -13,13 +13,13 @@ use super::snapshot::Snapshot;
 use super::tally::{Tallies, Tally};
 use crate::check::{Violation, event_words};
 use crate::fault::{Fault, MachineId, MessageId, MessageKind};
-use crate::scenario::run::{Moment, Resolutions};
+use crate::scenario::run::{Aftermath, Moment, Resolutions};
 use crate::scenario::saved::CameTo;
-use crate::scenario::trace::{Cast, Teller, Told, Weight, mark_repetitions};
+use crate::scenario::trace::{Cast, Repetitions, Teller, Told, Weight};
 use crate::scenario::{Report, Scenario, Text, UNSAVED};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
-/// A finished recording, as far as it can be read without a world.
+/// A recording, whole or as far as it has come, as far as it can be read without a world.
 #[derive(Clone, Debug)]
 pub struct Tape {
     /// What was run.
@@ -45,6 +45,24 @@ pub struct Tape {
     by_message: BTreeMap<MessageId, usize>,
     tallies: Tallies,
     counters: Counters,
+    reader: Reader,
+}
+
+/// What the words of the next step depend on.
+#[derive(Clone, Debug)]
+struct Reader {
+    teller: Teller,
+    repetitions: Repetitions,
+    following: Following,
+}
+
+/// What has come to a recording that is still being made.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The steps that came next, in order.
+    pub(super) steps: Vec<Step>,
+    /// Those of the scenario's steps whose start came meanwhile.
+    pub(super) moments: Vec<Moment>,
 }
 
 /// One message on its way from one machine to another.
@@ -86,41 +104,103 @@ pub enum Fate {
 
 impl Tape {
     /// Reads a run's steps once, from the first to the last.
-    pub(super) fn new(scenario: Scenario, aftermath: crate::scenario::run::Aftermath, steps: Vec<Step>) -> Tape {
-        let crate::scenario::run::Aftermath { report, cast, booted, moments, resolutions, violations } = aftermath;
-        let mut teller = Teller::new(cast.clone());
-        let mut lines = Vec::new();
-        let mut post = Post::default();
-        let mut tallies = Tallies::default();
-        let mut counters = Counters::default();
-        for step in &steps {
-            let is_seen = |line: &Told| line.machines.is_empty() || line.machines.iter().any(|at| cast.is_seen(*at));
-            lines.extend(teller.tell(step).into_iter().filter(is_seen));
-            post.observe(&cast, step);
-            if step.at >= cast.zero() {
-                tallies.observe(step);
-                counters.observe(&cast, step);
-            }
-        }
-        lines.extend(moments.iter().filter_map(|moment| note(&scenario, &cast, moment)));
-        // A note stands behind what had happened when it was made.
-        lines.sort_by_key(|line| line.step);
-        mark_repetitions(&mut lines);
-        let Post { passages, by_message, .. } = post;
+    pub(super) fn new(scenario: Scenario, aftermath: Aftermath, steps: Vec<Step>) -> Tape {
+        let Aftermath { report, cast, booted, moments, resolutions, violations } = aftermath;
+        let mut tape = Tape::begun(scenario, cast);
+        tape.grow(Part { steps, moments });
+        Tape { booted, resolutions, report, violations, ..tape }
+    }
+
+    /// The recording of a run that has come to time zero, and of which nothing has been read yet. What it comes to nobody knows.
+    pub(super) fn begun(scenario: Scenario, cast: Cast) -> Tape {
+        let report = Report { seed: scenario.file.seed.unwrap_or_default(), ..Report::default() };
+        let reader = Reader {
+            teller: Teller::new(cast.clone()),
+            repetitions: Repetitions::default(),
+            following: Following::default(),
+        };
         Tape {
             scenario,
             cast,
-            booted,
-            steps,
-            lines,
-            passages,
-            moments,
-            resolutions,
+            booted: true,
+            steps: Vec::new(),
+            lines: Vec::new(),
+            passages: Vec::new(),
+            moments: Vec::new(),
+            resolutions: Resolutions::new(),
             report,
-            violations,
-            by_message,
-            tallies,
-            counters,
+            violations: Vec::new(),
+            by_message: BTreeMap::new(),
+            tallies: Tallies::default(),
+            counters: Counters::default(),
+            reader,
+        }
+    }
+
+    /// Reads what has come: what was read before stays as it is.
+    pub fn grow(&mut self, part: Part) {
+        let Part { steps, moments } = part;
+        let read = self.lines.len();
+        for step in &steps {
+            let told = self.reader.teller.tell(step);
+            let cast = &self.cast;
+            let is_seen = |line: &Told| line.machines.is_empty() || line.machines.iter().any(|at| cast.is_seen(*at));
+            self.lines.extend(told.into_iter().filter(is_seen));
+            self.follow_messages(step);
+            if step.at >= self.cast.zero() {
+                self.tallies.observe(step);
+                self.counters.observe(&self.cast, step);
+            }
+        }
+        self.lines.extend(moments.iter().filter_map(|moment| note(&self.scenario, &self.cast, moment)));
+        // A note stands behind what had happened when it was made.
+        self.lines[read..].sort_by_key(|line| line.step);
+        self.reader.repetitions.mark(&mut self.lines[read..]);
+        self.steps.extend(steps);
+        self.moments.extend(moments);
+    }
+
+    /// Follows messages from their senders to their receivers.
+    fn follow_messages(&mut self, step: &Step) {
+        self.reader.following.observe(&self.cast, step);
+        let arrived = match &step.kind {
+            StepKind::Input { input: InputKind::Received(message), .. }
+            | StepKind::Arrived { input: InputKind::Received(message), .. } => Some(*message),
+            _ => None,
+        };
+        if let Some(message) = arrived {
+            self.close(message, Fate::Arrived(step.index, step.at));
+        }
+        for fact in &step.facts {
+            match fact {
+                Fact::MessageSent { message, from, to, kind, api, correlation_id, bytes, .. } => {
+                    let (ends, what) = ((*from, *to), (*api, *kind));
+                    let is_aside = self.reader.following.is_aside(&self.cast, ends, what, (*message, *correlation_id));
+                    self.by_message.insert(*message, self.passages.len());
+                    self.passages.push(Passage {
+                        message: *message,
+                        from: *from,
+                        to: *to,
+                        kind: *kind,
+                        api: *api,
+                        correlation_id: *correlation_id,
+                        bytes: *bytes,
+                        sent: (step.index, step.at),
+                        fate: Fate::Open,
+                        is_aside,
+                    });
+                }
+                Fact::MessageDropped { message, .. } => self.close(*message, Fate::Dropped(step.index, step.at)),
+                _ => {}
+            }
+        }
+    }
+
+    fn close(&mut self, message: MessageId, fate: Fate) {
+        if let Some(index) = self.by_message.get(&message)
+            && self.passages[*index].fate == Fate::Open
+        {
+            self.passages[*index].fate = fate;
         }
     }
 
@@ -302,57 +382,4 @@ fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
 /// The name of an event, without its fields.
 fn event_name(event: &Event) -> String {
     event_words(event).split_whitespace().next().unwrap_or("something").to_owned()
-}
-
-/// Follows messages from their senders to their receivers.
-#[derive(Default)]
-struct Post {
-    passages: Vec<Passage>,
-    by_message: BTreeMap<MessageId, usize>,
-    following: Following,
-}
-
-impl Post {
-    fn observe(&mut self, cast: &Cast, step: &Step) {
-        self.following.observe(cast, step);
-        let arrived = match &step.kind {
-            StepKind::Input { input: InputKind::Received(message), .. }
-            | StepKind::Arrived { input: InputKind::Received(message), .. } => Some(*message),
-            _ => None,
-        };
-        if let Some(message) = arrived {
-            self.close(message, Fate::Arrived(step.index, step.at));
-        }
-        for fact in &step.facts {
-            match fact {
-                Fact::MessageSent { message, from, to, kind, api, correlation_id, bytes, .. } => {
-                    let (ends, what) = ((*from, *to), (*api, *kind));
-                    let is_aside = self.following.is_aside(cast, ends, what, (*message, *correlation_id));
-                    self.by_message.insert(*message, self.passages.len());
-                    self.passages.push(Passage {
-                        message: *message,
-                        from: *from,
-                        to: *to,
-                        kind: *kind,
-                        api: *api,
-                        correlation_id: *correlation_id,
-                        bytes: *bytes,
-                        sent: (step.index, step.at),
-                        fate: Fate::Open,
-                        is_aside,
-                    });
-                }
-                Fact::MessageDropped { message, .. } => self.close(*message, Fate::Dropped(step.index, step.at)),
-                _ => {}
-            }
-        }
-    }
-
-    fn close(&mut self, message: MessageId, fate: Fate) {
-        if let Some(index) = self.by_message.get(&message)
-            && self.passages[*index].fate == Fate::Open
-        {
-            self.passages[*index].fate = fate;
-        }
-    }
 }

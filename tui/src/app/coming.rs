@@ -7,6 +7,8 @@
 //!            they wait, in order ── a picture comes ──▶ done, one after the other, each at the place of the one before
 //! ```
 
+use trial_sim::internal::session::Part;
+
 use super::{Action, Ask, Effect, Lesson, Model, Prompt, Run, Screen, Status, Tape, act, forks, place, prompt};
 
 /// So many keys are kept that are pressed before they can be done.
@@ -100,6 +102,19 @@ pub(super) fn begun(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     let place = place::zero(&tape);
     model.tape = Some(tape);
     place::go(model, place)
+}
+
+/// More of it has come.
+pub(super) fn grown(model: &mut Model, part: Part) {
+    let Some(tape) = model.tape.as_mut().filter(|_| model.is_growing) else { return };
+    let read = tape.lines.len();
+    tape.grow(part);
+    for place in forks::told_as_news(&tape.lines[read..]) {
+        // What the scenario notes may stand at a step that was there before.
+        if model.news.last().is_none_or(|last| *last < place) {
+            model.news.push(place);
+        }
+    }
 }
 
 /// The recording is there: it is opened, or is that of a fork, or the rest of one that is looked at.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use trial_broker::time::Time;
 use trial_sim::internal::machine::ProcessState;
-use trial_sim::internal::scenario::trace::Weight;
+use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::scenario::{Scenario, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, MachinePart, Tape};
 use trial_sim::internal::step::Fact;
@@ -72,12 +72,16 @@ pub(super) fn unsaved(model: &Model) -> Option<String> {
 
 /// Places behind steps that tell of a change, in order.
 pub(super) fn news_of(tape: &Tape) -> Vec<u64> {
-    let mut news: Vec<u64> =
-        tape.lines.iter().filter(|line| line.weight >= Weight::News).map(|line| line.step + 1).collect();
+    let mut news: Vec<u64> = told_as_news(&tape.lines).collect();
     news.extend(tape.violations.iter().map(|violation| violation.step + 1));
     news.sort_unstable();
     news.dedup();
     news
+}
+
+/// Places behind the steps of those lines that tell of a change.
+pub(super) fn told_as_news(lines: &[Told]) -> impl Iterator<Item = u64> {
+    lines.iter().filter(|line| line.weight >= Weight::News).map(|line| line.step + 1)
 }
 
 fn refuse(model: &mut Model, reason: impl Into<String>) -> Vec<Effect> {

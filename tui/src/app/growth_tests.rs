@@ -66,6 +66,10 @@ fn what_there_is_of_a_long_run_can_be_looked_at_while_it_is_made() {
     let far = tape(&stage).end();
     assert!(stage.model.is_growing && stage.model.is_current());
     assert!(stage.shown(120, 40).contains("still being made"), "{}", stage.shown(120, 40));
+    stage.go_on();
+    let further = tape(&stage).end();
+    assert!(further > far && further - far < far / 2, "it grows steadily: {far}, {further}");
+    assert_eq!(stage.model.news, forks::news_of(tape(&stage)));
     assert!(!stage.shown(120, 40).contains("ends in"), "nobody knows yet");
     stage.press("t1.2s<Enter>");
     let here = stage.model.place;

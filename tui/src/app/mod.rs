@@ -324,7 +324,11 @@ fn happened(model: &mut Model, message: Message) -> Vec<Effect> {
             model.progress = Some((steps, at));
             Vec::new()
         }
-        Message::News(News::Grown(tape)) => coming::begun(model, tape),
+        Message::News(News::Begun(tape)) => coming::begun(model, tape),
+        Message::News(News::Grown(part)) => {
+            coming::grown(model, part);
+            Vec::new()
+        }
         Message::News(News::Recorded(tape)) => coming::recorded(model, tape),
         Message::News(News::Seen(seen)) => {
             let is_first = model.seen.is_none();

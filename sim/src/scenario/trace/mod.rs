@@ -23,5 +23,5 @@ pub use glossary::{MEANINGS, Meaning, meaning_of};
 pub use json::json_lines;
 pub use lanes::Lanes;
 pub use picture::{Picture, ReplicaPicture};
-pub(crate) use told::mark_repetitions;
+pub(crate) use told::Repetitions;
 pub use told::{Teller, Told, Weight};

@@ -52,17 +52,24 @@ pub struct Told {
     pub is_again: bool,
 }
 
-/// Marks the lines of a run that only say again what was said since the last news. What a scenario notes is none.
-pub(crate) fn mark_repetitions(lines: &mut [Told]) {
-    let mut said = BTreeSet::new();
-    for line in lines.iter_mut().filter(|line| line.event != "note") {
-        match line.weight {
-            Weight::Flow => {}
-            Weight::Repeating => {
-                line.is_again =
-                    !said.insert((line.event, line.what.clone(), line.cause.clone(), line.machines.clone()));
+/// What the lines of a run have said since the last news, by event, subject, cause and machines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Repetitions {
+    said: BTreeSet<(&'static str, String, String, Vec<MachineId>)>,
+}
+
+impl Repetitions {
+    /// Marks those of the next lines that only say again what was said. What a scenario notes is none.
+    pub(crate) fn mark(&mut self, lines: &mut [Told]) {
+        for line in lines.iter_mut().filter(|line| line.event != "note") {
+            match line.weight {
+                Weight::Flow => {}
+                Weight::Repeating => {
+                    let what = (line.event, line.what.clone(), line.cause.clone(), line.machines.clone());
+                    line.is_again = !self.said.insert(what);
+                }
+                Weight::News | Weight::Done => self.said.clear(),
             }
-            Weight::News | Weight::Done => said.clear(),
         }
     }
 }
