@@ -19,6 +19,9 @@ use crate::scenario::trace::{Cast, Repetitions, Teller, Told, Weight};
 use crate::scenario::{Report, Scenario, Text, UNSAVED};
 use crate::step::{Fact, InputKind, Step, StepKind};
 
+/// In microseconds: a step of the scenario that waits for something begins so much behind it, and what it notes belongs to that.
+const TICK: u64 = 1;
+
 /// A recording, whole or as far as it has come, as far as it can be read without a world.
 #[derive(Clone, Debug)]
 pub struct Tape {
@@ -257,20 +260,36 @@ impl Tape {
         &self.lines[..self.lines.partition_point(|line| line.step < steps)]
     }
 
+    /// The lines of the first so many steps, of what the scenario notes behind the last of them only what was noted up to an
+    /// instant: nothing may happen for a while, and then a note comes before the next step.
+    pub fn lines_at(&self, steps: u64, at: Time) -> &[Told] {
+        &self.lines[..self.lines.partition_point(|line| line.step < steps && line.at.0 <= at.0 + TICK)]
+    }
+
+    /// The instant at which all is told that is told of the last of so many steps, notes behind it too.
+    pub fn told_at(&self, steps: u64) -> Time {
+        let (last, behind) = (self.time_at(steps), self.lines_until(steps).last());
+        behind.map(|line| line.at).filter(|at| at.0 > last.0 + TICK).unwrap_or(last)
+    }
+
     /// The lines that come after so many steps.
     pub fn lines_after(&self, steps: u64) -> &[Told] {
         &self.lines[self.lines.partition_point(|line| line.step < steps)..]
     }
 
-    /// The lines of the first so many steps, without what the scenario notes at its own steps behind the one of this number:
-    /// a note may stand at the instant of a question and tell its answer.
-    pub fn lines_until_asked(&self, steps: u64, number: usize) -> &[Told] {
-        let lines = self.lines_until(steps);
+    /// The same, without what the scenario notes at its own steps behind the one of this number: a note may stand at the instant
+    /// of a question and tell its answer.
+    pub fn lines_until_asked(&self, steps: u64, at: Time, number: usize) -> &[Told] {
+        let lines = self.lines_at(steps, at);
         let asked = self.moments.iter().position(|moment| moment.number == number);
         let later = asked.map_or(&[][..], |asked| &self.moments[asked + 1..]);
         let hidden = later
             .iter()
-            .filter(|moment| moment.steps <= steps && note(&self.scenario, &self.cast, moment).is_some())
+            .filter(|moment| {
+                moment.steps <= steps
+                    && moment.at.0 <= at.0 + TICK
+                    && note(&self.scenario, &self.cast, moment).is_some()
+            })
             .count();
         // Notes stand behind all else of their step, in the order of their moments.
         let notes = lines.iter().rev().take_while(|line| line.event == "note").count();

@@ -91,8 +91,11 @@ pub fn told_by_other<'a>(model: &'a Model, index: usize, tape: &'a Tape) -> &'a 
     let lesson = model.runs.get(index).and_then(|run| run.lesson.as_ref());
     let steps = tape.steps_until(model.place.at);
     match lesson.and_then(Lesson::waiting) {
-        Some(question) => tape.lines_until_asked(steps.min(question.asked.steps), question.number),
-        None => tape.lines_until(steps),
+        Some(question) => {
+            let asked = question.asked;
+            tape.lines_until_asked(steps.min(asked.steps), model.place.at.min(asked.at), question.number)
+        }
+        None => tape.lines_at(steps, model.place.at),
     }
 }
 

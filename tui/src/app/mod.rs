@@ -240,8 +240,8 @@ impl Model {
     pub fn told(&self) -> &[Told] {
         let Some(tape) = &self.tape else { return &[] };
         match self.lesson.as_ref().and_then(Lesson::waiting) {
-            Some(question) => tape.lines_until_asked(self.place.steps, question.number),
-            None => tape.lines_until(self.place.steps),
+            Some(question) => tape.lines_until_asked(self.place.steps, self.place.at, question.number),
+            None => tape.lines_at(self.place.steps, self.place.at),
         }
     }
 

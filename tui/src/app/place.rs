@@ -40,7 +40,7 @@ impl Whereto {
 /// The place that somebody means.
 pub(super) fn find(tape: &Tape, whereto: Whereto) -> Place {
     match whereto {
-        Whereto::Step(step) => behind(tape, step.saturating_add(1)),
+        Whereto::Step(step) => told(tape, step.saturating_add(1)),
         Whereto::Time(span) => {
             let micros = (tape.cast.zero().0 as i64).saturating_add(span.micros);
             at(tape, Time(u64::try_from(micros).unwrap_or(0)))
@@ -77,6 +77,12 @@ pub(super) fn behind(tape: &Tape, steps: u64) -> Place {
     Place { steps, at: tape.time_at(steps) }
 }
 
+/// The same, when all is told that is told of the last of them: what the scenario notes behind it too.
+fn told(tape: &Tape, steps: u64) -> Place {
+    let steps = steps.min(tape.end());
+    Place { steps, at: tape.told_at(steps) }
+}
+
 /// At the end of an instant.
 fn at(tape: &Tape, at: Time) -> Place {
     Place { steps: tape.steps_until(at), at: at.min(tape.time_at(tape.end())) }
@@ -108,6 +114,11 @@ pub(super) fn go_to_step(model: &mut Model, steps: u64) -> Vec<Effect> {
     go_and_stop(model, |tape, _| behind(tape, steps))
 }
 
+/// Goes to where all is told of the last of so many steps.
+pub(super) fn go_to_told(model: &mut Model, steps: u64) -> Vec<Effect> {
+    go_and_stop(model, |tape, _| told(tape, steps))
+}
+
 /// Goes to the end of an instant.
 pub(super) fn go_to_time(model: &mut Model, time: Time) -> Vec<Effect> {
     go_and_stop(model, |tape, _| at(tape, time))
@@ -131,6 +142,9 @@ pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
     let Some(tape) = &model.tape else { return Vec::new() };
     let here = model.place.steps;
     let subject = model.subject();
+    if let Some(place) = note_ahead(model, tape, action) {
+        return go_and_stop(model, |_, _| place);
+    }
     let target = match action {
         Action::Step(direction) => here.checked_add_signed(i64::from(direction)).filter(|steps| *steps <= tape.end()),
         Action::Line(direction) => match &model.way {
@@ -154,12 +168,26 @@ pub(super) fn move_on(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => None,
     };
     match target {
-        Some(steps) => go_and_stop(model, |tape, _| behind(tape, steps)),
+        // Whoever goes to a line wants to read it.
+        Some(steps) if matches!(action, Action::Line(_) | Action::News(_)) => go_to_told(model, steps),
+        Some(steps) => go_to_step(model, steps),
         None => {
             model.status = Some(Status::Said(format!("there is {} in this direction", sought(action))));
             Vec::new()
         }
     }
+}
+
+/// Where a note stands that comes before the next step, if the next line or news is that note.
+fn note_ahead(model: &Model, tape: &Tape, action: Action) -> Option<Place> {
+    if !matches!(action, Action::Line(1) | Action::News(1)) || model.way.is_some() || proof(model).is_some() {
+        return None;
+    }
+    let here = model.place;
+    let ahead = &tape.lines_until(here.steps)[tape.lines_at(here.steps, here.at).len()..];
+    let filter = model.filter.as_ref().filter(|_| action == Action::Line(1));
+    let is_wanted = |line: &Told| filter.is_none_or(|filter| filter.lets_line(tape, line));
+    ahead.iter().find(|line| is_wanted(line)).map(|line| Place { steps: here.steps, at: line.at })
 }
 
 /// Goes to a place of the recording; whoever moves wants to look, so time stands.

@@ -20,7 +20,7 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
         _ if model.prompt.is_some() => Vec::new(),
         (Spot::Key(action), _) => coming::act_in_order(model, action),
         (Spot::Screen(screen), _) => coming::act_in_order(model, Action::Show(screen)),
-        (Spot::Step(step), _) => place::go_to_step(model, step + 1),
+        (Spot::Step(step), _) => place::go_to_told(model, step + 1),
         (Spot::Property(index), _) => {
             model.property = index;
             Vec::new()

@@ -261,6 +261,38 @@ fn a_filter_leaves_out_what_has_not_its_words() {
     assert_eq!(stage.model.filter, None);
 }
 
+/// Between two steps nothing happens for a while, and the scenario notes something: it is told when it was noted, and not with
+/// the step before.
+#[test]
+fn a_note_is_told_when_its_time_has_come_and_not_a_step_early() {
+    const NOTE: &str = "Nothing has happened for a while.";
+    let quiet = format!(
+        "at = \"2.0004s\"\nnote = \"{NOTE}\"\nexpect = {{ partition = \"orders-0\", leo = 10 }}\n\n[[step]]\nat = \"3s\""
+    );
+    let source = crate::stage::LESSON.replacen("at = \"3s\"", &quiet, 1);
+    assert_ne!(source, crate::stage::LESSON);
+    let mut stage = Stage::open(&source, Look::default(), None);
+    let note = tape(&stage).lines.iter().find(|line| line.cause == NOTE).expect("it is noted").clone();
+    let is_told = |stage: &Stage| stage.model.told().iter().any(|line| line.cause == NOTE);
+    stage.press(&format!("t{}<Enter><Left><Right>", note.step));
+    let before = stage.model.place;
+    assert!(before.steps == note.step + 1 && before.at < note.at, "{before:?}, {note:?}");
+    assert!(!is_told(&stage), "its time has not come");
+    for key in ["<Down>", "]"] {
+        stage.press(key);
+        assert_eq!((stage.model.place, is_told(&stage)), (Place { at: note.at, ..before }, true), "{key} goes to it");
+        stage.press("<Left><Right>");
+        assert_eq!((stage.model.place, is_told(&stage)), (before, false));
+    }
+    stage.press("<Right>");
+    assert!(is_told(&stage), "with the step behind it it has been told");
+    stage.press("<Down><Up>");
+    while stage.model.place.steps > before.steps {
+        stage.press("<Up>");
+    }
+    assert_eq!((stage.model.place.at, is_told(&stage)), (note.at, true), "and back to it");
+}
+
 /// Whoever looks for one partition's lines means its logs, too.
 #[test]
 fn a_filter_leads_the_screen_of_one_partition_to_the_one_that_it_names() {

@@ -168,14 +168,14 @@ fn moments(tape: &Tape) -> (Vec<Message>, String) {
     let every = regular(last.0.saturating_sub(zero.0));
     let times = (1..).map(|number| zero.0 + number * every).take_while(|at| *at < last.0).take(REGULAR);
     let is_told = |at: u64| {
-        let behind = steps.partition_point(|step| tape.time_at(*step + 1).0 <= at);
-        steps[..behind].last().is_some_and(|step| tape.time_at(*step + 1).0 + every > at)
+        let behind = steps.partition_point(|step| tape.told_at(*step + 1).0 <= at);
+        steps[..behind].last().is_some_and(|step| tape.told_at(*step + 1).0 + every > at)
     };
     let regular = times.filter(|at| !is_told(*at)).map(|at| {
         let micros = i64::try_from(at - zero.0).unwrap_or(i64::MAX);
         (at, Message::Go(Whereto::Time(Span { micros })))
     });
-    let told = steps.iter().map(|step| (tape.time_at(*step + 1).0, Message::Go(Whereto::Step(*step))));
+    let told = steps.iter().map(|step| (tape.told_at(*step + 1).0, Message::Go(Whereto::Step(*step))));
     let mut between: Vec<(u64, Message)> = told.chain(regular).collect();
     between.sort_by_key(|(at, _)| *at);
     let mut messages = vec![Message::Do(Action::ToZero)];
