@@ -26,6 +26,7 @@ use trial_broker::config::{
 };
 
 use super::super::replay::Found;
+use super::hazards;
 use super::liveness::Liveness;
 use super::settings::{ClientSettings, Settings, settings_schema};
 use super::step::Step;
@@ -188,8 +189,8 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<Spanned<String>>,
     /// How brokers and controllers treat failures of Kafka 4.1 itself, by name: "faithful" (they have them, as Kafka
-    /// has; so unless said) or "mended".
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// has; so unless said) or "mended". The name `all` stands for every one that is not named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "hazards")]
     #[schemars(with = "BTreeMap<String, TreatmentSchema>")]
     pub hazards: BTreeMap<Spanned<String>, Treatment>,
     /// Whether clients have used the cluster before time zero: a topic `warmup`, with one partition led by each

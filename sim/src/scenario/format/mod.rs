@@ -4,6 +4,7 @@ pub mod action;
 pub mod administration;
 pub mod expect;
 pub mod file;
+mod hazards;
 pub mod liveness;
 pub mod numbers;
 pub mod settings;
