@@ -1,5 +1,6 @@
 //! One page: the screens of a run, a slider for time, and nothing that has to be fetched.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ratatui::style::{Color, Modifier, Style};
@@ -32,7 +33,7 @@ const LIGHT: &str = "\
 const SCRIPT: &str = "\
 const slider=document.getElementById('slider'),picture=document.getElementById('picture'),\
 time=document.getElementById('time'),buttons=[...document.querySelectorAll('#screens button')];let [index,screen]=opens;\
-function show(){const f=frames[index];picture.innerHTML=f.p[screen];time.textContent=f.t;slider.setAttribute('aria-valuetext',f.t);\
+function show(){const f=frames[index];picture.innerHTML=f.p[screen].map(i=>rows[i]).join('\\n');time.textContent=f.t;slider.setAttribute('aria-valuetext',f.t);\
 buttons.forEach((b,i)=>b.setAttribute('aria-pressed',i===screen))}\
 function go(to){index=0;while(index+1<frames.length&&frames[index+1].m<=to)index++;show()}\
 slider.addEventListener('input',()=>go(slider.value));\
@@ -44,13 +45,26 @@ buttons.forEach((b,i)=>b.addEventListener('click',()=>{screen=i;show()}));show()
 
 /// The page.
 pub fn page(film: &Film, look: Look) -> String {
-    let frames: Vec<_> = film
-        .frames
-        .iter()
-        .map(|frame| json!({ "m": frame.micros, "t": seconds(frame.micros), "p": frame.pictures.iter().map(picture).collect::<Vec<_>>() }))
-        .collect();
+    // Most rows stand on many pictures: each is written once.
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut numbered = |row: String| {
+        let next = numbers.len();
+        *numbers.entry(row).or_insert(next)
+    };
+    let mut frames = Vec::new();
+    for frame in &film.frames {
+        let pictures = frame.pictures.iter();
+        let pictures: Vec<Vec<usize>> =
+            pictures.map(|picture| html_rows(picture).into_iter().map(&mut numbered).collect()).collect();
+        frames.push(json!({ "m": frame.micros, "t": seconds(frame.micros), "p": pictures }));
+    }
+    let mut rows = vec![String::new(); numbers.len()];
+    for (row, number) in numbers {
+        rows[number] = row;
+    }
+    let data = json!(frames).to_string();
     // A script ends at `</script>`, wherever that stands.
-    let data = json!(frames).to_string().replace("</", "<\\/");
+    let rows = json!(rows).to_string().replace("</", "<\\/");
     let buttons: String = SCREENS.iter().map(|screen| format!("<button>{}</button>\n", screen.name())).collect();
     let (title, range) = (escaped(&film.title), escaped(&film.range));
     // The slider is time: a pause of nine seconds is as long on it as it was. Arrow keys go from picture to picture.
@@ -67,7 +81,7 @@ pub fn page(film: &Film, look: Look) -> String {
          <input type=\"range\" id=\"slider\" min=\"{first}\" max=\"{last}\" value=\"{here}\" \
          aria-label=\"time in the run\">\n{marks}\
          <p><output id=\"time\"></output> {legend}<small>{range}; the slider stops at each.</small></p>\n<pre id=\"picture\"></pre>\n\
-         <script>const frames={data},opens={opens};\n{SCRIPT}</script>\n</html>\n"
+         <script>const frames={data},rows={rows},opens={opens};\n{SCRIPT}</script>\n</html>\n"
     )
 }
 
@@ -110,10 +124,11 @@ fn legend(film: &Film, look: Look) -> String {
     words.collect()
 }
 
-/// A picture as what stands in a `<pre>`.
-fn picture(picture: &Picture) -> String {
-    let mut html = String::new();
+/// The rows of a picture as they stand in a `<pre>`.
+fn html_rows(picture: &Picture) -> Vec<String> {
+    let mut rows = Vec::new();
     for row in &picture.rows {
+        let mut html = String::new();
         for words in row {
             let text = escaped(&words.text);
             let classes = classes(words.style);
@@ -126,9 +141,9 @@ fn picture(picture: &Picture) -> String {
         }
         let end = html.trim_end_matches(' ').len();
         html.truncate(end);
-        html.push('\n');
+        rows.push(html);
     }
-    html
+    rows
 }
 
 /// The classes of a style: its colour, and what stands out.

@@ -59,8 +59,7 @@ fn the_page_holds_every_moment_on_every_screen_and_fetches_nothing() {
     for outside in ["http:", "https:", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }
-    let data =
-        page.split_once("const frames=").and_then(|(_, rest)| rest.split_once(",opens=")).expect("the moments").0;
+    let data = page.split_once("const frames=").and_then(|(_, rest)| rest.split_once(",rows=")).expect("the moments").0;
     let frames: Vec<Value> = serde_json::from_str(data).expect("the moments are JSON");
     assert_eq!(frames.len(), film.frames.len());
     assert!(frames.iter().all(|frame| frame["p"].as_array().is_some_and(|pictures| pictures.len() == SCREENS.len())));
@@ -145,6 +144,8 @@ fn the_page_of_a_run_that_broke_a_promise_opens_there() {
     let (moment, screen) = film.opens;
     assert_eq!((film.frames[moment].steps, SCREENS[screen]), (violation.step + 1, Screen::Checks));
     let proof = html::page(&film, Look::default());
+    let first: String = film.frames[moment].pictures[screen].rows[1].iter().map(|words| words.text.as_str()).collect();
+    assert!(first.starts_with("THE SELECTED ONE"), "its proof stands above what held: {first}");
     assert!(proof.contains(&format!("opens=[{moment},{screen}]")), "the page says where");
     // What was done and what was broken are told apart by sign and by word, for eyes and for ears.
     let kinds = |kind: MarkKind| film.marks.iter().filter(|mark| mark.kind == kind).count();

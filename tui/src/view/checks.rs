@@ -46,8 +46,14 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     };
     let mut shown = vec![Row::title(heading(model.look, &title, width))];
     shown.extend(names.iter().chain(&rows[places]).cloned());
-    shown.push(Row::title(heading(model.look, "THE SELECTED ONE", width)));
-    shown.extend(story);
+    let selected = Row::title(heading(model.look, "THE SELECTED ONE", width));
+    let story = std::iter::once(selected).chain(story);
+    let is_broken = PROPERTIES.get(model.property).is_some_and(|one| violation(model, tape, one.name).is_some());
+    match model.is_picture && is_broken {
+        // On a page nobody is to look for the proof below all that held.
+        true => shown.splice(0..0, story).for_each(drop),
+        false => shown.extend(story),
+    }
     shown.extend(findings.into_iter().map(Row::from));
     shown
 }
