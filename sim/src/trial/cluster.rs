@@ -1,19 +1,23 @@
 //! The cluster in the hands of a test: clients to make, states to look at, faults to cause.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use trial_broker::client::{ClientConfig, ClientKind, OffsetReset, Work};
 use trial_broker::config::{Behaviour, ConfigError, ConsumerSettings, Membership, Properties};
-use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicPartition};
+use trial_broker::ids::{BROKER_PORT, Endpoint, Offset, TopicName, TopicPartition};
 use trial_broker::message::IsolationLevel;
 use trial_broker::time::Time;
 
 use super::clients::{Admin, Consumer, Member, Producer};
+use super::properties;
 use crate::fault::{Fault, Lose, MachineId};
 use crate::machine::{MachineConfig, ProgramConfig};
 use crate::people::{People, Person, WorldHandle};
+use crate::scenario::WARMUP_TOPIC;
+use crate::scenario::diagnostic::suggestion;
 use crate::scenario::run::view;
 
 /// The machines of clients that a program makes have numbers above this.
@@ -48,6 +52,7 @@ impl Cluster {
     // ---- Clients ------------------------------------------------------------------
 
     /// A new producer on a host of its own, with Kafka's defaults: `acks=all`, idempotent.
+    #[track_caller]
     pub fn producer(&self) -> Producer {
         self.producer_with([])
     }
@@ -55,15 +60,19 @@ impl Cluster {
     /// A new producer with settings by Kafka's names: `[("acks", "1"), ("delivery.timeout.ms", "5000")]`.
     ///
     /// # Panics
-    /// When Kafka would refuse the settings.
+    /// When Kafka would refuse the settings, or Trial does not know one of them (Kafka warns of it, and goes on without).
+    /// `transactional.id` is refused: producers with transactions are not simulated.
+    #[track_caller]
     pub fn producer_with<'s>(&self, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Producer {
-        Producer(self.client("producer", ClientKind::producer(&properties(settings))))
+        let properties = made("producer", properties::of_producer(settings));
+        Producer(self.client("producer", made("producer", ClientKind::producer(&properties))))
     }
 
     /// A new consumer of all partitions that a topic has now, from their beginning.
     ///
     /// # Panics
     /// When there is no such topic.
+    #[track_caller]
     pub fn consumer(&self, topic: &str) -> Consumer {
         self.consumer_with(topic, [])
     }
@@ -72,18 +81,32 @@ impl Cluster {
     /// `auto.offset.reset` is `earliest` unless set.
     ///
     /// # Panics
-    /// When there is no such topic, or Kafka would refuse the settings.
+    /// When there is no such topic, Kafka would refuse the settings, or Trial does not know one of them.
+    #[track_caller]
     pub fn consumer_with<'s>(&self, topic: &str, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Consumer {
         let assign = self.partitions(topic);
-        assert!(!assign.is_empty(), "there is no topic {topic}");
-        let kind = consumer_kind(properties(settings), assign.clone());
+        assert!(!assign.is_empty(), "there is no topic `{topic}`: {}", self.suggestion_for(topic));
+        let properties = made("consumer", properties::of_consumer(settings));
+        let kind = made("consumer", consumer_kind(properties, assign.clone()));
         Consumer::new(self.client("consumer", kind), assign)
+    }
+
+    /// The topic that may have been meant, or which there are.
+    fn suggestion_for(&self, topic: &str) -> String {
+        self.world.look(|world| {
+            let image = view::metadata(world);
+            let named = image.iter().flat_map(|image| image.partitions().map(|(partition, ..)| partition.topic));
+            let named = named.filter(|topic| !is_trials_or_kafkas_own(topic.as_str()));
+            let names: BTreeSet<TopicName> = named.collect();
+            suggestion(topic, names.iter().map(TopicName::as_str).collect::<Vec<_>>())
+        })
     }
 
     /// A new member of a group: it subscribes to topics, and the group decides which partitions it reads.
     ///
     /// # Panics
     /// When Kafka would refuse the group's name.
+    #[track_caller]
     pub fn member(&self, group: &str) -> Member {
         self.member_with(group, [])
     }
@@ -92,16 +115,17 @@ impl Cluster {
     /// `auto.offset.reset` is `earliest` unless set.
     ///
     /// # Panics
-    /// When Kafka would refuse the settings.
+    /// When Kafka would refuse the settings, or Trial does not know one of them.
+    #[track_caller]
     pub fn member_with<'s>(&self, group: &str, settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Member {
-        let mut properties = properties(settings);
+        let mut properties = made("member", properties::of_consumer(settings));
         properties.insert("group.id".to_owned(), group.to_owned());
-        Member(self.client("member", consumer_kind(properties, Vec::new())))
+        Member(self.client("member", made("member", consumer_kind(properties, Vec::new()))))
     }
 
     /// A new administrator.
     pub fn admin(&self) -> Admin {
-        Admin(self.client("admin", ClientKind::admin(&Properties::new())))
+        Admin(self.client("admin", made("admin", ClientKind::admin(&Properties::new()))))
     }
 
     /// Clients have the hazards that the cluster has, and no switches.
@@ -118,8 +142,7 @@ impl Cluster {
     }
 
     /// A client machine comes into the world and starts.
-    fn client(&self, what: &str, kind: Result<ClientKind, ConfigError>) -> Person {
-        let kind = kind.unwrap_or_else(|error| panic!("a {what} cannot be made so: {error}"));
+    fn client(&self, what: &str, kind: ClientKind) -> Person {
         let number = self.world.next_client();
         let machine = MachineId(CLIENTS + number);
         let name = format!("{what}-{number}");
@@ -213,31 +236,52 @@ impl Cluster {
     // Faults of the trial itself are a list, which a failing trial shrinks. What the program does stays as it is.
 
     /// Kills the process of a broker or controller: what it has written stays in the page cache of its machine.
+    ///
+    /// # Panics
+    /// When there is no such broker or controller.
+    #[track_caller]
     pub fn kill(&self, node: i32) {
-        self.world.apply(Fault::Kill { machine: machine(node) });
+        self.world.apply(Fault::Kill { machine: self.machine(node) });
     }
 
     /// Cuts the power of a broker's or controller's machine: what it had not synced is lost.
+    ///
+    /// # Panics
+    /// When there is no such broker or controller.
+    #[track_caller]
     pub fn power_cut(&self, node: i32) {
-        self.world.apply(Fault::PowerCut { machine: machine(node), lose: Lose::All, draw: 0 });
+        self.world.apply(Fault::PowerCut { machine: self.machine(node), lose: Lose::All, draw: 0 });
     }
 
     /// Asks a broker or controller to shut down in order: a broker hands its partitions over first.
+    ///
+    /// # Panics
+    /// When there is no such broker or controller.
+    #[track_caller]
     pub fn stop(&self, node: i32) {
-        self.world.apply(Fault::Stop { machine: machine(node) });
+        self.world.apply(Fault::Stop { machine: self.machine(node) });
     }
 
     /// Starts a broker or controller that does not run.
+    ///
+    /// # Panics
+    /// When there is no such broker or controller.
+    #[track_caller]
     pub fn start(&self, node: i32) {
-        self.world.apply(Fault::Start { machine: machine(node) });
+        self.world.apply(Fault::Start { machine: self.machine(node) });
     }
 
     /// Cuts a broker or controller off from every other broker and controller, in both directions. Clients reach it
     /// still.
+    ///
+    /// # Panics
+    /// When there is no such broker or controller.
+    #[track_caller]
     pub fn isolate(&self, node: i32) {
+        let isolated = self.machine(node);
         let ids: BTreeSet<i32> = self.parts.brokers.iter().chain(&self.parts.controllers).copied().collect();
-        let others = ids.into_iter().filter(|id| *id != node);
-        let pairs = others.flat_map(|other| [(machine(node), machine(other)), (machine(other), machine(node))]);
+        let others = ids.into_iter().filter(|id| *id != node).map(|id| self.machine(id));
+        let pairs = others.flat_map(|other| [(isolated, other), (other, isolated)]);
         self.world.apply(Fault::Partition { pairs: pairs.collect() });
     }
 
@@ -245,28 +289,57 @@ impl Cluster {
     pub fn heal_network(&self) {
         self.world.apply(Fault::Heal { from: BTreeSet::new(), to: BTreeSet::new() });
     }
+
+    /// The machine of a broker or controller. A number that nobody has is a mistake: a test that breaks nobody proves
+    /// nothing.
+    #[track_caller]
+    fn machine(&self, node: i32) -> MachineId {
+        let Parts { brokers, controllers, .. } = &*self.parts;
+        match u32::try_from(node) {
+            Ok(id) if brokers.contains(&node) || controllers.contains(&node) => MachineId(id),
+            _ if brokers == controllers => panic!("there is no node {node}: the nodes are {}", listed(brokers)),
+            _ => {
+                let (brokers, controllers) = (listed(brokers), listed(controllers));
+                panic!("there is no node {node}: the brokers are {brokers}, the controllers {controllers}")
+            }
+        }
+    }
 }
 
-/// The machine of a broker or controller.
-fn machine(node: i32) -> MachineId {
-    MachineId(u32::try_from(node).unwrap_or_else(|_| panic!("no machine has the id {node}")))
+/// `1, 2, 3`
+fn listed(ids: &[i32]) -> String {
+    ids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn properties<'s>(settings: impl IntoIterator<Item = (&'s str, &'s str)>) -> Properties {
-    settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>()
+/// What a client needs to be made.
+///
+/// # Panics
+/// With what does not let it be made.
+#[track_caller]
+fn made<T>(what: &str, result: Result<T, impl Display>) -> T {
+    match result {
+        Ok(needed) => needed,
+        Err(error) => panic!("a {what} cannot be made so: {error}"),
+    }
+}
+
+/// Whether a topic is one that the program has nothing to do with.
+fn is_trials_or_kafkas_own(topic: &str) -> bool {
+    topic == WARMUP_TOPIC || topic.starts_with("__")
 }
 
 /// A consumer as its properties say.
+#[track_caller]
 fn consumer_kind(mut properties: Properties, assign: Vec<TopicPartition>) -> Result<ClientKind, ConfigError> {
     let isolation = match properties.remove("isolation.level").as_deref() {
         None | Some("read_uncommitted") => IsolationLevel::ReadUncommitted,
         Some("read_committed") => IsolationLevel::ReadCommitted,
         Some(other) => panic!("isolation.level is read_uncommitted or read_committed, not {other}"),
     };
-    let offset_reset = properties.remove("auto.offset.reset").map_or(OffsetReset::Earliest, |said| {
-        let choices = "earliest, latest, none or by_duration:PnDTnHnMn.nS";
-        said.parse().unwrap_or_else(|_| panic!("auto.offset.reset is {choices}, not {said}"))
-    });
+    let said = properties.remove("auto.offset.reset").unwrap_or_else(|| "earliest".to_owned());
+    let Ok(offset_reset) = said.parse::<OffsetReset>() else {
+        panic!("auto.offset.reset is earliest, latest, none or by_duration:PnDTnHnMn.nS, not {said}")
+    };
     Ok(ClientKind::Consumer {
         isolation,
         offset_reset,

@@ -13,7 +13,9 @@ mod cluster;
 mod environment;
 mod failure;
 mod faults;
+mod properties;
 mod seeds;
+mod target;
 
 #[cfg(test)]
 mod tests;
@@ -204,10 +206,11 @@ impl Trial {
         self
     }
 
-    /// How many seeds: 0, 1, 2, … The environment may choose others, see [`Trial::run`].
+    /// How many seeds: 0, 1, 2, …; 100 of them unless said. The environment may choose others, see [`Trial::run`].
     ///
     /// # Panics
     /// If the count is 0: a trial without a seed proves nothing.
+    #[track_caller]
     pub fn seeds(mut self, count: u64) -> Trial {
         assert!(count > 0, "a trial without a seed proves nothing");
         self.seeds = count;
@@ -243,12 +246,16 @@ impl Trial {
     /// that fail the lowest is told, whatever the number of jobs; its faults are shrunk for as long as it fails in the
     /// same way. When something was forgiven in each of several seeds, for then nothing was asked of any of them. Also when the cluster, the
     /// faults or the environment make no sense.
+    #[track_caller]
     pub fn run<P, Fut>(self, program: P) -> Passed
     where
         P: Fn(Cluster) -> Fut + Sync,
         Fut: Future<Output: Ending> + 'static,
     {
-        let passed = self.try_run(program).unwrap_or_else(|failed| panic!("{failed}"));
+        let passed = match self.try_run(program) {
+            Ok(passed) => passed,
+            Err(failed) => panic!("{failed}"),
+        };
         assert!(
             !passed.has_shown_nothing(),
             "in each of the {} seeds so much was lost that Kafka promises nothing: the trial has shown nothing\n\
@@ -264,24 +271,35 @@ impl Trial {
     /// The failure of the lowest seed that fails.
     ///
     /// # Panics
-    /// When the cluster, the faults or the environment make no sense.
+    /// When the cluster, the faults or the environment make no sense, or it is called inside of a simulation.
+    #[track_caller]
     pub fn try_run<P, Fut>(self, program: P) -> Result<Passed, Box<Failed>>
     where
         P: Fn(Cluster) -> Fut + Sync,
         Fut: Future<Output: Ending> + 'static,
     {
-        let environment = Environment::read(environment::variable);
-        self.try_run_in(&environment.unwrap_or_else(|mistake| panic!("{mistake}")), program)
+        match Environment::read(environment::variable) {
+            Ok(environment) => self.try_run_in(&environment, program),
+            Err(mistake) => panic!("{mistake}"),
+        }
     }
 
+    #[track_caller]
     fn try_run_in<P, Fut>(mut self, environment: &Environment, program: P) -> Result<Passed, Box<Failed>>
     where
         P: Fn(Cluster) -> Fut + Sync,
         Fut: Future<Output: Ending> + 'static,
     {
+        assert!(
+            madsim::runtime::Handle::try_current().is_err(),
+            "a trial was started inside of a simulation, where no world can have a thread of its own: begin it in a plain \
+             #[test], not in a #[tokio::test] and not in the program of another trial"
+        );
         if let Some(path) = &environment.faults {
-            let list = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("TRIAL_FAULTS={path}: {error}"));
-            self.faults = Faults::listed(list);
+            match std::fs::read_to_string(path) {
+                Ok(list) => self.faults = Faults::listed(list),
+                Err(error) => panic!("TRIAL_FAULTS={path}: {error}"),
+            }
         }
         self.lay_out();
         let start: &Program = &|world, cluster| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -11,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::environment::{Environment, variable};
 use super::failure::{Failed, Failing};
+use super::target::target;
 use super::{Cluster, Trial};
 use crate::explore::{difference_by, runs_twice};
 use crate::people::{Crowd, People, WorldHandle};
@@ -61,6 +63,7 @@ pub(super) fn test_name() -> Option<String> {
 
 impl Play<'_> {
     /// Runs the seeds, and looks closer at the lowest one that fails.
+    #[track_caller]
     pub(super) fn run(&self) -> Result<Passed, Box<Failed>> {
         let seeds = match (self.environment.seed, &self.environment.seeds) {
             (Some(seed), _) => seed.0..seed.0.saturating_add(1),
@@ -146,11 +149,14 @@ impl Play<'_> {
     ///
     /// # Panics
     /// With what is wrong with the cluster or with the list of faults.
+    #[track_caller]
     pub(super) fn scenario(&self, seed: Seed) -> Scenario {
         let within = Span { micros: self.trial.faults_for.as_micros() as i64 };
         let scenario = self.trial.faults.scenario("the trial", &self.trial.file, seed, within);
-        let scenario = scenario.unwrap_or_else(|invalid| panic!("this trial makes no sense\n{invalid}"));
-        Scenario { command: Some(self.line(seed, None)), ..scenario }
+        match scenario {
+            Ok(scenario) => Scenario { command: Some(self.line(seed, None)), ..scenario },
+            Err(invalid) => panic!("this trial makes no sense\n{invalid}"),
+        }
     }
 
     /// Runs a scenario with the program beside it, without a word.
@@ -193,9 +199,16 @@ impl Play<'_> {
         let faults = faults.or(self.environment.faults.as_deref());
         let faults = faults.map(|path| format!(" TRIAL_FAULTS={}", quoted(path))).unwrap_or_default();
         let package = variable("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+        let target = own_target().map(|target| format!(" {target}")).unwrap_or_default();
         let test = self.name.as_ref().map(|name| format!(" {name} -- --exact")).unwrap_or_default();
-        format!("TRIAL_SEED={seed}{faults} cargo test{package}{test}")
+        format!("TRIAL_SEED={seed}{faults} cargo test{package}{target}{test}")
     }
+}
+
+/// What chooses the target that runs now, among those of its package; none if it cannot be known.
+fn own_target() -> Option<String> {
+    let (package, folder) = (variable("CARGO_PKG_NAME")?, variable("CARGO_MANIFEST_DIR")?);
+    target(&std::env::current_exe().ok()?, &package, &|path| Path::new(&folder).join(path).is_file())
 }
 
 impl Passed {

@@ -87,7 +87,8 @@ fn an_assertion_of_the_program_fails_its_seed_and_only_the_faults_it_needs_are_l
     assert!(told.contains("trial/tests.rs:"), "{told}");
     assert_eq!(failed.steps, (3, 1), "{told}");
     assert!(failed.faults.contains("kill = { leader = \"orders-0\" }"), "{told}");
-    let line = "again: TRIAL_SEED=0x0 cargo test -p trial-sim trial::tests::an_assertion_of_the_program_fails_its_seed";
+    let line =
+        "again: TRIAL_SEED=0x0 cargo test -p trial-sim --lib trial::tests::an_assertion_of_the_program_fails_its_seed";
     assert!(told.contains(line), "{told}");
     // What is left is a list that fails in the same way.
     let again = small().faults(Faults::listed(failed.faults.clone())).seeds(1).try_run_in(
@@ -224,4 +225,56 @@ fn administrators_and_streams_of_records_are_awaited_like_everything_else() {
 fn a_list_of_faults_that_makes_no_sense_is_refused_before_the_first_seed() {
     let list = "[[step]]\nat = \"1s\"\nkill = { broker = 4 }\n";
     let _ = small().faults(Faults::listed(list)).try_run_in(&jobs(1), async |_: Cluster| {});
+}
+
+#[test]
+#[should_panic(expected = "Kafka makes a topic of this name itself")]
+fn a_topic_that_is_kafkas_own_is_refused_before_the_first_seed() {
+    let _ = small().topic("__consumer_offsets", 1, 3).try_run_in(&jobs(1), async |_: Cluster| {});
+}
+
+/// What a trial says of a program that makes a mistake with the cluster in its hands.
+fn mistake<P, Fut>(trial: Trial, program: P) -> String
+where
+    P: Fn(Cluster) -> Fut + Sync,
+    Fut: Future<Output = ()> + 'static,
+{
+    let told = trial.seeds(1).try_run_in(&jobs(1), program).expect_err("it is a mistake").to_string();
+    // Whoever reads it finds their own line, not one of the library's.
+    assert!(told.contains("at sim/src/trial/tests.rs:") || told.contains("at src/trial/tests.rs:"), "{told}");
+    told
+}
+
+/// A test that breaks a broker which nobody has would pass, and prove nothing.
+#[test]
+fn whoever_breaks_a_node_that_does_not_exist_is_told_which_there_are() {
+    let said = "program: there is no node 9: the brokers are 1, 2, the controllers 101";
+    let two = || Trial::new().brokers(2).controllers(1);
+    let told = mistake(two(), async |cluster: Cluster| cluster.kill(9));
+    assert!(told.contains(said), "{told}");
+    let told = mistake(two(), async |cluster: Cluster| cluster.isolate(9));
+    assert!(told.contains(said), "{told}");
+    let told = mistake(small(), async |cluster: Cluster| cluster.power_cut(-1));
+    assert!(told.contains("program: there is no node -1: the nodes are 1, 2, 3"), "{told}");
+}
+
+/// Kafka warns of a setting that it does not know and goes on with its default: the test would say less than it seems to.
+#[test]
+fn whoever_misspells_a_setting_or_a_topic_is_told_what_was_meant() {
+    let told = mistake(small(), async |cluster: Cluster| drop(cluster.producer_with([("ackz", "1")])));
+    assert!(told.contains("a producer cannot be made so: unknown setting `ackz`: did you mean `acks`?"), "{told}");
+    let told = mistake(small(), async |cluster: Cluster| drop(cluster.producer_with([("acks", "7")])));
+    assert!(told.contains("a producer cannot be made so: acks = 7"), "{told}");
+    let told = mistake(small(), async |cluster: Cluster| drop(cluster.producer_with([("transactional.id", "t")])));
+    assert!(told.contains("producers with transactions are not simulated"), "{told}");
+    let told = mistake(small(), async |cluster: Cluster| drop(cluster.consumer("order")));
+    assert!(told.contains("there is no topic `order`: did you mean `orders`?"), "{told}");
+}
+
+#[test]
+#[should_panic(expected = "begin it in a plain #[test]")]
+fn a_trial_inside_of_a_simulation_is_refused_in_words() {
+    madsim::runtime::Runtime::with_seed_and_config(0, madsim::Config::default()).block_on(async {
+        let _ = small().try_run_in(&jobs(1), async |_: Cluster| {});
+    });
 }

@@ -111,11 +111,19 @@ pub(super) fn check_liveness(file: &File, scope: &mut Scope) {
     }
 }
 
+/// Topics that nobody declares (`Topic.INTERNAL_TOPICS`, and the quorum's log).
+const KAFKAS_OWN: [&str; 4] =
+    [super::OFFSETS_TOPIC, "__transaction_state", "__share_group_state", "__cluster_metadata"];
+
 /// The topics of time zero.
 pub(super) fn check_topics(file: &File, scope: &mut Scope) {
     for topic in &file.topics {
         let name = &topic.name;
         check_topic_name(name, scope);
+        if KAFKAS_OWN.contains(&name.as_str()) {
+            let label = "Kafka makes a topic of this name itself, for what it keeps in it";
+            scope.mistake(Diagnostic::new("this name is taken", name.span.clone(), label));
+        }
         let partitions = check_placement(
             topic.partitions.as_ref(),
             topic.replication_factor.as_ref(),
