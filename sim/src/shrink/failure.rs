@@ -7,8 +7,10 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::{Cut, Limits, Progress, Shrunk, Until, shrink, tell};
+use super::pace::{has_its_pace, with_pace, without_words};
+use super::{Cut, Limits, Progress, Shrunk, Until, shrink_from, tell};
 use crate::explore::{SeedResult, scenario_of};
+use crate::scenario::format::File;
 use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
 
 /// With how many other seeds a small scenario is tried.
@@ -120,6 +122,15 @@ impl Failing {
         }
     }
 
+    /// The same failure as a file of its own: under this name, with a title that says what it is.
+    #[must_use]
+    pub fn named(mut self, id: &str) -> Failing {
+        let File { id: before, title, .. } = &mut self.scenario.file;
+        *title = format!("{} (shrunk from {})", self.signature.in_short(), before.value);
+        id.clone_into(&mut before.value);
+        self
+    }
+
     /// Makes it small and tells its story. `from` names where it comes from: a file, a seed. `listen` hears of each batch
     /// of candidates; whoever wants the best so far on disk writes it there. It ends the search; `until` ends that, the
     /// tries with other seeds and whatever runs for them. What was found by then is told, which takes one run more.
@@ -132,7 +143,11 @@ impl Failing {
     ) -> Small {
         let searching = until.searching();
         let fails = |candidate: &Scenario| searching.fails_as(candidate, &self.signature);
-        let shrunk = shrink(&self.scenario, limits, &fails, listen);
+        let beginning = without_words(&self.scenario);
+        let is_written = !has_its_pace(&self.scenario.file);
+        let pace = is_written.then(|| searching.pace_of(&beginning)).flatten();
+        let paced = pace.map(|pace| with_pace(&beginning.file, &pace));
+        let shrunk = shrink_from(&beginning, paced, limits, &fails, listen);
         let cut = searching.cut().filter(|_| !shrunk.finished);
         let fails_with = |seed| until.fails_as(&with_seed(&shrunk.scenario, seed), &self.signature);
         let other_seeds = OtherSeeds::try_all(fails_with, until);

@@ -12,7 +12,7 @@
 //! first, then smaller ones. It works on the text that a person will read: each candidate is
 //! printed, read back and checked like any scenario, so what comes out is valid by construction.
 //! Streams of randomness are apart and faults carry their own draws, so that what is taken away
-//! leaves the rest as it was wherever that is possible.
+//! leaves the rest as it was wherever that is possible. A scenario that a person wrote is given its pace first (`pace`).
 //!
 //! What *fails in the same way* means is asked of the caller; the shrinker knows no cluster.
 
@@ -20,6 +20,7 @@ mod failure;
 mod groups;
 mod machines;
 mod mention;
+mod pace;
 mod parts;
 mod records;
 mod search;
@@ -34,6 +35,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::scenario::Scenario;
+use crate::scenario::format::File;
 pub use failure::{Failing, NothingToShrink, OTHER_SEEDS, OtherSeeds, Small};
 use search::Search;
 pub use story::{Retelling, tell};
@@ -120,7 +122,23 @@ pub fn shrink(
     fails: &Fails,
     listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Shrunk {
-    shrink_by(PASSES, Some(&LAST_PASS), Search::new(scenario.clone(), limits, fails, listen))
+    shrink_from(scenario, None, limits, fails, listen)
+}
+
+/// As [`shrink`], from another beginning if that one fails too.
+fn shrink_from(
+    scenario: &Scenario,
+    beginning: Option<File>,
+    limits: Limits,
+    fails: &Fails,
+    listen: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Shrunk {
+    let mut search = Search::new(scenario.clone(), limits, fails, listen);
+    if let Some(beginning) = beginning {
+        search.begin("pace");
+        search.accepts(beginning);
+    }
+    shrink_by(PASSES, Some(&LAST_PASS), search)
 }
 
 /// As [`shrink`], but the cluster, its topics and its clients stay as they are; and the seed, by which the program's own

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::thread;
 
 use super::{Fails, Limits, Progress, Shrunk};
@@ -128,7 +129,8 @@ impl<'a> Search<'a> {
         }
         thread::scope(|scope| {
             let runs: Vec<_> = batch.iter().map(|(_, scenario)| scope.spawn(move || fails(scenario))).collect();
-            runs.into_iter().map(|run| run.join().unwrap_or(Some(false))).collect()
+            // What breaks outside of a world is no answer to anything.
+            runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })
     }
 }
@@ -187,6 +189,20 @@ combined = 1
                 (first, search.accepts(titled("c")))
             });
             assert_eq!(came, ((Some(1), true), 3), "{jobs} jobs");
+        }
+    }
+
+    /// A mistake of Trial's own, outside of any world: nobody may take it for a scenario that passes.
+    #[test]
+    fn a_candidate_that_breaks_the_shrinker_itself_is_no_answer_however_many_run_at_once() {
+        let fails: &Fails =
+            &|scenario| if scenario.file.title == "b" { panic!("a mistake of its own") } else { Some(false) };
+        for jobs in 1..=3 {
+            let candidates = ["a", "b", "c"].map(titled).to_vec();
+            let search = || with_jobs(jobs, fails, |search| search.first_that_fails(candidates));
+            let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(search));
+            let said = broken.err().and_then(|panic| panic.downcast_ref::<&str>().copied());
+            assert_eq!(said, Some("a mistake of its own"), "{jobs} jobs");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::explore::Asked;
-use crate::scenario::run::{RunOptions, TraceKind, Watcher, run_watched};
+use crate::scenario::run::{Pace, RunOptions, TraceKind, Watcher, run_for_its_pace, run_watched};
 use crate::scenario::{Report, Scenario, Signature};
 
 /// After so many steps of a world the question is asked again: a clock is slower than a step.
@@ -80,6 +80,11 @@ impl<'a> Until<'a> {
     pub(crate) fn play(&self, scenario: &Scenario) -> Option<Report> {
         let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
         self.watching(|watcher| run_watched(scenario, options, &mut |_| true, watcher))
+    }
+
+    /// Runs a scenario for when what came in it; none if it was cut off.
+    pub(super) fn pace_of(&self, scenario: &Scenario) -> Option<Pace> {
+        self.watching(|watcher| run_for_its_pace(scenario, watcher))
     }
 
     /// Whether a scenario fails as the signature says; none if it was cut off.

@@ -147,8 +147,7 @@ impl Task {
             let written = write_whole(&self.out, text);
             written.map_err(|error| format!("error: cannot write {}: {error}", self.out.display()))
         };
-        let mut failing = self.failing.clone();
-        failing.scenario.file.id.value = id_of(&self.out);
+        let failing = self.failing.clone().named(&id_of(&self.out));
         keep(&print_file(&failing.scenario.file))?;
         let mut written = Ok(());
         let until = Until::new(&interrupt::asked, self.budget.map(Span::duration));

@@ -40,7 +40,7 @@ use crate::world::World;
 use execute::Run;
 pub use measure::{Counts, Measure, recorded, run_measured};
 pub(crate) use program::{Program, run_with_program, unwatched};
-pub(crate) use seen::{Aftermath, run_seen};
+pub(crate) use seen::{Aftermath, Pace, run_for_its_pace, run_seen};
 pub use seen::{Moment, Resolutions};
 
 /// What to print of a run while it runs.
@@ -86,8 +86,11 @@ pub fn run_watched(
     watcher: &mut Watcher,
 ) -> Report {
     panics::watch();
+    on_a_thread_of_its_own(move || run_here(scenario, options, Measure::default(), print, watcher).0)
+}
+
+fn on_a_thread_of_its_own<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let work = move || run_here(scenario, options, Measure::default(), print, watcher).0;
         std::thread::Builder::new()
             .name("trial-world".to_owned())
             .spawn_scoped(scope, work)

@@ -1,11 +1,14 @@
-//! A run that a screen will show: beside its report, who is who in it and when each of its steps came.
+//! A run that a screen will show: beside its report, who is who in it and when each of its steps came. And the pace of a
+//! run: that alone.
 
 use std::collections::BTreeMap;
 
 use trial_broker::time::Time;
 
 use super::execute::Run;
-use super::{Measure, Report, RunOptions, Scenario, Seed, Watcher, panics, played};
+use super::{
+    Measure, Report, RunOptions, Scenario, Seed, Span, TraceKind, Watcher, on_a_thread_of_its_own, panics, played,
+};
 use crate::check::Violation;
 use crate::scenario::trace::Cast;
 use crate::step::Telling;
@@ -55,4 +58,32 @@ pub(crate) fn run_seen(
     let (report, _) = played(&mut run);
     let Run { cast, booted, moments, resolutions, violations, .. } = run;
     Aftermath { report, cast, booted, moments, resolutions, violations }
+}
+
+/// When what: all that a scenario leaves to its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// The steps that came, by their numbers from 1, each with the time after time zero at which it did.
+    pub(crate) steps: BTreeMap<usize, Span>,
+    /// When the last of them was over, with all that it brings; none if the run ended before that.
+    pub(crate) over: Option<Span>,
+    /// When the run ended.
+    pub(crate) end: Span,
+}
+
+/// Runs a scenario, on a thread of its own, for nothing but its pace.
+pub(crate) fn run_for_its_pace(scenario: &Scenario, watcher: &mut Watcher) -> Pace {
+    panics::watch();
+    on_a_thread_of_its_own(move || {
+        let seed: Seed = scenario.file.seed.unwrap_or_default();
+        let options = RunOptions { trace: TraceKind::None, ..RunOptions::default() };
+        let mut nobody_reads = |_: &str| true;
+        let mut run = Run::new(scenario, seed, options, &mut nobody_reads, watcher).measured(Measure::default());
+        let (report, _) = played(&mut run);
+        let after_zero = |at: Time| Span { micros: run.cast.micros(at) };
+        let steps = run.moments.iter().map(|moment| (moment.number, after_zero(moment.at))).collect();
+        let all_over = run.booted && run.ends.len() == scenario.steps.len();
+        let over = all_over.then(|| after_zero(run.previous.max(run.last_entry)));
+        Pace { steps, over, end: Span { micros: report.virtual_micros as i64 } }
+    })
 }
