@@ -58,7 +58,6 @@ fn a_piece_of_the_museum_is_left_with_what_is_done_and_when() {
 #[test]
 fn who_only_looks_does_not_change_the_run_and_may_go() {
     for (folder, id, does) in [
-        ("scenarios/hazards", "recovery-point-follows-log-start", 5),
         ("scenarios/hazards", "commit-retry-goes-back", 7),
         ("scenarios/museum", "rep-01-truncation-to-high-watermark", 5),
     ] {

@@ -101,15 +101,18 @@ fn without_names_and_numbers(text: &str) -> String {
     let mut plain = String::new();
     for piece in text.split_inclusive(|c: char| !is_in_word(c)) {
         let word = piece.trim_end_matches(|c: char| !is_in_word(c) || c == '.');
-        plain.push_str(if names_partition(word) { "0-0" } else { word });
+        plain.push_str(if names_partition(word) { A_PARTITION } else { word });
         plain.push_str(&piece[word.len()..]);
     }
-    let mut plain = without_numbers(&plain);
-    while plain.contains("#-#, #-#") {
-        plain = plain.replace("#-#, #-#", "#-#");
+    let list = format!("{A_PARTITION}, {A_PARTITION}");
+    while plain.contains(&list) {
+        plain = plain.replace(&list, A_PARTITION);
     }
-    plain
+    without_numbers(&plain).replace(A_PARTITION, "#-#")
 }
+
+/// Stands for a partition while its number is no number yet.
+const A_PARTITION: &str = "\u{1}";
 
 fn names_partition(word: &str) -> bool {
     word.rsplit_once('-').is_some_and(|(topic, number)| !topic.is_empty() && number.parse::<u32>().is_ok())

@@ -10,14 +10,14 @@
 //!
 //! A person's steps wait for one another, and each expectation holds up the next step until it comes true: where one
 //! goes, all behind it come at another moment. With times of their own, steps can go one by one. It is the same run:
-//! whoever only looks does not change it.
+//! whoever only looks does not change it, and what a power cut destroys is still drawn from the number that the step had.
 //!
 //! What is said of it was said of the whole: notes, questions and what a lesson or a museum tells go too.
 
 use crate::scenario::Scenario;
-use crate::scenario::format::{Action, File, Span, Spanned, Step};
+use crate::scenario::format::{Action, File, Seed, Span, Spanned, Step};
 use crate::scenario::print::print;
-use crate::scenario::run::Pace;
+use crate::scenario::run::{Pace, draw_of_step};
 
 /// How long a run goes on that a broken promise has ended: what breaks a machine may be due a while after the step
 /// before it.
@@ -27,7 +27,7 @@ const LONG_ENOUGH: Span = Span::from_millis(1_000);
 /// exploration draws.
 pub(super) fn has_its_pace(file: &File) -> bool {
     let is_plain = |step: &Step| step.at.is_some() && step.note.is_none() && does_something(step);
-    file.steps.iter().all(|step| is_plain(step))
+    file.steps.iter().all(|step| is_plain(&step.value))
 }
 
 /// The scenario without a word for the reader at the steps that do something: it was said of the whole story.
@@ -46,10 +46,16 @@ pub(super) fn without_words(scenario: &Scenario) -> Scenario {
 pub(super) fn with_pace(file: &File, pace: &Pace) -> File {
     let numbered = (1..).zip(&file.steps);
     let timed = numbered.filter(|(_, step)| does_something(step)).filter_map(|(number, step)| {
-        let value = at_its_time(&step.value, *pace.steps.get(&number)?);
+        let mut value = at_its_time(&step.value, *pace.steps.get(&number)?);
+        if let Some(cut) = value.power_cut.as_mut().filter(|cut| cut.lose.is_none() && cut.draw.is_none()) {
+            let draw = draw_of_step(file.seed.unwrap_or_default(), number);
+            cut.value.draw = Some(Spanned::nowhere(Seed(draw)));
+        }
         Some(Spanned { value, span: step.span.clone() })
     });
-    let end = pace.over.unwrap_or(Span { micros: pace.end.micros + LONG_ENOUGH.micros });
+    // What came true at the end had happened by then: an end that is said comes before what happens at its instant.
+    let over = pace.over.map(|over| Span { micros: over.micros + 1 });
+    let end = over.unwrap_or(Span { micros: pace.end.micros + LONG_ENOUGH.micros });
     File {
         steps: timed.collect(),
         until: Some(file.until.clone().unwrap_or_else(|| Spanned::nowhere(end))),
@@ -91,4 +97,70 @@ fn does_something(step: &Step) -> bool {
         )
     };
     step.actions().iter().any(|action| !only_looks(action))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const WRITTEN: &str = r#"
+format = 1
+id = "written"
+title = "Each step waits for the one before"
+seed = 0x2a
+[cluster]
+combined = 1
+[[step]]
+at = "1s"
+note = "It dies."
+kill = { broker = 1 }
+[[step]]
+within = "2s"
+expect-event = { event = "process-exited" }
+[[step]]
+after = "10ms"
+start = { broker = 1 }
+[[step]]
+power-cut = { broker = 1 }
+[[step]]
+power-cut = { broker = 1, lose = "all" }
+[[step]]
+note = "Nobody sees this any more."
+start = { broker = 1 }
+"#;
+
+    fn paced(over: Option<i64>) -> File {
+        let written = Scenario::parse("written.toml", WRITTEN).unwrap_or_else(|invalid| panic!("{invalid}"));
+        assert!(!has_its_pace(&written.file));
+        let times = [1_000, 1_000, 1_050, 2_000, 2_000].map(Span::from_millis);
+        let steps: BTreeMap<usize, Span> = (1..).zip(times).collect();
+        let pace = Pace { steps, over: over.map(Span::from_millis), end: Span::from_millis(3_000) };
+        with_pace(&written.file, &pace)
+    }
+
+    #[test]
+    fn what_is_done_gets_its_time_what_only_looks_goes_and_what_never_came_too() {
+        let file = paced(None);
+        assert!(has_its_pace(&file), "{}", print(&file));
+        let text = print(&file);
+        let steps: Vec<&str> = text.split("[[step]]").skip(1).map(str::trim).collect();
+        let draw = Seed(draw_of_step(Seed(0x2a), 4));
+        let cut = format!("at = \"2s\"\npower-cut = {{ broker = 1, draw = \"{draw}\" }}");
+        let expected = [
+            "at = \"1s\"\nkill = { broker = 1 }",
+            "at = \"1.05s\"\nstart = { broker = 1 }",
+            cut.as_str(),
+            "at = \"2s\"\npower-cut = { broker = 1, lose = \"all\" }",
+        ];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
+    fn the_run_ends_when_it_did_or_some_time_after_what_ended_it() {
+        let until = |over| paced(over).until.map(|until| until.value);
+        assert_eq!(until(Some(9_000)), Some(Span { micros: 9_000_001 }));
+        assert_eq!(until(None), Some(Span::from_millis(4_000)));
+    }
 }

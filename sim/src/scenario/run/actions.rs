@@ -14,6 +14,7 @@ use super::calls::call_of;
 use super::execute::Run;
 use super::view;
 use crate::fault::{DiskFailure, Entry, Fault, Lose, MachineId, MessageFilter, MessageId, MessageKind, MessageTarget};
+use crate::scenario::Seed;
 use crate::scenario::format::action::{self, Produce};
 use crate::scenario::format::{Action, Names, Spanned, Target};
 use crate::scenario::validate::{Machine, PlannedStep, machine_named, machine_of};
@@ -231,7 +232,7 @@ impl Run<'_> {
 
     /// The draw of a step's effect: of the seed and the step alone.
     fn draw(&self, step: &PlannedStep) -> u64 {
-        runner_stream(self.seed.0, 1000 + step.number as u64).between(0, u64::MAX)
+        draw_of_step(self.seed, step.number)
     }
 
     fn network(&self, action: &Action, resolved: &mut Resolved) -> Result<Vec<Fault>, Unresolved> {
@@ -456,3 +457,8 @@ impl Run<'_> {
 
 /// The middle of 1000 to 1999 ms.
 const ALIGNED_ELECTION_TIMEOUT_MICROS: u64 = 1_500_000;
+
+/// What the effect of a step is drawn from that does not say it itself: its seed and its number are all.
+pub(crate) fn draw_of_step(seed: Seed, number: usize) -> u64 {
+    runner_stream(seed.0, 1000 + number as u64).between(0, u64::MAX)
+}

@@ -37,6 +37,7 @@ use super::{Scenario, Seed, Span};
 use crate::step::Step;
 use crate::world::World;
 
+pub(crate) use actions::draw_of_step;
 use execute::Run;
 pub use measure::{Counts, Measure, recorded, run_measured};
 pub(crate) use program::{Program, run_with_program, unwatched};
