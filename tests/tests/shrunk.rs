@@ -59,7 +59,7 @@ fn a_piece_of_the_museum_is_left_with_what_is_done_and_when() {
 fn who_only_looks_does_not_change_the_run_and_may_go() {
     for (folder, id, does) in [
         ("scenarios/hazards", "commit-retry-goes-back", 7),
-        ("scenarios/museum", "rep-01-truncation-to-high-watermark", 5),
+        ("scenarios/museum", "rep-01-truncation-to-high-watermark", 4),
     ] {
         let story = story(folder, id);
         let paced = shrunk(&story, 1).shrunk;
