@@ -203,6 +203,10 @@ fn a_signature_is_shrunk_beside_what_it_was_found_as_and_its_line_to_paste_runs_
     let shrunk = files(".shrunk.toml");
     assert_eq!((shrunk.len(), files(".toml").len()), (1, 2), "{said}");
     assert!(said.contains(&format!("  shrunk: {}: ", shrunk[0])), "{said}");
+    assert!(said.contains(&format!("\n  look at the shrunk one: trial play {}\n", shrunk[0])), "{said}");
+    let line =
+        said.lines().find_map(|line| line.strip_prefix("  run the shrunk one: trial ")).expect("a line to paste");
+    assert_eq!(trial(&line.split(' ').collect::<Vec<_>>()).status.code(), Some(1), "{line}");
     for file in files(".toml") {
         let replayed = trial(&["replay", &file]);
         assert_eq!(replayed.status.code(), Some(1), "{file}: {}", text(&replayed.stdout));
@@ -308,4 +312,25 @@ fn campaigns_in_the_book_are_commands_that_exist() {
     for option in known.iter().filter(|option| **option != "--found") {
         assert!(help.contains(option), "{option} is no option of `trial explore`");
     }
+}
+
+/// The results of an exploration lie beside the scenarios that it found, and a seed is easily taken for a file.
+#[test]
+fn who_names_results_or_a_seed_where_a_scenario_belongs_is_told_what_takes_them() {
+    let folder = Folder::new("mistaken");
+    let results = folder.file("results.jsonl", b"{\"profile\":\"lite\"}\n{\"seed\":\"0x0\"}\n");
+    let merge = format!("hint: `trial merge {results}` says what results");
+    refuses(&["run", &results], &merge);
+    refuses(&["replay", &results], &merge);
+    refuses(&["run", "0x2a"], "hint: this is a seed: `trial replay 0x2a` runs it");
+    let list = folder.file("list.csv", b"root,0,0\n");
+    refuses(&["merge", &list], "hint: name the results.jsonl of a folder");
+}
+
+#[test]
+fn who_asks_for_no_runs_or_no_jobs_is_told_to_ask_for_one() {
+    for arguments in [&["shrink", "0x0", "--runs", "0"][..], &["explore", "--jobs", "0"], &["museum", "--jobs", "0"]] {
+        refuses(arguments, "expected a number from 1 on");
+    }
+    refuses(&["explore", "--seeds", "10"], "expected a range: 0..10 are the first 10");
 }

@@ -112,6 +112,11 @@ fn all_cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
+/// A number from 1 on: no world at all runs nothing.
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a number from 1 on".to_owned())
+}
+
 /// A switch's name, or the one that is nearest to it.
 fn known_switch(name: &str) -> Result<String, String> {
     let names = switch_names();

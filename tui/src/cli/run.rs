@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use trial_sim::internal::history::History;
 use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run_watched};
-use trial_sim::internal::scenario::{Report, Scenario, Span};
+use trial_sim::internal::scenario::{Report, Scenario, Seed, Span};
 use trial_sim::internal::session::Kept;
 
 use super::interrupt::{self, INTERRUPTED};
@@ -243,6 +243,17 @@ fn leave_trace(folder: &Path, trace: Trace, kept: &str) -> io::Result<()> {
 /// Scenario files are written by people and by shrinkers; both stay far below this, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
+/// What to try where there is no such file: a seed is no file.
+fn where_to_look(name: &str) -> String {
+    if Seed::parse(name).is_ok() {
+        format!(
+            "hint: this is a seed: `trial replay {name}` runs it, `trial explore --print-scenario {name}` shows its scenario"
+        )
+    } else {
+        "hint: lessons are in scenarios/lessons/; `trial --help` shows what else there is".to_owned()
+    }
+}
+
 /// Reads a scenario file, or says why not.
 pub(super) fn read(path: &Path) -> Option<Scenario> {
     let shown = path.display().to_string();
@@ -250,7 +261,7 @@ pub(super) fn read(path: &Path) -> Option<Scenario> {
         Ok(source) => source,
         Err(reason) => {
             complain(&format!("error: cannot read {shown}: {reason}"));
-            complain("hint: lessons are in scenarios/lessons/; `trial --help` shows what else there is");
+            complain(&where_to_look(&shown));
             return None;
         }
     };
@@ -260,6 +271,15 @@ pub(super) fn read(path: &Path) -> Option<Scenario> {
         complain(&format!(
             "hint: `trial play {shown}` opens it, `trial replay {shown}` makes it again and compares, `trial export {shown}` \
              makes a page, a film or a drawing of it"
+        ));
+        return None;
+    }
+    // No scenario begins so; the results of an exploration, which lie beside the scenarios that it found, do.
+    if source.starts_with('{') {
+        complain(&format!("error: {shown} is JSON, and this takes a scenario, which is TOML"));
+        complain(&format!(
+            "hint: `trial merge {}` says what results of `trial explore` came to; what was found lies beside them, as NAME.toml",
+            quoted(&shown)
         ));
         return None;
     }

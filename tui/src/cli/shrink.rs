@@ -16,7 +16,7 @@ use super::interrupt;
 use super::output::{complain, print, write_whole};
 use super::run::silently;
 use super::subject::Subject;
-use super::{Format, WRONG_USE, all_cores};
+use super::{Format, WRONG_USE, all_cores, at_least_one};
 
 /// What to shrink, and how long to try.
 #[derive(Debug, Args)]
@@ -41,13 +41,13 @@ pub struct Shrink {
     #[arg(long)]
     out: Option<PathBuf>,
     /// How many candidates to run, at most.
-    #[arg(long, default_value_t = 5_000)]
-    runs: usize,
+    #[arg(long, default_value = "5000", value_parser = at_least_one)]
+    runs: NonZeroUsize,
     /// How long to try, at most: "30s", of which a fifth is for other seeds. No end unless said.
     #[arg(long, value_parser = Span::parse)]
     budget: Option<Span>,
     /// How many candidates to run at once; all cores unless said. The result does not depend on it.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
     /// How to say what came of it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -86,7 +86,7 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
         }
     };
     let jobs = arguments.jobs.unwrap_or_else(all_cores);
-    let task = Task { failing, from: subject.name(), out, runs: arguments.runs, jobs, budget: arguments.budget };
+    let task = Task { failing, from: subject.name(), out, runs: arguments.runs.get(), jobs, budget: arguments.budget };
     match task.done() {
         Ok(done) => {
             let _ = print(&done.said(&task, arguments.format));

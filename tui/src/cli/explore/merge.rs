@@ -234,7 +234,7 @@ fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Re
                 complain(&format!("incomplete: the last line of {} is cut off; it is left out", path.display()));
                 is_whole = false;
             }
-            Err(error) => return Err(format!("{}, line {number}: not a result: {error}", path.display())),
+            Err(error) => return Err(not_a_result(path, number, line, &error)),
         }
     }
     if results.len() == before {
@@ -242,6 +242,15 @@ fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Re
         is_whole = false;
     }
     Ok(is_whole)
+}
+
+/// What is wrong with a line, and which file may have been meant if it is no JSON at all.
+fn not_a_result(path: &Path, number: usize, line: &str, error: &serde_json::Error) -> String {
+    let said = format!("{}, line {number}: not a result: {error}", path.display());
+    if line.starts_with('{') {
+        return said;
+    }
+    format!("{said}\nhint: name the results.jsonl of a folder that `trial explore --out DIR` left")
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use trial_sim::internal::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::{Format, WRONG_USE, all_cores, known_switch};
+use super::{Format, WRONG_USE, all_cores, at_least_one, known_switch};
 pub use merge::{Merge, merge};
 use out::Out;
 use progress::Progress;
@@ -41,7 +41,8 @@ What is reported:
   excused      seeds in which a failed property was forgiven (loss budget, liveness oracle, hazard); --excused lists them.
                Hazards of Kafka 4.1 are mended; a sample of the seeds that pass is run once more without that, and
                those that fail so are excused by a hazard
-  marks        in how many seeds the things came about that ought to come about sometimes; never-reached ones on top
+  marks        in how many seeds the things came about that ought to come about sometimes; those that this profile must
+               reach and never did stand on top, and the others that never came about are named in one line
 
 The last line, which scripts may read:
   explored: 1000 seeds  failures: 0  excused: 12  signatures: 0  unreached-marks: 3  rate: 210/s  fingerprint: 0123456789abcdef
@@ -65,7 +66,8 @@ const SEEDS: u64 = 1000;
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Explore {
-    /// The seeds, from the first up to but without the last: 0..1000, 0x10..0x20. Without an end only with --budget.
+    /// The seeds, from the first up to but without the last: 0..1000, 0x10..0x20. Without an end only with --budget. With neither
+    /// --seeds nor --budget the first 1000.
     #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
     seeds: Option<Seeds>,
     /// How long to go on: "60s". What is under way then is finished.
@@ -75,7 +77,7 @@ pub struct Explore {
     #[arg(long, default_value = "default", value_parser = parse_profile)]
     profile: Profile,
     /// How many worlds at once; as many as there are cores unless said.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
     /// Only one of several parts of the seeds: 0/8 to 7/8.
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
@@ -120,7 +122,10 @@ struct Seeds {
 }
 
 fn parse_seeds(text: &str) -> Result<Seeds, String> {
-    let expected = || format!("expected a range such as 0..1000, found {text:?}");
+    let expected = || match Seed::parse(text) {
+        Ok(Seed(count)) if count > 0 => format!("expected a range: 0..{text} are the first {count}"),
+        _ => format!("expected a range such as 0..1000, found {text:?}"),
+    };
     let (first, end) = text.split_once("..").ok_or_else(expected)?;
     let first = Seed::parse(first)?.0;
     let end = if end.is_empty() { None } else { Some(Seed::parse(end)?.0) };
@@ -248,4 +253,17 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
 /// Seeds per second.
 fn rate(seeds: u64, wall: Duration) -> f64 {
     seeds as f64 / wall.as_secs_f64().max(1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_seeds_is_answered_with_the_range_that_was_meant() {
+        let said = parse_seeds("10").expect_err("a number is no range");
+        assert_eq!(said, "expected a range: 0..10 are the first 10");
+        let said = parse_seeds("ten").expect_err("a word is no range");
+        assert_eq!(said, "expected a range such as 0..1000, found \"ten\"");
+    }
 }

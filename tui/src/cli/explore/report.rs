@@ -8,7 +8,7 @@ use trial_sim::internal::explore::{Campaign, Failure, Mark, Profile, SeedResult}
 use trial_sim::internal::scenario::{Signature, Verdict};
 
 use super::rate;
-use super::shrunk::Shrunk;
+use super::shrunk::{Shrunk, Tried};
 
 /// A campaign that is over.
 pub struct Report<'a> {
@@ -70,16 +70,23 @@ impl Report<'_> {
         self.wall.map(|wall| rate(self.campaign.seeds, wall))
     }
 
-    /// In how many seeds each mark was reached; those that nobody reached stand on top.
+    /// In how many seeds each mark was reached. Those that the profile must reach and did not stand on top; of the others
+    /// that nobody reached the names are enough, for many profiles never draw what leads to them.
     fn marks(&self) -> String {
-        let mut marks: Vec<(u64, Mark)> =
-            Mark::ALL.iter().map(|mark| (self.campaign.marks.get(mark).copied().unwrap_or(0), *mark)).collect();
-        marks.sort();
+        let is_wanted = |mark: &Mark| self.profile.is_some_and(|profile| profile.must_reach().contains(mark));
+        let (missed, others): (Vec<Mark>, Vec<Mark>) = self.campaign.unreached().partition(is_wanted);
         let mut text = String::from("marks: in how many seeds\n");
-        for (count, mark) in marks {
-            let wanted = count == 0 && self.profile.is_some_and(|profile| profile.must_reach().contains(&mark));
-            let missed = if wanted { "  (this profile ought to reach it)" } else { "" };
-            let _ = writeln!(text, "{count:>8}  {mark}: {}{missed}", mark.sentence());
+        for mark in missed {
+            let _ = writeln!(text, "       0  {mark}: {}  (this profile ought to reach it)", mark.sentence());
+        }
+        let mut reached: Vec<(u64, Mark)> = self.campaign.marks.iter().map(|(mark, count)| (*count, *mark)).collect();
+        reached.sort();
+        for (count, mark) in reached.into_iter().filter(|(count, _)| *count > 0) {
+            let _ = writeln!(text, "{count:>8}  {mark}: {}", mark.sentence());
+        }
+        if !others.is_empty() {
+            let names = others.iter().map(|mark| mark.name()).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "       0  {} others: {names}", others.len());
         }
         text
     }
@@ -106,7 +113,7 @@ impl Report<'_> {
                     "count": failure.count,
                     "fastest": failure.fastest,
                     "again": failure.fastest.again(),
-                    "shrunk": self.shrunk.get(signature),
+                    "shrunk": self.shrunk.get(signature).map(|tried| &tried.said),
                 })
             })
             .collect();
@@ -138,7 +145,7 @@ impl Report<'_> {
     }
 }
 
-fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&String>) -> String {
+fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>) -> String {
     let fastest = &failure.fastest;
     let mut text = format!(
         "signature: {signature}\n  {} seeds; fastest: profile {} seed {}, {} steps, verdict {}\n",
@@ -150,9 +157,13 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&String>
     let _ = writeln!(text, "  look: trial play {}", fastest.drawn_from());
     let _ = writeln!(text, "  its scenario: trial explore --print-scenario {}", fastest.drawn_from());
     let _ = match shrunk {
-        Some(shrunk) => writeln!(text, "  {shrunk}"),
+        Some(shrunk) => writeln!(text, "  {}", shrunk.said),
         None => writeln!(text, "  to shrink it: trial shrink {}", fastest.drawn_from()),
     };
+    if let Some(file) = shrunk.and_then(|shrunk| shrunk.file.as_ref()) {
+        let _ = writeln!(text, "  look at the shrunk one: trial play {file}");
+        let _ = writeln!(text, "  run the shrunk one: trial run {file}");
+    }
     let _ = writeln!(text, "  {}", fastest.again());
     text
 }
@@ -164,4 +175,33 @@ fn telling(result: &SeedResult) -> &str {
         Verdict::Pass | Verdict::Expectation | Verdict::Nondeterminism => result.failures.first(),
     };
     told.map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_that_the_profile_must_reach_stand_on_top_and_other_zeros_are_one_line() {
+        let mut campaign = Campaign::default();
+        campaign.marks.insert(Mark::IsrShrunk, 7);
+        let report = Report {
+            campaign: &campaign,
+            profile: Some(Profile::Lite),
+            wall: None,
+            shrunk: &Shrunk::new(),
+            end: End::Ended,
+        };
+        let text = report.marks();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("       0  leader-moved-during-fetch: "), "{text}");
+        assert!(lines[2].starts_with("       0  former-leader-truncated: "), "{text}");
+        assert!(lines[1..3].iter().all(|line| line.ends_with("  (this profile ought to reach it)")), "{text}");
+        assert!(lines[3].starts_with("       7  isr-shrunk: "), "{text}");
+        assert!(
+            lines[4].starts_with(&format!("       0  {} others: two-leaders-at-once, ", Mark::ALL.len() - 3)),
+            "{text}"
+        );
+        assert_eq!(lines.len(), 5, "{text}");
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use trial_sim::internal::explore::Campaign;
+use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::{Signature, Span};
 use trial_sim::internal::shrink::Failing;
 
@@ -14,8 +15,16 @@ use crate::cli::shrink::Task;
 /// How many candidates are run for one signature, at most.
 const RUNS: usize = 5_000;
 
-/// What the report says of each signature that was to be shrunk: the file and its steps, or why there is none.
-pub type Shrunk = BTreeMap<Signature, String>;
+/// What became of each signature that was to be shrunk.
+pub type Shrunk = BTreeMap<Signature, Tried>;
+
+/// What became of one.
+pub struct Tried {
+    /// The file and its steps, or why there is none, as the report says it.
+    pub said: String,
+    /// The file, as a shell takes it.
+    pub file: Option<String>,
+}
 
 /// Shrinks the fastest seed of each signature, each for as long at most. Ctrl-C ends it; the best so far is on disk.
 ///
@@ -33,10 +42,8 @@ pub fn shrink_all(
             break;
         }
         let Ok(failing) = Failing::of_seed(&failure.fastest) else {
-            shrunk.insert(
-                signature.clone(),
-                "not shrunk: no promise was broken that a smaller scenario can break".into(),
-            );
+            let said = "not shrunk: no promise was broken that a smaller scenario can break".to_owned();
+            shrunk.insert(signature.clone(), Tried { said, file: None });
             continue;
         };
         let count = campaign.failures.len();
@@ -53,7 +60,8 @@ pub fn shrink_all(
         };
         let done = task.done()?.in_short(&task.out);
         complain(&format!("  {done}"));
-        shrunk.insert(signature.clone(), format!("shrunk: {done}"));
+        let file = quoted(&task.out.display().to_string()).to_string();
+        shrunk.insert(signature.clone(), Tried { said: format!("shrunk: {done}"), file: Some(file) });
     }
     Ok(shrunk)
 }
