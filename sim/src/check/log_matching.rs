@@ -7,6 +7,7 @@ use trial_broker::ids::{LeaderEpoch, Offset, TopicId, TopicPartition};
 
 use super::proof::{Kind, Proof};
 use super::{Finding, Property, Seen};
+use crate::fault::MachineId;
 
 pub(super) const PROPERTY: Property = Property {
     name: "log-matching",
@@ -21,6 +22,8 @@ pub(super) const METADATA_TOPIC: &str = "__cluster_metadata";
 #[derive(Clone, Copy, Debug)]
 struct First {
     batch: BatchFact,
+    /// Who had it.
+    machine: MachineId,
     /// Offset and epoch of the batch before it, where the log had one.
     previous: Option<(Offset, LeaderEpoch)>,
 }
@@ -46,9 +49,12 @@ impl Check {
         for (at, batch) in (first_new..).zip(batches).filter(|(_, batch)| batch.base_offset >= compacted_to) {
             let previous =
                 at.checked_sub(1).map(|before| &replica.batches[before]).map(|b| (b.base_offset, b.leader_epoch));
-            let first =
-                known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First { batch: *batch, previous });
-            let differs = first.batch.crc != batch.crc || first.batch.last_offset != batch.last_offset;
+            let first = known.entry((batch.leader_epoch, batch.base_offset)).or_insert(First {
+                batch: *batch,
+                machine: seen.machine,
+                previous,
+            });
+            let differs = is_another(&first.batch, batch);
             let other_past = matches!(
                 (first.previous, previous),
                 (Some(one), Some(other)) if one != other && one.0.min(other.0) >= compacted_to
@@ -59,25 +65,36 @@ impl Check {
                 previous.is_some_and(|(offset, _)| offset < start)
             };
             if differs || (other_past && !is_given_up()) {
+                let other = seen.name(first.machine);
+                let now = First { batch: *batch, machine: seen.machine, previous };
                 return Some(Finding {
                     property: PROPERTY,
                     partition: Some(partition.clone()),
-                    message: format!(
-                        "{partition}, offset {}, epoch {}: {} has {} {}, another has {} {}",
-                        batch.base_offset,
-                        batch.leader_epoch,
-                        seen.who(),
-                        describe(batch),
-                        place(previous),
-                        describe(&first.batch),
-                        place(first.previous),
-                    ),
+                    message: format!("{partition}, {}", difference((seen.who(), &now), (other, first))),
                     proof: vec![Proof::at(batch.base_offset, Kind::Append), Proof::of(Kind::Role)],
                 });
             }
         }
         None
     }
+}
+
+/// What one replica has, and what another had in its place.
+fn difference((who, now): (&str, &First), (other, first): (&str, &First)) -> String {
+    let (batch, before, before_first) = (&now.batch, place(now.previous), place(first.previous));
+    let at = format!("offset {}, epoch {}", batch.base_offset, batch.leader_epoch);
+    if is_another(&first.batch, batch) {
+        let (has, had) = (describe(batch), describe(&first.batch));
+        format!("{at}: {who} has {has} {before}, {other} had {had} {before_first}")
+    } else {
+        let same = describe(batch);
+        format!("{at}: {who} has the same batch as {other} ({same}), but {before}, where {other} had it {before_first}")
+    }
+}
+
+/// Whether two batches of one offset and epoch are different ones.
+fn is_another(one: &BatchFact, other: &BatchFact) -> bool {
+    one.crc != other.crc || one.last_offset != other.last_offset
 }
 
 fn place(previous: Option<(Offset, LeaderEpoch)>) -> String {
