@@ -103,6 +103,38 @@ fn what_holds_is_not_excused() {
     assert_eq!(report.excused, Vec::<String>::new());
 }
 
+/// Two of the three replicas of `__consumer_offsets` are gone: what a coordinator decides is never committed, so nobody can
+/// ask the group to come to rest.
+#[test]
+fn a_group_whose_coordinator_can_write_nothing_more_is_excused() {
+    let report = played(
+        "{ core = [3, 101, 102], outside = \"dead\" }",
+        "replicas = [[3, 1, 2]]\nconfig = { \"min.insync.replicas\" = 1 }",
+        r#"
+[[client]]
+name = "g1"
+consumer = { subscribe = ["orders"], "group.id" = "readers" }
+[[client]]
+name = "g2"
+consumer = { subscribe = ["orders"], "group.id" = "readers" }
+[[step]]
+at = "1s"
+alter-config = { topic = "__consumer_offsets", set = { "min.insync.replicas" = 2 } }
+[[step]]
+after = "1s"
+kill = { broker = 1 }
+[[step]]
+kill = { broker = 2 }
+[[step]]
+after = "20s"
+crash = { client = "g2" }
+"#,
+    );
+    assert_recovered(&report);
+    let said = report.excused.join("\n");
+    assert!(said.contains("stable group: __consumer_offsets-") && said.contains("keeps group readers"), "{said}");
+}
+
 #[test]
 fn a_partition_without_an_eligible_replica_in_the_core_is_excused() {
     let report = played("{ core = [1, 2, 101, 102] }", "replicas = [[3]]", "");

@@ -192,13 +192,13 @@ pub fn survey(world: &World, core: &Core, marks: &mut Marks) -> Survey {
     for (name, _, registration) in look.image.partitions() {
         look.partition(&name, registration, &mut survey);
     }
+    let stuck = look.stuck(&survey);
     let settled = |partition: &TopicPartition| {
-        !survey.unmet.iter().any(|unmet| unmet.partition.as_ref() == Some(partition))
-            && !survey.excused.iter().any(|excused| excused.partition.as_ref() == Some(partition))
+        !survey.unmet.iter().any(|unmet| unmet.partition.as_ref() == Some(partition)) && !stuck.contains(partition)
     };
     let unread = look.readers(world, settled);
     let mut restless = Vec::new();
-    look.groups(world, &mut restless, &mut survey.excused);
+    look.groups(world, &stuck, &mut restless, &mut survey.excused);
     survey.unmet.extend(unread);
     survey.unmet.extend(restless);
     survey
@@ -291,6 +291,21 @@ impl Look<'_> {
         usize::try_from(settings.min_insync_replicas).unwrap_or(1).min(registration.replicas.len())
     }
 
+    /// Those of a partition's replicas that the core holds.
+    fn live(&self, replicas: &[NodeId]) -> BTreeSet<NodeId> {
+        replicas.iter().copied().filter(|node| self.holds(*node)).collect()
+    }
+
+    /// Partitions in which nothing more can be committed, whatever of them holds already: who needs that is not asked for it.
+    fn stuck(&self, survey: &Survey) -> BTreeSet<TopicPartition> {
+        let is_short = |name: &TopicPartition, registration: &PartitionRegistration| {
+            self.live(&registration.replicas).len() < self.min_insync_replicas(name, registration)
+        };
+        let short = self.image.partitions().filter(|(name, _, registration)| is_short(name, registration));
+        let excused = survey.excused.iter().filter_map(|excused| excused.partition.clone());
+        short.map(|(name, ..)| name).chain(excused).collect()
+    }
+
     /// The first goal of a partition that does not hold, and those that are excused.
     fn partition(&self, name: &TopicPartition, registration: &PartitionRegistration, survey: &mut Survey) {
         let PartitionRegistration { leader, isr, elr, replicas, last_known_elr, .. } = registration;
@@ -304,7 +319,7 @@ impl Look<'_> {
             survey.excused.push(excuse("leader, ISR and high watermark", reason));
             return;
         }
-        let live: BTreeSet<NodeId> = replicas.iter().copied().filter(|node| self.holds(*node)).collect();
+        let live = self.live(replicas);
         let in_sync: BTreeSet<NodeId> = isr.iter().copied().collect();
         let min_isr = self.min_insync_replicas(name, registration);
         let mut unmet = self.leader(name, registration);

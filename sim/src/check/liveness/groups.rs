@@ -22,22 +22,28 @@ use crate::world::World;
 type Wanted = Vec<(String, MembershipView)>;
 
 impl Look<'_> {
-    /// Groups that have not come to rest; those that the core cannot coordinate are excused.
-    pub(super) fn groups(&self, world: &World, unmet: &mut Vec<Unmet>, excused: &mut Vec<Excused>) {
+    /// Groups that have not come to rest; those of a partition that is stuck are excused.
+    pub(super) fn groups(
+        &self,
+        world: &World,
+        stuck: &BTreeSet<TopicPartition>,
+        unmet: &mut Vec<Unmet>,
+        excused: &mut Vec<Excused>,
+    ) {
         for (group, members) in wanted(world) {
             let partition = self.partition_of(&group);
-            let is_excused = excused.iter().any(|excused| partition.is_some() && excused.partition == partition);
-            if let Some(partition) = partition.clone().filter(|_| is_excused) {
-                let reason = format!("{partition} keeps group {group}");
-                excused.push(Excused { partition: Some(partition), goal: "stable group", reason });
-                continue;
-            }
-            let missing = match partition.and_then(|partition| self.group(&group, &partition)) {
+            let missing = match partition.as_ref().and_then(|partition| self.group(&group, partition)) {
                 None => Some("its coordinator does not know it".to_owned()),
                 Some(view) => self.restless(&view, &members),
             };
-            unmet
-                .extend(missing.map(|missing| Unmet { partition: None, message: format!("group {group}: {missing}") }));
+            let Some(missing) = missing else { continue };
+            match partition.filter(|partition| stuck.contains(partition)) {
+                None => unmet.push(Unmet { partition: None, message: format!("group {group}: {missing}") }),
+                Some(partition) => {
+                    let reason = format!("{partition} keeps group {group}");
+                    excused.push(Excused { partition: Some(partition), goal: "stable group", reason });
+                }
+            }
         }
     }
 
