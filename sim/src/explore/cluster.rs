@@ -6,6 +6,7 @@
 //! seeds, so that the common case is explored too.
 
 use super::Profile;
+use super::beside;
 use super::draw::{Aspect, Draw};
 use super::groups;
 use super::text::{ids, set, spanned};
@@ -392,8 +393,9 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
         Profile::Everything | Profile::Replication => 20,
         _ => 12,
     });
-    let replicas: Vec<Vec<i32>> =
+    let mut replicas: Vec<Vec<i32>> =
         (0..partitions).map(|_| draw.shuffled(brokers).into_iter().take(factor as usize).collect()).collect();
+    beside::more_partitions(profile, seed, index, &mut replicas, brokers);
     let mut config = Settings::default();
     set(&mut config, "min.insync.replicas", min_isr);
     if unclean {

@@ -60,6 +60,8 @@ pub(super) enum Aspect {
     GroupAdministration,
     /// Which commits of a member nobody waits for; the index is the member's number.
     AsynchronousCommits,
+    /// Stories that are told beside everything else; the index is the story's number, its draws have an index of their own.
+    Beside,
 }
 
 /// The draws of one aspect.

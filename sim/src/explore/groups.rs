@@ -7,6 +7,7 @@
 //! What members do while the scenario runs (they join, leave, stall, die) stands in `faults/membership.rs`.
 
 use super::Profile;
+use super::beside::Beside;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::text::{said, set, spanned};
@@ -96,7 +97,7 @@ pub(super) fn group_settings(config: &mut Settings, seed: Seed, brokers: u64) ->
 pub(super) fn draw_groups(profile: Profile, seed: Seed, shape: &Shape) -> (Vec<GroupShape>, Vec<Client>) {
     let (mut groups, mut clients) = (Vec::new(), Vec::new());
     for number in 1..=count(profile, seed) {
-        let of_group = Group::draw(seed, number);
+        let of_group = Group::draw(seed, number).made_for(profile, seed, number);
         let mut members = Vec::new();
         for index in 1..=of_group.size {
             let (member, section) = of_group.member(seed, clients.len() as u64 + 1, index, shape);
@@ -159,6 +160,18 @@ impl Group {
             heartbeat_ms: draw.scale(100, session_ms / 3),
             max_poll_ms: draw.scale(2_000, 15_000),
         }
+    }
+
+    /// The same group, as far as a story that is told of it does not need another one.
+    fn made_for(mut self, profile: Profile, seed: Seed, number: u64) -> Group {
+        if number == 1 && Beside::GenerationGoesBy.is_told(profile, seed) {
+            self.protocols = vec![Protocol::Classic];
+            self.strategy = Some("cooperative-sticky");
+            self.size = self.size.max(3);
+            // Nothing moves when a static member comes back.
+            self.is_static = false;
+        }
+        self
     }
 
     fn member(&self, seed: Seed, number: u64, index: u64, shape: &Shape) -> (MemberShape, Client) {

@@ -14,6 +14,7 @@
 //! on all cores, in any order, to the same result.
 
 mod again;
+mod beside;
 mod campaign;
 mod cluster;
 mod draw;

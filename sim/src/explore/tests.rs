@@ -133,6 +133,19 @@ fn a_broker_that_registers_can_be_answered_within_an_interval_of_its_heartbeats(
 }
 
 #[test]
+fn some_seeds_tell_of_a_generation_that_goes_by_and_have_what_it_needs() {
+    let texts: Vec<String> =
+        (0..300).map(|seed| print(&generate(Profile::Groups, Seed(seed), Drawing::default()))).collect();
+    // A member does not hear of a generation; its group has partitions that move one by one.
+    let needed = [
+        r#"api = "JoinGroup", kind = "response", nth = 1"#,
+        r#""partition.assignment.strategy" = "cooperative-sticky""#,
+    ];
+    let told = texts.iter().filter(|text| needed.iter().all(|it| text.contains(it))).count();
+    assert!((15..90).contains(&told), "told by {told} of 300");
+}
+
+#[test]
 fn some_groups_have_a_minute_in_which_nothing_is_asked_of_anybody() {
     let quiet = |file: &File| print(file).contains("offsets.retention.minutes");
     let files: Vec<File> = (0..100).map(|seed| generate(Profile::Groups, Seed(seed), Drawing::default())).collect();

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::incident::{Incident, incident, once};
 use super::victim::{self, Victim};
 use super::{Kind, Stage};
+use crate::explore::beside::Beside;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::groups::{GroupShape, MemberShape};
 use crate::explore::text::{if_possible, said, spanned};
@@ -35,7 +36,10 @@ fn membership(stage: &Stage, group: &GroupShape, member: &MemberShape, number: u
         let at = somewhen(stage, &mut draw);
         all.push(once(at, &client(member), join(member)));
     }
-    for turn in 0..draw.scale(1, 5) - 1 {
+    let turns = draw.scale(1, 5) - 1;
+    // Where a story is told of a group, its members do what the story says.
+    let turns = if Beside::GenerationGoesBy.is_told(stage.profile, stage.seed) { 0 } else { turns };
+    for turn in 0..turns {
         let mut own = Draw::new(stage.seed, Aspect::Membership, number << 32 | turn);
         let at = somewhen(stage, &mut own);
         all.push(turn_of(stage, member, at, &mut own));

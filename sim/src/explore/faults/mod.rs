@@ -23,6 +23,7 @@ mod together;
 mod victim;
 
 use super::Profile;
+use super::beside;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::groups::GroupShape;
@@ -183,7 +184,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
         incidents.extend((0..*count).map(|number| single(stage, *kind, number)));
     }
     let sharp: Vec<Kind> = kinds.iter().map(|(kind, _)| *kind).filter(|kind| kind.is_sharp()).collect();
-    if !sharp.is_empty() {
+    if !sharp.is_empty() && !beside::is_quiet(stage.profile, stage.seed) {
         let count = Draw::new(stage.seed, Aspect::Burst, 0).pick(stage.profile.bursts());
         incidents.extend((1..=count).flat_map(|number| burst(stage, &sharp, number)));
     }
@@ -191,6 +192,9 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     incidents.extend(together::together(stage));
     incidents.extend(membership::memberships(stage));
     incidents.extend(group_administration::administrations(stage));
+    if !stage.spares_topics {
+        incidents.extend(together::beside(stage));
+    }
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
     if !over_budget {
@@ -222,7 +226,8 @@ pub(super) fn merged(workload: Vec<(i64, Step)>, faults: Vec<(i64, Step)>) -> Ve
 /// Which kinds are on, and how many faults there are of each.
 fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
     let mut draw = Draw::new(stage.seed, Aspect::Swarm, 0);
-    let total = draw.scale(2, stage.profile.most_single_faults());
+    let most = if beside::is_quiet(stage.profile, stage.seed) { 3 } else { stage.profile.most_single_faults() };
+    let total = draw.scale(2, most);
     let mut weights: Vec<(Kind, u64)> = Vec::new();
     for kind in stage.profile.kinds().iter().filter(|kind| possible(**kind, stage)) {
         let mut own = Draw::new(stage.seed, Aspect::Swarm, 1 + *kind as u64);

@@ -16,6 +16,7 @@
 //!                  they take turns          two replicas that only ever see each other dead
 //!   clients        answers are lost         several batches are under way, and none of their answers arrives
 //!   power          the power goes           everything is on the disk, a large batch comes, and the power goes
+//!   rebalances     a generation goes by     a member leaves, and returns; another does not hear how the group stood between
 //! ```
 //!
 //! Faults that are drawn one by one come together like this once in many thousand seeds. These are the moments at which one
@@ -26,12 +27,14 @@
 mod clients;
 mod membership;
 mod power;
+mod rebalances;
 mod reigns;
 
 use super::incident::{Incident, incident, once};
 use super::victim::Victim;
 use super::{Kind, Stage};
 use crate::explore::Profile;
+use crate::explore::beside::Beside;
 use crate::explore::cluster::TopicShape;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::text::{if_possible, names, said, spanned};
@@ -39,7 +42,7 @@ use crate::scenario::format::action::{Heal, MessageKind, Messages, Partition};
 use crate::scenario::format::administration::ElectLeader;
 use crate::scenario::format::{Names, Spanned, Step};
 
-/// In how many seeds of a hundred faults are aimed together like this.
+/// In how many seeds of a hundred faults are aimed together like this. The story of rebalances is drawn by itself (`beside`).
 fn percent(profile: Profile) -> u64 {
     match profile {
         Profile::Replication => 100,
@@ -103,6 +106,15 @@ pub(super) fn together(stage: &Stage) -> Vec<Incident> {
         all.extend(told(Story::AnswersAreLost, stage, &partition, &mut draw));
     }
     all
+}
+
+/// The story that is told beside everything else, where a seed tells it.
+pub(super) fn beside(stage: &Stage) -> Vec<Incident> {
+    let story = Beside::GenerationGoesBy;
+    match story.is_told(stage.profile, stage.seed) {
+        true => rebalances::a_generation_goes_by(stage, &mut story.draw(stage.seed)),
+        false => Vec::new(),
+    }
 }
 
 /// The stories that can be told of a partition; the longer ones stand twice, for more of them come to nothing.
