@@ -103,7 +103,9 @@ settings! {
         /// How long the cleaner waits when it has found nothing to do.
         cleaner_backoff: Duration = "log.cleaner.backoff.ms", ms(15_000), 0 => i64::MAX;
         /// The memory for the map from keys to offsets, at 24 bytes a key.
-        cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size", 128 * 1024 * 1024, 0 => i64::MAX;
+        ///
+        /// Simplified: Kafka wants more than 1 MiB, which no scenario fills. Here it must hold a few keys.
+        cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size", 128 * 1024 * 1024, 100 => i64::MAX;
         /// How full the map may become.
         cleaner_load_factor: Ratio = "log.cleaner.io.buffer.load.factor", Ratio(900_000), 0 => 1;
         /// The memory for reading and writing: the cleaner reads half of it at once.
