@@ -72,7 +72,6 @@ impl Check {
         if known.rebased_in != counted.rebased_in || known.committed.len() < counted.batches {
             *counted = Counted { rebased_in: known.rebased_in, ..Counted::default() };
         }
-        let start = seen.log_start(partition).unwrap_or(0);
         for batch in &known.committed[counted.batches..] {
             counted.batches += 1;
             let Some(client) = owners.get(&batch.producer_id).filter(|_| !batch.is_control) else { continue };
@@ -82,6 +81,7 @@ impl Check {
             if *records <= handed {
                 continue;
             }
+            let start = seen.log_start(partition).unwrap_or(0);
             let held = held(owners, *client, &known.committed[..counted.batches], start);
             if held > handed {
                 return Some(Finding {

@@ -42,6 +42,11 @@ pub use validate::{Machine, PlannedStep, Start};
 /// The topic that clients have used before time zero: one partition led by each broker.
 pub const WARMUP_TOPIC: &str = "warmup";
 
+/// Whether a topic is Kafka's own, or only there to warm clients: nobody who tells of a run, or writes a program for it, speaks of it.
+pub(crate) fn is_in_the_background(topic: &str) -> bool {
+    topic == WARMUP_TOPIC || topic.starts_with("__")
+}
+
 /// What runs a fork again that lies in no file yet.
 pub const UNSAVED: &str = "`:save FILE` in the window first, then `trial run FILE`";
 

@@ -17,7 +17,7 @@
 use crate::scenario::Scenario;
 use crate::scenario::format::{Action, File, Seed, Span, Spanned, Step};
 use crate::scenario::print::print;
-use crate::scenario::run::{Pace, draw_of_step};
+use crate::scenario::run::{Pace, draw_of_step, is_expectation};
 
 /// How long a run goes on that a broken promise has ended: what breaks a machine may be due a while after the step
 /// before it.
@@ -84,17 +84,7 @@ fn at_its_time(step: &Step, at: Span) -> Step {
 /// Whether a step changes what happens, and does not only look at it or speak of it.
 fn does_something(step: &Step) -> bool {
     let only_looks = |action: &Action| {
-        matches!(
-            action,
-            Action::Predict(_)
-                | Action::PauseHere(_)
-                | Action::Expect(_)
-                | Action::ExpectError(_)
-                | Action::ExpectEvent(_)
-                | Action::Never(_)
-                | Action::NeverEvent(_)
-                | Action::Note
-        )
+        is_expectation(action) || matches!(action, Action::Predict(_) | Action::PauseHere(_) | Action::Note)
     };
     step.actions().iter().any(|action| !only_looks(action))
 }

@@ -9,6 +9,7 @@ use super::search::Search;
 use crate::scenario::Seed;
 use crate::scenario::format::{ClientSettings, File, Settings, Span};
 use crate::scenario::format::{Spanned, Step};
+use crate::scenario::run::is_expectation;
 
 /// A list in a file of which some can be missed.
 struct List {
@@ -161,13 +162,7 @@ const LONG_ENOUGH: Span = Span::from_millis(60_000);
 fn without_expectations(file: &File) -> File {
     let mut file = file.clone();
     let last = file.steps.iter().filter_map(|step| step.at.as_ref()).map(|at| at.value.micros).max().unwrap_or(0);
-    file.steps.retain(|step| {
-        step.expect.is_none()
-            && step.expect_error.is_none()
-            && step.expect_event.is_none()
-            && step.never.is_none()
-            && step.never_event.is_none()
-    });
+    file.steps.retain(|step| !step.actions().iter().any(|action| is_expectation(action)));
     file.until.get_or_insert_with(|| Spanned::nowhere(Span { micros: last + LONG_ENOUGH.micros }));
     file
 }

@@ -16,8 +16,8 @@ use super::properties;
 use crate::fault::{Fault, Lose, MachineId};
 use crate::machine::{MachineConfig, ProgramConfig};
 use crate::people::{People, Person, WorldHandle};
-use crate::scenario::WARMUP_TOPIC;
 use crate::scenario::diagnostic::suggestion;
+use crate::scenario::is_in_the_background;
 use crate::scenario::run::view;
 
 /// The machines of clients that a program makes have numbers above this.
@@ -96,7 +96,7 @@ impl Cluster {
         self.world.look(|world| {
             let image = view::metadata(world);
             let named = image.iter().flat_map(|image| image.partitions().map(|(partition, ..)| partition.topic));
-            let named = named.filter(|topic| !is_trials_or_kafkas_own(topic.as_str()));
+            let named = named.filter(|topic| !is_in_the_background(topic.as_str()));
             let names: BTreeSet<TopicName> = named.collect();
             suggestion(topic, names.iter().map(TopicName::as_str).collect::<Vec<_>>())
         })
@@ -321,11 +321,6 @@ fn made<T>(what: &str, result: Result<T, impl Display>) -> T {
         Ok(needed) => needed,
         Err(error) => panic!("a {what} cannot be made so: {error}"),
     }
-}
-
-/// Whether a topic is one that the program has nothing to do with.
-fn is_trials_or_kafkas_own(topic: &str) -> bool {
-    topic == WARMUP_TOPIC || topic.starts_with("__")
 }
 
 /// A consumer as its properties say.

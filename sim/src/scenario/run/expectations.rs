@@ -210,7 +210,7 @@ impl Run<'_> {
 }
 
 /// Whether an action is one of those that the verdict counts.
-pub(super) fn is_expectation(action: &Action) -> bool {
+pub(crate) fn is_expectation(action: &Action) -> bool {
     matches!(
         action,
         Action::Expect(_) | Action::ExpectError(_) | Action::ExpectEvent(_) | Action::Never(_) | Action::NeverEvent(_)

@@ -39,6 +39,7 @@ use crate::world::World;
 
 pub(crate) use actions::draw_of_step;
 use execute::Run;
+pub(crate) use expectations::is_expectation;
 pub use measure::{Counts, Measure, recorded, run_measured};
 pub(crate) use program::{Program, run_with_program, unwatched};
 pub(crate) use seen::{Aftermath, Pace, run_for_its_pace, run_seen};

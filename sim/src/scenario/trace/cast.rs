@@ -6,7 +6,7 @@ use trial_broker::ids::{NodeId, TopicPartition};
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
-use crate::scenario::WARMUP_TOPIC;
+use crate::scenario::is_in_the_background;
 
 /// The machines of a run, by number, name and node id; and when its time zero is.
 #[derive(Clone, Debug, Default)]
@@ -91,8 +91,8 @@ impl Cast {
         self.brokers.iter().position(|(_, broker)| *broker == machine)
     }
 
-    /// Whether a partition is only there to warm clients.
+    /// Whether a partition is Kafka's own, or only there to warm clients.
     pub fn is_hidden(&self, partition: &TopicPartition) -> bool {
-        partition.topic.as_str() == WARMUP_TOPIC || partition.topic.as_str().starts_with("__")
+        is_in_the_background(partition.topic.as_str())
     }
 }
