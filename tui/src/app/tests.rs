@@ -202,7 +202,7 @@ fn a_window_opens_at_the_violation() {
 fn a_lesson_stops_at_its_question_takes_votes_and_shows_what_came() {
     let mut stage = Stage::with_questions();
     let question = stage.model.lesson.as_ref().expect("a lesson").questions[0].clone();
-    assert!(stage.shown(100, 30).contains("WATCH FOR  LEO grows, HW does not."), "{}", stage.shown(100, 30));
+    assert!(stage.shown(100, 30).contains("WATCH FOR  LEO and HW of orders-0 at b1"), "{}", stage.shown(100, 30));
     stage.press("G");
     assert_eq!((stage.model.place, &stage.model.prompt), (question.asked, &Some(Prompt::new(Ask::Prediction(0)))));
     assert!(!stage.shown(100, 30).contains(question.why.as_deref().unwrap_or("?")), "{}", stage.shown(100, 30));

@@ -1,7 +1,10 @@
 //! What a class must not read before its time: what a question hides, what answers it, what comes later. On no screen, in no pane.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use trial_sim::internal::scenario::{Action as Deed, Scenario};
 
 use super::tests::{GROUP, stage};
 use crate::app::{Action, Ask, Message, Pane, Prompt, Screen, Typed};
@@ -12,24 +15,111 @@ use crate::theme::Look;
 /// of every lesson.
 #[test]
 fn no_screen_of_a_lesson_shows_what_its_questions_hide() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
-    let files = fs::read_dir(&folder).expect("there are lessons").map(|file| file.expect("a file").path());
-    let sources = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
-    let sources = sources.map(|path| (path.clone(), fs::read_to_string(path).expect("a text")));
     let mut questions = 0;
-    for (path, source) in sources.filter(|(_, source)| source.contains("hide = [")) {
+    for (path, source) in lessons().into_iter().filter(|(_, source)| source.contains("hide = [")) {
         let mut stage = Stage::questions_of(&source);
         while stage.model.place.steps < stage.model.tape.as_ref().expect("it is recorded").end() {
             stage.happen(Message::Do(Action::ToEnd));
             let Some(Prompt { ask: Ask::Prediction(_), .. }) = stage.model.prompt else { continue };
             if !stage.model.hidden_columns().is_empty() {
                 questions += 1;
-                nothing_hidden_is_read(&mut stage, &path.display().to_string());
+                nothing_hidden_is_read(&mut stage, &path);
             }
             stage.happen(Message::Type(Typed::Enter));
         }
     }
     assert!(questions >= 5, "{questions} questions hide something");
+}
+
+/// The files of the course, with their texts.
+fn lessons() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/lessons");
+    let files = fs::read_dir(&folder).expect("there are lessons").map(|file| file.expect("a file").path());
+    let sources = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    sources.map(|path| (path.display().to_string(), fs::read_to_string(path).expect("a text"))).collect()
+}
+
+/// Words that stand in every sentence.
+const SMALL: [&str; 18] =
+    ["a", "and", "are", "as", "at", "by", "in", "is", "it", "its", "of", "on", "one", "or", "s", "the", "they", "to"];
+
+/// Ways to say that something is not.
+const NOT: [&str; 9] = ["0", "cannot", "neither", "never", "no", "nobody", "none", "not", "nothing"];
+
+const NUMBERS: [&str; 9] = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+
+/// What a text says word by word: numbers as digits, and every way to say that something is not as `not`.
+fn words_of(text: &str) -> BTreeSet<String> {
+    // `orders-0`, `acks=0` and `3.7` are names, and no numbers.
+    let words = text.split(|sign: char| !sign.is_alphanumeric() && !['.', '-', '='].contains(&sign));
+    let words = words.map(|word| word.trim_matches(['.', '-']));
+    let said = |word: &str| {
+        let word = word.to_lowercase();
+        match NUMBERS.iter().position(|number| *number == word) {
+            Some(index) => (index + 2).to_string(),
+            None if NOT.contains(&word.as_str()) => "not".to_owned(),
+            None => word,
+        }
+    };
+    words.filter(|word| !word.is_empty()).map(said).filter(|word| !SMALL.contains(&word.as_str())).collect()
+}
+
+/// Whether it is the name of a machine, `b1`: a place to look at.
+fn is_machine(word: &str) -> bool {
+    let mut signs = word.chars();
+    signs.next().is_some_and(char::is_alphabetic) && word.len() > 1 && signs.all(|sign| sign.is_ascii_digit())
+}
+
+/// Whether a text says the right choice of a question: one of its numbers, that something is not, or all of its words; of those
+/// that tell it from the other choices and that the question has not said itself.
+fn gives_away(text: &str, ask: &str, choices: &[String], answer: &str) -> bool {
+    let asked = words_of(ask);
+    let others: Vec<BTreeSet<String>> =
+        choices.iter().filter(|choice| *choice != answer).map(|choice| words_of(choice)).collect();
+    let is_told = |word: &String| asked.contains(word) || others.iter().all(|other| other.contains(word));
+    let is_telling = |word: &String| !is_told(word) && !is_machine(word);
+    let telling: BTreeSet<String> = words_of(answer).into_iter().filter(is_telling).collect();
+    let said = words_of(text);
+    let is_enough = |word: &&String| *word == "not" || word.starts_with(|sign: char| sign.is_ascii_digit());
+    telling.intersection(&said).any(|word| is_enough(&word)) || !telling.is_empty() && telling.is_subset(&said)
+}
+
+/// The title and what to watch for stand above every question: they name where to look, and not what is seen there.
+#[test]
+fn neither_the_title_of_a_lesson_nor_its_banner_says_the_right_choice_of_a_question() {
+    let mut questions = 0;
+    for (path, source) in lessons() {
+        let scenario = Scenario::parse("a.toml", &source).expect("a valid scenario");
+        let watch = scenario.file.lesson.as_ref().and_then(|lesson| lesson.watch_for.as_deref()).unwrap_or_default();
+        for step in &scenario.steps {
+            let Deed::Predict(predict) = &step.action.value else { continue };
+            questions += 1;
+            for text in [scenario.file.title.as_str(), watch] {
+                let tells = gives_away(text, &predict.ask, &predict.choices, &predict.answer.value);
+                assert!(!tells, "{path}: {:?} answers {:?}: {}", text, predict.ask, predict.answer.value);
+            }
+        }
+    }
+    assert!(questions > 30, "{questions} questions");
+}
+
+/// What was once written above questions of the course, and would have answered them; and what may stand there.
+#[test]
+fn a_banner_that_says_a_number_or_that_something_is_not_answers_a_question_of_it() {
+    let is_said = |text: &str, ask: &str, choices: &[&str], answer: &str| {
+        let choices: Vec<String> = choices.iter().map(|choice| (*choice).to_owned()).collect();
+        gives_away(text, ask, &choices, answer)
+    };
+    let generations = "How many generations does it take?";
+    assert!(is_said("The two generations, and the rest.", generations, &["1", "2", "3"], "2"));
+    assert!(!is_said("The generation of the group.", generations, &["1", "2", "3"], "2"));
+    let consumer = "p2 holds three acknowledgements. What does the consumer get?";
+    assert!(is_said("LEO grows, HW does not.", consumer, &["3 records", "nothing", "an error"], "nothing"));
+    assert!(is_said("nobody can read it", consumer, &["3 records", "nothing", "an error"], "nothing"));
+    assert!(!is_said("The three records of p2.", "How many of the three arrive?", &["3", "2"], "3"));
+    let leads = ["b2, it has more", "b2, it comes first in the assignment", "nobody"];
+    assert!(!is_said("Assignment 1, 2, 3: where b2 ends", "Who leads?", &leads, leads[1]));
+    assert!(is_said("the later survivor wins", "Who wins?", &["the earlier one", "the later one"], "the later one"));
 }
 
 /// What stands under the columns of these names, wherever they are: by their names, or by one word of them.

@@ -105,7 +105,7 @@ pub struct Lesson {
     /// Its number in the course.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
-    /// What to keep an eye on.
+    /// What to keep an eye on: where to look, not what is seen there, for it stands above the questions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch_for: Option<String>,
     /// What it teaches, in one sentence.
