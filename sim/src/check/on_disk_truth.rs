@@ -22,7 +22,7 @@ use trial_broker::ids::{Offset, ProducerId, TopicPartition};
 use trial_broker::input::Lane;
 use trial_broker::log::{EpochEntry, LEADER_EPOCHS, Log, batch_fact, parse_epochs};
 use trial_broker::node::Node;
-use trial_broker::record::{BatchView, add_to_sequence, batches};
+use trial_broker::record::{BatchView, batches};
 
 use super::evidence::name_of;
 use super::log_matching::METADATA_TOPIC;
@@ -96,7 +96,8 @@ struct Held {
     checksum: u32,
     is_valid: bool,
     max_timestamp: i64,
-    /// Whose it is, and its last sequence number; none for markers and for what no idempotent producer wrote.
+    /// Whose it is, and its last sequence number (−1 for what a coordinator wrote in a producer's name); none for markers
+    /// and for what no idempotent producer wrote.
     written_by: Option<(ProducerId, i32)>,
 }
 
@@ -251,7 +252,7 @@ impl Segment {
 
 impl Held {
     fn new(end: u64, batch: &BatchView) -> Held {
-        let is_sequenced = batch.producer_id().is_some() && batch.base_sequence() >= 0 && !batch.is_control();
+        let is_data_of_a_producer = batch.producer_id().is_some() && !batch.is_control();
         Held {
             end,
             first: batch.base_offset(),
@@ -259,8 +260,7 @@ impl Held {
             checksum: batch.checksum(),
             is_valid: batch.is_valid(),
             max_timestamp: batch.max_timestamp(),
-            written_by: is_sequenced
-                .then(|| (batch.producer_id(), add_to_sequence(batch.base_sequence(), batch.last_offset_delta()))),
+            written_by: is_data_of_a_producer.then(|| (batch.producer_id(), batch.last_sequence())),
         }
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum Aspect {
     AsynchronousCommits,
     /// Stories that are told beside everything else; the index is the story's number, its draws have an index of their own.
     Beside,
+    /// Offsets that a group gets in transactions; the index is that of the group, from 0.
+    GroupTransactions,
 }
 
 /// The draws of one aspect.

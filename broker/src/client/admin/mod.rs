@@ -224,14 +224,23 @@ impl Admin {
         }
     }
 
+    /// Whether a transaction is to be ended whose offsets are still on their way: a producer sends one request of a transaction
+    /// after the other, and its end last (`TransactionManager.Priority`).
+    fn is_early(&self, index: usize) -> bool {
+        let Call::EndTransaction { producer_id: ended, .. } = self.calls[index].call else { return false };
+        self.calls
+            .iter()
+            .any(|other| matches!(other.call, Call::CommitInTransaction { producer_id, .. } if producer_id == ended))
+    }
+
     fn try_send(&mut self, ctx: &mut Context, cluster: &mut Cluster, index: usize) -> bool {
         let now = ctx.now.monotonic;
-        let call = &mut self.calls[index];
-        let Progress::Waiting { not_before, target } = call.progress else { return false };
+        let Progress::Waiting { not_before, target } = self.calls[index].progress else { return false };
         // Until the first metadata comes only the bootstrap servers are known.
-        if not_before > now || cluster.metadata.is_bootstrapped_only() {
+        if not_before > now || cluster.metadata.is_bootstrapped_only() || self.is_early(index) {
             return false;
         }
+        let call = &mut self.calls[index];
         let usable =
             |node: &NodeId| cluster.metadata.endpoint(*node).is_some() && !cluster.network.is_backing_off(*node, now);
         let node = match target.filter(usable) {

@@ -78,3 +78,33 @@ fn a_call_without_an_answer_fails_after_a_minute() {
     assert!(said.contains("30000.001 close b1\n"), "the request times out first: {said}");
     assert!(said.contains("60000 call 1 failed: REQUEST_TIMED_OUT\n"), "{said}");
 }
+
+#[test]
+fn a_transaction_ends_behind_its_offsets_which_may_need_more_than_one_try() {
+    let offsets = TopicPartition::new("orders", 0);
+    let (producer_id, producer_epoch) = (ProducerId(9), ProducerEpoch(0));
+    let committed = |error| TxnOffsetCommitResponse { partitions: vec![(TopicPartition::new("t", 0), error)] };
+    let mut script = admin();
+    script.call(Call::CommitInTransaction {
+        at: offsets.clone(),
+        group: GroupId::new("billing"),
+        producer_id,
+        producer_epoch,
+        offsets: vec![(TopicPartition::new("t", 0), 4)],
+    });
+    script.call(Call::EndTransaction { at: offsets.clone(), producer_id, producer_epoch, committed: true });
+    script.until(100);
+    script.answer("b1", committed(ErrorCode::CoordinatorNotAvailable));
+    script.until(1_000);
+    script.answer("b1", committed(ErrorCode::None));
+    script.answer("b1", WriteTxnMarkersResponse { markers: vec![(producer_id, vec![(offsets, ErrorCode::None)])] });
+    insta::assert_snapshot!(script.said(), @r"
+    0 connect b1
+    0 → b1 Metadata
+    0 → b1 TxnOffsetCommit
+    200 → b1 TxnOffsetCommit
+    1000 call 1 done
+    1000 → b1 WriteTxnMarkers
+    1000 call 2 done
+    ");
+}

@@ -6,7 +6,8 @@
 //!   bursts: several close together ───────┤
 //!   together: made for each other ────────┤
 //!   members: they join, leave, stall ─────┤
-//!   groups: they or offsets are deleted ──┘
+//!   groups: they or offsets are deleted ──┤
+//!   transactions: offsets that wait ──────┘
 //! ```
 //!
 //! A subset of the kinds is on in each seed, some are off entirely (swarm testing): a seed
@@ -20,6 +21,7 @@ mod incident;
 mod membership;
 mod referee;
 mod together;
+mod transactions;
 mod victim;
 
 use super::Profile;
@@ -192,6 +194,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     incidents.extend(together::together(stage));
     incidents.extend(membership::memberships(stage));
     incidents.extend(group_administration::administrations(stage));
+    incidents.extend(transactions::transactions(stage));
     if !stage.spares_topics {
         incidents.extend(together::beside(stage));
     }
