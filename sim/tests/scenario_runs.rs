@@ -41,7 +41,7 @@ fn findings(steps: &str) -> String {
         report.expectations_met < report.expectations || report.expectations == 0,
         "nothing is missing: {report:?}"
     );
-    let text = report.failures.join("\n");
+    let text = report.findings();
     text.lines().filter(|line| !line.starts_with("again: ")).collect::<Vec<_>>().join("\n")
 }
 
@@ -73,7 +73,7 @@ expect-event = { event = "batch-acked", on = "p1", acks = "all", since = "0s", c
 "#,
         None,
     );
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
     assert_eq!((report.expectations_met, report.expectations), (9, 9));
 }
 
@@ -176,7 +176,7 @@ fn a_refusal_is_the_callers_error() {
          [[step]]\nwithin = \"1s\"\nexpect = { client = \"p1\", acked = 11 }\n",
         None,
     );
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
 }
 
 /// Whoever asks for the beginning of a run does not ask for its end.
@@ -184,7 +184,7 @@ fn a_refusal_is_the_callers_error() {
 fn until_leaves_later_steps_out_without_a_finding() {
     let steps = "[[step]]\nat = \"5s\"\nexpect = { partition = \"orders-0\", leo = 99 }\n";
     let report = play(steps, Some(Span::from_millis(3000)));
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
     assert_eq!((report.expectations_met, report.expectations), (0, 1));
     assert_eq!(report.virtual_micros, 3_000_000);
 }
@@ -268,7 +268,7 @@ expect = { group = "billing", partition = "orders-3", committed = 7 }
 never = { group = "billing", state = "Dead" }
 "#,
     );
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
 }
 
 #[test]
@@ -285,7 +285,7 @@ expect = { group = "shipping", partition = "orders-3", committed = 7 }
 "#,
     );
     assert_eq!(report.verdict, Verdict::Expectation);
-    let text = report.failures.join("\n");
+    let text = report.findings();
     for said in [
         "expected state Empty, found Stable",
         "expected another group-type, found classic",
@@ -309,7 +309,7 @@ within = "5s"
 expect-error = { error = "NON_EMPTY_GROUP" }
 "#;
     let report = play_group(refused);
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
 
     let last = "\n[[step]]\nat = \"1s\"\nlist-groups = {}\n";
     let scenario = Scenario::parse("group.toml", &format!("{GROUP}{last}")).expect("a scenario");
@@ -319,6 +319,6 @@ expect-error = { error = "NON_EMPTY_GROUP" }
         told.push_str(text);
         true
     });
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
     assert!(told.lines().any(|line| line.contains("groups") && line.contains("billing")), "{told}");
 }

@@ -9,7 +9,7 @@ fn every_example_holds_on_any_seed() {
     assert_all(&in_folder("scenarios/examples"), |scenario| {
         [None, Some(Seed(1001)), Some(Seed(1002)), Some(Seed(1003))].into_iter().find_map(|seed| {
             let report = run(scenario, RunOptions { seed, until: None, trace: TraceKind::None }, &mut |_| true);
-            let found = report.failures.join("\n");
+            let found = report.findings();
             (report.verdict != Verdict::Pass).then(|| format!("{}, seed {seed:?}: {found}", scenario.path))
         })
     });

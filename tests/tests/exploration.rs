@@ -61,7 +61,7 @@ fn cores() -> usize {
 fn found(campaign: &Campaign) -> String {
     let one = |failure: &Failure| {
         let fastest = &failure.fastest;
-        let told = fastest.failures.last().map_or("", String::as_str);
+        let told = fastest.telling();
         format!(
             "{told}\n{} seeds; {}\nto shrink it: trial shrink {}\n",
             failure.count,

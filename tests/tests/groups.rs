@@ -9,8 +9,7 @@ use trial_tests::stories;
 fn every_story_of_a_group_goes_as_it_says() {
     stories::assert_all(&stories::in_folder("tests/tests/groups"), |scenario| {
         let report = stories::play(scenario);
-        (report.verdict != Verdict::Pass).then(|| {
-            format!("{}: {}\n{}", scenario.path, report.failures.join("\n"), scenario.again(report.seed, None))
-        })
+        (report.verdict != Verdict::Pass)
+            .then(|| format!("{}: {}\n{}", scenario.path, report.findings(), scenario.again(report.seed, None)))
     });
 }

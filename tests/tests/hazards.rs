@@ -29,7 +29,7 @@ fn a_machine_that_is_faithful_to_kafka_fails_as_kafka_does() {
             Some(_) => Verdict::Safety,
         };
         (report.verdict != verdict || report.property != wanted).then(|| {
-            let (found, verdict) = (report.failures.join("\n"), report.verdict);
+            let (found, verdict) = (report.findings(), report.verdict);
             let again = scenario.again(report.seed, None);
             let path = &scenario.path;
             format!("{path}: expected {wanted:?}, found {:?} and {verdict}: {found}\n{again}", report.property)
@@ -49,7 +49,7 @@ fn with_the_hazard_mended_and_with_all_of_them_the_scenario_passes() {
             .iter()
             .map(play)
             .find(|report| report.verdict != Verdict::Pass)
-            .map(|report| format!("{}: {}: {}", scenario.path, report.verdict, report.failures.join("\n")))
+            .map(|report| format!("{}: {}: {}", scenario.path, report.verdict, report.findings()))
     });
 }
 
@@ -61,7 +61,7 @@ fn exploration_names_the_hazard_that_forgave_a_failure() {
         let mut mended = scenario.clone();
         hazard_names().iter().for_each(|name| mended.mend(name));
         let faithful = Faithful::of(&mended);
-        let said = faithful.said().unwrap_or_else(|| "nothing failed".to_owned());
+        let said = faithful.excuse().map_or("nothing failed".to_owned(), |excuse| excuse.to_string());
         let names_it =
             faithful.hazards.contains(hazard) && said.starts_with("hazard: ") && said.contains(hazard.as_str());
         (!names_it).then(|| format!("{}: {said}", scenario.path))

@@ -20,7 +20,7 @@ fn check(name: &str) -> Result<(), String> {
         true
     });
     if report.verdict != Verdict::Pass {
-        let findings = report.failures.join("\n");
+        let findings = report.findings();
         return Err(format!("{name}: {}\n{findings}", report.verdict_line(started.elapsed())));
     }
     let path = lessons::folder().join(format!("{name}.transcript.txt"));
@@ -56,7 +56,7 @@ fn every_lesson_holds_on_further_seeds() {
     let findings: Vec<String> = parallel::map(&runs, |(name, seed)| {
         let options = RunOptions { seed: Some(Seed(*seed)), trace: TraceKind::None, ..RunOptions::default() };
         let report = run(&lessons::read(name), options, &mut |_| true);
-        (report.verdict != Verdict::Pass).then(|| format!("{name}, seed {seed:#x}: {}", report.failures.join("\n")))
+        (report.verdict != Verdict::Pass).then(|| format!("{name}, seed {seed:#x}: {}", report.findings()))
     })
     .into_iter()
     .flatten()

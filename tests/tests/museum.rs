@@ -22,7 +22,7 @@ fn pieces() -> Vec<Scenario> {
 fn every_piece_passes_as_it_stands() {
     assert_all(&pieces(), |piece| {
         let report = play(piece);
-        let found = report.failures.join("\n");
+        let found = report.findings();
         (report.verdict != Verdict::Pass).then(|| format!("{}: {}: {found}", piece.path, report.verdict))
     });
 }
@@ -39,7 +39,7 @@ fn every_bug_is_found_by_the_check_that_its_piece_names() {
         let with_its_bug = piece.with_its_bug();
         let report = play(&with_its_bug);
         let seen_from_outside = matches!(report.verdict, Verdict::Safety | Verdict::Liveness);
-        let found = report.failures.join("\n");
+        let found = report.findings();
         (!seen_from_outside || report.property != wanted).then(|| {
             let (verdict, property) = (report.verdict, report.property);
             let again = with_its_bug.again(report.seed, None);

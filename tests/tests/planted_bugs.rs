@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use trial_sim::internal::check::PROPERTIES;
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::internal::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::scenario::{Excuse, Report, Scenario, Verdict};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted")
@@ -42,7 +42,7 @@ fn play(scenario: &Scenario) -> Report {
 fn assert_caught(file: &str, name: &str, verdict: Verdict) {
     let mut scenario = read(file);
     let report = play(&scenario);
-    let found = report.failures.join("\n");
+    let found = report.findings();
     let again = scenario.again(report.seed, None);
     assert_eq!(report.verdict, verdict, "{name}: the planted bug is not found: {found}\n{again}");
     assert!(found.contains(&format!("{name}: ")), "{name}: another check found the planted bug: {found}");
@@ -55,7 +55,7 @@ fn assert_caught(file: &str, name: &str, verdict: Verdict) {
     let without = format!("sed '/^switches/d' {} > without.toml && trial run without.toml", path_of(file));
     scenario.command = Some(without);
     let report = play(&scenario);
-    assert_eq!(report.verdict, Verdict::Pass, "{name}: without the bug: {}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{name}: without the bug: {}", report.findings());
 }
 
 /// The events that the violation of each property must be shown with, as often as they stand here.
@@ -123,14 +123,14 @@ fn assert_proved(name: &str, found: &str) {
 /// With the bug this check says these words; without it, all is well.
 fn assert_told(file: &str, name: &str, words: &str) {
     assert_caught(file, name, Verdict::Safety);
-    let found = play(&read(file)).failures.join("\n");
+    let found = play(&read(file)).findings();
     assert!(found.contains(words), "{name} found something else: {found}");
 }
 
 /// With the bug the core does not recover, for these reasons among others; without it, it does.
 fn assert_not_recovered(file: &str, reasons: &[&str]) {
     assert_caught(file, "liveness", Verdict::Liveness);
-    let found = play(&read(file)).failures.join("\n");
+    let found = play(&read(file)).findings();
     for reason in reasons {
         assert!(found.contains(reason), "other goals failed, and not that {reason}: {found}");
     }
@@ -139,8 +139,8 @@ fn assert_not_recovered(file: &str, reasons: &[&str]) {
 /// With the bug, and more lost than the promise covers, all is well; and what was forgiven is told.
 fn assert_promised_nothing(file: &str) {
     let report = play(&read(file));
-    assert_eq!(report.verdict, Verdict::Pass, "{file}: {}", report.failures.join("\n"));
-    let told = report.excused.iter().any(|excused| excused.starts_with("loss budget: "));
+    assert_eq!(report.verdict, Verdict::Pass, "{file}: {}", report.findings());
+    let told = report.excused.iter().any(|excused| matches!(excused, Excuse::LossBudget(_)));
     assert!(told, "{file}: {:?}", report.excused);
 }
 

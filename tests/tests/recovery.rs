@@ -2,7 +2,7 @@
 //! waits for an answer for ever.
 
 use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
-use trial_sim::internal::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::scenario::{Report, Scenario, Verdict, texts};
 
 /// Three brokers and three controllers, partition `orders-0` led by broker 1, and what is done to them.
 fn played(liveness: &str, topic: &str, steps: &str) -> Report {
@@ -37,7 +37,7 @@ producer = {{ acks = "1" }}
 }
 
 fn assert_recovered(report: &Report) {
-    assert_eq!(report.verdict, Verdict::Pass, "{}", report.failures.join("\n"));
+    assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
     assert!(report.recovery_micros.is_some(), "it had to recover");
 }
 
@@ -64,7 +64,7 @@ power-cut = { broker = 2, lose = "none" }
 "#,
     );
     assert_recovered(&report);
-    assert_eq!(report.excused, Vec::<String>::new());
+    assert_eq!(report.excused, Vec::new());
 }
 
 #[test]
@@ -86,7 +86,7 @@ produce = { client = "p2", topic = "orders", count = 3 }
     );
     assert_recovered(&report);
     assert_eq!(
-        report.excused,
+        texts(&report.excused),
         ["liveness oracle: orders-0: high watermark: the core holds 2 of its replicas, min.insync.replicas is 3"]
     );
 }
@@ -100,7 +100,7 @@ fn what_holds_is_not_excused() {
         "[[step]]\nat = \"1s\"\nproduce = { client = \"p1\", topic = \"orders\", count = 3 }",
     );
     assert_recovered(&report);
-    assert_eq!(report.excused, Vec::<String>::new());
+    assert_eq!(report.excused, Vec::new());
 }
 
 /// Two of the three replicas of `__consumer_offsets` are gone: what a coordinator decides is never committed, so nobody can
@@ -131,7 +131,7 @@ crash = { client = "g2" }
 "#,
     );
     assert_recovered(&report);
-    let said = report.excused.join("\n");
+    let said = texts(&report.excused).join("\n");
     assert!(said.contains("stable group: __consumer_offsets-") && said.contains("keeps group readers"), "{said}");
 }
 
@@ -141,7 +141,7 @@ fn a_partition_without_an_eligible_replica_in_the_core_is_excused() {
     assert_recovered(&report);
     // Broker 3 was fenced meanwhile: out of the ISR, and eligible still (KIP-966).
     assert_eq!(
-        report.excused,
+        texts(&report.excused),
         ["liveness oracle: orders-0: leader, ISR and high watermark: no member of ISR [] or ELR [3] is in the core"]
     );
 }
@@ -199,7 +199,7 @@ produce = { client = "p2", topic = "orders", count = 5, every = "300ms" }
     );
     assert_recovered(&report);
     assert_eq!(
-        report.excused,
+        texts(&report.excused),
         ["liveness oracle: every partition: whatever the controllers decide: 1 of 3 voters are in the core"]
     );
 }

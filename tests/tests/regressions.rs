@@ -7,7 +7,7 @@ use trial_tests::stories::{assert_all, file_stem, in_folder, play};
 fn what_went_wrong_once_passes() {
     assert_all(&in_folder("scenarios/regressions"), |scenario| {
         let report = play(scenario);
-        let found = report.failures.join("\n");
+        let found = report.findings();
         (report.verdict != Verdict::Pass).then(|| format!("{}: {}: {found}", scenario.path, report.verdict))
     });
 }

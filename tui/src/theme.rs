@@ -171,6 +171,8 @@ pub enum Glyph {
     Yes,
     /// It does not hold.
     No,
+    /// It does not hold, and that is nobody's fault.
+    Excused,
     /// Time runs.
     Play,
     /// Time stands.
@@ -222,6 +224,7 @@ impl Alphabet {
             Glyph::Leader => ['★', '*'],
             Glyph::Yes => ['✓', '+'],
             Glyph::No => ['✗', 'X'],
+            Glyph::Excused => ['≈', '~'],
             Glyph::Play => ['▶', '>'],
             Glyph::Still => ['‖', '='],
             Glyph::Cursor => ['›', '>'],

@@ -221,10 +221,13 @@ impl PossibleLoss {
 
 /// A property that did not hold, and need not have held.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Forgiven {
-    property: &'static str,
-    partition: Option<TopicPartition>,
-    reason: &'static str,
+pub struct Forgiven {
+    /// The property, by its name.
+    pub property: &'static str,
+    /// Of which partition it did not hold; none if it is about no single one.
+    pub partition: Option<TopicPartition>,
+    /// Why that is nobody's fault.
+    pub reason: &'static str,
 }
 
 impl Forgiven {
@@ -237,7 +240,7 @@ impl fmt::Display for Forgiven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Forgiven { property, partition, reason } = self;
         let of = partition.as_ref().map_or(String::new(), |partition| format!(" of {partition}"));
-        write!(f, "loss budget: {property}{of}: {reason}")
+        write!(f, "{property}{of}: {reason}")
     }
 }
 
@@ -291,9 +294,9 @@ impl Suite {
         &self.excused
     }
 
-    /// What did not hold and was forgiven because more was lost than the loss budget covers, each with its reason.
-    pub fn forgiven(&self) -> Vec<String> {
-        self.forgiven.union(&self.model.forgiven).map(ToString::to_string).collect()
+    /// What did not hold and was forgiven because more was lost than the loss budget covers.
+    pub fn forgiven(&self) -> impl Iterator<Item = Forgiven> {
+        self.forgiven.union(&self.model.forgiven).cloned()
     }
 
     /// What clients saw that Kafka allows by design, and how often.

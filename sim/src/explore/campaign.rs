@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Drawing, Faithful, Farm, Mark, Outcome, Profile};
-use crate::scenario::{Seed, Signature, Verdict};
+use crate::scenario::{Finding, Seed, Signature, Verdict, texts};
 
 /// One seed's result: one JSON line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub struct SeedResult {
     /// What failures have in common; none if it passed.
     #[serde(default)]
     pub signature: Option<Signature>,
-    /// What was found, ready to print.
+    /// What was found, in words. The line to paste is of the whole result: [`SeedResult::again`].
     #[serde(default)]
     pub failures: Vec<String>,
 }
@@ -72,10 +72,15 @@ impl SeedResult {
             twice: false,
             faithful: None,
             marks: outcome.marks.clone(),
-            excused: outcome.report.excused.clone(),
+            excused: texts(&outcome.report.excused),
             signature: outcome.signature.clone(),
-            failures: outcome.report.failures.clone(),
+            failures: outcome.report.failures.iter().map(Finding::told).collect(),
         }
+    }
+
+    /// The finding of which the signature is made, in words.
+    pub fn telling(&self) -> &str {
+        Signature::telling(self.verdict, &self.failures).map_or("", String::as_str)
     }
 
     /// This seed's part of a campaign's fingerprint.

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Asked, Outcome, run_until};
 use crate::scenario::vocabulary::hazard_names;
-use crate::scenario::{Scenario, Seed, Signature, Verdict};
+use crate::scenario::{Excuse, Scenario, Seed, Signature, Verdict};
 
 /// So that the sample has nothing to do with the seeds that run twice.
 const SAMPLE: u64 = 0x6b61_666b_6134_2e31;
@@ -40,11 +40,10 @@ impl Faithful {
         run_faithful(scenario, &|| false).expect("nobody stops it")
     }
 
-    /// What the hazards did, in one line; none if nothing came of them.
-    pub fn said(&self) -> Option<String> {
-        let signature = self.signature.as_ref()?;
-        let hazards = if self.hazards.is_empty() { "several together".to_owned() } else { self.hazards.join(", ") };
-        Some(format!("hazard: {hazards}: faithful to Kafka 4.1 it ends in {signature}"))
+    /// What the hazards did; none if nothing came of them.
+    pub fn excuse(&self) -> Option<Excuse> {
+        let signature = self.signature.clone()?;
+        Some(Excuse::Hazard { hazards: self.hazards.clone(), signature })
     }
 }
 

@@ -124,7 +124,7 @@ fn run_one(runner: &Runner, farm: &Farm, seed: Seed, stopped: &Asked) -> Option<
         && is_sampled(seed, farm.faithful_one_in)
         && let Some(faithful) = run_faithful(&outcome.scenario, stopped)
     {
-        result.excused.extend(faithful.said());
+        result.excused.extend(faithful.excuse().map(|excuse| excuse.to_string()));
         result.faithful = Some(faithful);
     }
     Some(result)

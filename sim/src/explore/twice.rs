@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Outcome, Runner, SeedResult, really};
-use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
+use crate::scenario::{Finding, Report, Scenario, Seed, Signature, Verdict, What};
 
 /// One seed in so many runs twice.
 const ONE_IN: u64 = 50;
@@ -22,16 +22,15 @@ pub(super) fn compare(result: &mut SeedResult, one: &Outcome, other: &Outcome, r
         return;
     }
     let difference = difference_by(runner, &one.scenario).unwrap_or_else(|| "two more runs were equal".to_owned());
-    let failure = format!(
-        "two runs of one seed differ: fingerprints {:016x} and {:016x}, {} and {} steps\n{difference}",
+    let said = format!(
+        "two runs of one seed differ: fingerprints {:016x} and {:016x}, {} and {} steps",
         one.report.fingerprint, other.report.fingerprint, one.report.steps, other.report.steps
     );
-    // The fingerprints are a matter of chance: what the failure has in common with others is that there are two.
-    let sentence = "two runs of one seed differ".to_owned();
+    let finding = Finding { what: What::TwoRuns { said, difference }, again: None };
+    result.failures.insert(0, finding.told());
     let verdict = Verdict::Nondeterminism;
     result.verdict = verdict;
-    result.signature = Signature::of(&Report { verdict, failures: vec![sentence], ..Report::default() });
-    result.failures.insert(0, failure);
+    result.signature = Signature::of(&Report { verdict, failures: vec![finding], ..Report::default() });
 }
 
 /// How many steps are shown before the one in which two runs part.

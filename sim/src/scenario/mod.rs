@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod format;
 
 mod edit;
+mod finding;
 mod mistakes;
 mod parse;
 pub mod paste;
@@ -34,8 +35,9 @@ use std::ops::Range;
 use trial_broker::config::Treatment;
 
 pub use diagnostic::{Diagnostic, Invalid};
+pub use finding::{Excuse, Finding, Position, What};
 pub use format::{Action, Seed, Span};
-pub use report::{Report, Verdict};
+pub use report::{Report, Verdict, texts};
 pub use signature::Signature;
 pub use validate::{Machine, PlannedStep, Start};
 
@@ -203,16 +205,20 @@ impl Scenario {
         Ok(Scenario { is_reprinted, ..Scenario::parse(&self.path, &text)? })
     }
 
-    /// The line to paste that runs this again with this seed, up to an instant or to its end: with the switches that
-    /// were turned on and the hazards that were mended since it was read.
+    /// The line to paste that runs this again with this seed, up to an instant or to its end.
     pub fn again(&self, seed: Seed, until: Option<Span>) -> String {
+        format!("again: {}", self.command(seed, until))
+    }
+
+    /// The command of that line: with the switches that were turned on and the hazards that were mended since it was read.
+    pub fn command(&self, seed: Seed, until: Option<Span>) -> String {
         if let Some(command) = &self.command {
-            return format!("again: {command}");
+            return command.clone();
         }
         let switches: String = self.turned_on().map(|name| format!(" --switch {name}")).collect();
         let mended: String = self.mended().map(|name| format!(" --mended {name}")).collect();
         let until = until.map_or(String::new(), |until| format!(" --until {until}"));
-        format!("again: trial run {} --seed {seed}{switches}{mended}{until}", paste::quoted(&self.path))
+        format!("trial run {} --seed {seed}{switches}{mended}{until}", paste::quoted(&self.path))
     }
 
     /// Where a place of the file is: `path:line`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Seed;
+use super::{Excuse, Finding, Seed};
 
 /// How a run ended. Later ones are worse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -72,11 +72,10 @@ pub struct Report {
     pub expectations: usize,
     /// The check that found a broken promise, if one did.
     pub property: Option<&'static str>,
-    /// What was found, each ready to print.
-    pub failures: Vec<String>,
-    /// What was forgiven, each with its reason: goals of recovery that the core could not reach, and losses beyond the
-    /// loss budget.
-    pub excused: Vec<String>,
+    /// What was found.
+    pub failures: Vec<Finding>,
+    /// What was forgiven, each with its reason.
+    pub excused: Vec<Excuse>,
     /// What clients saw that Kafka allows by design, each with how often and why.
     pub by_design: Vec<String>,
     /// How long the core took to recover, in microseconds; none if it had not to, or did not.
@@ -84,6 +83,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// What was found, in words, with the lines to paste.
+    pub fn findings(&self) -> String {
+        texts(&self.failures).join("\n")
+    }
+
     /// The last line of every run.
     pub fn verdict_line(&self, wall: Duration) -> String {
         format!(
@@ -113,13 +117,18 @@ impl Report {
             "expectations_met": self.expectations_met,
             "expectations": self.expectations,
             "property": self.property,
-            "failures": self.failures,
-            "excused": self.excused,
+            "failures": texts(&self.failures),
+            "excused": texts(&self.excused),
             "by_design": self.by_design,
             "recovery_us": self.recovery_micros,
         })
         .to_string()
     }
+}
+
+/// Each of them in words.
+pub fn texts(said: &[impl fmt::Display]) -> Vec<String> {
+    said.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

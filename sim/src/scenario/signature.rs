@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Finding;
 use super::report::{Report, Verdict};
 
 /// Which failure this is, whatever its seed.
@@ -26,21 +27,27 @@ impl Signature {
         if report.verdict == Verdict::Pass {
             return None;
         }
-        let telling = Signature::told_by(report).unwrap_or_default();
-        let seen = without_names_and_numbers(sentence(report.verdict, telling));
-        let place = place(report.verdict, telling).map(|place| format!(" {}", without_numbers(place)));
-        Some(Signature(format!("{} {seen}{}", report.verdict, place.unwrap_or_default())))
+        let finding = Signature::told_by(report);
+        let seen = finding.map_or(String::new(), |finding| without_names_and_numbers(&finding.sentence()));
+        let place = finding.and_then(Finding::place_in_code);
+        let place = place.map_or(String::new(), |place| format!(" at {}", without_numbers(place)));
+        Some(Signature(format!("{} {seen}{place}", report.verdict)))
     }
 
-    /// The failure, of all that a run found, of which its signature is made; none of a run that passed.
-    pub fn told_by(report: &Report) -> Option<&str> {
-        // What breaks a promise, or a machine, ends the run and is told last; unmet expectations follow from the first.
-        let telling = match report.verdict {
+    /// The finding, of all that a run made, of which its signature is made; none of a run that passed.
+    pub fn told_by(report: &Report) -> Option<&Finding> {
+        Signature::telling(report.verdict, &report.failures)
+    }
+
+    /// Of all that a run with this verdict found, as findings or in words, the one that says what it failed by.
+    pub fn telling<T>(verdict: Verdict, failures: &[T]) -> Option<&T> {
+        match verdict {
             Verdict::Pass => None,
-            Verdict::Expectation => report.failures.first(),
-            Verdict::Safety | Verdict::Liveness | Verdict::Crash | Verdict::Nondeterminism => report.failures.last(),
-        };
-        telling.map(String::as_str)
+            // Unmet expectations follow from the first; and that two runs differ stands before what they found.
+            Verdict::Expectation | Verdict::Nondeterminism => failures.first(),
+            // What breaks a promise, or a machine, ends the run and is told last.
+            Verdict::Safety | Verdict::Liveness | Verdict::Crash => failures.last(),
+        }
     }
 
     /// The verdict, and what was seen.
@@ -75,23 +82,6 @@ impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The line of a failure that says what was seen.
-fn sentence(verdict: Verdict, failure: &str) -> &str {
-    let mut lines = failure.lines().filter(|line| !line.starts_with("again: "));
-    let first = lines.next().unwrap_or_default();
-    match verdict {
-        // The first line says when and where.
-        Verdict::Safety | Verdict::Liveness => lines.next().unwrap_or(first),
-        Verdict::Pass | Verdict::Expectation | Verdict::Crash | Verdict::Nondeterminism => first,
-    }
-}
-
-/// Where in the code an assertion stands: the same words in two files are two failures.
-fn place(verdict: Verdict, failure: &str) -> Option<&str> {
-    let says_place = |line: &&str| line.trim_start().starts_with("at ");
-    (verdict == Verdict::Crash).then(|| failure.lines().find(says_place)).flatten()
 }
 
 /// A partition becomes `#-#`, whatever its topic is called: one bug is one, in a topic of the scenario and in one of Kafka's
@@ -141,28 +131,41 @@ fn without_numbers(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn failed(verdict: Verdict, failures: &[&str]) -> Report {
-        let failures = failures.iter().map(|failure| (*failure).to_owned()).collect();
+    use crate::check::Property;
+    use crate::scenario::{Position, Span, What};
+
+    fn failed(verdict: Verdict, failures: Vec<What>) -> Report {
+        let failures = failures.into_iter().map(|what| Finding { what, again: None }).collect();
         Report { verdict, failures, ..Report::default() }
+    }
+
+    fn broken(rule: &'static str, message: &str) -> What {
+        let property = Property { name: rule, rule: "a rule", source: "a source" };
+        let position = "safety at 5.1s, world step 88 on b1, seed 0x1".to_owned();
+        What::Broken { property, message: message.to_owned(), position, evidence: Vec::new() }
+    }
+
+    fn crash(message: &str) -> What {
+        let at = Span { micros: 5_000_000 };
+        let position = Position { step: Some((3, "a.toml:37".to_owned())), at, world_step: 9 };
+        What::Crash { message: message.to_owned(), place: "log.rs:12".to_owned(), position }
+    }
+
+    fn signature(verdict: Verdict, what: What) -> Option<String> {
+        Signature::of(&failed(verdict, vec![what])).map(|it| it.to_string())
     }
 
     #[test]
     fn the_same_rule_broken_elsewhere_is_the_same_failure() {
-        let one = "safety at 5.1s, world step 88 on b1, seed 0x1\nlog-matching: b1 and b2 differ at 41 in [1, 2, 3]\n  rule: …";
-        let two =
-            "safety at 17s, world step 9 on b3, seed 0xff\nlog-matching: b3 and b1 differ at 7 in [1, 3]\n  rule: …";
-        let signatures = [one, two].map(|failure| Signature::of(&failed(Verdict::Safety, &[failure])));
-        assert_eq!(signatures[0], signatures[1]);
-        let said = signatures[0].as_ref().map(Signature::to_string);
-        assert_eq!(said.as_deref(), Some("safety log-matching: b# and b# differ at # in [#]"));
+        let seen = ["b1 and b2 differ at 41 in [1, 2, 3]", "b3 and b1 differ at 7 in [1, 3]"];
+        let [one, two] = seen.map(|seen| signature(Verdict::Safety, broken("log-matching", seen)));
+        assert_eq!(one, two);
+        assert_eq!(one.as_deref(), Some("safety log-matching: b# and b# differ at # in [#]"));
     }
 
     #[test]
     fn one_bug_is_one_in_whatever_topic_it_shows() {
-        let of = |seen: &str| {
-            let failure = format!("safety at 1s\nlog-matching: {seen}");
-            Signature::of(&failed(Verdict::Safety, &[&failure])).map(|it| it.to_string())
-        };
+        let of = |seen: &str| signature(Verdict::Safety, broken("log-matching", seen));
         let expected = Some("safety log-matching: #-#: b# differs from -#, in #-#.".to_owned());
         for partition in ["t0-0", "warmup-12", "__consumer_offsets-3", "my.topic-of_2026-7"] {
             assert_eq!(of(&format!("{partition}: b1 differs from -1, in {partition}.")), expected, "{partition}");
@@ -177,47 +180,39 @@ mod tests {
 
     #[test]
     fn a_file_is_named_by_the_promise_or_by_words_that_say_something() {
-        let named = |verdict, failure: &str| {
-            let signature = Signature::of(&failed(verdict, &[failure])).expect("it failed");
+        let named = |verdict, what| {
+            let signature = Signature::of(&failed(verdict, vec![what])).expect("it failed");
             let name = signature.file_name();
             let (words, number) = name.rsplit_once('-').expect("words and a number");
             assert_eq!(number.len(), 8, "{name}");
             (words.to_owned(), signature.in_short())
         };
-        let lost = named(Verdict::Safety, "safety at 1s\nacked-record-not-lost: t0-0: broker 1 may lead");
+        let lost = named(Verdict::Safety, broken("acked-record-not-lost", "t0-0: broker 1 may lead"));
         assert_eq!(lost, ("safety-acked-record-not-lost".into(), "acked-record-not-lost is broken".into()));
-        let waits =
-            named(Verdict::Liveness, "liveness at 1s\nt1-0 has ISR [1], but its replicas in the core are [1, 2]");
+        let goals = vec!["t1-0 has ISR [1], but its replicas in the core are [1, 2]".to_owned()];
+        let waits = named(Verdict::Liveness, What::NotRecovered { bound: Span { micros: 1_000_000 }, goals });
         assert_eq!(waits, ("liveness-has-isr-but-its-replicas-in".into(), "liveness is broken".into()));
-        let crash = named(Verdict::Crash, "crash: index 7 is beyond 6\n  at log.rs:12");
+        let crash = named(Verdict::Crash, crash("index 7 is beyond 6"));
         assert_eq!(crash, ("crash-index-is-beyond-at-log-rs".into(), "an assertion is broken".into()));
     }
 
     #[test]
-    fn line_to_paste_is_no_part_of_what_was_seen() {
-        let of = |seed: &str| {
-            let failure = format!("time zero was not reached\nagain: trial run a.toml --seed {seed}");
-            Signature::of(&failed(Verdict::Liveness, &[&failure])).map(|it| it.to_string())
-        };
-        assert_eq!(of("0xa").as_deref(), Some("liveness time zero was not reached"));
-    }
-
-    #[test]
     fn another_rule_is_another_failure_and_a_pass_is_none() {
-        let broken = |rule: &str| {
-            let failure = format!("safety at 1s\n{rule}: b1 differs");
-            Signature::of(&failed(Verdict::Safety, &[&failure]))
-        };
-        assert_ne!(broken("log-matching"), broken("order-of-positions"));
-        assert_eq!(Signature::of(&failed(Verdict::Pass, &[])), None);
+        let of = |rule| signature(Verdict::Safety, broken(rule, "b1 differs"));
+        assert_ne!(of("log-matching"), of("order-of-positions"));
+        assert_eq!(Signature::of(&failed(Verdict::Pass, Vec::new())), None);
     }
 
     #[test]
     fn of_several_failures_the_one_that_ended_the_run_counts() {
-        let report = failed(Verdict::Crash, &["an expectation at 3s", "crash: index 7 is beyond 6\n  at log.rs:12"]);
+        let title = "step 3 (expect): leader is 2".to_owned();
+        let unmet = What::Step { shown: format!("error: {title}\n --> a.toml:37"), title };
+        let report = failed(Verdict::Crash, vec![unmet.clone(), crash("index 7 is beyond 6\n left: 7")]);
         assert_eq!(
             Signature::of(&report).map(|it| it.to_string()).as_deref(),
             Some("crash crash: index # is beyond # at log.rs:#")
         );
+        let first = signature(Verdict::Expectation, unmet);
+        assert_eq!(first.as_deref(), Some("expectation error: step # (expect): leader is #"));
     }
 }

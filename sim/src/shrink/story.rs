@@ -55,7 +55,7 @@ impl Retelling {
         let mut heading = format!("{origin}\n");
         if let Some(failure) = Signature::told_by(&self.report) {
             heading.push('\n');
-            said_of(failure, &scenario.path).for_each(|line| heading.push_str(&format!("{line}\n")));
+            heading.push_str(&format!("{}\n", failure.retold()));
         }
         if !self.lines.is_empty() {
             heading.push_str("\nWhat happens:\n");
@@ -63,45 +63,5 @@ impl Retelling {
         }
         let file = File { found: Some(Found::by_this_build(&self.report)), ..scenario.file.clone() };
         print_with(&file, &Story { heading, ..Story::default() })
-    }
-}
-
-/// A failure without what is true of another text only: the command that shows it again (this file is that command), and
-/// on which line the step stood during which it came.
-fn said_of(failure: &str, path: &str) -> impl Iterator<Item = String> {
-    let place = format!(" ({path}:");
-    let without_place = move |line: &str| match line.split_once(&place) {
-        Some((before, behind)) => {
-            let behind = behind.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{before}{}", behind.strip_prefix(')').unwrap_or(behind))
-        }
-        None => line.to_owned(),
-    };
-    failure.lines().filter(|line| !line.starts_with("again: ")).map(without_place)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::Verdict;
-
-    #[test]
-    fn the_heading_tells_what_the_signature_was_made_of_and_no_lines_of_another_text() {
-        let unmet = "error: step 3 (expect): leader is 2\n --> a b.toml:37:55\nagain: trial run 'a b.toml'".to_owned();
-        let crash = "crash: index 7 is beyond 6\n  at log.rs:12\n  during step 3 (a b.toml:37), at 5s, world step 9\n\
-                     again: trial run 'a b.toml'";
-        let text = "format = 1\nid = \"a\"\ntitle = \"a\"\n[cluster]\ncombined = 1\n";
-        let scenario = Scenario::parse("a b.toml", text).unwrap_or_else(|invalid| panic!("{invalid}"));
-        let report = Report { verdict: Verdict::Crash, failures: vec![unmet, crash.to_owned()], ..Report::default() };
-        let told = Retelling { report, lines: Vec::new() }.write(&scenario, "Shrunk.");
-        let heading: Vec<&str> = told.lines().skip(1).take_while(|line| line.starts_with('#')).collect();
-        let expected = [
-            "# Shrunk.",
-            "#",
-            "# crash: index 7 is beyond 6",
-            "#   at log.rs:12",
-            "#   during step 3, at 5s, world step 9",
-        ];
-        assert_eq!(heading, expected);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::faults::as_list;
 use super::seeds::{Passed, Play, say};
-use crate::scenario::{Report, Scenario, Signature, Verdict};
+use crate::scenario::{Finding, Report, Scenario, Signature, Verdict};
 use crate::shrink::{Limits, Progress, Until, shrink_faults};
 
 /// How many smaller lists of faults are tried.
@@ -69,7 +69,7 @@ impl Failed {
             seed: report.seed.0,
             passed: passed.seeds,
             property: report.property,
-            findings: report.failures,
+            findings: report.failures.iter().map(Finding::told).collect(),
             faults,
             steps: (before, shrunk.file.steps.len()),
             again: lines.into_iter().flatten().collect(),
@@ -95,10 +95,7 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {:#x} fails ({} seeds before it passed)", self.seed, self.passed)?;
         for finding in &self.findings {
-            // Each finding ends with the line to paste, which stands below.
-            let mut said = finding.lines().filter(|line| !line.starts_with("again: "));
-            writeln!(f)?;
-            said.try_for_each(|line| writeln!(f, "{line}"))?;
+            writeln!(f, "\n{finding}")?;
         }
         match self.steps {
             (0, _) => {}

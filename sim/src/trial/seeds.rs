@@ -19,7 +19,7 @@ use crate::people::{Crowd, People, WorldHandle};
 use crate::scenario::format::Span;
 use crate::scenario::paste::quoted;
 use crate::scenario::run::{self, Counts, RunOptions, TraceKind, Watcher, run_with_program, unwatched};
-use crate::scenario::{Report, Scenario, Seed, Signature, Verdict};
+use crate::scenario::{Finding, Report, Scenario, Seed, Signature, Verdict, What};
 use crate::shrink::Until;
 use crate::world::World;
 
@@ -132,12 +132,13 @@ impl Play<'_> {
         let difference =
             difference_by(&|scenario, watcher| self.run_watched(scenario, TraceKind::None, watcher).0, scenario);
         let difference = difference.unwrap_or_else(|| "two more runs were equal".to_owned());
-        let failure = format!(
+        let said = format!(
             "nondeterminism: two runs of seed {} differ: the program depends on more than its seed (a clock, entropy or \
-             state that two runs share)\nfingerprints {:016x} and {:016x}\n{difference}",
+             state that two runs share)\nfingerprints {:016x} and {:016x}",
             one.seed, one.fingerprint, other.fingerprint
         );
-        Report { verdict: Verdict::Nondeterminism, failures: vec![failure], ..one }
+        let finding = Finding { what: What::TwoRuns { said, difference }, again: None };
+        Report { verdict: Verdict::Nondeterminism, failures: vec![finding], ..one }
     }
 
     /// A transcript is for whoever looks at one seed.

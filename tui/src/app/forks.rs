@@ -368,8 +368,8 @@ pub(super) fn saved(model: &mut Model, file: &Saved) {
     let Some(tape) = model.tape.as_mut().filter(|_| is_scenario) else { return };
     if tape.scenario.command.as_deref() == Some(UNSAVED) {
         (tape.scenario.path, tape.scenario.command) = (file.path.clone(), None);
-        for failure in &mut tape.report.failures {
-            *failure = failure.replace(UNSAVED, &command);
+        for finding in &mut tape.report.failures {
+            finding.again = finding.again.take().map(|_| command.clone());
         }
     }
 }

@@ -19,7 +19,7 @@ fn what_a_fork_came_to_is_run_again_from_its_own_file() {
     // What is wrong before the deed is wrong in the fork, too.
     let mut stage = Stage::open(&wrong_lesson(), Look::default(), None);
     stage.press("t5s<Enter>K");
-    let again = |stage: &Stage| tape(stage).report.failures.join("\n");
+    let again = |stage: &Stage| tape(stage).report.findings();
     assert!(again(&stage).contains(&format!("again: {UNSAVED}")), "{}", again(&stage));
     stage.happen(Message::Saved(Ok(Saved { path: "my forks/it's.toml".to_owned(), form: Form::Scenario })));
     let line = r"trial run 'my forks/it'\''s.toml'";

@@ -177,7 +177,7 @@ impl Figures {
         let (wall, report, counts) = timed(Measure::default());
         if report.verdict != Verdict::Pass {
             self.failed += 1;
-            complain(&format!("seed {seed}: {}\n{}", report.verdict, report.failures.join("\n")));
+            complain(&format!("seed {seed}: {}\n{}", report.verdict, report.findings()));
         }
         self.seeds += 1;
         self.wall += wall;

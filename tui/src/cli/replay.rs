@@ -7,7 +7,7 @@ use clap::Args;
 use trial_sim::internal::BUILD;
 use trial_sim::internal::explore::first_difference;
 use trial_sim::internal::scenario::replay::{Found, Replay};
-use trial_sim::internal::scenario::{Report, Scenario, Verdict};
+use trial_sim::internal::scenario::{Report, Scenario, Verdict, texts};
 use trial_sim::internal::session::{Kept, News, Session, Tape};
 
 use super::output::{complain, print};
@@ -80,7 +80,8 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
             serde_json::json!({
                 "path": scenario.path, "comparison": word(&comparison), "verdict": report.verdict.to_string(),
                 "seed": report.seed.to_string(), "fingerprint": format!("{:016x}", report.fingerprint),
-                "build": BUILD, "found": found, "failures": report.failures, "excused": report.excused,
+                "build": BUILD, "found": found, "failures": texts(&report.failures),
+                "excused": texts(&report.excused),
             })
         ),
     };

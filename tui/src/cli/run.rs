@@ -101,7 +101,7 @@ fn interrupted(arguments: &Run, kept: &str, report: &Report) -> u8 {
         Format::Text => {
             let _ = print(&findings(report));
         }
-        Format::Json => report.failures.iter().for_each(|failure| complain(failure)),
+        Format::Json => report.failures.iter().for_each(|failure| complain(&failure.to_string())),
     }
     if let Some(folder) = &arguments.out
         && let Err(error) = leave_trace(folder, arguments.trace, kept)
@@ -184,9 +184,7 @@ fn window_line(arguments: &Run, report: &Report) -> String {
 pub(super) fn findings(report: &Report) -> String {
     let mut text = String::new();
     for failure in &report.failures {
-        text.push('\n');
-        text.push_str(failure);
-        text.push('\n');
+        text.push_str(&format!("\n{failure}\n"));
     }
     if !report.failures.is_empty() {
         text.push('\n');

@@ -156,6 +156,22 @@ fn the_page_of_a_run_that_broke_a_promise_opens_there() {
     }
 }
 
+/// A run without a broken promise has a property that did not hold all the same: the page says whose fault that was.
+#[test]
+fn the_page_tells_an_excused_property_from_one_that_held() {
+    const UNCLEAN: &str = include_str!("../../../scenarios/museum/rep-04-fast-fail-over.toml");
+    let scenario = Scenario::parse("a.toml", UNCLEAN).expect("a valid scenario");
+    let mut looked = Looked::at(scenario, Look::default()).expect("a run comes to its end");
+    let film = looked.film((100, 30), Height::AsNeeded);
+    let checks = SCREENS.iter().position(|screen| *screen == Screen::Checks).expect("a screen of its own");
+    let last = film.frames.last().expect("a run has a last moment");
+    let rows = last.pictures[checks].rows.iter();
+    let last: Vec<String> = rows.map(|row| row.iter().map(|words| words.text.as_str()).collect()).collect();
+    let row = last.iter().find(|row| row.contains("leader-completeness")).expect("a row of the property");
+    assert!(row.contains('≈') && row.contains("excused: an unclean election (1)"), "{row}");
+    assert!(html::page(&film, Look::default()).contains("excused: an unclean election (1)"));
+}
+
 /// A page in the light theme is light: its black letters and the black ground of an epoch can be read there.
 #[test]
 fn a_page_is_as_light_as_its_theme() {

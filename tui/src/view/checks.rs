@@ -1,7 +1,10 @@
-//! What must never happen: each property with whether it held, and the events that prove that it did not.
+//! What must never happen: each property with whether it held, was excused, or which events prove that it was broken.
+
+use std::collections::BTreeMap;
 
 use ratatui::text::Line;
 use trial_sim::internal::check::{Evidence, PROPERTIES, Violation, event_words};
+use trial_sim::internal::scenario::Excuse;
 use trial_sim::internal::session::Tape;
 
 use crate::app::{Model, Spot};
@@ -67,11 +70,14 @@ fn findings(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Line<'st
     }
     let title = format!("WHAT THE RUN CAME TO: fingerprint {:016x}", tape.report.fingerprint);
     let mut lines = vec![heading(look, &title, width)];
-    lines.extend(tape.report.excused.iter().take(most.max(1)).map(|text| line(look, Role::Warning, text.clone())));
+    lines.extend(
+        tape.report.excused.iter().take(most.max(1)).map(|excuse| line(look, Role::Warning, excuse.to_string())),
+    );
     if tape.report.failures.is_empty() || tape.report.property.is_some() {
         return lines;
     }
-    let said: Vec<&str> = tape.report.failures.iter().flat_map(|failure| failure.lines()).collect();
+    let said = tape.report.findings();
+    let said: Vec<&str> = said.lines().collect();
     let room = most.saturating_sub(lines.len() + 1).max(1);
     lines.extend(said.iter().take(room).map(|text| line(look, Role::Bad, (*text).to_owned())));
     if said.len() > room {
@@ -105,11 +111,33 @@ fn row(model: &Model, tape: &Tape, name: &str) -> Vec<Cell> {
                 format!("broken at {}, step {}", seconds(tape.cast.micros(violation.at)), grouped(violation.step)),
             ),
         ],
-        None => {
-            let held = if model.may_tell_end() { "held" } else { "held so far" };
-            vec![styled(Role::Good, look.sign(Glyph::Yes).to_string()), cell(name), styled(Role::Good, held)]
+        None => match excuses(model, tape, name) {
+            Some(excuses) => vec![
+                styled(Role::Warning, look.sign(Glyph::Excused).to_string()),
+                cell(name),
+                styled(Role::Warning, excuses),
+            ],
+            None => {
+                let held = if model.may_tell_end() { "held" } else { "held so far" };
+                vec![styled(Role::Good, look.sign(Glyph::Yes).to_string()), cell(name), styled(Role::Good, held)]
+            }
+        },
+    }
+}
+
+/// For what reasons a property did not have to hold, and how often each; none if it held, or the run is not over.
+fn excuses(model: &Model, tape: &Tape, name: &str) -> Option<String> {
+    let mut reasons = BTreeMap::<&str, usize>::new();
+    for excuse in &tape.report.excused {
+        match excuse {
+            Excuse::LossBudget(forgiven) if forgiven.property == name => {
+                *reasons.entry(forgiven.reason).or_default() += 1
+            }
+            Excuse::LossBudget(_) | Excuse::Liveness(_) | Excuse::Hazard { .. } | Excuse::Intervention { .. } => {}
         }
     }
+    let said: Vec<String> = reasons.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+    (model.may_tell_end() && !said.is_empty()).then(|| format!("excused: {}", said.join("; ")))
 }
 
 /// The selected property: if it was broken how, with the events that prove it, the one where we are among them; and its rule.

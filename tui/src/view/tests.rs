@@ -198,6 +198,25 @@ fn checks_that_held_are_listed_with_the_rule_of_the_selected_one() {
     assert!(!shown.contains('✗'), "{shown}");
 }
 
+/// After an unclean election the leader need not have everything: that property did not hold, and nobody broke it.
+#[test]
+fn what_the_loss_budget_excused_is_not_called_held() {
+    const UNCLEAN: &str = include_str!("../../../scenarios/museum/rep-04-fast-fail-over.toml");
+    for (alphabet, sign) in [(Alphabet::Unicode, '≈'), (Alphabet::Ascii, '~')] {
+        let mut stage = Stage::open(UNCLEAN, Look { alphabet, ..Look::default() }, None);
+        stage.press("6");
+        let shown = stage.shown(120, 50);
+        assert!(!shown.contains("excused: "), "nobody tells the end before it has come: {shown}");
+        stage.press("G");
+        let shown = stage.shown(120, 50);
+        let row = shown.lines().find(|row| row.contains("  leader-completeness ")).expect("a row of the property");
+        assert!(row.contains(&format!("{sign}  leader-completeness")), "{row}");
+        assert!(row.contains("excused: an unclean election (1)") && !row.contains("held"), "{row}");
+        let held = shown.lines().filter(|row| row.contains("  held")).count();
+        assert!(held > 10, "the others held: {shown}");
+    }
+}
+
 /// Colours and weights: the same picture in two themes.
 #[test]
 fn styles_of_the_cluster_in_default_and_in_mono() {

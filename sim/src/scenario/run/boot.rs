@@ -132,7 +132,7 @@ impl Run<'_> {
             self.wait_for("a topic to be created", |run| run.ledger.results.contains_key(&ticket))?;
             if let Some(CallResult::Failed { error, message }) = self.ledger.results.get(&ticket) {
                 let reason = format!("topic `{name}` could not be created: {}: {message}", error.name());
-                return Err(Stop::Boot(Verdict::Expectation, reason));
+                return Err(Stop::Boot { verdict: Verdict::Expectation, reason, state: None });
             }
         }
         Ok(())
@@ -170,11 +170,8 @@ impl Run<'_> {
         while !holds(self) {
             if self.world.next_due().is_none_or(|due| due > deadline) {
                 let waited = Span { micros: self.world.now().0 as i64 };
-                let reason = format!(
-                    "time zero was not reached: waited for {what} until {waited} after power on{}",
-                    self.state_in_words()
-                );
-                return Err(Stop::Boot(Verdict::Liveness, reason));
+                let reason = format!("time zero was not reached: waited for {what} until {waited} after power on");
+                return Err(Stop::Boot { verdict: Verdict::Liveness, reason, state: Some(self.state_in_words()) });
             }
             self.step_once()?;
         }
@@ -208,7 +205,7 @@ impl Run<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         format!(
-            "\n  active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not \
+            "active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not \
              parked: [{}]; groups that are not stable: [{}]; clients that are not warm or not quiet: [{}]",
             active.join(" "),
             fenced.join(" "),

@@ -22,7 +22,7 @@ use crate::people::{Crowd, Turn};
 use crate::scenario::report::Verdict;
 use crate::scenario::trace::{Cast, Lanes, Picture, json_lines};
 use crate::scenario::validate::PlannedStep;
-use crate::scenario::{Scenario, Seed, Span};
+use crate::scenario::{Excuse, Finding, Scenario, Seed, Span, What};
 use crate::session::Camera;
 use crate::step::{Step, Telling};
 use crate::world::World;
@@ -30,8 +30,8 @@ use crate::world::World;
 /// Why a run ends before its last step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The cluster never came up.
-    Boot(Verdict, String),
+    /// The cluster never came up, or has come to rest.
+    Boot { verdict: Verdict, reason: String, state: Option<String> },
     /// Nobody reads what is printed.
     NobodyReads,
     /// The end of the run has come, by `--until`.
@@ -105,7 +105,7 @@ pub(super) struct Run<'a> {
     pub(super) met: usize,
     /// How many expectations did not come true of those that were made for this run.
     pub(super) unmet: usize,
-    pub(super) failures: Vec<String>,
+    pub(super) failures: Vec<Finding>,
     /// How many of the scenario's interventions have run.
     pub(super) interventions: usize,
     /// When the start of each step came.
@@ -116,8 +116,8 @@ pub(super) struct Run<'a> {
     pub(super) violations: Vec<Violation>,
     /// The first check that found a broken promise.
     pub(super) property: Option<&'static str>,
-    /// Goals of recovery that were not asked for, and why.
-    pub(super) excused: Vec<String>,
+    /// What was forgiven, and why.
+    pub(super) excused: Vec<Excuse>,
     /// How long the recovery took, if there was one.
     pub(super) recovery: Option<Duration>,
     pub(super) verdict: Verdict,
@@ -206,13 +206,14 @@ impl<'a> Run<'a> {
         let outcome = self.shown_to_watcher(None).and_then(|()| self.boot()).and_then(|()| self.execute());
         match outcome {
             Ok(()) | Err(Stop::NobodyReads | Stop::End | Stop::Stuck | Stop::Violation | Stop::Program) => {}
-            Err(Stop::Boot(verdict, reason)) => {
+            Err(Stop::Boot { verdict, reason, state }) => {
                 self.worsen(verdict);
-                self.failures.push(format!("{reason}\n{}", self.scenario.again(self.seed, None)));
+                let again = Some(self.scenario.command(self.seed, None));
+                self.failures.push(Finding { what: What::NotBooted { reason, state }, again });
             }
         }
         self.finish();
-        self.excused.extend(self.checks.forgiven());
+        self.excused.extend(self.checks.forgiven().map(Excuse::LossBudget));
     }
 
     pub(super) fn execute(&mut self) -> Result<(), Stop> {
@@ -227,7 +228,7 @@ impl<'a> Run<'a> {
             if result == Err(Stop::Stuck) {
                 let left = scenario.steps.len() - index - 1;
                 if left > 0 {
-                    self.failures.push(format!("{left} steps after it did not run"));
+                    self.failures.push(Finding { what: What::LeftOut(left), again: None });
                 }
             }
             result?;
@@ -317,10 +318,8 @@ impl<'a> Run<'a> {
     /// Lets the world do the next thing that is due, and watches it.
     pub(super) fn step_once(&mut self) -> Result<(), Stop> {
         let Some(step) = self.world.step() else {
-            return Err(Stop::Boot(
-                Verdict::Liveness,
-                "nothing is due any more: the world has come to rest".to_owned(),
-            ));
+            let reason = "nothing is due any more: the world has come to rest".to_owned();
+            return Err(Stop::Boot { verdict: Verdict::Liveness, reason, state: None });
         };
         self.see(step)
     }

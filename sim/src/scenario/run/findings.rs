@@ -7,12 +7,14 @@ use trial_broker::time::Time;
 use super::TraceKind;
 use super::execute::{Run, Stop};
 use super::expectations::is_expectation;
-use crate::check::Violation;
+use super::panics::Panicked;
+use crate::check::{Evidence, Violation};
 use crate::fault::MachineId;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::report::{Report, Verdict};
 use crate::scenario::validate::PlannedStep;
+use crate::scenario::{Excuse, Finding, Position, What};
 
 impl Run<'_> {
     /// The machine of a client.
@@ -62,10 +64,8 @@ impl Run<'_> {
     }
 
     pub(super) fn fail(&mut self, diagnostic: Diagnostic) {
-        let at = Span { micros: self.cast.micros(self.world.now()) };
         let shown = diagnostic.render(&self.scenario.path, &self.scenario.source);
-        let replay = self.replay_line(at);
-        self.failures.push(format!("{shown}\n{replay}"));
+        self.found(What::Step { title: diagnostic.title, shown });
         self.worsen(Verdict::Expectation);
     }
 
@@ -77,27 +77,34 @@ impl Run<'_> {
             false => format!("before time zero, {at} after power-on"),
         };
         let machine = violation.machine.map_or(String::new(), |machine| format!(" on {}", self.cast.name(machine)));
-        let Violation { property, message, step, .. } = violation;
-        let proof = violation.evidence.iter().map(|event| format!("  {}\n", event.on(self.cast.name(event.machine))));
-        let text = format!(
-            "safety {when}, world step {step}{machine}, seed {}\n{}: {message}\n  rule: {} ({})\n{}{}",
-            self.seed,
-            property.name,
-            property.rule,
-            property.source,
-            proof.collect::<String>(),
-            self.replay_line(at)
-        );
-        self.failures.push(text);
+        let named = |event: &Evidence| (self.cast.name(event.machine).to_owned(), event.clone());
+        let what = What::Broken {
+            property: violation.property,
+            message: violation.message.clone(),
+            position: format!("safety {when}, world step {}{machine}, seed {}", violation.step, self.seed),
+            evidence: violation.evidence.iter().map(named).collect(),
+        };
+        self.failures.push(Finding { what, again: Some(self.command_until(at)) });
         self.property.get_or_insert(violation.property.name);
         self.violations.push(violation.clone());
         self.worsen(Verdict::Safety);
         Stop::Violation
     }
 
-    /// The line to paste that shows the same again. What happens before time zero has no time that one could run until.
-    pub(super) fn replay_line(&self, until: Span) -> String {
-        self.scenario.again(self.seed, self.booted.then_some(until))
+    /// Keeps what was found now.
+    pub(super) fn found(&mut self, what: What) {
+        let again = Some(self.command_until(self.elapsed()));
+        self.failures.push(Finding { what, again });
+    }
+
+    /// The time since time zero; before it, since power-on.
+    pub(super) fn elapsed(&self) -> Span {
+        Span { micros: self.cast.micros(self.world.now()) }
+    }
+
+    /// The command that shows the same again. What happens before time zero has no time that one could run until.
+    fn command_until(&self, until: Span) -> String {
+        self.scenario.command(self.seed, self.booted.then_some(until))
     }
 
     pub(super) fn worsen(&mut self, verdict: Verdict) {
@@ -119,9 +126,7 @@ impl Run<'_> {
         self.met += kept;
         let aside = self.expectations_in_file() - self.expectations();
         if let (Some(first), 1..) = (self.scenario.first_intervention(), aside) {
-            let text =
-                format!("{aside} expectations of steps behind the intervention at {first}: made for another run");
-            self.excused.push(text);
+            self.excused.push(Excuse::Intervention { expectations: aside, at: first });
         }
     }
 
@@ -137,14 +142,17 @@ impl Run<'_> {
     }
 
     /// Where the run is, for a crash.
-    pub(super) fn position(&self) -> String {
+    fn position(&self) -> Position {
         let step = self.current.and_then(|index| self.scenario.steps.get(index));
-        let place = step.map_or_else(
-            || "outside of the scenario's steps".to_owned(),
-            |step| format!("during step {} ({})", step.number, self.scenario.place(&step.span)),
-        );
-        let at = Span { micros: self.cast.micros(self.world.now()) };
-        format!("{place}, at {at}, world step {}\n{}", self.world.steps(), self.replay_line(at))
+        let step = step.map(|step| (step.number, self.scenario.place(&step.span)));
+        Position { step, at: self.elapsed(), world_step: self.world.steps() }
+    }
+
+    /// A machine has broken an assertion of its own: that is the end of the run.
+    pub(super) fn crashed(&mut self, panic: Panicked) {
+        let Panicked { message, place } = panic;
+        self.found(What::Crash { message, place, position: self.position() });
+        self.verdict = Verdict::Crash;
     }
 
     /// What the run came to.

@@ -32,7 +32,7 @@ pub(crate) mod view;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::report::{Report, Verdict};
+use super::report::Report;
 use super::{Scenario, Seed, Span};
 use crate::step::Step;
 use crate::world::World;
@@ -117,10 +117,8 @@ fn run_here(
 /// Plays a run to its end; a broken assertion is its end, too.
 fn played(run: &mut Run) -> (Report, Counts) {
     let outcome = panics::capturing(|| catch_unwind(AssertUnwindSafe(|| run.play())));
-    let mut report = run.report();
     if let Err(panic) = outcome {
-        report.verdict = Verdict::Crash;
-        report.failures.push(panics::describe(panic.as_ref(), &run.position()));
+        run.crashed(panics::told(panic.as_ref()));
     }
-    (report, run.counts())
+    (run.report(), run.counts())
 }

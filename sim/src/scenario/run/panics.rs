@@ -36,18 +36,19 @@ pub(super) fn capturing<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// A panic in words, and where the run was.
-pub(super) fn describe(panic: &(dyn Any + Send), position: &str) -> String {
-    format!("crash: {}\n  {position}", words(panic))
+/// What a panic says, and where in the code it happened.
+pub(super) struct Panicked {
+    pub(super) message: String,
+    pub(super) place: String,
 }
 
-/// What a panic says, and on a line of its own where in the code it happened.
-pub(super) fn words(panic: &(dyn Any + Send)) -> String {
+/// Takes in the panic that was captured last.
+pub(super) fn told(panic: &(dyn Any + Send)) -> Panicked {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without a message");
     let place = PLACE.with_borrow_mut(Option::take).unwrap_or_else(|| "an unknown place".to_owned());
-    format!("{message}\n  at {place}")
+    Panicked { message: message.to_owned(), place }
 }

@@ -16,12 +16,13 @@ use std::time::Duration;
 use trial_broker::time::Time;
 
 use super::execute::{Run, Stop};
+use super::panics::Panicked;
 use super::{Counts, Measure, Report, RunOptions, Scenario, Seed, panics, played};
 use crate::people::Crowd;
 use crate::record::Outside;
-use crate::scenario::Span;
 use crate::scenario::format::Liveness;
 use crate::scenario::report::Verdict;
+use crate::scenario::{Excuse, Span, What};
 use crate::world::World;
 
 /// What brings a program to life in the world that has reached time zero.
@@ -91,20 +92,20 @@ impl Run<'_> {
                 self.program_ended = true;
                 Ok(())
             }
-            Some(Ok(Err(error))) => Err(self.program_failed(&error)),
+            Some(Ok(Err(error))) => Err(self.program_failed(error, None)),
             Some(Err(panic)) => Err(self.program_panicked(panic.as_ref())),
         }
     }
 
     fn program_panicked(&mut self, panic: &(dyn Any + Send)) -> Stop {
-        self.program_failed(&panics::words(panic))
+        let Panicked { message, place } = panics::told(panic);
+        self.program_failed(message, Some(place))
     }
 
     /// What the author expected is not so.
-    fn program_failed(&mut self, words: &str) -> Stop {
-        let at = Span { micros: self.cast.micros(self.world.now()) };
-        let (step, seed, again) = (self.world.steps(), self.seed, self.replay_line(at));
-        self.failures.push(format!("program: {words}\n  at {at}, world step {step}, seed {seed}\n{again}"));
+    fn program_failed(&mut self, message: String, place: Option<String>) -> Stop {
+        let position = format!("at {}, world step {}, seed {}", self.elapsed(), self.world.steps(), self.seed);
+        self.found(What::Program { message, place, position });
         self.worsen(Verdict::Expectation);
         Stop::Program
     }
@@ -118,7 +119,8 @@ impl Run<'_> {
             if healed_of != Some(self.counts.faults_executed) {
                 self.recover(liveness)?;
                 // What cannot be had from everybody together, a program cannot be asked to wait for.
-                if self.verdict >= Verdict::Liveness || !self.excused.is_empty() {
+                let out_of_reach = self.excused.iter().any(|excuse| matches!(excuse, Excuse::Liveness(_)));
+                if self.verdict >= Verdict::Liveness || out_of_reach {
                     return Ok(());
                 }
                 healed_of = Some(self.counts.faults_executed);
@@ -138,15 +140,10 @@ impl Run<'_> {
     }
 
     fn program_never_ended(&mut self) {
-        let at = Span { micros: self.cast.micros(self.world.now()) };
+        let position = format!("liveness at {}, seed {}", self.elapsed(), self.seed);
         let patience = Span { micros: self.patience.as_micros() as i64 };
         let open = self.crowd.as_ref().map_or(0, Crowd::open_calls);
-        self.failures.push(format!(
-            "liveness at {at}, seed {}\nprogram: it has not ended {patience} after the cluster was healed; {open} of its \
-             calls have no answer\n{}",
-            self.seed,
-            self.replay_line(at)
-        ));
+        self.found(What::NeverEnded { position, patience, open });
         self.worsen(Verdict::Liveness);
     }
 }

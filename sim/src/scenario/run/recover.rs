@@ -12,9 +12,9 @@ use super::view;
 use crate::check::liveness::{self, Core, Marks};
 use crate::fault::{Entry, Fault, MachineId, MessageFilter};
 use crate::machine::{Machine, ProcessState, ProgramConfig};
-use crate::scenario::Span;
 use crate::scenario::format::{Liveness, Outside};
 use crate::scenario::report::Verdict;
+use crate::scenario::{Excuse, Span, What};
 
 /// How long lies between two looks at the goals.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -40,22 +40,14 @@ impl Run<'_> {
             self.recovery = Some(self.world.now().since(healed));
             self.checks.recovered();
         } else if self.world.now() >= deadline {
-            self.did_not_recover(&unmet, bound);
+            self.did_not_recover(unmet, bound);
         }
         Ok(())
     }
 
-    fn did_not_recover(&mut self, unmet: &[String], bound: Duration) {
-        let at = Span { micros: self.cast.micros(self.world.now()) };
-        let goals: Vec<String> = unmet.iter().map(|unmet| format!("  {unmet}")).collect();
-        let (name, rule) = (liveness::PROPERTY.name, liveness::PROPERTY.rule);
-        self.failures.push(format!(
-            "{name}: {} after it was healed the core has not recovered\n{}\n  rule: {rule}\n{}",
-            Span { micros: bound.as_micros() as i64 },
-            goals.join("\n"),
-            self.replay_line(at)
-        ));
-        self.property.get_or_insert(name);
+    fn did_not_recover(&mut self, goals: Vec<String>, bound: Duration) {
+        self.found(What::NotRecovered { bound: Span { micros: bound.as_micros() as i64 }, goals });
+        self.property.get_or_insert(liveness::PROPERTY.name);
         self.worsen(Verdict::Liveness);
     }
 
@@ -138,15 +130,14 @@ impl Run<'_> {
         faults
     }
 
-    /// What does not hold, and what is excused, as lines.
-    fn survey(&self, core: &Core, marks: &mut Marks) -> (Vec<String>, Vec<String>) {
+    /// What does not hold, in words, and what is excused.
+    fn survey(&self, core: &Core, marks: &mut Marks) -> (Vec<String>, Vec<Excuse>) {
         let survey = liveness::survey(&self.world, core, marks);
         let mut unmet: Vec<String> = survey.unmet.iter().map(ToString::to_string).collect();
         for (name, machine) in &self.clients {
             unmet.extend(self.waits_for_answers(name, *machine));
         }
-        let excused = survey.excused.iter().map(|excused| format!("liveness oracle: {excused}"));
-        (unmet, excused.collect())
+        (unmet, survey.excused.into_iter().map(Excuse::Liveness).collect())
     }
 
     /// Records of a producer that have neither been acknowledged nor given up.

@@ -90,13 +90,10 @@ fn scenario_in(folder: &Path) -> Option<PathBuf> {
 /// The scenario of a failing seed, with what it found above it. It fails as it stands, and says what a replay must find.
 fn scenario_with_story(result: &SeedResult) -> String {
     let scenario = scenario_of(result.profile, result.seed, result.drawing, &result.switches);
-    let failures =
-        result.failures.iter().flat_map(|failure| failure.lines()).filter(|line| !line.starts_with("again: "));
-    let said: Vec<&str> = failures.collect();
     let heading = format!(
         "Found by exploration, not yet shrunk: verdict {}.\n{}\n{}",
         result.verdict,
-        said.join("\n"),
+        result.failures.join("\n"),
         result.again()
     );
     let story = Story { heading, schema: None, ..Story::default() };

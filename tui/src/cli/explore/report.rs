@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
-use trial_sim::internal::explore::{Campaign, Failure, Mark, Profile, SeedResult};
-use trial_sim::internal::scenario::{Signature, Verdict};
+use trial_sim::internal::explore::{Campaign, Failure, Mark, Profile};
+use trial_sim::internal::scenario::Signature;
 
 use super::rate;
 use super::shrunk::{Shrunk, Tried};
@@ -151,7 +151,7 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>)
         "signature: {signature}\n  {} seeds; fastest: profile {} seed {}, {} steps, verdict {}\n",
         failure.count, fastest.profile, fastest.seed, fastest.steps, fastest.verdict
     );
-    for line in telling(fastest).lines().filter(|line| !line.starts_with("again: ")) {
+    for line in fastest.telling().lines() {
         let _ = writeln!(text, "    {line}");
     }
     let _ = writeln!(text, "  look: trial play {}", fastest.drawn_from());
@@ -166,15 +166,6 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>)
     }
     let _ = writeln!(text, "  {}", fastest.again());
     text
-}
-
-/// What made the signature: what breaks a promise ends the run and is told last.
-fn telling(result: &SeedResult) -> &str {
-    let told = match result.verdict {
-        Verdict::Safety | Verdict::Liveness | Verdict::Crash => result.failures.last(),
-        Verdict::Pass | Verdict::Expectation | Verdict::Nondeterminism => result.failures.first(),
-    };
-    told.map_or("", String::as_str)
 }
 
 #[cfg(test)]

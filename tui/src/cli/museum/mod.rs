@@ -193,10 +193,7 @@ impl Piece {
             Some(_) | None => return None,
         };
         // Where nothing was found although it ought to have been, no finding brings its own line.
-        let found = match wrong.failures.as_slice() {
-            [] => scenario.again(wrong.seed, None),
-            failures => failures.join("\n"),
-        };
+        let found = if wrong.failures.is_empty() { scenario.again(wrong.seed, None) } else { wrong.findings() };
         Some(format!("\n{}: {}\n{found}\n", number(&self.scenario), wrong.verdict))
     }
 
