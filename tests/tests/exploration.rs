@@ -12,12 +12,11 @@
 //!
 //! `TRIAL_CAMPAIGN_SEEDS=50000 cargo test -p trial-tests --test exploration` runs more, shared out as here.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use trial_sim::internal::explore::{
-    Campaign, Drawing, Failure, Farm, Hunt, Profile, SUITE_SEEDS, SUITE_SHARES, Shard, explore,
-};
+use trial_sim::internal::explore::{Campaign, Drawing, Failure, Farm, Hunt, Profile, SUITE_SEEDS, Shard, explore};
 use trial_sim::internal::scenario::{Scenario, Verdict};
 use trial_tests::stories::in_folder;
 
@@ -42,6 +41,7 @@ fn farm(profile: Profile, seeds: Range<u64>, jobs: usize) -> Farm {
         switches: Vec::new(),
         seeds,
         shard: Shard::WHOLE,
+        known: BTreeSet::new(),
         jobs: NonZeroUsize::new(jobs).expect("at least one"),
         faithful_one_in: None,
     }
@@ -91,17 +91,15 @@ fn seeds_of(profile: Profile) -> u64 {
         Ok(said) => said.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number of seeds, not {said:?}")),
         Err(_) => SUITE_SEEDS,
     };
-    let share = SUITE_SHARES.iter().find(|(it, _)| *it == profile).map_or(0, |(_, share)| *share);
-    (all * share).div_ceil(100)
+    (all * profile.share_of_suite()).div_ceil(100)
 }
 
 #[test]
 fn every_profile_has_a_share_in_the_campaign() {
     for profile in Profile::ALL {
-        let (_, share) = SUITE_SHARES.iter().find(|(it, _)| it == profile).expect("each profile stands in the list");
-        assert!(*share > 0, "{profile} has no share");
+        assert!(profile.share_of_suite() > 0, "{profile} has no share");
     }
-    assert_eq!(SUITE_SHARES.iter().map(|(_, share)| share).sum::<u64>(), 100);
+    assert_eq!(Profile::ALL.iter().map(|profile| profile.share_of_suite()).sum::<u64>(), 100);
 }
 
 /// No seed of the profile fails, the campaign reaches what it must, and the seeds that ran twice did the same.

@@ -164,24 +164,31 @@ fn results_of_another_build_or_another_campaign_are_not_joined() {
     explore(&["--seeds", "0..1", "--out", &out]);
     let here = format!("{out}/results.jsonl");
     let all = std::fs::read_to_string(&here).expect("results");
-    let line = all.lines().nth(1).expect("a result below the campaign's own line");
+    let head = all.lines().next().expect("the campaign's own line");
+    let line = all.lines().nth(1).expect("a result below it");
     let result: serde_json::Value = serde_json::from_str(line).expect("a result is JSON");
     let variant = |name: &str, key: &str, value: serde_json::Value| {
         let mut other = result.clone();
         other[key] = value;
         other["seed"] = "0x1".into();
-        folder.file(name, format!("{other}\n").as_bytes())
+        folder.file(name, format!("{head}\n{other}\n").as_bytes())
     };
     let elsewhere = variant("elsewhere.jsonl", "build", "0123456789abcdef".into());
     refuses(&["merge", &here, &elsewhere], "results of different builds");
-    let older = variant("older.jsonl", "build", "".into());
-    refuses(&["merge", &here, &older], "a build that did not say its name");
+    // Before the format had a number, files began with a result, or with a head that said less.
+    let older = folder.file("older.jsonl", format!("{line}\n").as_bytes());
+    refuses(&["merge", &here, &older], "older.jsonl, line 1: these results have no number of their format");
+    let newer = all.replacen("\"format\":1", "\"format\":2", 1);
+    let newer = folder.file("newer.jsonl", newer.as_bytes());
+    refuses(&["merge", &newer, &here], "these results are of format 2, and this build of Trial reads format 1");
     let switched = variant("switched.jsonl", "switches", serde_json::json!([BUG]));
     refuses(&["merge", &here, &switched], "--profile lite --switch ack-before-replication");
-    refuses(&["merge", &here, &folder.file("other.jsonl", b"{}\n")], "other.jsonl, line 1: not a result");
+    refuses(
+        &["merge", &here, &folder.file("other.jsonl", b"{}\n")],
+        "other.jsonl, line 1: these results have no number",
+    );
     refuses(&["merge", &folder.path("nothing.jsonl")], "cannot read");
     refuses(&["merge", &folder.file("empty.jsonl", b"")], "there is nothing to join: no seed has a result");
-    let head = all.lines().next().expect("the campaign's own line");
     let only = folder.file("only-a-head.jsonl", format!("{head}\n").as_bytes());
     refuses(&["merge", &only], "there is nothing to join: no seed has a result");
     assert_eq!(std::fs::read_to_string(&here).expect("still there"), all);
@@ -262,6 +269,69 @@ fn what_passes_only_with_the_hazards_mended_is_counted_and_listed() {
 #[test]
 fn ctrl_c_keeps_what_was_found() {
     ends_in_order("INT");
+}
+
+/// Without the seeds that were left when it was cut off: a line of one of them may be half there.
+#[test]
+fn an_interrupted_campaign_goes_on_where_it_was_and_comes_to_what_a_whole_one_comes_to() {
+    let folder = Folder::new("resume");
+    let (whole, part) = (folder.path("whole"), folder.path("part"));
+    let campaign = ["--seeds", "0..6", "--jobs", "1", "--switch", BUG, "--no-shrink"];
+    let in_folder = |out: &str, more: &[&str]| {
+        let arguments: Vec<&str> = campaign.iter().copied().chain(["--out", out]).chain(more.iter().copied()).collect();
+        explore(&arguments)
+    };
+    // Where nothing was begun it begins.
+    let expected = in_folder(&whole, &["--resume"]);
+    let all = std::fs::read_to_string(format!("{whole}/results.jsonl")).expect("results");
+    // Killed in the middle of its fourth line, before it had kept a scenario.
+    let three: usize = all.split_inclusive('\n').take(3).map(str::len).sum();
+    std::fs::create_dir(&part).expect("a folder");
+    let results = format!("{part}/results.jsonl");
+    std::fs::write(&results, &all[..three + 40]).expect("written");
+    refuses(&["explore", "--profile", "lite", "--seeds", "0..6", "--out", &part], "or go on with that one by --resume");
+    let resumed = in_folder(&part, &["--resume"]);
+    assert!(text(&resumed.stderr).contains("resumed: 2 seeds have a result already"), "{}", text(&resumed.stderr));
+    assert_eq!(without_rate(&last_line(&resumed)), without_rate(&last_line(&expected)));
+    assert_eq!(resumed.status.code(), expected.status.code());
+    assert_eq!(
+        std::fs::read_to_string(&results).expect("results"),
+        all,
+        "one worker: the same lines in the same order"
+    );
+    let scenarios = |folder: &str| -> std::collections::BTreeSet<_> {
+        let names = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+        names.collect()
+    };
+    assert_eq!(scenarios(&part), scenarios(&whole));
+    // Once more: nothing is left to run, and the report is that of all.
+    let again = in_folder(&part, &["--resume"]);
+    assert_eq!(without_rate(&last_line(&again)), without_rate(&last_line(&expected)));
+}
+
+#[test]
+fn a_campaign_goes_on_only_in_its_own_folder() {
+    let folder = Folder::new("resume-other");
+    let out = folder.path("found");
+    explore(&["--seeds", "0..1", "--out", &out]);
+    let results = format!("{out}/results.jsonl");
+    let all = std::fs::read_to_string(&results).expect("results");
+    let resume = |more: &[&'static str]| -> Vec<String> {
+        let arguments = ["explore", "--profile", "lite"].iter().chain(more).copied().chain(["--resume", "--out"]);
+        arguments.map(str::to_owned).chain([out.clone()]).collect()
+    };
+    let refused = |more: &[&'static str], reason: &str| {
+        let arguments = resume(more);
+        refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), reason);
+    };
+    refused(&["--seeds", "0..2"], "is of another campaign: it was begun with `--profile lite --seeds 0x0..0x1 ");
+    refused(&["--seeds", "0..1", "--switch", BUG], "and this is `--profile lite --seeds 0x0..0x1 --switch");
+    let head = all.lines().next().expect("a head");
+    let build = serde_json::from_str::<serde_json::Value>(head).expect("JSON")["build"].clone();
+    let build = build.as_str().expect("a build has a name");
+    std::fs::write(&results, all.replace(build, "0123456789abcdef")).expect("written");
+    refused(&["--seeds", "0..1"], "was begun by build 0123456789abcdef, and this is build");
+    refuses(&["explore", "--seeds", "0..1", "--resume"], "--out");
 }
 
 /// What a scheduler sends when a job's time is over.

@@ -21,13 +21,10 @@ pub struct SeedResult {
     /// The seed.
     pub seed: Seed,
     /// How it was drawn.
-    #[serde(default)]
     pub drawing: Drawing,
     /// What was switched on.
-    #[serde(default)]
     pub switches: Vec<String>,
-    /// The build that ran it: the digest of its sources, in hexadecimal. Empty in results of builds that did not say it.
-    #[serde(default)]
+    /// The build that ran it: the digest of its sources, in hexadecimal.
     pub build: String,
     /// How the run ended.
     pub verdict: Verdict,
@@ -38,7 +35,6 @@ pub struct SeedResult {
     /// How much virtual time passed since time zero, in microseconds.
     pub virtual_us: u64,
     /// Whether it ran twice to compare.
-    #[serde(default)]
     pub twice: bool,
     /// What it came to with the hazards of Kafka 4.1; none if it was not run so.
     #[serde(default)]
@@ -46,13 +42,11 @@ pub struct SeedResult {
     /// The marks that it reached.
     pub marks: BTreeSet<Mark>,
     /// What was forgiven, and why.
-    #[serde(default)]
     pub excused: Vec<String>,
     /// What failures have in common; none if it passed.
     #[serde(default)]
     pub signature: Option<Signature>,
     /// What was found, in words. The line to paste is of the whole result: [`SeedResult::again`].
-    #[serde(default)]
     pub failures: Vec<String>,
 }
 

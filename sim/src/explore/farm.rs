@@ -5,11 +5,12 @@
 //!   (shared by all)       └─▶ the same again, for one seed in fifty: both must agree
 //! ```
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::faithful::{is_sampled, run_faithful};
+use super::pool::share_out;
 use super::twice::{compare, runs_twice};
 use super::{Drawing, Profile, Runner, SeedResult, really, run_until_by, scenario_of};
 use crate::scenario::{Seed, Verdict};
@@ -68,6 +69,8 @@ pub struct Farm {
     pub shard: Shard,
     /// How many worlds at once.
     pub jobs: NonZeroUsize,
+    /// Those that have been run before, and are not run again.
+    pub known: BTreeSet<Seed>,
     /// Of the seeds that pass with the hazards of Kafka 4.1 mended, one in so many is run once more without that; none
     /// runs no seed so.
     pub faithful_one_in: Option<NonZeroU64>,
@@ -84,28 +87,9 @@ pub fn explore(farm: &Farm, stopped: &Asked, closing: &Asked, finished: &mut dyn
 
 /// The same by another runner.
 fn explore_by(runner: &Runner, farm: &Farm, stopped: &Asked, closing: &Asked, finished: &mut dyn FnMut(SeedResult)) {
-    // A counter that every worker raises would begin again at zero behind the largest seed; what is handed out ends.
-    let seeds = Mutex::new(farm.shard.of(&farm.seeds));
-    let next = || seeds.lock().unwrap_or_else(PoisonError::into_inner).next().map(Seed);
-    std::thread::scope(|scope| {
-        let (results, arriving) = mpsc::channel();
-        for _ in 0..farm.jobs.get() {
-            let (results, next) = (results.clone(), &next);
-            scope.spawn(move || {
-                while !stopped() && !closing() {
-                    let Some(seed) = next() else { return };
-                    let Some(result) = run_one(runner, farm, seed, stopped) else { return };
-                    if results.send(result).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(results);
-        for result in arriving {
-            finished(result);
-        }
-    });
+    let seeds = farm.shard.of(&farm.seeds).map(Seed).filter(|seed| !farm.known.contains(seed));
+    let work = |seed| if stopped() || closing() { None } else { run_one(runner, farm, seed, stopped) };
+    share_out(farm.jobs, seeds, &work, finished);
 }
 
 /// None if it was stopped before the seed had run. What is run once more beside it is left out when that is cut off: what was found
@@ -166,6 +150,7 @@ mod tests {
             switches: Vec::new(),
             seeds,
             shard: Shard::WHOLE,
+            known: BTreeSet::new(),
             jobs: NonZeroUsize::new(jobs).expect("at least one job"),
             faithful_one_in: None,
         }

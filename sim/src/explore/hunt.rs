@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::pool::until_last;
 use super::{Asked, Drawing, Outcome, Profile, run_until, scenario_of};
 use crate::scenario::{Report, Scenario, Seed, Verdict};
 use crate::shrink::{Limits, Progress, Until, shrink};
@@ -100,25 +101,15 @@ impl Hunt {
     /// Runs a campaign.
     pub fn campaign(&self, campaign: u64, stopped: &Asked) -> HuntEnd {
         let first = self.first_seed(campaign).0;
-        let jobs = self.jobs.get() as u64;
-        let mut tried = 0;
-        while tried < self.most {
-            let together = tried..(tried + jobs).min(self.most);
-            let attempts: Vec<Attempt> = std::thread::scope(|scope| {
-                let workers: Vec<_> = together.map(|n| scope.spawn(move || self.attempt(first, n, stopped))).collect();
-                workers.into_iter().map(|worker| worker.join().expect("a panic of a world is caught in it")).collect()
-            });
-            for attempt in attempts {
-                match attempt {
-                    Attempt::Finds(found) => return HuntEnd::Found(found),
-                    Attempt::Misses => {}
-                    // A later seed may have found it, and this one might have been the first.
-                    Attempt::Stopped => return HuntEnd::Stopped,
-                }
-            }
-            tried += jobs;
+        let attempt = |n| self.attempt(first, n, stopped);
+        // Where one was stopped a later seed may have found it, and that one might have been the first.
+        let is_last = |attempt: &Attempt| !matches!(attempt, Attempt::Misses);
+        let mut attempts = until_last(self.jobs, 0..self.most, &attempt, &is_last, &mut |_| ControlFlow::Continue(()));
+        match attempts.pop() {
+            Some(Attempt::Finds(found)) => HuntEnd::Found(found),
+            Some(Attempt::Stopped) => HuntEnd::Stopped,
+            Some(Attempt::Misses) | None => HuntEnd::NotFound,
         }
-        HuntEnd::NotFound
     }
 
     fn attempt(&self, first: u64, n: u64, stopped: &Asked) -> Attempt {

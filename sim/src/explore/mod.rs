@@ -25,6 +25,7 @@ mod generate;
 mod groups;
 mod hunt;
 pub mod marks;
+mod pool;
 mod profile;
 mod quiet;
 mod readers;
@@ -50,7 +51,8 @@ pub use generate::{Drawing, generate};
 pub(crate) use generate::{faults_for, mended_hazards};
 pub use hunt::{CAMPAIGNS, Found, Hunt, HuntEnd, median};
 pub use marks::Mark;
-pub use profile::{Profile, SUITE_SEEDS, SUITE_SHARES};
+pub(crate) use pool::until_last;
+pub use profile::{Profile, SUITE_SEEDS, TOO_RARE};
 pub use twice::{difference, first_difference, whole_trace};
 pub(crate) use twice::{difference_by, runs_twice};
 

@@ -112,6 +112,20 @@ fn some_seeds_of_other_profiles_have_groups_readers_near_to_replicas_and_records
     }
 }
 
+/// A mark that nobody asks for may stay at zero for ever, and nobody would hear of it.
+#[test]
+fn every_mark_is_asked_of_a_profile_or_stands_in_a_list_with_the_reason() {
+    for mark in Mark::ALL {
+        let asked_of: Vec<&Profile> = Profile::ALL.iter().filter(|it| it.must_reach().contains(mark)).collect();
+        let is_listed = TOO_RARE.iter().any(|(rare, _)| rare == mark);
+        assert!(asked_of.is_empty() == is_listed, "{mark}: asked of {asked_of:?}, in the list: {is_listed}");
+    }
+    for profile in Profile::ALL {
+        let once: BTreeSet<&Mark> = profile.must_reach().iter().collect();
+        assert_eq!(once.len(), profile.must_reach().len(), "{profile} names a mark twice");
+    }
+}
+
 #[test]
 fn a_broker_that_registers_can_be_answered_within_an_interval_of_its_heartbeats() {
     let mut tight = 0;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
-use std::thread;
 
 use super::{Fails, Limits, Progress, Shrunk};
+use crate::explore::until_last;
 use crate::scenario::Scenario;
 use crate::scenario::format::File;
 use crate::scenario::print::print;
@@ -69,70 +68,62 @@ impl<'a> Search<'a> {
     /// The first candidate, in order, that still fails; it becomes the best. Candidates behind it may have been run
     /// for nothing: they are not counted and may be tried again, so that a search is the same with one job or with many.
     pub(super) fn first_that_fails(&mut self, candidates: Vec<File>) -> Option<usize> {
-        let mut candidates = candidates.into_iter().enumerate();
-        loop {
-            let batch = self.next_batch(&mut candidates);
-            if batch.is_empty() || self.is_over() {
-                return None;
-            }
-            let mut found = None;
-            for ((index, scenario), fails) in batch.iter().zip(self.run_all(&batch)) {
-                let Some(fails) = fails else {
-                    self.is_stopped = true;
-                    break;
-                };
-                self.runs += 1;
-                self.tried.insert(digest(&scenario.source));
-                if fails {
-                    self.best = scenario.clone();
-                    self.improvements += 1;
-                    found = Some(*index);
-                    break;
-                }
-            }
-            let progress = Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: found.is_some() };
-            self.is_stopped |= (self.listen)(&progress).is_break();
-            if found.is_some() {
-                return found;
-            }
-        }
-    }
-
-    /// As many candidates as may run at once, each with its number; none twice.
-    fn next_batch(&self, candidates: &mut impl Iterator<Item = (usize, File)>) -> Vec<(usize, Scenario)> {
-        let most = self.limits.jobs.get().min(self.limits.runs.saturating_sub(self.runs));
-        let mut batch: Vec<(usize, Scenario)> = Vec::with_capacity(most);
-        while batch.len() < most {
-            let Some((index, file)) = candidates.next() else { break };
-            let is_new = |scenario: &Scenario| batch.iter().all(|(_, other)| other.source != scenario.source);
-            if let Some(scenario) = self.worth_a_run(&file).filter(is_new) {
-                batch.push((index, scenario));
-            }
-        }
-        batch
-    }
-
-    /// The candidate as a scenario, if it is valid and was not tried before.
-    fn worth_a_run(&self, file: &File) -> Option<Scenario> {
-        let text = print(file);
-        if self.tried.contains(&digest(&text)) {
+        if self.is_over() {
             return None;
         }
-        Scenario::parse(&self.best.path, &text).ok()
+        let (limits, before, pass, fails) = (self.limits, self.runs, self.pass, self.fails);
+        let (best, tried, listen) = (&self.best, &self.tried, &mut self.listen);
+        let mut handed_out = BTreeSet::new();
+        // None twice, and none that is no valid scenario.
+        let worth_a_run = candidates.into_iter().enumerate().filter_map(|(index, file)| {
+            let text = print(&file);
+            let is_new = !tried.contains(&digest(&text)) && handed_out.insert(digest(&text));
+            let scenario = is_new.then(|| Scenario::parse(&best.path, &text).ok()).flatten()?;
+            Some(Candidate { index, scenario })
+        });
+        let left = worth_a_run.take(limits.runs.saturating_sub(before));
+        let run = |candidate: Candidate| (fails(&candidate.scenario), candidate);
+        let is_last = |(fails, _): &(Option<bool>, Candidate)| *fails != Some(false);
+        let (mut runs, mut is_stopped) = (before, false);
+        let results = until_last(limits.jobs, left, &run, &is_last, &mut |result| {
+            if is_last(result) {
+                return ControlFlow::Continue(());
+            }
+            runs += 1;
+            let heard = listen(&Progress { pass, runs, best, smaller: false });
+            is_stopped |= heard.is_break();
+            heard
+        });
+        self.is_stopped |= is_stopped;
+        self.take_in(results)
     }
 
-    /// Whether each candidate fails, all run at once; none for what was cut off.
-    fn run_all(&self, batch: &[(usize, Scenario)]) -> Vec<Option<bool>> {
-        let fails = self.fails;
-        if let [(_, only)] = batch {
-            return vec![fails(only)];
+    /// Counts what came, up to the first that failed or was cut off.
+    fn take_in(&mut self, results: Vec<(Option<bool>, Candidate)>) -> Option<usize> {
+        for (fails, Candidate { index, scenario }) in results {
+            let Some(fails) = fails else {
+                self.is_stopped = true;
+                return None;
+            };
+            self.runs += 1;
+            self.tried.insert(digest(&scenario.source));
+            if fails {
+                self.best = scenario;
+                self.improvements += 1;
+                let progress = Progress { pass: self.pass, runs: self.runs, best: &self.best, smaller: true };
+                self.is_stopped |= (self.listen)(&progress).is_break();
+                return Some(index);
+            }
         }
-        thread::scope(|scope| {
-            let runs: Vec<_> = batch.iter().map(|(_, scenario)| scope.spawn(move || fails(scenario))).collect();
-            // What breaks outside of a world is no answer to anything.
-            runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        })
+        None
     }
+}
+
+/// A smaller scenario that may still fail.
+struct Candidate {
+    /// Its place among those that were proposed together.
+    index: usize,
+    scenario: Scenario,
 }
 
 fn digest(text: &str) -> u64 {

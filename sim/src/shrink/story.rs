@@ -15,34 +15,20 @@ pub struct Retelling {
     pub lines: Vec<String>,
 }
 
-/// Events of the transcript that happen all the time while records flow; the others tell the story.
-const DAILY_EVENTS: &[&str] =
-    &["prod", "fetch", "hw", "read", "ack", "discon", "learn", "retry", "load", "serve", "rewind"];
-
 /// How many lines a reader takes in; of a longer story the end is told.
 const LONGEST_STORY: usize = 30;
-
-/// How many columns of a line come before its event: the time, and one lane a broker.
-fn event_of(line: &str, brokers: usize) -> Option<&str> {
-    line.split_whitespace().nth(1 + brokers)
-}
 
 /// Runs a scenario and keeps what happened.
 pub fn tell(scenario: &Scenario, seed: Option<Seed>) -> Retelling {
     let mut text = String::new();
-    let options = RunOptions { seed, trace: TraceKind::Full, ..RunOptions::default() };
+    let options = RunOptions { seed, trace: TraceKind::Story, ..RunOptions::default() };
     let report = run(scenario, options, &mut |piece| {
         text.push_str(piece);
         true
     });
-    let brokers = scenario.brokers().len();
-    // The transcript begins with the phases of the boot; its heading names the columns.
-    let mut rows = text.lines().skip_while(|line| !line.trim_start().starts_with("t(s)")).map(str::trim_end);
-    let heading = rows.next().map(str::to_owned);
-    let telling: Vec<String> = rows
-        .filter(|line| event_of(line, brokers).is_some_and(|event| !DAILY_EVENTS.contains(&event)))
-        .map(str::to_owned)
-        .collect();
+    let mut rows = text.lines().map(|line| line.trim_end().to_owned()).skip_while(String::is_empty);
+    let heading = rows.next();
+    let telling: Vec<String> = rows.collect();
     let left_out = telling.len().saturating_sub(LONGEST_STORY);
     let gap = (left_out > 0).then(|| format!("    … {left_out} lines before"));
     let lines = heading.into_iter().chain(gap).chain(telling.into_iter().skip(left_out)).collect();
@@ -63,5 +49,41 @@ impl Retelling {
         }
         let file = File { found: Some(Found::by_this_build(&self.report)), ..scenario.file.clone() };
         print_with(&file, &Story { heading, ..Story::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was said of the run is a line of its own kind: no word of it is taken for the name of an event.
+    #[test]
+    fn a_note_is_told_whatever_its_words_are_and_what_happens_all_the_time_is_not() {
+        let text = r#"
+format = 1
+id = "a"
+title = "a"
+[cluster]
+combined = 1
+[[topic]]
+name = "orders"
+replicas = [[1]]
+[[client]]
+name = "p1"
+producer = { acks = "all", "linger.ms" = 0 }
+[[step]]
+at = "1s"
+note = "ack comes later"
+produce = { client = "p1", topic = "orders", count = 1 }
+[[step]]
+at = "2s"
+kill = { broker = 1 }
+"#;
+        let scenario = Scenario::parse("a.toml", text).unwrap_or_else(|invalid| panic!("{invalid}"));
+        let told = tell(&scenario, None).lines;
+        assert!(told[0].trim_start().starts_with("t(s)"), "{told:#?}");
+        assert!(told.iter().any(|line| line.ends_with("-- ack comes later")), "{told:#?}");
+        assert!(told.iter().any(|line| line.contains("kill")), "{told:#?}");
+        assert!(!told.iter().any(|line| line.contains("prod ")), "{told:#?}");
     }
 }

@@ -16,9 +16,12 @@
 //! several at one partition's leader and follower, at one machine while it recovers, or at
 //! the active controller and a leader while an election goes on.
 
+mod administration;
+mod drive;
 mod group_administration;
 mod incident;
 mod membership;
+mod network;
 mod referee;
 mod together;
 mod transactions;
@@ -37,9 +40,23 @@ pub(super) use incident::Incident;
 use incident::incident;
 use victim::Victim;
 
-/// The kinds of faults. The order is part of every seed: new kinds go to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+/// Declares the kinds of faults, and all of them in order.
+macro_rules! kinds {
+    ($($(#[$what:meta])* $kind:ident,)*) => {
+        /// The kinds of faults. The order is part of every seed: new kinds go to the end.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Kind {
+            $($(#[$what])* $kind,)*
+        }
+
+        impl Kind {
+            /// All kinds.
+            pub(super) const ALL: &'static [Kind] = &[$(Kind::$kind),*];
+        }
+    };
+}
+
+kinds! {
     /// A process dies, and starts after a while.
     Kill,
     /// A process dies and starts at once.
@@ -105,41 +122,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
-    pub(super) const ALL: &'static [Kind] = &[
-        Kind::Kill,
-        Kind::Restart,
-        Kind::Stop,
-        Kind::Pause,
-        Kind::PowerCut,
-        Kind::Replace,
-        Kind::Skew,
-        Kind::Isolate,
-        Kind::OneWay,
-        Kind::Split,
-        Kind::Clog,
-        Kind::Hold,
-        Kind::Drop,
-        Kind::Delay,
-        Kind::Latency,
-        Kind::Slow,
-        Kind::Stall,
-        Kind::DiskError,
-        Kind::FailedSync,
-        Kind::LostSync,
-        Kind::AlignTimers,
-        Kind::CreateTopic,
-        Kind::DeleteTopic,
-        Kind::CreatePartitions,
-        Kind::AlterConfig,
-        Kind::ElectPreferred,
-        Kind::ElectUnclean,
-        Kind::Reassign,
-        Kind::ClientCrash,
-        Kind::ClientPause,
-        Kind::DeleteRecords,
-    ];
-
     /// Whether topics, their settings or their committed records are not what they were before it.
     fn changes_topics(self) -> bool {
         matches!(
@@ -257,7 +239,29 @@ fn possible(kind: Kind, stage: &Stage) -> bool {
         Kind::Reassign => shape.brokers.len() > 1,
         // Who reads on at what was committed must cope with a log that begins later.
         Kind::DeleteRecords => !stage.groups.is_empty(),
-        _ => true,
+        Kind::Kill
+        | Kind::Restart
+        | Kind::Stop
+        | Kind::Pause
+        | Kind::PowerCut
+        | Kind::Skew
+        | Kind::Clog
+        | Kind::Hold
+        | Kind::Drop
+        | Kind::Delay
+        | Kind::Latency
+        | Kind::Slow
+        | Kind::Stall
+        | Kind::DiskError
+        | Kind::FailedSync
+        | Kind::LostSync
+        | Kind::AlignTimers
+        | Kind::CreateTopic
+        | Kind::DeleteTopic
+        | Kind::CreatePartitions
+        | Kind::AlterConfig
+        | Kind::ElectPreferred
+        | Kind::ElectUnclean => true,
     }
 }
 

@@ -290,15 +290,17 @@ impl<'a> Run<'a> {
         self.booted = true;
         self.ledger.start_counting();
         self.events.start_counting();
-        let mut lines = self.phases();
-        lines.push(String::new());
         let lanes = match self.options.trace {
             TraceKind::Lanes => Some(Lanes::new(self.cast.clone(), self.picture.clone())),
             TraceKind::Full => Some(Lanes::in_full(self.cast.clone(), self.picture.clone())),
+            TraceKind::Story => Some(Lanes::as_a_story(self.cast.clone(), self.picture.clone())),
             TraceKind::Json | TraceKind::None => None,
         };
         if let Some(mut lanes) = lanes {
-            let _ = (self.print)(&lines.join("\n"));
+            if self.options.trace != TraceKind::Story {
+                let phases = format!("{}\n", self.phases().join("\n"));
+                let _ = (self.print)(&phases);
+            }
             let _ = (self.print)(&format!("\n{}", lanes.take()));
             self.lanes = Some(lanes);
         }
@@ -355,7 +357,7 @@ impl<'a> Run<'a> {
         }
         self.ledger.observe(&step);
         // Only lanes are drawn from it.
-        if matches!(self.options.trace, TraceKind::Lanes | TraceKind::Full) {
+        if matches!(self.options.trace, TraceKind::Lanes | TraceKind::Full | TraceKind::Story) {
             self.picture.observe(&step);
         }
         self.events.observe(&step);
@@ -384,7 +386,7 @@ impl<'a> Run<'a> {
     /// Prints what a step is worth.
     pub(super) fn show(&mut self, step: &Step) -> Result<(), Stop> {
         let text = match self.options.trace {
-            TraceKind::Lanes | TraceKind::Full => self.lanes.as_mut().map(|lanes| {
+            TraceKind::Lanes | TraceKind::Full | TraceKind::Story => self.lanes.as_mut().map(|lanes| {
                 lanes.observe(step);
                 lanes.take()
             }),

@@ -53,6 +53,8 @@ pub enum TraceKind {
     Lanes,
     /// The same with every line.
     Full,
+    /// Of these the lines that tell a story: without what happens all the time while records flow, and without the boot.
+    Story,
     /// One JSON object per event.
     Json,
     /// Nothing.

@@ -58,11 +58,25 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
+/// What happens all the time while records flow; everything else tells a story.
+const DAILY: &[&str] = &["prod", "fetch", "hw", "read", "ack", "discon", "learn", "retry", "load", "serve", "rewind"];
+
+/// What becomes of the lines of which there are many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Way {
+    /// They are counted.
+    #[default]
+    Counted,
+    /// Every line is shown.
+    Shown,
+    /// What is daily is left out, and the others are shown.
+    LeftOut,
+}
+
 /// Takes lines in, and gives out those that are shown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fold {
-    /// Whether every line is shown.
-    is_off: bool,
+    way: Way,
     /// What was said since the last news, of that which repeats.
     said: BTreeSet<String>,
     /// When records flowed last.
@@ -96,12 +110,22 @@ impl std::fmt::Debug for Middle {
 impl Fold {
     /// Shows every line.
     pub(super) fn off() -> Self {
-        Fold { is_off: true, ..Fold::default() }
+        Fold { way: Way::Shown, ..Fold::default() }
+    }
+
+    /// Shows every line of an event that tells a story.
+    pub(super) fn story() -> Self {
+        Fold { way: Way::LeftOut, ..Fold::default() }
+    }
+
+    /// Whether a line of this event is wanted at all.
+    pub(super) fn takes(&self, event: &str) -> bool {
+        self.way != Way::LeftOut || !DAILY.contains(&event)
     }
 
     /// Takes in a line of the transcript.
     pub(super) fn line(&mut self, line: Line) {
-        if self.is_off {
+        if self.way != Way::Counted {
             self.show(&line.text);
         } else if FLOW.contains(&line.event) {
             self.flow(line);

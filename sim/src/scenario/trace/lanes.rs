@@ -64,7 +64,16 @@ impl Lanes {
 
     /// The same, but with every line: nothing is counted instead of shown.
     pub fn in_full(cast: Cast, picture: Picture) -> Self {
-        let mut lanes = Lanes { fold: Fold::off(), ..Lanes::new(cast, picture) };
+        Lanes::folded(Fold::off(), cast, picture)
+    }
+
+    /// The same, but without what happens all the time while records flow.
+    pub fn as_a_story(cast: Cast, picture: Picture) -> Self {
+        Lanes::folded(Fold::story(), cast, picture)
+    }
+
+    fn folded(fold: Fold, cast: Cast, picture: Picture) -> Self {
+        let mut lanes = Lanes { fold, ..Lanes::new(cast, picture) };
         lanes.heading();
         lanes
     }
@@ -158,6 +167,9 @@ impl Lanes {
 
     fn flush(&mut self) {
         for drawn in std::mem::take(&mut self.pending) {
+            if !self.fold.takes(drawn.row.event) {
+                continue;
+            }
             let line = self.line(&drawn);
             self.fold.line(line);
         }

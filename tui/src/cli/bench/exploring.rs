@@ -1,10 +1,11 @@
 //! The rows of exploration: how long a failing seed takes to become small, and how fast the suite's seeds are.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trial_sim::internal::explore::{Campaign, Drawing, Farm, Hunt, Profile, SUITE_SEEDS, SUITE_SHARES, Shard, explore};
+use trial_sim::internal::explore::{Campaign, Drawing, Farm, Hunt, Profile, SUITE_SEEDS, Shard, explore};
 use trial_sim::internal::scenario::Verdict;
 use trial_sim::internal::shrink::{Failing, Limits, Until};
 
@@ -139,13 +140,14 @@ fn shrunk() -> Option<Shrunk> {
 
 fn suite() -> Suite {
     let mut all = Suite { wall: Duration::ZERO, seeds: 0, failed: 0 };
-    for (profile, share) in SUITE_SHARES {
+    for profile in Profile::ALL.iter().copied() {
         let farm = Farm {
             profile,
             drawing: Drawing::default(),
             switches: Vec::new(),
-            seeds: 0..(SAMPLE * share).div_ceil(100),
+            seeds: 0..(SAMPLE * profile.share_of_suite()).div_ceil(100),
             shard: Shard::WHOLE,
+            known: BTreeSet::new(),
             jobs: all_cores(),
             faithful_one_in: None,
         };

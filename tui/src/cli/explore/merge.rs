@@ -1,7 +1,6 @@
 //! `trial merge`: the parts of a campaign become one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,7 @@ use trial_sim::internal::scenario::{Seed, Verdict};
 
 use super::head::Head;
 use super::report::{End, Report};
+use super::results::{Results, read};
 use super::shrunk::Shrunk;
 use crate::cli::output::{complain, print};
 use crate::cli::{Format, WRONG_USE};
@@ -51,8 +51,12 @@ pub struct Merge {
 pub fn merge(arguments: &Merge) -> u8 {
     let (mut all, mut heads, mut cut_off) = (Vec::new(), Vec::new(), false);
     for file in &arguments.files {
-        match read(file, &mut all, &mut heads) {
-            Ok(is_whole) => cut_off |= !is_whole,
+        match read(file) {
+            Ok(results) => {
+                cut_off |= tells_what_is_missing(file, &results);
+                all.extend(results.results);
+                heads.extend(results.heads);
+            }
             Err(complaint) => {
                 complain(&format!("error: {complaint}"));
                 return WRONG_USE;
@@ -87,7 +91,7 @@ pub fn merge(arguments: &Merge) -> u8 {
         complain("hint: name the results of every part, as each `trial explore --shard I/N --out DIR` left them");
     }
     let end = if missing.is_empty() && !cut_off { End::Ended } else { End::Incomplete };
-    let report = Report { campaign: &campaign, profile: one, wall: None, shrunk: &Shrunk::new(), end };
+    let report = Report { campaign: &campaign, profile: one, rate: None, shrunk: &Shrunk::new(), end };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),
@@ -105,11 +109,11 @@ fn one_campaign(results: &[SeedResult]) -> Result<(), String> {
     let Some((first, others)) = results.split_first() else { return Ok(()) };
     for other in others {
         if other.build != first.build {
-            let builds = [first, other].map(|result| (result.profile, result.seed, build_of(result)));
+            let builds = [first, other].map(|result| (result.profile, result.seed, &result.build));
             let [(profile, seed, build), (other_profile, other_seed, other_build)] = builds;
             return Err(format!(
                 "these are results of different builds, and a fingerprint speaks of one: seed {seed} of the profile \
-                 {profile} was run by {build}, seed {other_seed} of the profile {other_profile} by {other_build}"
+                 {profile} was run by build {build}, seed {other_seed} of the profile {other_profile} by build {other_build}"
             ));
         }
         if (other.drawing, &other.switches) != (first.drawing, &first.switches) {
@@ -121,14 +125,6 @@ fn one_campaign(results: &[SeedResult]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn build_of(result: &SeedResult) -> String {
-    if result.build.is_empty() {
-        "a build that did not say its name".to_owned()
-    } else {
-        format!("build {}", result.build)
-    }
 }
 
 /// The options of a campaign: what its seeds are drawn from, without the seed.
@@ -218,39 +214,15 @@ fn absent_parts(heads: &[&Head]) -> Option<String> {
     }
 }
 
-/// Reads one file of results, a JSON object a line. A last line that was cut off when the process was killed is left out.
-/// Answers whether the file is whole and has results.
-fn read(path: &Path, results: &mut Vec<SeedResult>, heads: &mut Vec<Head>) -> Result<bool, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let (before, mut is_whole) = (results.len(), true);
-    for (line, number) in text.lines().zip(1..) {
-        if let Ok(head) = serde_json::from_str(line) {
-            heads.push(head);
-            continue;
-        }
-        match serde_json::from_str(line) {
-            Ok(result) => results.push(result),
-            Err(_) if !text.ends_with('\n') && number == text.lines().count() => {
-                complain(&format!("incomplete: the last line of {} is cut off; it is left out", path.display()));
-                is_whole = false;
-            }
-            Err(error) => return Err(not_a_result(path, number, line, &error)),
-        }
+/// Says what is missing in one file, and answers whether anything is.
+fn tells_what_is_missing(file: &Path, results: &Results) -> bool {
+    if results.is_cut_off {
+        complain(&format!("incomplete: the last line of {} is cut off; it is left out", file.display()));
     }
-    if results.len() == before {
-        complain(&format!("incomplete: {} holds no result", path.display()));
-        is_whole = false;
+    if results.results.is_empty() {
+        complain(&format!("incomplete: {} holds no result", file.display()));
     }
-    Ok(is_whole)
-}
-
-/// What is wrong with a line, and which file may have been meant if it is no JSON at all.
-fn not_a_result(path: &Path, number: usize, line: &str, error: &serde_json::Error) -> String {
-    let said = format!("{}, line {number}: not a result: {error}", path.display());
-    if line.starts_with('{') {
-        return said;
-    }
-    format!("{said}\nhint: name the results.jsonl of a folder that `trial explore --out DIR` left")
+    results.is_cut_off || results.results.is_empty()
 }
 
 #[cfg(test)]
@@ -262,13 +234,18 @@ mod tests {
         let faithful = is_faithful.then(|| serde_json::json!({ "verdict": "pass" }));
         let result = serde_json::json!({
             "profile": "lite", "seed": format!("{seed:#x}"), "verdict": "pass", "fingerprint": fingerprint,
-            "steps": 1, "virtual_us": 1, "faithful": faithful, "marks": [],
+            "steps": 1, "virtual_us": 1, "faithful": faithful, "marks": [], "drawing": {}, "switches": [], "build": "b",
+            "twice": false, "excused": [], "failures": [],
         });
         serde_json::from_value(result).expect("a result")
     }
 
     fn head(first_seed: u64, end: Option<u64>, part: u64, parts: u64) -> Head {
-        Head { campaign: Profile::Lite, first_seed, end, part, parts, faithful_one_in: 10 }
+        let head = serde_json::json!({
+            "format": 1, "build": "b", "campaign": "lite", "drawing": {}, "switches": [], "first-seed": first_seed,
+            "end": end, "part": part, "parts": parts, "faithful-one-in": 10,
+        });
+        serde_json::from_value(head).expect("a head")
     }
 
     fn missed(seeds: &[u64], heads: &[Head]) -> Vec<String> {

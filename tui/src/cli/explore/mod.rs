@@ -12,14 +12,16 @@ mod merge;
 mod out;
 mod progress;
 mod report;
+mod results;
 mod shrunk;
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trial_sim::internal::explore::{self, Campaign, Drawing, Farm, Profile, Shard};
+use trial_sim::internal::explore::{self, Campaign, Drawing, Farm, Profile, SeedResult, Shard};
 use trial_sim::internal::scenario::diagnostic::nearest;
 use trial_sim::internal::scenario::{Seed, Span};
 
@@ -48,15 +50,18 @@ The last line, which scripts may read:
   explored: 1000 seeds  failures: 0  excused: 12  signatures: 0  unreached-marks: 3  rate: 210/s  fingerprint: 0123456789abcdef
 
 Its fingerprint combines all seeds: it is the same for any --jobs, any order, and for shards that `trial merge` joined.
-The exit code is that of the worst verdict. Ctrl-C keeps what was found.
+The exit code is that of the worst verdict. Ctrl-C keeps what was found and reports it; a second one does not wait for the
+report. The same command with --resume goes on where a campaign in a folder was interrupted.
 
-With --out each signature is made small when the seeds are done, unless Ctrl-C ended them, and lies beside what it was
-found as, ready for scenarios/regressions/. Without it the report says the line that does so.
+With --out each signature is made small when the seeds are done, and lies beside what it was found as, ready for
+scenarios/regressions/. Ctrl-C ends that too, and after Ctrl-C nothing is made small: who interrupts wants an end, and
+--resume does it later. Without --out the report says the line that shrinks.
 
 Examples:
   trial explore --budget 60s
   trial explore --profile disk --seeds 0..2000 --out found/
   trial explore --print-scenario 0x2a > seed.toml && trial run seed.toml
+  trial explore --seeds 0..2000 --out found/ --resume
   trial explore --seeds 0..100000 --shard 3/16 --out shard-3/ && trial merge shard-*/results.jsonl";
 
 /// How many seeds run when neither their number nor a budget is said.
@@ -97,6 +102,10 @@ pub struct Explore {
     /// A folder for results.jsonl and for each signature its scenario, as it was found and made small.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the campaign in the folder of --out: seeds that have a result there are not run again. Where it has not
+    /// been begun, it begins.
+    #[arg(long, requires = "out")]
+    resume: bool,
     /// Leave scenarios as they were found.
     #[arg(long)]
     no_shrink: bool,
@@ -154,45 +163,34 @@ pub fn explore(arguments: &Explore) -> u8 {
         let _ = print(&scenario.source);
         return 0;
     }
-    let Some(farm) = farm_of(arguments, drawing) else { return WRONG_USE };
-    let mut out = match arguments.out.as_deref().map(|folder| Out::create(folder, &farm)).transpose() {
-        Ok(out) => out,
+    let Some(mut farm) = farm_of(arguments, drawing) else { return WRONG_USE };
+    let (out, known) = match folder_of(arguments, &farm) {
+        Ok(opened) => opened,
         Err(complaint) => {
             complain(&format!("error: {complaint}"));
             return WRONG_USE;
         }
     };
+    farm.known = known.iter().map(|result| result.seed).collect();
+    if !known.is_empty() {
+        complain(&format!("resumed: {} seeds have a result already", farm.known.len()));
+    }
     interrupt::watch();
-    let started = Instant::now();
-    let budget = arguments.budget.map(Span::duration);
-    let mut campaign = Campaign::default();
-    let mut progress = Progress::start(arguments.seeds.is_some() || budget.is_none(), &farm, budget);
-    let closing = || budget.is_some_and(|budget| started.elapsed() >= budget);
-    explore::explore(&farm, &interrupt::asked, &closing, &mut |result| {
-        campaign.add(&result);
-        if let Some(out) = &mut out {
-            out.keep(&result, &campaign);
-        }
-        progress.show(&campaign);
-    });
-    progress.end();
-    let wall = started.elapsed();
+    let Ran { campaign, out, wall } = run(arguments, &farm, out, &known);
     if campaign.seeds == 0 && !interrupt::asked() {
         complain("error: no seed was run: the budget was over before the first");
         return WRONG_USE;
     }
-    let mut shrunk = Shrunk::new();
-    let mut complaint = out.and_then(|out| out.complaint());
-    if let (Some(folder), None, false) = (&arguments.out, &complaint, arguments.no_shrink) {
-        match shrink_all(&campaign, folder, farm.jobs, arguments.shrink_budget) {
-            Ok(all) => shrunk = all,
-            Err(unwritten) => complaint = Some(unwritten),
+    let (shrunk, complaint) = match out.and_then(Out::complaint) {
+        None => {
+            small(arguments, &campaign, farm.jobs).map_or_else(|said| (Shrunk::new(), Some(said)), |all| (all, None))
         }
-    }
+        said => (Shrunk::new(), said),
+    };
     let report = Report {
         campaign: &campaign,
         profile: Some(arguments.profile),
-        wall: Some(wall),
+        rate: Some(rate(campaign.seeds - known.len() as u64, wall)),
         shrunk: &shrunk,
         end: if interrupt::asked() { End::Interrupted } else { End::Ended },
     };
@@ -206,6 +204,54 @@ pub fn explore(arguments: &Explore) -> u8 {
         return WRONG_USE;
     }
     exit_code(&campaign, interrupt::asked())
+}
+
+/// The folder in which the campaign leaves what it finds, if it has one, and what was found there before.
+fn folder_of(arguments: &Explore, farm: &Farm) -> Result<(Option<Out>, Vec<SeedResult>), String> {
+    match arguments.out.as_deref() {
+        None => Ok((None, Vec::new())),
+        Some(folder) if arguments.resume => Out::resume(folder, farm).map(|(out, known)| (Some(out), known)),
+        Some(folder) => Out::create(folder, farm).map(|out| (Some(out), Vec::new())),
+    }
+}
+
+/// Makes each signature small, if there is a folder for that and nobody forbade it.
+fn small(arguments: &Explore, campaign: &Campaign, jobs: NonZeroUsize) -> Result<Shrunk, String> {
+    match &arguments.out {
+        Some(folder) if !arguments.no_shrink => shrink_all(campaign, folder, jobs, arguments.shrink_budget),
+        Some(_) | None => Ok(Shrunk::new()),
+    }
+}
+
+/// What came of the seeds.
+struct Ran {
+    campaign: Campaign,
+    out: Option<Out>,
+    /// How long those took that were run now.
+    wall: Duration,
+}
+
+/// Runs the seeds that have no result yet.
+fn run(arguments: &Explore, farm: &Farm, mut out: Option<Out>, known: &[SeedResult]) -> Ran {
+    let started = Instant::now();
+    let budget = arguments.budget.map(Span::duration);
+    let mut campaign = Campaign::default();
+    known.iter().for_each(|result| campaign.add(result));
+    if let Some(out) = &mut out {
+        // A process that was killed may have kept a result and not its scenario.
+        known.iter().for_each(|result| out.keep_scenario(result, &campaign));
+    }
+    let mut progress = Progress::start(arguments.seeds.is_some() || budget.is_none(), farm, budget);
+    let closing = || budget.is_some_and(|budget| started.elapsed() >= budget);
+    explore::explore(farm, &interrupt::asked, &closing, &mut |result| {
+        campaign.add(&result);
+        if let Some(out) = &mut out {
+            out.keep(&result, &campaign);
+        }
+        progress.show(&campaign);
+    });
+    progress.end();
+    Ran { campaign, out, wall: started.elapsed() }
 }
 
 /// The worst verdict; an interruption only where nothing worse is known.
@@ -245,6 +291,7 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
         switches: arguments.switches.clone(),
         seeds,
         shard,
+        known: BTreeSet::new(),
         jobs: arguments.jobs.unwrap_or_else(all_cores),
         faithful_one_in: NonZeroU64::new(arguments.faithful_one_in),
     })

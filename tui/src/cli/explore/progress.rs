@@ -15,6 +15,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Shows how far a campaign is.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// How many seeds had a result when it began.
+    known: u64,
     started: Instant,
     told: Instant,
 }
@@ -24,7 +26,7 @@ impl Progress {
     pub fn start(counted: bool, farm: &Farm, budget: Option<Duration>) -> Progress {
         let now = Instant::now();
         let bar = io::stderr().is_terminal().then(|| bar(counted, farm, budget));
-        Progress { bar, started: now, told: now }
+        Progress { bar, known: farm.known.len() as u64, started: now, told: now }
     }
 
     /// One more seed is done.
@@ -47,7 +49,7 @@ impl Progress {
         let (reached, all) = (campaign.marks.len(), Mark::ALL.len());
         format!(
             "{:.0}/s, {} failures in {} signatures, marks {reached}/{all}",
-            rate(campaign.seeds, self.started.elapsed()),
+            rate(campaign.seeds - self.known, self.started.elapsed()),
             campaign.failed,
             campaign.failures.len(),
         )

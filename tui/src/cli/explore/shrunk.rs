@@ -46,22 +46,21 @@ pub fn shrink_all(
             shrunk.insert(signature.clone(), Tried { said, file: None });
             continue;
         };
+        let out = folder.join(format!("{}.shrunk.toml", signature.file_name()));
+        let file = Some(quoted(&out.display().to_string()).to_string());
+        // Resumed: what is there has been worked on already.
+        if out.exists() {
+            shrunk.insert(signature.clone(), Tried { said: format!("shrunk before: {}", out.display()), file });
+            continue;
+        }
         let count = campaign.failures.len();
         complain(&format!(
             "shrinking {number} of {count}, for {each} at most (Ctrl-C keeps the best so far): {signature}"
         ));
-        let task = Task {
-            failing,
-            from: failure.fastest.drawn_from(),
-            out: folder.join(format!("{}.shrunk.toml", signature.file_name())),
-            runs: RUNS,
-            jobs,
-            budget: Some(each),
-        };
+        let task = Task { failing, from: failure.fastest.drawn_from(), out, runs: RUNS, jobs, budget: Some(each) };
         let done = task.done()?.in_short(&task.out);
         complain(&format!("  {done}"));
-        let file = quoted(&task.out.display().to_string()).to_string();
-        shrunk.insert(signature.clone(), Tried { said: format!("shrunk: {done}"), file: Some(file) });
+        shrunk.insert(signature.clone(), Tried { said: format!("shrunk: {done}"), file });
     }
     Ok(shrunk)
 }
