@@ -71,6 +71,8 @@ pub struct Scenario {
     /// Whether its text was printed anew, without its author's comments: something had been changed that could not be
     /// written into it.
     pub is_reprinted: bool,
+    /// Of which run its author's notes are, where switches or hazards were changed since it was read.
+    pub notes_are_of: Option<&'static str>,
 }
 
 /// A scenario as the text of a file.
@@ -92,7 +94,16 @@ impl Scenario {
         let file = parse::parse(source).map_err(invalid)?;
         let validate::Plan { steps, interventions } = validate::validate(&file).map_err(invalid)?;
         let (path, source) = (path.to_owned(), source.to_owned());
-        Ok(Scenario { path, source, file, steps, interventions, command: None, is_reprinted: false })
+        Ok(Scenario {
+            path,
+            source,
+            file,
+            steps,
+            interventions,
+            command: None,
+            is_reprinted: false,
+            notes_are_of: None,
+        })
     }
 
     /// Turns on a switch on every broker and controller, as if it stood in `[cluster]`.
@@ -102,6 +113,7 @@ impl Scenario {
     pub fn turn_on(&mut self, switch: &str) {
         assert!(vocabulary::switch_named(switch).is_some(), "there is no switch {switch}");
         self.file.cluster.value.switches.push(format::Spanned::nowhere(switch.to_owned()));
+        self.notes_are_of = Some("without the bug");
     }
 
     /// The same scenario with the bug that it shows: the switches of `[museum]` are on.
@@ -120,6 +132,7 @@ impl Scenario {
     /// There is no hazard of this name: [`vocabulary::hazard_names`] lists those that there are.
     pub fn mend(&mut self, hazard: &str) {
         assert!(vocabulary::hazard_named(hazard).is_some(), "there is no hazard {hazard}");
+        self.notes_are_of.get_or_insert("with the hazard");
         let hazards = &mut self.file.cluster.value.hazards;
         hazards.retain(|name, _| name.value != hazard);
         hazards.insert(format::Spanned::nowhere(hazard.to_owned()), Treatment::Mended);
@@ -180,7 +193,8 @@ impl Scenario {
         let text = format!("{}\n\n[[intervention]]\nat = \"{at}\"\n{line}\n", source.trim_end());
         let fork = Scenario::parse(&self.path, &text)?;
         // The file of this path does something else.
-        Ok(Scenario { command: Some(UNSAVED.to_owned()), is_reprinted, ..fork })
+        let notes_are_of = self.notes_are_of;
+        Ok(Scenario { command: Some(UNSAVED.to_owned()), is_reprinted, notes_are_of, ..fork })
     }
 
     /// From when on something is done that its steps do not know of: the time of the first intervention. What the author notes
@@ -190,6 +204,14 @@ impl Scenario {
             Start::At(at) => Some(*at),
             Start::After(_) | Start::When(_) | Start::WhenEvent(_) => None,
         })
+    }
+
+    /// What its author says at the start of a step, if he does. What he says of something that he expects, he saw in his own
+    /// run: where a bug was turned on since, or a hazard mended, another thing may come, and so it is told of which run it is.
+    pub fn note_of(&self, step: &PlannedStep) -> Option<String> {
+        let note = step.note.as_ref()?;
+        let of_run = self.notes_are_of.filter(|_| run::is_expectation(&step.action.value));
+        Some(of_run.map_or_else(|| note.clone(), |of_run| format!("{of_run}: {note}")))
     }
 
     /// The same without what comes later: of its steps the first `begun`, of its interventions those before an instant. What
@@ -202,7 +224,7 @@ impl Scenario {
         file.steps.truncate(begun);
         file.interventions.retain(|step| step.at.as_ref().is_some_and(|planned| planned.value < at));
         let Text { text, is_reprinted } = self.text_of(&file);
-        Ok(Scenario { is_reprinted, ..Scenario::parse(&self.path, &text)? })
+        Ok(Scenario { is_reprinted, notes_are_of: self.notes_are_of, ..Scenario::parse(&self.path, &text)? })
     }
 
     /// The line to paste that runs this again with this seed, up to an instant or to its end.

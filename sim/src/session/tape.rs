@@ -390,7 +390,7 @@ fn note(scenario: &Scenario, cast: &Cast, moment: &Moment) -> Option<Told> {
         at: moment.at,
         event: "note",
         what: String::new(),
-        cause: step.note.clone()?,
+        cause: scenario.note_of(step)?,
         partition: None,
         machines: Vec::new(),
         weight: Weight::News,

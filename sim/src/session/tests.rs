@@ -169,6 +169,37 @@ fn in_a_saved_fork_nothing_is_noted_from_the_deed_on() {
     assert_eq!([notes_after("500ms"), notes_after("1s"), notes_after("1.000001s")], [0, 0, 1]);
 }
 
+/// Whoever reads `it cuts back` in a run in which a bug keeps it from cutting believes the note: what an author expects is told as
+/// of the run that he saw. What he only says while something is done is so in both runs. A fork is no other run in this.
+#[test]
+fn with_a_bug_on_what_the_author_expects_is_noted_as_of_the_run_without_it() {
+    let expecting =
+        "\n[[step]]\nafter = \"100ms\"\nnote = \"All is well.\"\nexpect = { partition = \"orders-0\", leo = 10 }\n";
+    let piece = Scenario::parse("small.toml", &format!("{SMALL}{expecting}")).expect("valid");
+    let mut with_bug = piece.clone();
+    with_bug.turn_on("truncate-to-high-watermark");
+    let mut mended = piece.clone();
+    mended.mend("truncation-returns");
+    let at = crate::scenario::Span::parse("31s").expect("a time");
+    let fork = with_bug.with_intervention(at, "kill = { broker = 2 }").expect("valid");
+    let notes_in = |scenario: Scenario| {
+        let mut transcript = String::new();
+        run(&scenario, RunOptions::default(), &mut |text| {
+            transcript.push_str(text);
+            true
+        });
+        let (_session, tape) = recorded(scenario);
+        let notes = tape.lines.iter().filter(|line| line.event == "note").map(|line| line.cause.clone());
+        let notes: Vec<String> = notes.collect();
+        assert!(notes.iter().all(|note| transcript.contains(&format!("-- {note}"))), "{notes:?}\n{transcript}");
+        notes
+    };
+    assert_eq!(notes_in(piece), ["It begins.", "All is well."]);
+    assert_eq!(notes_in(with_bug), ["It begins.", "without the bug: All is well."]);
+    assert_eq!(notes_in(fork), ["It begins.", "without the bug: All is well."]);
+    assert_eq!(notes_in(mended), ["It begins.", "with the hazard: All is well."]);
+}
+
 /// Each broker leads a partition of `warmup`, and the others follow it there: no line tells of it, so the lanes do not either.
 #[test]
 fn fetches_for_partitions_that_no_line_tells_of_are_aside() {

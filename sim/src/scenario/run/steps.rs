@@ -15,10 +15,10 @@ impl Run<'_> {
         let base = self.start_step(step)?;
         self.moments.push(Moment { number: step.number, steps: self.world.steps(), at: self.world.now() });
         self.follow();
-        if let (Some(note), Some(_)) = (&step.note, &self.lanes)
+        if let (Some(note), Some(_)) = (self.scenario.note_of(step), &self.lanes)
             && !self.was_intervened()
         {
-            self.note(base, note.clone());
+            self.note(base, note);
         }
         match &step.action.value {
             Action::Expect(condition) => self.expect(step, base, condition),
