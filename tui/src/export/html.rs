@@ -14,7 +14,7 @@ const STYLE: &str = "\
 body{font-family:system-ui,sans-serif;margin:1rem}pre{font:14px/1.25 ui-monospace,monospace;overflow-x:auto;padding:.5rem}\
 button{font:inherit;padding:.3rem .7rem}button[aria-pressed=true]{font-weight:bold;text-decoration:underline}\
 input{width:100%;margin:0}.b{font-weight:bold}.u{text-decoration:underline}\
-#marks{position:relative;height:1.5rem;margin:0 8px;padding:0;list-style:none}#marks li{position:absolute;transform:translateX(-50%)}\
+#marks{position:relative;margin:0 8px;padding:0;list-style:none}#marks li{position:absolute;transform:translateX(-50%)}\
 #marks button{padding:0;border:0;background:none;cursor:pointer;min-width:1rem;line-height:1.5rem}\
 .broken{font-weight:bold}#marks li.broken{z-index:1}.r{background:currentColor}.r>i{font-style:normal}";
 
@@ -99,18 +99,53 @@ fn marks(film: &Film, look: Look, (first, last): (i64, i64)) -> String {
         return String::new();
     }
     let length = (last - first).max(1) as f64;
-    let mark = |mark: &Mark| {
+    let place = |mark: &Mark| 100.0 * (mark.micros - first) as f64 / length;
+    let rows = rows_of(&film.marks.iter().map(place).collect::<Vec<f64>>());
+    let mark = |(mark, row): (&Mark, &usize)| {
         let (sign, class, means) = sign(mark.kind, look);
-        let place = 100.0 * (mark.micros - first) as f64 / length;
+        let (place, top) = (place(mark), *row as f64 * ROW);
         let words = escaped(&format!("{} {means}: {}", seconds(mark.micros), mark.words));
         let micros = mark.micros;
         format!(
-            "<li class=\"{class}\" style=\"left:{place:.3}%\"><button class=\"{class}\" value=\"{micros}\" \
+            "<li class=\"{class}\" style=\"left:{place:.3}%;top:{top}rem\"><button class=\"{class}\" value=\"{micros}\" \
              title=\"{words}\" aria-label=\"{words}\">{sign}</button></li>\n"
         )
     };
-    let marks: String = film.marks.iter().map(mark).collect();
-    format!("<ul id=\"marks\" aria-label=\"what was done, and which promises were broken\">\n{marks}</ul>\n")
+    let marks: String = film.marks.iter().zip(&rows).map(mark).collect();
+    let height = (rows.iter().max().unwrap_or(&0) + 1) as f64 * ROW;
+    format!(
+        "<ul id=\"marks\" style=\"height:{height}rem\" aria-label=\"what was done, and which promises were broken\">\n{marks}</ul>\n"
+    )
+}
+
+/// How high a row of marks is, in the page's own size of letters.
+const ROW: f64 = 1.5;
+
+/// Marks in one row are at least so far from each other, in hundredths of the slider: what is nearer cannot be clicked.
+const APART: f64 = 2.0;
+
+/// More rows than these are no slider any more: what has no room in them stands where the row's last one is farthest away.
+const MOST_ROWS: usize = 4;
+
+/// In which row each mark stands, the first that has room for it.
+fn rows_of(places: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by(|one, other| places[*one].total_cmp(&places[*other]));
+    let mut lasts: Vec<f64> = Vec::new();
+    let mut rows = vec![0; places.len()];
+    for index in order {
+        let free = lasts.iter().position(|last| places[index] - last >= APART);
+        let row = match free {
+            None if lasts.len() < MOST_ROWS => {
+                lasts.push(places[index]);
+                lasts.len() - 1
+            }
+            None => (0..lasts.len()).min_by(|one, other| lasts[*one].total_cmp(&lasts[*other])).unwrap_or(0),
+            Some(row) => row,
+        };
+        (lasts[row], rows[index]) = (places[index], row);
+    }
+    rows
 }
 
 /// What the signs below the slider mean, of those that are there.
@@ -166,4 +201,18 @@ fn classes(style: Style) -> String {
 
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two deeds within a second of a minute are two marks, each of which can be clicked.
+    #[test]
+    fn marks_that_are_close_together_stand_below_each_other() {
+        assert_eq!(rows_of(&[0.0, 10.0, 11.0, 11.5, 14.0]), [0, 0, 1, 2, 0]);
+        assert_eq!(rows_of(&[11.0, 10.0]), [1, 0], "the earlier one stands above");
+        let crowd = rows_of(&[5.0, 5.1, 5.2, 5.3, 5.4, 5.5]);
+        assert_eq!(crowd, [0, 1, 2, 3, 0, 1], "and a crowd takes no more than four rows");
+    }
 }

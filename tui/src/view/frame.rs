@@ -35,16 +35,21 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
     Line::from(vec![word(look, Role::Title, left), word(look, Role::Plain, " ".repeat(gap)), word(look, role, right)])
 }
 
-/// The title, the seed unless it stands in the title, and which deliberate bug is on: that stays where the title is cut.
+/// The title, the seed unless it stands in the title, which deliberate bug is on, and the run that is being made: these two stay
+/// where the title is cut.
 fn title_of(model: &Model, tape: &Tape, room: usize) -> String {
     let title = tape.scenario.file.title.as_str();
     let bugs: Vec<&str> = tape.scenario.bugs().collect();
-    let bugs = if bugs.is_empty() { String::new() } else { format!("   bug on: {}", bugs.join(", ")) };
+    let mut kept = if bugs.is_empty() { String::new() } else { format!("   bug on: {}", bugs.join(", ")) };
+    // The answer to the key that asked for it is gone with the next key.
+    if model.forking.is_some() {
+        kept.push_str(&format!("   run {} is being made", model.runs.len()));
+    }
     let seed = tape.report.seed.to_string();
     let seed = if title.contains(&seed) { String::new() } else { format!("   seed {seed}") };
-    let left = room.saturating_sub(bugs.chars().count());
+    let left = room.saturating_sub(kept.chars().count());
     let text = cut(&format!("{title}{seed}"), left, model.look);
-    cut(format!("{text}{bugs}").trim_start(), room, model.look)
+    cut(format!("{text}{kept}").trim_start(), room, model.look)
 }
 
 /// The screens by their digits, what is picked out, what the run came to, and in a fork what was done. Where there is no room for the names of all
