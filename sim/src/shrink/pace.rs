@@ -15,9 +15,9 @@
 //! What is said of it was said of the whole: notes, questions and what a lesson or a museum tells go too.
 
 use crate::scenario::Scenario;
-use crate::scenario::format::{Action, File, Seed, Span, Spanned, Step};
+use crate::scenario::format::{File, Seed, Span, Spanned, Step};
 use crate::scenario::print::print;
-use crate::scenario::run::{Pace, draw_of_step, is_expectation};
+use crate::scenario::run::{Pace, draw_of_step};
 
 /// How long a run goes on that a broken promise has ended: what breaks a machine may be due a while after the step
 /// before it.
@@ -83,10 +83,7 @@ fn at_its_time(step: &Step, at: Span) -> Step {
 
 /// Whether a step changes what happens, and does not only look at it or speak of it.
 fn does_something(step: &Step) -> bool {
-    let only_looks = |action: &Action| {
-        is_expectation(action) || matches!(action, Action::Predict(_) | Action::PauseHere(_) | Action::Note)
-    };
-    step.actions().iter().any(|action| !only_looks(action))
+    step.actions().iter().any(|action| !action.only_looks())
 }
 
 #[cfg(test)]

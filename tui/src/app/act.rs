@@ -229,6 +229,11 @@ fn select(model: &mut Model, direction: i8) -> Vec<Effect> {
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
+    // Whoever has voted with Enter goes on with it.
+    if model.lesson.as_ref().is_some_and(|lesson| lesson.revealing.is_some()) {
+        place::play_or_pause(model);
+        return Vec::new();
+    }
     match model.screen {
         Screen::Checks => place::to_violation(model),
         _ => match model.subject() {

@@ -76,7 +76,10 @@ fn who_has_gone_elsewhere_while_a_run_is_made_stays_there_and_is_told() {
     stage.press("t2.5s<Enter>:kill broker=2<Enter>t1s<Enter>");
     let here = stage.model.place;
     assert!(stage.model.is_current(), "the run that is shown can be looked at all the while");
+    let is_told = |stage: &Stage| stage.shown(80, 24).contains("run 2 is being made");
+    assert!(is_told(&stage), "whatever another key has said since: {}", stage.shown(80, 24));
     stage.record();
+    assert!(!is_told(&stage));
     assert_eq!((stage.model.current, stage.model.place, stage.model.runs.len()), (0, here, 2));
     assert_eq!(said(&stage), "run 2 is there, with kill broker=2 at 2.5s: f shows it");
     stage.press("<Right>f");
@@ -322,6 +325,17 @@ fn one_key_starts_everything_that_is_stopped_and_none_where_nothing_is() {
     stage.press("r");
     assert_eq!((stage.model.runs.len(), stopped(&stage)), (6, 0), "{}", said(&stage));
     assert!(said(&stage).contains("start everything at"), "{}", said(&stage));
+}
+
+/// Who was asked to stop in order hands its leaderships over first: it runs, and says why nothing can be started.
+#[test]
+fn who_is_still_stopping_is_named_by_the_key_that_starts_what_is_stopped() {
+    let mut stage = stage();
+    stage.press("t2.5s<Enter>:stop b2<Enter>r");
+    assert_eq!(stage.model.runs.len(), 2, "{}", said(&stage));
+    assert_eq!(said(&stage), "b2 is stopping: it can be started when its process has ended");
+    stage.press("t10s<Enter>r");
+    assert_eq!(stage.model.runs.len(), 3, "{}", said(&stage));
 }
 
 /// Only what runs again is promised to run again, and a bug that is switched on is in what is saved.

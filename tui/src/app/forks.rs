@@ -134,9 +134,19 @@ fn start_everything(model: &mut Model) -> Vec<Effect> {
     let stopped = model.machines().iter().filter(is_stopped);
     let lines = stopped.map(|machine| words::line(&format!("start {}", menu::called(model, machine))));
     match lines.collect::<Result<Vec<String>, String>>() {
-        Ok(lines) if lines.is_empty() => refuse(model, "nothing is stopped: there is nothing to start"),
+        Ok(lines) if lines.is_empty() => refuse(model, nothing_stopped(model)),
         Ok(lines) => fork_with(model, "start everything", &lines, false),
         Err(reason) => refuse(model, reason),
+    }
+}
+
+/// Why nothing can be started: who was asked to stop in order may still be at it.
+fn nothing_stopped(model: &Model) -> String {
+    let stopping = model.machines().iter().filter(|machine| machine.is_stopping).map(|machine| machine.name.as_str());
+    match stopping.collect::<Vec<&str>>().as_slice() {
+        [] => "nothing is stopped: there is nothing to start".to_owned(),
+        [one] => format!("{one} is stopping: it can be started when its process has ended"),
+        several => format!("{} are stopping: they can be started when their processes have ended", several.join(", ")),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Question {
     pub why: Option<String>,
     /// Columns that would give the answer away.
     pub hide: Vec<String>,
+    /// From when on these are hidden: since the scenario's last deed before it, for the question is what came of that.
+    pub hidden_from: Time,
     /// Where it is asked.
     pub asked: Place,
     /// Where it can be seen: at the step that says so, or else at the next one that comes later.
@@ -60,6 +62,7 @@ impl Lesson {
                 answer: predict.choices.iter().position(|choice| *choice == predict.answer.value),
                 why: predict.why.clone(),
                 hide: predict.hide.clone(),
+                hidden_from: last_deed(tape, index).unwrap_or(moment.at),
                 asked: Place { steps: moment.steps, at: moment.at },
                 revealed: later.map_or(end, |later| Place { steps: later.steps, at: later.at }),
                 votes: None,
@@ -102,6 +105,15 @@ impl Lesson {
         let count = |choice: usize| typed.chars().filter(|digit| digit.to_digit(10) == Some(choice as u32)).count();
         (1..=question.choices.len()).map(count).collect()
     }
+}
+
+/// When something was done last before the step of a moment.
+fn last_deed(tape: &Tape, index: usize) -> Option<Time> {
+    let is_deed = |moment: &&Moment| {
+        let step = moment.number.checked_sub(1).and_then(|number| tape.scenario.steps.get(number));
+        step.is_some_and(|step| !step.action.value.only_looks())
+    };
+    tape.moments[..index].iter().rev().find(is_deed).map(|moment| moment.at)
 }
 
 /// The steps that come later than the one of a moment.

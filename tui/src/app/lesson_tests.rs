@@ -91,6 +91,40 @@ fn a_clicker_leads_through_a_question_and_blanks_it() {
     }
 }
 
+/// What the lesson says to watch for was written of its own run: behind what was done here it would be untrue.
+#[test]
+fn behind_its_deed_a_fork_of_a_lesson_has_a_banner_of_its_own() {
+    let mut stage = Stage::with_questions();
+    stage.press("t2.5s<Enter>:kill b3<Enter>");
+    assert_eq!(stage.model.current, 1, "{:?}", stage.model.status);
+    let shown = stage.shown(100, 30);
+    assert!(shown.contains("YOUR RUN  kill b3 at 2.5s") && !shown.contains("WATCH FOR"), "{shown}");
+    stage.press("t1s<Enter>");
+    assert!(stage.shown(100, 30).contains("WATCH FOR"), "before it the two runs are one");
+    stage.press("t4s<Enter>:pause b1<Enter>t3s<Enter>");
+    assert_eq!(stage.model.current, 2, "{:?}", stage.model.status);
+    assert!(stage.shown(100, 30).contains("YOUR RUN  kill b3 at 2.5s"), "{}", stage.shown(100, 30));
+    stage.press("G");
+    let shown = stage.shown(100, 30);
+    assert!(shown.contains("YOUR RUN  pause b1 at 4s") && !shown.contains("NOW CHANGE"), "{shown}");
+}
+
+/// Whoever has voted with Enter presses it again.
+#[test]
+fn enter_goes_on_where_an_outcome_is_shown() {
+    for key in ["<Enter>", " ", "."] {
+        let mut stage = Stage::with_questions();
+        stage.press("G2<Enter>");
+        stage.happen(Message::Tick(Duration::from_secs(60)));
+        assert_eq!((lesson(&stage).revealing, stage.model.is_playing), (Some(0), false));
+        assert!(stage.shown(100, 30).contains("Space Enter go on"), "{}", stage.shown(100, 30));
+        stage.model.is_presented = true;
+        assert!(stage.shown(100, 30).contains("Space Enter . go on"), "{}", stage.shown(100, 30));
+        stage.press(key);
+        assert!(stage.model.is_playing, "{key}: {:?}", stage.model.status);
+    }
+}
+
 /// The step that says so is the one at which the answer can be seen; and the run goes on behind it.
 #[test]
 fn a_question_is_answered_at_the_step_that_reveals_it() {

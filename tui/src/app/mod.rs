@@ -236,6 +236,17 @@ impl Model {
         !self.is_lesson || step < self.place.steps
     }
 
+    /// In a fork that is shown past its deed, what was done: of that nothing in the scenario's file speaks. In a fork of a fork the
+    /// last of the deeds that have come.
+    pub fn done_by_now(&self) -> Option<&str> {
+        let parent = |index: &usize| self.runs.get(*index)?.parent.map(|(parent, _)| parent);
+        let deeds = std::iter::successors(Some(self.current), parent).filter_map(|index| {
+            let run = self.runs.get(index)?;
+            Some((run.parent?.1, run.name.as_str()))
+        });
+        deeds.filter(|(at, _)| *at <= self.place.at).max_by_key(|(at, _)| *at).map(|(_, name)| name)
+    }
+
     /// The lines up to now: where a question waits, without the note behind it, which may tell its answer.
     pub fn told(&self) -> &[Told] {
         let Some(tape) = &self.tape else { return &[] };
@@ -245,11 +256,11 @@ impl Model {
         }
     }
 
-    /// Columns that would give away the answer to the question that is asked; with the high watermark what readers may read
-    /// and how far behind they are, which say the same.
+    /// Columns that would give away the answer to the next question, from the last deed before it on; with the high watermark
+    /// what readers may read and how far behind they are, which say the same.
     pub fn hidden_columns(&self) -> Vec<String> {
-        let Some(Prompt { ask: Ask::Prediction(index), .. }) = self.prompt else { return Vec::new() };
-        let question = self.lesson.as_ref().and_then(|lesson| lesson.questions.get(index));
+        let waiting = self.lesson.as_ref().and_then(Lesson::waiting);
+        let question = waiting.filter(|question| question.hidden_from <= self.place.at);
         let mut hidden = question.map_or_else(Vec::new, |question| question.hide.clone());
         if hidden.iter().any(|name| name == "high") {
             hidden.extend(["can read up to".to_owned(), "behind".to_owned()]);

@@ -16,11 +16,14 @@ const LOW: u16 = 12;
 /// So many lines of what to watch for are shown at most.
 const HIGHEST: usize = 3;
 
-/// What to watch for; at the end what to change. As many lines as it takes, at most three; in a low window one, cut short.
+/// What to watch for; at the end what to change; in a fork, behind its deed, what was done. As many lines as it takes, at most three; in a low window one, cut short.
 pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
     let Some(tape) = model.tape.as_ref().filter(|_| model.is_lesson) else { return Vec::new() };
     let Some(lesson) = tape.scenario.file.lesson.as_ref() else { return Vec::new() };
+    let done = model.done_by_now().map(str::to_owned).unwrap_or_default();
     let (title, text) = match (&lesson.now_change, &lesson.watch_for) {
+        // What the lesson says was written of another run.
+        _ if !done.is_empty() => ("YOUR RUN", &done),
         (Some(change), _) if model.place.steps >= tape.end() => {
             ("NOW CHANGE ONE THING", &with_what_to_do(change, &tape.scenario.path))
         }
@@ -226,5 +229,7 @@ fn why(question: &Question) -> &str {
 }
 
 fn goes_on(model: &Model) -> Line<'static> {
-    Line::from(vec![word(model.look, Role::Key, "Space"), word(model.look, Role::Plain, " goes on")])
+    // A clicker has the dot.
+    let keys = if model.is_presented { "Space Enter ." } else { "Space Enter" };
+    Line::from(vec![word(model.look, Role::Key, keys), word(model.look, Role::Plain, " go on")])
 }

@@ -26,7 +26,7 @@ pub fn rows(model: &Model, width: u16) -> Vec<Row> {
         return vec![line(model.look, Role::Plain, "no partition exists yet").into()];
     };
     if !model.hidden_columns().is_empty() {
-        return vec![line(model.look, Role::Plain, "hidden until the question is answered").into()];
+        return vec![line(model.look, Role::Plain, "hidden until the question about it is answered").into()];
     }
     let mut rows = vec![Row::title(heading(model.look, &title(model, partition), width))];
     let logs = model.snapshot().map_or(&[][..], |snapshot| &snapshot.logs);

@@ -122,6 +122,21 @@ fn a_banner_that_says_a_number_or_that_something_is_not_answers_a_question_of_it
     assert!(is_said("the later survivor wins", "Who wins?", &["the earlier one", "the later one"], "the later one"));
 }
 
+/// What is seen answers a question: an expectation that has come true, or a note of what came. A step that does the next thing
+/// stands later, and whoever waits for it has long read the answer in the lines.
+#[test]
+fn no_outcome_is_kept_back_until_the_next_deed() {
+    let mut reveals = 0;
+    for (path, source) in lessons() {
+        let scenario = Scenario::parse("a.toml", &source).expect("a valid scenario");
+        for step in scenario.steps.iter().filter(|step| step.reveal) {
+            reveals += 1;
+            assert!(step.action.value.only_looks(), "{path}: step {} reveals, and does something", step.number);
+        }
+    }
+    assert!(reveals > 20, "{reveals} reveals");
+}
+
 /// What stands under the columns of these names, wherever they are: by their names, or by one word of them.
 fn cells_under(shown: &str, names: &[String]) -> Vec<String> {
     let is_named =
@@ -150,6 +165,11 @@ fn cells_under(shown: &str, names: &[String]) -> Vec<String> {
     cells
 }
 
+/// Whether a cell under a hidden column tells nothing of it: `13/?` tells the end of a log alone, and `-` that there is none.
+fn is_veiled(cell: &String) -> bool {
+    cell == "?" || cell == "-" || cell.ends_with("/?")
+}
+
 fn nothing_hidden_is_read(stage: &mut Stage, lesson: &str) {
     let prompt = stage.model.prompt.clone();
     let hidden = stage.model.hidden_columns();
@@ -159,16 +179,44 @@ fn nothing_hidden_is_read(stage: &mut Stage, lesson: &str) {
         stage.model.prompt = prompt.clone();
         let asked = stage.shown(160, 50);
         let told = cells_under(&asked, &hidden);
-        assert!(told.iter().all(|cell| cell == "?"), "{lesson}: {told:?} under {hidden:?} on {screen:?}:\n{asked}");
+        assert!(told.iter().all(is_veiled), "{lesson}: {told:?} under {hidden:?} on {screen:?}:\n{asked}");
         // The marks on the ruler of a partition say the same.
         let is_ruler = |row: &str| row.starts_with("\"    marks");
         assert!(!asked.lines().any(is_ruler), "{lesson} on {screen:?}:\n{asked}");
         stage.model.prompt = None;
+        let questions = stage.model.lesson.take();
         let open = stage.shown(160, 50);
-        could_be_read |= cells_under(&open, &hidden).iter().any(|cell| cell != "?");
+        stage.model.lesson = questions;
+        could_be_read |= cells_under(&open, &hidden).iter().any(|cell| !is_veiled(cell));
     }
     stage.model.prompt = prompt;
     assert!(could_be_read, "{lesson}: {hidden:?} hides nothing that is shown otherwise");
+}
+
+/// The question asks what came of the last deed before it: whoever goes there line by line reads nothing of it on the way. How far
+/// the log has grown may be read: that it grows is what the question rests on.
+#[test]
+fn what_a_question_hides_is_hidden_from_the_deed_on_that_it_is_about() {
+    let mut stage = Stage::with_questions();
+    let question = stage.model.lesson.as_ref().expect("a lesson").questions[0].clone();
+    assert!(question.hidden_from < question.asked.at);
+    let steps = stage.model.tape.as_ref().expect("it is recorded").steps_before(question.hidden_from);
+    stage.press(&format!("t{}<Enter>", steps - 1));
+    assert!(stage.shown(160, 50).contains(" 10/10 "), "{}", stage.shown(160, 50));
+    let mut ends = BTreeSet::new();
+    while stage.model.prompt.is_none() {
+        stage.press("<Right>");
+        if stage.model.place.at < question.hidden_from {
+            continue;
+        }
+        let shown = stage.shown(160, 50);
+        let told = cells_under(&shown, &["high".to_owned()]);
+        assert!(told.iter().all(is_veiled), "{told:?} in\n{shown}");
+        ends.extend(told);
+    }
+    assert!(ends.contains("10/?") && ends.contains("13/?"), "{ends:?}");
+    stage.press("2<Enter>");
+    assert!(stage.shown(160, 50).contains(" 13/10 "), "{}", stage.shown(160, 50));
 }
 
 /// Any column of any table can be hidden: the state of a group, who leads, how far somebody is behind.

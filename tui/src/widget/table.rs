@@ -60,6 +60,25 @@ pub struct Table {
     pub selected: Option<usize>,
 }
 
+/// A cell of a column of this title, without the value of this name. What stands behind the values of the title (a third one, a
+/// word) goes with the last of them.
+fn veiled(shown: Cell, title: &str, name: &str) -> Cell {
+    let values: Vec<&str> = title.rsplit(' ').next().unwrap_or(title).split('/').collect();
+    match values.iter().position(|value| *value == name) {
+        Some(place) if values.len() > 1 && title != name => {
+            let parts: Vec<&str> = shown.text.splitn(values.len(), '/').collect();
+            // Nothing stands there: `-`.
+            if parts.len() < values.len() {
+                return shown;
+            }
+            let kept = |(index, part): (usize, &&str)| if index == place { "?".to_owned() } else { (*part).to_owned() };
+            Cell { text: parts.iter().enumerate().map(kept).collect::<Vec<String>>().join("/"), ..shown }
+        }
+        _ if title == name || title.split([' ', '/']).any(|word| word == name) => cell("?"),
+        _ => shown,
+    }
+}
+
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -70,18 +89,12 @@ const SIGN: usize = 3;
 const NARROWEST: usize = 4;
 
 impl Table {
-    /// The same with `?` in every cell of these columns: by their names, or by one word of them.
+    /// The same with `?` in every cell of these columns: by their names, or by one word of them; of a column of several values,
+    /// `end/high`, in the place of that value alone.
     pub fn without(mut self, hidden: &[String]) -> Table {
-        let is_hidden = |column: &Column| {
-            let has = |name: &String| column.title == *name || column.title.split([' ', '/']).any(|word| word == name);
-            hidden.iter().any(has)
-        };
-        let places: Vec<usize> = (0..self.columns.len()).filter(|index| is_hidden(&self.columns[*index])).collect();
-        for row in &mut self.rows {
-            for place in &places {
-                if let Some(hidden) = row.get_mut(*place) {
-                    *hidden = cell("?");
-                }
+        for (place, column) in self.columns.iter().enumerate() {
+            for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(place)) {
+                *cell = hidden.iter().fold(cell.clone(), |cell, name| veiled(cell, &column.title, name));
             }
         }
         self
@@ -220,6 +233,19 @@ mod tests {
         let hidden = table().without(&["process".to_owned()]);
         let lines: Vec<String> = hidden.rows(Look::default(), 40).iter().map(|row| row.line.to_string()).collect();
         assert!(lines[1].starts_with("b1    ?        +0 ms"), "{lines:?}");
+    }
+
+    /// How far a log goes may be known where nobody is to know how much of it is committed.
+    #[test]
+    fn of_a_column_of_two_values_one_can_be_hidden_alone() {
+        let shown = |text: &str, hidden: &str| {
+            let table = Table { columns: vec![column("b1 end/high", 0)], rows: vec![vec![cell(text)]], selected: None };
+            table.without(&[hidden.to_owned()]).rows[0][0].text.clone()
+        };
+        assert_eq!(shown("13/10", "high"), "13/?");
+        assert_eq!(shown("13/10", "end"), "?/10");
+        assert_eq!(shown("13/10/7 leads too", "high"), "13/?");
+        assert_eq!((shown("-", "high"), shown("13/10", "b1")), ("-".to_owned(), "?".to_owned()));
     }
 
     #[test]

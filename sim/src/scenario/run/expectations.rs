@@ -216,3 +216,10 @@ pub(crate) fn is_expectation(action: &Action) -> bool {
         Action::Expect(_) | Action::ExpectError(_) | Action::ExpectEvent(_) | Action::Never(_) | Action::NeverEvent(_)
     )
 }
+
+impl Action {
+    /// Whether it changes nothing: it looks at the run, asks about it or speaks of it.
+    pub fn only_looks(&self) -> bool {
+        is_expectation(self) || matches!(self, Action::Predict(_) | Action::PauseHere(_) | Action::Note)
+    }
+}

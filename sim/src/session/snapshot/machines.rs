@@ -54,6 +54,8 @@ pub struct MachinePart {
     pub work: Work,
     /// Whether its process runs.
     pub state: ProcessState,
+    /// Whether its process is about to end, for it was asked to.
+    pub is_stopping: bool,
     /// How many times its process was started.
     pub starts: u32,
     /// Bytes of its page cache that are not durable, in whole pages.
@@ -156,6 +158,7 @@ fn part(world: &World, cast: &Cast, id: MachineId, machine: &Machine, with_files
         name: cast.name(id).to_owned(),
         work: work(machine),
         state: machine.state(),
+        is_stopping: machine.is_stopping(),
         starts: machine.starts(),
         dirty_bytes: machine.disk().dirty_bytes(),
         wall_offset_micros: machine.clock().wall_offset_micros(),
