@@ -8,8 +8,8 @@ use trial_broker::ids::{Offset, Ticket, TopicName, TopicPartition};
 use trial_broker::message::ErrorCode;
 use trial_broker::time::Time;
 
+use super::History;
 use super::operation::{Kind, Operation, Process, Read, Sent, What};
-use super::{History, is_failure};
 use crate::fault::MachineId;
 
 /// A call that sends, of which not everything is known yet.
@@ -28,15 +28,16 @@ pub(super) struct OpenSend {
 /// A consumer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reader {
-    /// Whether its application polls for ever.
+    /// Whether its application polls for ever, and no poll has thrown.
     is_loop: bool,
+    /// The partitions that it has: those that it chose, or those that its group gave it.
     assigned: Vec<TopicPartition>,
     /// Partitions of which it has read something since they were assigned.
     has_read: Vec<TopicPartition>,
     /// The poll under way: its process, and the call unless the application polls for ever.
     polling: Option<(Process, Option<Ticket>)>,
-    /// An `assign` under way, and its process.
-    assigning: Option<(Process, Ticket, Vec<TopicPartition>)>,
+    /// The choice of what to read that has no answer yet, with its process and its call.
+    choosing: Option<(Process, Ticket, What)>,
     /// What the poll under way has returned so far.
     read: Vec<Read>,
     /// Partitions that its group gave it or took from it during that poll.
@@ -60,26 +61,25 @@ impl History {
                 self.add(at, machine, process, Kind::Invoke, What::Poll(Vec::new(), Vec::new()));
                 self.readers.entry(machine).or_default().polling = Some((process, Some(ticket)));
             }
-            Call::Assign(partitions) => {
-                self.pause_loop(at, machine);
-                let process = self.processes.take(machine);
-                self.add(at, machine, process, Kind::Invoke, What::Assign(partitions.clone()));
-                self.readers.entry(machine).or_default().assigning = Some((process, ticket, partitions.clone()));
-            }
+            Call::Assign(partitions) => self.choose(at, machine, ticket, What::Assign(partitions.clone())),
             Call::Subscribe { topics } => {
                 let topics = topics.iter().map(|topic| TopicName::new(topic)).collect();
-                self.pause_loop(at, machine);
-                self.subscribe_at_once(at, machine, topics);
-                self.resume_loop(at, machine);
+                self.choose(at, machine, ticket, What::Subscribe(topics));
             }
-            Call::Unsubscribe => {
-                self.readers.entry(machine).or_default().assign(&[]);
-                self.pause_loop(at, machine);
-                self.subscribe_at_once(at, machine, Vec::new());
-                self.resume_loop(at, machine);
+            Call::SubscribePattern { pattern, .. } => {
+                self.choose(at, machine, ticket, What::SubscribePattern(pattern.clone()));
             }
+            Call::Unsubscribe => self.choose(at, machine, ticket, What::Subscribe(Vec::new())),
             _ => {}
         }
+    }
+
+    /// A consumer says what it wants to read; whether it may is for the answer to tell.
+    fn choose(&mut self, at: Time, machine: MachineId, ticket: Ticket, what: What) {
+        self.pause_loop(at, machine);
+        let process = self.processes.take(machine);
+        self.add(at, machine, process, Kind::Invoke, what.clone());
+        self.readers.entry(machine).or_default().choosing = Some((process, ticket, what));
     }
 
     fn send(&mut self, at: Time, machine: MachineId, ticket: Ticket, records: &[ProducerRecord]) {
@@ -144,22 +144,31 @@ impl History {
                 | CallResult::Done => {}
             });
         }
+        let error = match result {
+            CallResult::Failed { error, .. } => Some(*error),
+            CallResult::Sent { .. }
+            | CallResult::Records { .. }
+            | CallResult::Quorum { .. }
+            | CallResult::Groups { .. }
+            | CallResult::Group { .. }
+            | CallResult::Done => None,
+        };
         let Some(reader) = self.readers.get_mut(&machine) else { return };
         if reader.polling.is_some_and(|(_, call)| call == Some(ticket)) {
-            let (kind, error) = match result {
-                CallResult::Failed { error, .. } => (Kind::Fail, Some(*error)),
-                _ => (Kind::Ok, None),
-            };
-            self.end_poll(at, machine, kind, error);
-        } else if let Some((process, _, partitions)) = reader.assigning.take_if(|(_, call, _)| *call == ticket) {
-            let kind = if is_failure(result) { Kind::Fail } else { Kind::Ok };
-            if kind == Kind::Ok {
-                reader.assign(&partitions);
-            }
-            self.add(at, machine, process, kind, What::Assign(partitions));
-            self.processes.give_back(machine, process);
-            self.resume_loop(at, machine);
+            self.end_poll(at, machine, kind_of(error), error);
+        } else if let Some((process, _, what)) = reader.choosing.take_if(|(_, call, _)| *call == ticket) {
+            self.end_choice(at, machine, process, what, error);
         }
+    }
+
+    /// A consumer hears whether it may read what it has chosen. Nothing of it counts if it may not.
+    fn end_choice(&mut self, at: Time, machine: MachineId, process: Process, what: What, error: Option<ErrorCode>) {
+        if error.is_none() {
+            self.readers.entry(machine).or_default().chose(&what);
+        }
+        self.operations.push(Operation { at, process, machine, kind: kind_of(error), what, error });
+        self.processes.give_back(machine, process);
+        self.resume_loop(at, machine);
     }
 
     /// One record of a call has its answer, or will never have one.
@@ -209,8 +218,17 @@ impl History {
             ClientEvent::PositionSet { partition, reason: PositionReason::Seek | PositionReason::Reset, .. } => {
                 self.moved(at, machine, partition);
             }
+            ClientEvent::ApplicationEnded { error } => self.threw(at, machine, *error),
             _ => {}
         }
+    }
+
+    /// A poll of an application that polls for ever throws: it returns nothing, and no other begins. What was read in the same
+    /// instant was returned by the poll before.
+    fn threw(&mut self, at: Time, machine: MachineId, error: ErrorCode) {
+        self.turn_over(at, machine);
+        self.end_poll(at, machine, Kind::Fail, Some(error));
+        self.readers.entry(machine).or_default().is_loop = false;
     }
 
     /// A consumer goes elsewhere in a partition that it has read: as if it had left it and come back.
@@ -228,23 +246,15 @@ impl History {
             self.end_poll(at, machine, Kind::Ok, None);
         }
         for partitions in [others, all] {
-            self.assign_at_once(at, machine, partitions);
+            self.choose_at_once(at, machine, &What::Assign(partitions));
         }
         if let Some(call) = call {
             self.begin_poll(at, machine, call);
         }
     }
 
-    fn assign_at_once(&mut self, at: Time, machine: MachineId, partitions: Vec<TopicPartition>) {
-        self.at_once(at, machine, &What::Assign(partitions));
-    }
-
-    /// A consumer subscribes to topics. What it reads of them is for its group to decide.
-    pub(super) fn subscribe_at_once(&mut self, at: Time, machine: MachineId, topics: Vec<TopicName>) {
-        self.at_once(at, machine, &What::Subscribe(topics));
-    }
-
-    fn at_once(&mut self, at: Time, machine: MachineId, what: &What) {
+    /// A consumer chooses what it reads where nobody can refuse it.
+    fn choose_at_once(&mut self, at: Time, machine: MachineId, what: &What) {
         let process = self.processes.take(machine);
         self.add(at, machine, process, Kind::Invoke, what.clone());
         self.add(at, machine, process, Kind::Ok, what.clone());
@@ -254,14 +264,20 @@ impl History {
     /// A consumer's group gives it partitions, or takes them: Jepsen asks for no order of them in the poll during which that
     /// happens.
     pub(super) fn rebalanced(&mut self, machine: MachineId, event: &MembershipEvent) {
-        if let MembershipEvent::PartitionsAssigned { partitions, .. }
-        | MembershipEvent::PartitionsRevoked { partitions, .. }
-        | MembershipEvent::PartitionsLost { partitions, .. } = event
-        {
-            let reader = self.readers.entry(machine).or_default();
-            reader.has_read.retain(|partition| !partitions.contains(partition));
-            reader.rebalanced.extend(partitions.iter().cloned());
+        let (partitions, is_given) = match event {
+            MembershipEvent::PartitionsAssigned { partitions, .. } => (partitions, true),
+            MembershipEvent::PartitionsRevoked { partitions, .. }
+            | MembershipEvent::PartitionsLost { partitions, .. } => (partitions, false),
+            _ => return,
+        };
+        let reader = self.readers.entry(machine).or_default();
+        for known in [&mut reader.has_read, &mut reader.assigned] {
+            known.retain(|partition| !partitions.contains(partition));
         }
+        if is_given {
+            reader.assigned.extend(partitions.iter().cloned());
+        }
+        reader.rebalanced.extend(partitions.iter().cloned());
     }
 
     fn begin_poll(&mut self, at: Time, machine: MachineId, call: Option<Ticket>) {
@@ -317,10 +333,10 @@ impl History {
         reader.assign(assign);
         self.readers.insert(machine, reader);
         if !assign.is_empty() {
-            self.assign_at_once(at, machine, assign.to_vec());
+            self.choose_at_once(at, machine, &What::Assign(assign.to_vec()));
         }
         if !subscribe.is_empty() {
-            self.subscribe_at_once(at, machine, subscribe.to_vec());
+            self.choose_at_once(at, machine, &What::Subscribe(subscribe.to_vec()));
         }
         if is_loop {
             self.begin_poll(at, machine, None);
@@ -333,8 +349,8 @@ impl History {
             return;
         }
         self.end_poll(at, machine, Kind::Info, None);
-        if let Some((process, _, partitions)) = self.readers.remove(&machine).and_then(|reader| reader.assigning) {
-            self.add(at, machine, process, Kind::Info, What::Assign(partitions));
+        if let Some((process, _, what)) = self.readers.remove(&machine).and_then(|reader| reader.choosing) {
+            self.add(at, machine, process, Kind::Info, what);
         }
         let of_it = self.open.iter().filter(|(_, open)| open.machine == machine).map(|(number, _)| *number);
         for number in of_it.collect::<Vec<_>>() {
@@ -351,8 +367,22 @@ impl History {
 }
 
 impl Reader {
+    /// What it reads is what it has chosen. A subscription leaves what the group gives or takes to be told of by the group.
+    fn chose(&mut self, what: &What) {
+        match what {
+            What::Assign(partitions) => self.assign(partitions),
+            What::Subscribe(topics) if topics.is_empty() => self.assign(&[]),
+            What::Subscribe(_) | What::SubscribePattern(_) | What::Send(_) | What::Poll(..) | What::Crash => {}
+        }
+    }
+
     fn assign(&mut self, partitions: &[TopicPartition]) {
         self.assigned = partitions.to_vec();
         self.has_read.retain(|partition| partitions.contains(partition));
     }
+}
+
+/// How something ends that fails with an error or is done.
+fn kind_of(error: Option<ErrorCode>) -> Kind {
+    if error.is_some() { Kind::Fail } else { Kind::Ok }
 }

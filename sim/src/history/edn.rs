@@ -40,6 +40,9 @@ fn line(text: &mut String, index: usize, operation: &Operation, client: &str, se
     if let Some(error) = error {
         let _ = write!(text, ", :error {}", quoted(error.name()));
     }
+    if let What::SubscribePattern(pattern) = what {
+        let _ = write!(text, ", :pattern {}", quoted(pattern));
+    }
     if let What::Send(range) = what {
         let texts: Vec<String> = sends[range.clone()].iter().map(|sent| quoted(&sent.text)).collect();
         let _ = write!(text, ", :texts [{}]", texts.join(" "));
@@ -67,7 +70,7 @@ fn function_name(what: &What) -> &'static str {
         What::Send(_) => "send",
         What::Poll(..) => "poll",
         What::Assign(_) => "assign",
-        What::Subscribe(_) => "subscribe",
+        What::Subscribe(_) | What::SubscribePattern(_) => "subscribe",
         What::Crash => "crash",
     }
 }
@@ -83,6 +86,8 @@ fn value(operation: &Operation, sends: &[Sent], names: &mut Names) -> String {
             let keys: Vec<String> = topics.iter().map(|topic| quoted(topic.as_str())).collect();
             format!("[{}]", keys.join(" "))
         }
+        // No topic is named: which those are is for the names that there are to say.
+        What::SubscribePattern(_) => "[]".to_owned(),
         What::Send(range) => {
             let sent = range.clone().map(|index| send(index, &sends[index], operation.kind));
             format!("[{}]", sent.collect::<Vec<_>>().join(" "))

@@ -27,7 +27,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use trial_broker::client::{CallResult, ClientKind};
+use trial_broker::client::ClientKind;
 use trial_broker::event::Event;
 use trial_broker::ids::Ticket;
 
@@ -106,9 +106,4 @@ impl History {
     pub fn to_edn(&self) -> String {
         edn::write(self)
     }
-}
-
-/// Whether a call's answer says that nothing came of it.
-fn is_failure(result: &CallResult) -> bool {
-    matches!(result, CallResult::Failed { .. })
 }

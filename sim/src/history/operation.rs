@@ -48,6 +48,8 @@ pub(super) enum What {
     Assign(Vec<TopicPartition>),
     /// It subscribes to these topics.
     Subscribe(Vec<TopicName>),
+    /// It subscribes to the topics whose names this matches.
+    SubscribePattern(String),
     /// Its process dies.
     Crash,
 }

@@ -120,3 +120,87 @@ fn a_seek_is_leaving_the_partition_and_coming_back() {
         ]
     );
 }
+
+/// What a client did and heard, without what is the same in every line of it.
+fn of_client(history: &[String], client: &str) -> Vec<String> {
+    let of_it = history.iter().filter_map(|line| {
+        let (what, rest) = line.split_once(&format!(", :client \"{client}\""))?;
+        let (_, what) = what.split_once(":type :")?;
+        let (kind, what) = what.split_once(", :process ")?;
+        let (_, what) = what.split_once(":f :")?;
+        Some(format!("{kind} {}{}", what.replace(", :value", ""), rest.trim_end_matches('}')))
+    });
+    of_it.collect()
+}
+
+const MEMBER: &str = "
+[[client]]
+name = 'p1'
+producer = { acks = 'all' }
+[[client]]
+name = 'g1'
+consumer = { 'group.id' = 'billing', 'auto.offset.reset' = 'earliest' }
+";
+
+#[test]
+fn a_subscription_that_is_refused_has_failed() {
+    let steps = format!(
+        "{MEMBER}[[step]]\nat = '1s'\njoin = {{ client = 'g1', topics = ['orders'] }}\n[[step]]\nat = '2s'\njoin = {{ client = 'g1', pattern = 'orders' }}\n[[step]]\nat = '3s'\nnote = 'The end.'\nexpect = {{ consumed = 0, client = 'g1' }}\n"
+    );
+    assert_eq!(
+        of_client(&history_of(&steps), "g1"),
+        [
+            "invoke poll [[:poll]]",
+            "ok poll [[:poll {}]]",
+            "invoke subscribe [\"orders\"]",
+            "ok subscribe [\"orders\"]",
+            "invoke poll [[:poll]]",
+            "ok poll [[:poll {}]]",
+            "invoke subscribe [], :pattern \"orders\"",
+            "fail subscribe [], :error \"INVALID_REQUEST\", :pattern \"orders\"",
+            "invoke poll [[:poll]]",
+        ]
+    );
+}
+
+#[test]
+fn a_subscription_by_a_pattern_names_the_pattern() {
+    let steps = format!(
+        "{MEMBER}[[step]]\nat = '1s'\njoin = {{ client = 'g1', pattern = 'ord.*' }}\n[[step]]\nat = '2s'\nexpect = {{ consumed = 0, client = 'g1' }}\n"
+    );
+    assert_eq!(
+        of_client(&history_of(&steps), "g1")[2..],
+        ["invoke subscribe [], :pattern \"ord.*\"", "ok subscribe [], :pattern \"ord.*\"", "invoke poll [[:poll]]"]
+    );
+}
+
+#[test]
+fn a_poll_that_throws_has_failed_and_is_the_last() {
+    let steps = "
+[[client]]
+name = 'r1'
+consumer = { assign = ['orders-0'], 'auto.offset.reset' = 'none' }
+[[step]]
+at = '1s'
+seek = { client = 'r1', partition = 'orders-0', offset = 100 }
+[[step]]
+at = '3s'
+expect = { client = 'r1', consumed = 0 }
+";
+    let history = of_client(&history_of(steps), "r1");
+    assert_eq!(
+        history.last().map(String::as_str),
+        Some("fail poll [[:poll {}]], :error \"OFFSET_OUT_OF_RANGE\""),
+        "{history:#?}"
+    );
+}
+
+#[test]
+fn a_member_that_seeks_leaves_one_partition_and_keeps_what_else_its_group_gave_it() {
+    let steps = format!(
+        "[[topic]]\nname = 'bills'\nreplicas = [[1, 2, 3]]\n{MEMBER}[[step]]\nat = '1s'\njoin = {{ client = 'g1', topics = ['bills', 'orders'] }}\n[[step]]\nat = '8s'\nproduce = {{ client = 'p1', topic = 'orders', values = ['A'] }}\n[[step]]\nat = '9s'\nseek = {{ client = 'g1', partition = 'orders-0', offset = 0 }}\n[[step]]\nat = '10s'\nexpect = {{ client = 'g1', consumed = 2 }}\n"
+    );
+    let history = of_client(&history_of(&steps), "g1");
+    let assigned: Vec<&str> = history.iter().filter_map(|line| line.strip_prefix("ok assign ")).collect();
+    assert_eq!(assigned, ["[\"bills-0\"]", "[\"bills-0\" \"orders-0\"]"], "{history:#?}");
+}
