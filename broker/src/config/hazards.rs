@@ -27,7 +27,7 @@ pub enum Hazard {
     /// only replicas are eligible.
     ElrKeepsRemovedReplica,
     /// Recovery goes on with the next segment where one ends too early but whole (`LogLoader.recoverLog`). Mended: what
-    /// lies behind a hole is dropped.
+    /// lies behind a hole is dropped, and compaction leaves none between segments.
     HoleBetweenSegments,
     /// A leader that hears from the metadata log of a change that it knows already forgets the ISR that it has
     /// proposed since, and counts without it (`Partition.makeLeader`, `updateAssignmentAndIsr`). Mended: what is known

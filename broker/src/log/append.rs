@@ -12,6 +12,7 @@
 
 use bytes::Bytes;
 
+use super::index::relative_offset;
 use super::producer_entry::{BatchMetadata, CompletedTransaction, ProducerAppend, ProducerEntry, ProducerRefusal};
 use super::transaction_index::AbortedTransactionEntry;
 use super::{AppendError, AppendInfo, AppendOrigin, Log, RefuseReason};
@@ -264,7 +265,11 @@ impl Log {
         let (segment_bytes, bytes) = (self.segment_bytes(), prepared.bytes.len() as u64);
         let upto = (prepared.max_timestamp, prepared.last_offset());
         if self.active().should_roll(ctx, &settings, segment_bytes, bytes, upto)? {
-            self.roll(ctx, Some(prepared.first_offset()))?;
+            // Behind a gap that compaction has left Kafka's segment begins with its first record. Mended: at the log's end, as
+            // far as an index can count from there, so that no gap lies between two segments.
+            let counts = relative_offset(self.log_end_offset, prepared.last_offset()).is_some();
+            let leaves_no_hole = counts && self.behaviour.mends(Hazard::HoleBetweenSegments);
+            self.roll(ctx, (!leaves_no_hole).then(|| prepared.first_offset()))?;
         }
         Ok(())
     }

@@ -267,10 +267,11 @@ impl Loader<'_> {
     }
 
     /// Whether a segment begins behind the end of the one before it. Kafka does not ask: [`Hazard::HoleBetweenSegments`].
+    /// In its compacted logs that would mean nothing; mended, the gaps of compaction lie inside segments (`Log::maybe_roll`,
+    /// `Filter::upper_bound`).
     fn is_hole_before(&mut self, ctx: &mut Context, index: usize) -> StorageResult<bool> {
         let Some(base_offset) = self.segments.get(index).map(|segment| segment.base_offset) else { return Ok(false) };
-        // Compaction leaves holes of its own.
-        if !self.options.behaviour.mends(Hazard::HoleBetweenSegments) || self.settings.cleanup_policy.compacts {
+        if !self.options.behaviour.mends(Hazard::HoleBetweenSegments) {
             return Ok(false);
         }
         let before = &self.segments[index - 1];

@@ -35,6 +35,8 @@ pub(super) struct Filter<'a> {
     pub(super) delete_retention_ms: i64,
     /// The end of the pass's range: the batch that reaches it keeps its header, so that the log's end is not lost
     /// (KAFKA-17076). None with the switch [`Switch::CleanerDropsLastBatch`](crate::config::Switch::CleanerDropsLastBatch).
+    /// Where [`Hazard::HoleBetweenSegments`](crate::config::Hazard::HoleBetweenSegments) is mended: the end of what becomes
+    /// one segment, so that the next one follows on.
     pub(super) upper_bound: Option<Offset>,
     /// The switch [`Switch::LegacyTombstoneHorizon`](crate::config::Switch::LegacyTombstoneHorizon).
     pub(super) goes_by_timestamps: bool,

@@ -16,7 +16,7 @@ use super::candidates::millis;
 use super::filter::{Filter, LastRecord};
 use super::transactions::CleanedTransactions;
 use super::{Dirt, OffsetMap};
-use crate::config::{LogManagerSettings, Switch};
+use crate::config::{Hazard, LogManagerSettings, Switch};
 use crate::context::Context;
 use crate::event::{BatchFact, CleaningAbort, LogEvent};
 use crate::ids::{Offset, ProducerId, TopicPartition};
@@ -314,12 +314,16 @@ impl CleaningPass {
         let Phase::Copying { transactions, group: Some(group), .. } = &mut self.phase else {
             unreachable!("{}: asked without a group", self.partition);
         };
+        let end = match log.behaviour.mends(Hazard::HoleBetweenSegments) {
+            true => log.end_of_segment(group.sources[group.sources.len() - 1]),
+            false => self.first_uncleanable_offset,
+        };
         let filter = Filter {
             map: &self.map,
             last_records: &group.last_records,
             now_ms: self.now_ms,
             delete_retention_ms: millis(log.settings.delete_retention),
-            upper_bound: (!log.behaviour.is(Switch::CleanerDropsLastBatch)).then_some(self.first_uncleanable_offset),
+            upper_bound: (!log.behaviour.is(Switch::CleanerDropsLastBatch)).then_some(end),
             goes_by_timestamps: log.behaviour.is(Switch::LegacyTombstoneHorizon),
         };
         let segment = source(log, group.sources[group.source])?;

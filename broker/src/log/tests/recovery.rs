@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{Behaviour, Switch};
+use crate::config::{Behaviour, CleanupPolicy, Switch};
 use crate::event::LogEvent;
 use crate::ids::{BrokerEpoch, ClusterId, DirectoryId, NodeId, TopicId};
 use crate::log::LEADER_EPOCHS;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::clean_shutdown::CleanShutdown;
 use crate::log::meta_properties::MetaProperties;
+use crate::record::{BatchView, stamp};
 use crate::storage::StorageError;
 
 /// Thirty batches of one record, about six to a segment.
@@ -83,6 +84,41 @@ fn gap_between_segments_is_not_noticed() {
     assert_eq!(fixture.log().log_end_offset(), 30);
     let offsets: Vec<_> = fixture.read_all().iter().map(crate::record::BatchView::base_offset).collect();
     assert_eq!(offsets, (0..16).chain(18..30).collect::<Vec<_>>(), "offsets 16 and 17 are missing");
+}
+
+#[test]
+fn hole_between_segments_ends_the_log_where_the_hazard_is_mended_and_in_a_compacted_log_too() {
+    for cleanup_policy in [CleanupPolicy::DELETE, CleanupPolicy::COMPACT] {
+        let mut fixture = thirty();
+        fixture.settings.cleanup_policy = cleanup_policy;
+        let log = fixture.file(&name(12, ".log"));
+        fixture.storage.truncate(log, records(1).len() as u64 * 4).expect("works");
+        fixture.log = None;
+        fixture.load(LoadOptions { behaviour: Behaviour::mended(), ..unclean(0) });
+        assert_eq!(fixture.log().log_end_offset(), 16, "{cleanup_policy:?}: nobody knows what 16 and 17 were");
+    }
+}
+
+/// A follower copies a log that was compacted at its leader: its own segments lie around a gap of which no cleaner of its
+/// own knows.
+#[test]
+fn gap_that_a_follower_copies_is_no_hole() {
+    let copied = |behaviour: Behaviour| {
+        let mut fixture = Fixture::new(Fixture::small(records(1).len() as i32));
+        fixture.log = None;
+        fixture.load(LoadOptions { behaviour: behaviour.clone(), ..unclean(0) });
+        for offset in [0, 7] {
+            let batch = BatchView::parse(&records(1)).expect("whole");
+            let batch = stamp(&batch, offset, LeaderEpoch(0), batch.max_timestamp());
+            fixture.with(|log, ctx| log.append_as_follower(ctx, batch, LeaderEpoch(0))).expect("accepted");
+        }
+        let bases: Vec<Offset> = fixture.log().segments().map(|(base, _)| base).collect();
+        fixture.log = None;
+        fixture.load(LoadOptions { behaviour, ..unclean(0) });
+        (bases, fixture.log().log_end_offset())
+    };
+    assert_eq!(copied(Behaviour::default()), (vec![0, 7], 8), "as Kafka names it");
+    assert_eq!(copied(Behaviour::mended()), (vec![0, 1], 8));
 }
 
 #[test]

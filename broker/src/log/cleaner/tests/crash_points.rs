@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::choice::LowestChoice;
+use crate::config::Behaviour;
 use crate::context::Context;
 use crate::log::LoadOptions;
 
@@ -55,7 +56,8 @@ fn dies_in_a_pass(log: &mut Fixture, changes: u32, room: i64) -> bool {
         }
     };
     log.storage.changes_left = None;
-    log.load(LoadOptions { recovery_point, ..LoadOptions::default() });
+    let behaviour = Behaviour::clone(&open.behaviour);
+    log.load(LoadOptions { recovery_point, behaviour, ..LoadOptions::default() });
     is_over
 }
 
@@ -68,8 +70,12 @@ proptest! {
         segment_bytes in 150..500i32,
         room in 3i64..10,
         is_flushed in any::<bool>(),
+        is_mended in any::<bool>(),
     ) {
         let mut log = compacted(segment_bytes);
+        // Mended, whatever lies behind a hole between two segments is dropped: a pass must leave none.
+        let behaviour = if is_mended { Behaviour::mended() } else { Behaviour::default() };
+        log.load(LoadOptions { behaviour, ..LoadOptions::default() });
         for (key, deletes) in keys {
             log.append(if deletes { tombstone(key) } else { keyed(&[key]) }, 0).expect("accepted");
         }
