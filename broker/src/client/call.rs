@@ -279,7 +279,7 @@ impl Call {
     }
 
     /// How Kafka names its method.
-    pub(crate) fn method(&self) -> &'static str {
+    pub fn method(&self) -> &'static str {
         match self {
             Call::Send(_) | Call::SendAll(_) => "send",
             Call::Flush => "flush",

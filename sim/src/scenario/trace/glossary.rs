@@ -269,6 +269,11 @@ pub const MEANINGS: &[Meaning] = &[
         "A coordinator answered a member's request with an error. REBALANCE_IN_PROGRESS to a heartbeat is how a classic member learns that it has to join again; ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID, that the group has gone on without it. What an administrator asked about a group fails with the error in its line.",
         "GroupMetadataManager, AbstractCoordinator",
     ),
+    meaning(
+        "call!",
+        "A client's call failed, and its caller hears why: the client refused it before it sent anything, or a broker did. What is refused does not happen.",
+        "KafkaConsumer, KafkaAdminClient",
+    ),
     // What was done, and what the world did.
     meaning("note", "What the author of the scenario says here.", "the scenario"),
     meaning(

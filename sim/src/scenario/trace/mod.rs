@@ -3,6 +3,7 @@
 //! Both are folds over the steps of a world: they ask no machine anything, so that what
 //! they show is exactly what was published.
 
+mod call_rows;
 mod cast;
 mod event_rows;
 mod fault_rows;

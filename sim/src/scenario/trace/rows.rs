@@ -6,6 +6,7 @@ use trial_broker::event::{ClientEvent, Event, PartitionEvent};
 use trial_broker::ids::{LeaderEpoch, MemberId, NodeId, Offset, TopicPartition};
 use trial_broker::message::{Acks, ErrorCode};
 
+use super::call_rows::OpenCalls;
 use super::cast::Cast;
 use super::event_rows::event_row;
 use super::fault_rows::{fact_row, fault_row};
@@ -107,6 +108,7 @@ pub(super) struct Memory {
     pub(super) because: BTreeMap<TopicPartition, String>,
     /// Which broker was fenced last.
     pub(super) fenced: Option<NodeId>,
+    calls: OpenCalls,
 }
 
 /// A member by the name of its consumer and the first signs of its id, `g1-3f2a`; by its id if nobody knows it.
@@ -170,6 +172,7 @@ pub(super) fn rows_of<'a>(cast: &Cast, picture: &Picture, memory: &mut Memory, s
             parts.push(Part { change: Some(Change::Event(machine, event)), row });
         }
     }
+    parts.extend(memory.calls.rows(cast, step).into_iter().map(|row| Part { change: None, row: Some(row) }));
     parts
 }
 

@@ -1,16 +1,17 @@
 //! The transcript of a story told by hand-made steps: one line per event, as a reader would draw it.
 
+use trial_broker::client::{Call, CallResult};
 use trial_broker::event::{
     ClientEvent, ControllerEvent, Event, FenceReason, GroupCall, LogEvent, PartitionChangeReason, PartitionEvent,
 };
-use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
+use trial_broker::ids::{GroupId, LeaderEpoch, NodeId, PartitionEpoch, Ticket, TopicPartition};
 use trial_broker::input::Lane;
 use trial_broker::message::{Acks, Api, ErrorCode};
 use trial_broker::time::Time;
 
 use super::{Cast, Lanes, Picture, json_lines};
 use crate::fault::{Fault, MachineId};
-use crate::step::{Fact, InputKind, Step, StepKind};
+use crate::step::{Fact, InputKind, Resolution, Step, StepKind};
 
 const C1: MachineId = MachineId(101);
 const P1: MachineId = MachineId(1001);
@@ -185,6 +186,25 @@ fn an_administrator_who_is_not_drawn_is_told_its_answers_all_the_same() {
     let text = lanes.finish();
     assert!(text.contains("groups  admin") && text.contains("billing\n"), "{text}");
     assert!(text.contains("group!  shipping") && text.contains("not described: GROUP_ID_NOT_FOUND"), "{text}");
+}
+
+/// Whoever reads the transcript must not believe that a member joined which did not.
+#[test]
+fn a_call_that_a_client_refuses_has_a_line() {
+    let mut cast = cast();
+    cast.add(MachineId(2000), "g1", None, false);
+    let mut lanes = Lanes::new(cast, Picture::default());
+    let call = Call::SubscribePattern { pattern: "orders".to_owned(), on_server: false };
+    let call = Fault::Call { machine: MachineId(2000), ticket: Ticket(1), call };
+    let message = "Subscription to topics, partitions and pattern are mutually exclusive".to_owned();
+    let result = CallResult::Failed { error: ErrorCode::InvalidRequest, message };
+    let asked = step(0, MachineId(2000), Vec::new());
+    lanes.observe(&Step { kind: StepKind::Entry(call), ..asked.clone() });
+    let answer = Resolution { machine: MachineId(2000), ticket: Ticket(1), result };
+    lanes.observe(&Step { resolutions: vec![answer], ..asked });
+    let text = lanes.finish();
+    assert!(text.contains("call!   g1"), "{text}");
+    assert!(text.contains("subscribe: INVALID_REQUEST (42): Subscription to topics"), "{text}");
 }
 
 #[test]
