@@ -162,6 +162,43 @@ impl GroupCoordinatorSettings {
     pub fn offsets_retention_ms(&self) -> i64 {
         i64::from(self.offsets_retention_minutes) * 60 * 1000
     }
+
+    /// Whether these values go together in a broker (`GroupCoordinatorConfig`).
+    ///
+    /// # Errors
+    /// The first pair that Kafka refuses: a bound below the other, a default outside its bounds, a heartbeat that comes when
+    /// its session is over.
+    pub fn agree(&self) -> Result<(), ConfigError> {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let beat = ("group.consumer.heartbeat.interval.ms", self.consumer_heartbeat_interval);
+        let min_beat = ("group.consumer.min.heartbeat.interval.ms", self.consumer_min_heartbeat_interval);
+        let max_beat = ("group.consumer.max.heartbeat.interval.ms", self.consumer_max_heartbeat_interval);
+        let session = ("group.consumer.session.timeout.ms", self.consumer_session_timeout);
+        let min_session = ("group.consumer.min.session.timeout.ms", self.consumer_min_session_timeout);
+        let max_session = ("group.consumer.max.session.timeout.ms", self.consumer_max_session_timeout);
+        let (least, most, below) =
+            (("at least", &[Greater, Equal][..]), ("at most", &[Less, Equal][..]), ("less than", &[Less][..]));
+        for ((name, value), (words, allowed), (other, bound)) in [
+            (max_beat, least, min_beat),
+            (beat, least, min_beat),
+            (beat, most, max_beat),
+            (max_session, least, min_session),
+            (session, least, min_session),
+            (session, most, max_session),
+            (beat, below, session),
+        ] {
+            if !allowed.contains(&value.cmp(&bound)) {
+                return Err(ConfigError {
+                    name: name.to_owned(),
+                    value: value.as_millis().to_string(),
+                    reason: format!("must be {words} {other}, {}", bound.as_millis()),
+                    others: vec![other],
+                    hint: Some(format!("change {other} too: brokers do not start with these")),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 settings! {
@@ -242,6 +279,30 @@ mod tests {
         assert_eq!(group.consumer_session_timeout, Duration::from_secs(50));
         assert_eq!(group.consumer_heartbeat_interval, coordinator.consumer_heartbeat_interval);
         assert_eq!(coordinator.of_group(None), GroupSettings::default());
+    }
+
+    #[test]
+    fn bounds_of_sessions_and_heartbeats_go_together() {
+        let refused = |values: &[(&str, &str)]| {
+            let settings = GroupCoordinatorSettings::from_properties(&own(values)).expect("legal one by one");
+            settings.agree().err().map(|error| format!("{} {:?}", error.name, error.others))
+        };
+        assert_eq!(refused(&[]), None);
+        let (beat, session) = ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
+        let (min_beat, max_beat) =
+            ("group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms");
+        let (min_session, max_session) =
+            ("group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms");
+        let told = |name: &str, other: &str| Some(format!("{name} [{other:?}]"));
+        assert_eq!(refused(&[(max_beat, "4999")]), told(max_beat, min_beat));
+        assert_eq!(refused(&[(beat, "4999")]), told(beat, min_beat));
+        assert_eq!(refused(&[(beat, "15001")]), told(beat, max_beat));
+        assert_eq!(refused(&[(max_session, "44999")]), told(max_session, min_session));
+        assert_eq!(refused(&[(session, "44999")]), told(session, min_session));
+        assert_eq!(refused(&[(session, "60001")]), told(session, max_session));
+        let short = [(min_session, "1000"), (session, "5000")];
+        assert_eq!(refused(&short), told(beat, session), "a member would be silent for a whole session");
+        assert_eq!(refused(&[(min_session, "1000"), (session, "5001")]), None);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use trial_broker::config::{ConfigError, LogSettings, Membership, ProducerSettings, Properties, ReplicationSettings};
+use trial_broker::config::{
+    ConfigError, GroupCoordinatorSettings, LogSettings, Membership, ProducerSettings, Properties, ReplicationSettings,
+};
 
 use super::super::diagnostic::Diagnostic;
 use super::super::format::{ClientSettings, File, Settings, Span, Spanned};
@@ -101,7 +103,8 @@ pub(super) fn check_nodes(file: &File, scope: &mut Scope) {
 
 fn agree(properties: &Properties) -> Result<(), ConfigError> {
     ReplicationSettings::from_properties(properties)?.agree()?;
-    LogSettings::from_properties(properties)?.agree_as_defaults()
+    LogSettings::from_properties(properties)?.agree_as_defaults()?;
+    GroupCoordinatorSettings::from_properties(properties)?.agree()
 }
 
 /// Shows a refusal at the first of its settings that the file says, and names the others. A value that is wrong by
