@@ -140,6 +140,58 @@ fn member_must_have_a_group() {
     assert!(told.contains("a consumer subscribes to topics or to a pattern"), "{told}");
 }
 
+/// Kafka would refuse it when it is called, and who reads the file believes that somebody joins.
+#[test]
+fn consumer_is_not_asked_to_join_in_a_way_that_kafka_refuses() {
+    let told_of = |settings: &str, join: &str| {
+        let source = GOOD
+            .replacen(
+                "consumer = { assign = [\"orders-0\"]",
+                &format!("consumer = {{ \"group.id\" = \"billing\"{settings}"),
+                1,
+            )
+            .replacen("kill = { leader = \"orders-0\" }", &format!("join = {{ client = \"reader\", {join} }}"), 1);
+        assert_ne!(source, GOOD);
+        match Scenario::parse("joins.toml", &source) {
+            Ok(_) => "nothing".to_owned(),
+            Err(invalid) => invalid.to_string(),
+        }
+    };
+    let assigned = ", assign = [\"orders-0\"]";
+    let told = told_of(assigned, "topics = [\"orders\"]");
+    assert!(told.contains("`reader` has chosen its partitions") && told.contains("declared with `assign`"), "{told}");
+    assert_eq!(told_of("", "topics = [\"orders\"]"), "nothing");
+    let told = told_of("", "pattern = \"(\"");
+    assert!(told.contains("`(` is no regular expression") && told.contains("unclosed group"), "{told}");
+    let told = told_of("", "server-pattern = \"o.*\"");
+    assert!(told.contains("the coordinator matches no pattern for `reader`"), "{told}");
+    let new_protocol = ", \"group.protocol\" = \"consumer\"";
+    assert_eq!(told_of(new_protocol, "server-pattern = \"o.*\""), "nothing");
+    assert_eq!(told_of(new_protocol, "server-pattern = \"(\""), "nothing", "the coordinator will say it");
+}
+
+/// A broker of Kafka's does not start with a session shorter than the shortest that it allows.
+#[test]
+fn bounds_of_a_groups_sessions_go_with_the_session() {
+    let complaint_of = |settings: &str| complaint("\"replica.lag.time.max.ms\" = 30000", settings);
+    let told = complaint_of("\"group.consumer.session.timeout.ms\" = 10000");
+    assert!(told.contains("must be at least group.consumer.min.session.timeout.ms, 45000"), "{told}");
+}
+
+/// Its first poll would throw, and nobody would see time zero.
+#[test]
+fn member_that_no_broker_takes_is_told_with_its_setting() {
+    let told_of = |settings: &str| {
+        let member = format!("consumer = {{ subscribe = [\"orders\"], \"group.id\" = \"billing\", {settings} }}");
+        complaint("consumer = { assign = [\"orders-0\"] }", &member)
+    };
+    let told = told_of("\"session.timeout.ms\" = 5000");
+    assert!(told.contains("no broker takes a member with this `session.timeout.ms`"), "{told}");
+    assert!(told.contains("`group.min.session.timeout.ms` is 6000"), "{told}");
+    let told = told_of("\"group.protocol\" = \"consumer\", \"group.remote.assignor\" = \"nope\"");
+    assert!(told.contains("`group.consumer.assignors` has uniform and range"), "{told}");
+}
+
 macro_rules! bad {
     ($($(#[$doc:meta])* $name:ident: $from:expr => $to:expr;)*) => {$(
         $(#[$doc])*

@@ -322,3 +322,46 @@ expect-error = { error = "NON_EMPTY_GROUP" }
     assert_eq!(report.verdict, Verdict::Pass, "{}", report.findings());
     assert!(told.lines().any(|line| line.contains("groups") && line.contains("billing")), "{told}");
 }
+
+/// A group whose coordinator does not run the assignor that its only member asks for; another broker would.
+#[test]
+fn member_that_its_coordinator_refuses_ends_the_boot_at_once() {
+    let report_of = |assignor: &str| {
+        let source = format!(
+            r#"format = 1
+id = "refused"
+title = "A member that its coordinator refuses"
+seed = 0x5
+[cluster]
+combined = 2
+latency = "10ms"
+config = {{ "offsets.topic.num.partitions" = 1, "offsets.topic.replication.factor" = 1 }}
+[[node]]
+id = 1
+config = {{ "group.consumer.assignors" = "range" }}
+[[node]]
+id = 2
+config = {{ "group.consumer.assignors" = "uniform" }}
+[[topic]]
+name = "orders"
+replicas = [[1]]
+[[client]]
+name = "g1"
+consumer = {{ subscribe = ["orders"], "group.id" = "billing", "group.protocol" = "consumer", "group.remote.assignor" = "{assignor}" }}
+"#
+        );
+        let scenario = Scenario::parse("refused.toml", &source).unwrap_or_else(|invalid| panic!("{invalid}"));
+        run(&scenario, RunOptions { trace: TraceKind::None, ..RunOptions::default() }, &mut |_| true)
+    };
+    let reports = ["range", "uniform"].map(report_of);
+    let refused: Vec<&Report> = reports.iter().filter(|report| report.verdict != Verdict::Pass).collect();
+    assert_eq!(refused.len(), 1, "one of the two brokers coordinates: {reports:?}");
+    assert_eq!(refused[0].verdict, Verdict::Expectation);
+    let found = refused[0].findings();
+    assert!(
+        found.contains(
+            "group `billing` takes none of its members before time zero: g1's poll throws UNSUPPORTED_ASSIGNOR"
+        ),
+        "{found}"
+    );
+}

@@ -37,7 +37,7 @@ mod producer;
 
 pub use call::*;
 pub use config::*;
-pub use consumer::Work;
+pub use consumer::{Work, pattern_mistake};
 pub use described::*;
 pub use machine::Client;
 pub use offset_reset::{NoOffsetReset, OffsetReset};

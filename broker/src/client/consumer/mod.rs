@@ -33,6 +33,7 @@ use std::time::Duration;
 
 pub use application::Work;
 pub(crate) use subscription::Consumed;
+pub use subscription::pattern_mistake;
 
 use application::Application;
 use position::{FetchState, PartitionState, Position};

@@ -354,3 +354,10 @@ impl Consumer {
 fn whole(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")))
 }
+/// What is wrong with a pattern that a consumer shall match itself; none if it is a regular expression.
+pub fn pattern_mistake(pattern: &str) -> Option<String> {
+    // The last line of the crate's message says it; those before draw the pattern.
+    let error = whole(pattern).err()?.to_string();
+    Some(error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
+}
+

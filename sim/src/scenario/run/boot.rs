@@ -13,13 +13,13 @@
 //! three trips, wherever there is one. Kafka's periodic tasks count from the start of their process: starts, and the while before
 //! time zero, are drawn, so that seeds see every phase of them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
 use trial_broker::group::GroupStateName;
 use trial_broker::ids::{GroupId, NodeId, Ticket, TopicName};
-use trial_broker::message::Api;
+use trial_broker::message::{Api, ErrorCode};
 use trial_broker::time::Time;
 
 use super::build::{ADMIN, runner_stream};
@@ -174,8 +174,37 @@ impl Run<'_> {
                 return Err(Stop::Boot { verdict: Verdict::Liveness, reason, state: Some(self.state_in_words()) });
             }
             self.step_once()?;
+            if let Some(reason) = self.hopeless_group() {
+                return Err(Stop::Boot { verdict: Verdict::Expectation, reason, state: None });
+            }
         }
         Ok(())
+    }
+
+    /// Why a group will never be stable: all who shall be its members were refused. Where others are left, these go on.
+    fn hopeless_group(&self) -> Option<String> {
+        let errors: BTreeMap<&str, ErrorCode> = self.application_errors().collect();
+        if errors.is_empty() {
+            return None;
+        }
+        let refused = |name: &String| {
+            let error = errors.get(name.as_str()).filter(|error| refuses_a_member(**error))?;
+            Some(format!("{name}'s poll throws {}", error.name()))
+        };
+        let hopeless = |(group, members): (String, Vec<String>)| {
+            let refusals: Vec<String> = members.iter().map(refused).collect::<Option<_>>()?;
+            Some(format!("group `{group}` takes none of its members before time zero: {}", refusals.join(", ")))
+        };
+        self.members().into_iter().find_map(hopeless)
+    }
+
+    /// The clients whose applications have ended, and with which errors.
+    fn application_errors(&self) -> impl Iterator<Item = (&str, ErrorCode)> {
+        self.clients.iter().filter_map(|(name, machine)| Some((name.as_str(), self.application_error(*machine)?)))
+    }
+
+    fn application_error(&self, machine: MachineId) -> Option<ErrorCode> {
+        self.world.machine(machine)?.client()?.application_error()
     }
 
     fn state_in_words(&self) -> String {
@@ -204,15 +233,19 @@ impl Run<'_> {
             })
             .map(|(name, _)| name.as_str())
             .collect();
+        let ended: Vec<String> =
+            self.application_errors().map(|(name, error)| format!("{name} {}", error.name())).collect();
         format!(
             "active controllers: [{}]; fenced or unknown brokers: [{}]; in flight: [{}]; fetches that are not \
-             parked: [{}]; groups that are not stable: [{}]; clients that are not warm or not quiet: [{}]",
+             parked: [{}]; groups that are not stable: [{}]; clients that are not warm or not quiet: [{}]; clients \
+             whose polls have thrown: [{}]",
             active.join(" "),
             fenced.join(" "),
             busy.join(", "),
             self.restless_fetches().join(", "),
             self.restless_groups().join(", "),
             cold.join(" "),
+            ended.join(", "),
         )
     }
 
@@ -283,15 +316,26 @@ impl Run<'_> {
 
     /// The groups of which some member has not what it shall have, as their coordinators know them: `billing`.
     fn restless_groups(&self) -> Vec<String> {
-        let consumers = self.scenario.file.clients.iter().filter_map(|client| client.consumer.as_ref());
-        let members = consumers.filter(|section| !section.subscribe.is_empty() && self.polls_always(section));
-        let groups: BTreeSet<String> =
-            members.filter_map(|section| section.settings.get("group.id")).map(|value| value.0.clone()).collect();
-        let is_stable = |group: &String| {
-            view::group(&self.world, &GroupId::new(group.as_str()))
-                .is_some_and(|group| group.state == GroupStateName::Stable)
-        };
-        groups.into_iter().filter(|group| !is_stable(group)).collect()
+        self.members().into_keys().filter(|group| !self.is_stable(group)).collect()
+    }
+
+    /// Those who shall be members before time zero, by their groups.
+    fn members(&self) -> BTreeMap<String, Vec<String>> {
+        let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for client in &self.scenario.file.clients {
+            let Some(section) = &client.consumer else { continue };
+            if let Some(group) = section.settings.get("group.id")
+                && !section.subscribe.is_empty()
+                && self.polls_always(section)
+            {
+                members.entry(group.0.clone()).or_default().push(client.name.value.clone());
+            }
+        }
+        members
+    }
+
+    fn is_stable(&self, group: &str) -> bool {
+        view::group(&self.world, &GroupId::new(group)).is_some_and(|group| group.state == GroupStateName::Stable)
     }
 
     fn polls_always(&self, section: &crate::scenario::format::ClientSettings) -> bool {
@@ -331,6 +375,22 @@ impl Run<'_> {
                 beat.unwrap_or_else(|| "no time".to_owned())
             ));
         }
+        for (name, error) in self.application_errors() {
+            lines.push(format!("E{:>15}  {name}'s poll threw {}: nobody polls any more", "", error.name()));
+        }
         lines
     }
+}
+
+/// Whether a coordinator that answers so will never have the member: nothing that others do changes it. A member that was only
+/// late may come back by itself.
+fn refuses_a_member(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::UnsupportedAssignor
+            | ErrorCode::InvalidSessionTimeout
+            | ErrorCode::InconsistentGroupProtocol
+            | ErrorCode::InvalidGroupId
+            | ErrorCode::UnsupportedVersion
+    )
 }

@@ -14,6 +14,7 @@ use super::super::format::file::{CONSUMER_EXTRAS, CONSUMER_GROUPS, PRODUCER_EXTR
 use super::super::format::{ClientSettings, File, Settings, Spanned};
 use super::super::vocabulary::{switch_named, switch_names};
 use super::machines::{Machine, machine_named};
+use super::membership::Declared;
 use super::{Kind, Scope};
 
 /// The largest cluster: beyond it a scenario is a mistake more likely than a wish.
@@ -257,8 +258,8 @@ pub(super) fn check_clients(file: &File, scope: &mut Scope) {
         };
         check_client_name(name, scope);
         scope.clients.insert(name.value.clone(), (*kind, name.span.clone()));
-        if *kind == Kind::Consumer && section.settings.get("group.id").is_none() {
-            scope.without_group.insert(name.value.clone());
+        if *kind == Kind::Consumer {
+            scope.consumers.insert(name.value.clone(), Declared::of(&name.value, section, file));
         }
         check_client(*kind, section, scope);
     }

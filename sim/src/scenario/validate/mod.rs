@@ -6,6 +6,7 @@ mod administration;
 mod cluster;
 mod conditions;
 mod machines;
+mod membership;
 mod museum;
 mod rules;
 mod starts;
@@ -19,6 +20,7 @@ pub(super) use cluster::{FORMAT, unknown_format};
 pub(crate) use conditions::error_code;
 pub use machines::Machine;
 pub(crate) use machines::{machine_named, machine_of, partition_named};
+use membership::Declared;
 pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
 pub use starts::Start;
 pub(super) use steps::Plan;
@@ -41,6 +43,7 @@ pub(super) fn validate(file: &File) -> Result<Plan, Vec<Diagnostic>> {
     rules::check_nodes(file, &mut scope);
     cluster::check_topics(file, &mut scope);
     cluster::check_clients(file, &mut scope);
+    membership::check_members(file, &mut scope);
     cluster::check_liveness(file, &mut scope);
     let steps = steps::plan(file, &mut scope);
     let interventions = steps::plan_interventions(file, &mut scope);
@@ -110,8 +113,8 @@ pub(super) struct Scope {
     offsets_partitions: u32,
     /// Kind and place of declaration, by name.
     pub(super) clients: BTreeMap<String, (Kind, Range<usize>)>,
-    /// Consumers that belong to no group.
-    pub(super) without_group: BTreeSet<String>,
+    /// How the consumers among them are declared.
+    consumers: BTreeMap<String, Declared>,
 }
 
 impl Scope {
@@ -128,7 +131,7 @@ impl Scope {
             deleted: BTreeSet::new(),
             offsets_partitions: offsets_partitions(cluster),
             clients: BTreeMap::new(),
-            without_group: BTreeSet::new(),
+            consumers: BTreeMap::new(),
         }
     }
 
@@ -176,22 +179,6 @@ impl Scope {
             let title = format!("`{}` is not a {}", name.value, kind.name());
             let mistake = Diagnostic::new(title, name.span.clone(), format!("a {} is needed here", kind.name()))
                 .with_context(place, format!("it is declared as a {}", found.name()));
-            self.mistake(mistake);
-            return false;
-        }
-        true
-    }
-
-    /// Complains unless there is such a consumer, and it has a group.
-    pub(super) fn member(&mut self, name: &Spanned<String>, why: &str) -> bool {
-        if !self.client(name, Some(Kind::Consumer)) {
-            return false;
-        }
-        if self.without_group.contains(&name.value) {
-            let (_, place) = self.clients[&name.value].clone();
-            let mistake = Diagnostic::new(format!("`{}` has no `group.id`", name.value), name.span.clone(), why)
-                .with_context(place, "declared here")
-                .with_help("name its group: consumer = { \"group.id\" = \"billing\" }");
             self.mistake(mistake);
             return false;
         }

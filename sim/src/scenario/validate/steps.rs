@@ -252,43 +252,12 @@ impl Scope {
             Action::RefreshMetadata(one) | Action::Crash(one) => {
                 self.client(&one.client, None);
             }
-            Action::CommitOffsets(commit) => {
-                self.member(&commit.client, "to commit offsets a consumer needs a group");
-                for (partition, offset) in &commit.offsets {
-                    self.offset_to_commit(partition, offset);
-                }
-                if let Some(partition) = commit.offsets.keys().next().filter(|_| commit.asynchronous == Some(true)) {
-                    let label = "leave the offsets out, or `async`";
-                    let title = "a commit that is not waited for is one of the positions";
-                    self.mistake(Diagnostic::new(title, partition.span.clone(), label));
-                }
-            }
-            Action::CommitInTransaction(commit) => {
-                self.transaction(&commit.producer);
-                for (partition, offset) in &commit.offsets {
-                    self.offset_to_commit(partition, offset);
-                }
-            }
+            Action::CommitOffsets(commit) => self.commit_offsets(commit),
+            Action::CommitInTransaction(commit) => self.commit_in_transaction(commit),
             Action::EndTransaction(end) => self.transaction(&end.producer),
-            Action::Leave(one) => {
-                self.client(&one.client, Some(Kind::Consumer));
-            }
-            Action::Close(close) => {
-                self.client(&close.client, Some(Kind::Consumer));
-                self.length(close.timeout.as_ref());
-            }
-            Action::Join(join) => {
-                self.member(&join.client, "to subscribe to topics a consumer needs a group");
-                let said = [!join.topics.is_empty(), join.pattern.is_some(), join.server_pattern.is_some()];
-                if said.iter().filter(|is_said| **is_said).count() != 1 {
-                    let label = "expected one of `topics`, `pattern`, `server-pattern`";
-                    let title = "a consumer subscribes to topics or to a pattern";
-                    self.mistake(Diagnostic::new(title, join.client.span.clone(), label));
-                }
-                for topic in &join.topics {
-                    self.topic(&topic.value, &topic.span);
-                }
-            }
+            Action::Leave(one) => self.leave(one),
+            Action::Close(close) => self.close(close),
+            Action::Join(join) => self.join(join),
             Action::Work(work) => {
                 self.client(&work.client, Some(Kind::Consumer));
                 self.length(Some(&work.is));
@@ -330,22 +299,6 @@ impl Scope {
             Action::Upgrade(_) | Action::Rot(_) | Action::Begin(_) | Action::Commit(_) | Action::Abort(_) => {
                 self.not_yet(action)
             }
-        }
-    }
-
-    fn offset_to_commit(&mut self, partition: &Spanned<String>, offset: &Spanned<i64>) {
-        self.partition(&partition.value, &partition.span);
-        if offset.value < 0 {
-            let label = "the next offset to read, 0 or more";
-            self.mistake(Diagnostic::new("an offset is never negative", offset.span.clone(), label));
-        }
-    }
-
-    /// A producer whose transaction an administrator plays.
-    fn transaction(&mut self, producer: &Spanned<i64>) {
-        if producer.value < 0 {
-            let label = "0 or more, and none that a producer of the scenario is given";
-            self.mistake(Diagnostic::new("a producer's id is never negative", producer.span.clone(), label));
         }
     }
 
