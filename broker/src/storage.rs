@@ -71,6 +71,8 @@ pub trait Storage {
     fn truncate(&mut self, file: FileHandle, length: u64) -> StorageResult<()>;
     /// When the file was last written, by this machine's wall clock.
     fn modified(&mut self, file: FileHandle) -> StorageResult<WallTime>;
+    /// Says that the file was last written then (`utimes`); the next write says otherwise.
+    fn set_modified(&mut self, file: FileHandle, modified: WallTime) -> StorageResult<()>;
     /// Makes the file's present content and length durable.
     fn sync(&mut self, file: FileHandle) -> StorageResult<()>;
     /// The names directly inside a directory, files and directories, in order.
@@ -99,8 +101,9 @@ pub struct MemoryStorage {
     pub fail_next: Option<StorageError>,
     /// How many more changes are made; all those behind answer [`StorageError::InputOutput`]. No limit unless set.
     pub changes_left: Option<u32>,
-    /// What [`Storage::modified`] answers for every file.
+    /// What [`Storage::modified`] answers for every file of which [`Storage::set_modified`] has said nothing.
     pub wall: WallTime,
+    modified: BTreeMap<FileHandle, WallTime>,
 }
 
 impl MemoryStorage {
@@ -160,6 +163,7 @@ impl Storage for MemoryStorage {
     fn append(&mut self, file: FileHandle, bytes: &[u8]) -> StorageResult<()> {
         self.change()?;
         self.content(file)?.extend_from_slice(bytes);
+        self.modified.remove(&file);
         Ok(())
     }
 
@@ -171,18 +175,27 @@ impl Storage for MemoryStorage {
             content.resize(end, 0);
         }
         content[position as usize..end].copy_from_slice(bytes);
+        self.modified.remove(&file);
         Ok(())
     }
 
     fn truncate(&mut self, file: FileHandle, length: u64) -> StorageResult<()> {
         self.change()?;
         self.content(file)?.truncate(length as usize);
+        self.modified.remove(&file);
         Ok(())
     }
 
     fn modified(&mut self, file: FileHandle) -> StorageResult<WallTime> {
         self.content(file)?;
-        Ok(self.wall)
+        Ok(self.modified.get(&file).copied().unwrap_or(self.wall))
+    }
+
+    fn set_modified(&mut self, file: FileHandle, modified: WallTime) -> StorageResult<()> {
+        self.change()?;
+        self.content(file)?;
+        self.modified.insert(file, modified);
+        Ok(())
     }
 
     fn sync(&mut self, file: FileHandle) -> StorageResult<()> {

@@ -385,9 +385,8 @@ impl Segment {
         Ok(None)
     }
 
-    /// The age that retention goes by: the largest timestamp, or the file's when no record has one.
-    ///
-    /// Simplified: the file of a cleaned segment is as young as its cleaning; in Kafka it is as old as the last one that it came from.
+    /// The age that retention goes by: the largest timestamp, or the file's when no record has one. The file of a cleaned segment
+    /// is as old as the last one that it came from.
     pub(crate) fn retention_timestamp(&self, ctx: &mut Context) -> StorageResult<i64> {
         if self.max_timestamp.0 >= 0 {
             return Ok(self.max_timestamp.0);

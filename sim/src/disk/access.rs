@@ -253,6 +253,14 @@ impl Storage for DiskAccess<'_> {
         Ok(self.file(file).modified)
     }
 
+    fn set_modified(&mut self, file: FileHandle, modified: WallTime) -> StorageResult<()> {
+        self.on_file(file, Kind::Change)?;
+        let length = self.file(file).length;
+        self.remember_file(file, length, length);
+        self.file(file).modified = modified;
+        Ok(())
+    }
+
     fn sync(&mut self, file: FileHandle) -> StorageResult<()> {
         let extra = self.on_file(file, Kind::Sync)?;
         let at = self.stamp();

@@ -376,7 +376,11 @@ impl CleaningPass {
         let mut group = group.take().expect("there is a group");
         group.cleaned.taken_as_synced();
         let base_offset = group.cleaned.base_offset;
-        let end_offset = log.end_of_segment(group.sources[group.sources.len() - 1]);
+        let last = group.sources[group.sources.len() - 1];
+        let end_offset = log.end_of_segment(last);
+        // Where no record is left, retention goes by the file: cleaning must not make it young.
+        let modified = ctx.storage.modified(source(log, last)?.log)?;
+        ctx.storage.set_modified(group.cleaned.log, modified)?;
         log.replace_segments(ctx, group.cleaned, &group.sources)?;
         self.stats.add(&group.stats);
         ctx.emit(LogEvent::SegmentsCompacted {

@@ -71,6 +71,10 @@ impl Storage for Disk {
         self.cache.modified(file)
     }
 
+    fn set_modified(&mut self, file: FileHandle, modified: WallTime) -> StorageResult<()> {
+        self.cache.set_modified(file, modified)
+    }
+
     fn sync(&mut self, file: FileHandle) -> StorageResult<()> {
         let length = self.cache.length(file)?;
         let content = self.cache.read(file, 0, length as usize)?;

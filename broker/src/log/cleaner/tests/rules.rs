@@ -246,3 +246,21 @@ fn segment_that_makes_no_sense_ends_the_pass() {
     let dirt = log.with(|log, ctx| log.dirt(ctx, None)).expect("the disk works");
     assert_eq!(log.run_pass(&dirt, &LogManagerSettings::default()), Err(CleaningError::Corrupt));
 }
+
+/// Nothing of the first segment stays: only its file says how old it is, and a pass must not make it young.
+#[test]
+fn cleaned_segment_is_as_old_as_its_last_source() {
+    let mut log = compacted(100);
+    for _ in 0..3 {
+        log.append(keyed(&[0]), 0).expect("accepted");
+    }
+    log.roll();
+    log.storage.wall = WallTime(7_000_000);
+    log.clean(0);
+    log.storage.wall = WallTime(9_000_000);
+    let ages = log.with(|log, ctx| {
+        let ages = log.segments.iter().map(|segment| segment.retention_timestamp(ctx).expect("the disk works"));
+        ages.collect::<Vec<_>>()
+    });
+    assert_eq!((log.offsets(), ages), (vec![2], vec![7_000, 7_000, START_MILLIS, 9_000]));
+}
