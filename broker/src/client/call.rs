@@ -116,7 +116,12 @@ pub enum Call {
     /// `Consumer.commitSync` of the positions: resolved when they are committed.
     CommitSync,
     /// `Consumer.commitSync` of offsets that the application chose, each the next one to read: resolved when they are committed.
-    CommitOffsets(Vec<(TopicPartition, Offset)>),
+    CommitOffsets {
+        /// The offsets.
+        offsets: Vec<(TopicPartition, Offset)>,
+        /// What is remembered beside each of them; mostly nothing.
+        metadata: String,
+    },
     /// `Consumer.commitAsync` of the positions: sent once; resolved when its callback would be called.
     CommitAsync,
     /// `Consumer.pause`: no records of these partitions.
@@ -270,7 +275,7 @@ impl Call {
                 | Call::SubscribePattern { .. }
                 | Call::Unsubscribe
                 | Call::CommitSync
-                | Call::CommitOffsets(_)
+                | Call::CommitOffsets { .. }
                 | Call::CommitAsync
                 | Call::Pause(_)
                 | Call::Resume(_)
@@ -286,7 +291,7 @@ impl Call {
             Call::Assign(_) => "assign",
             Call::Subscribe { .. } | Call::SubscribePattern { .. } => "subscribe",
             Call::Unsubscribe => "unsubscribe",
-            Call::CommitSync | Call::CommitOffsets(_) => "commitSync",
+            Call::CommitSync | Call::CommitOffsets { .. } => "commitSync",
             Call::CommitAsync => "commitAsync",
             Call::Pause(_) => "pause",
             Call::Resume(_) => "resume",

@@ -235,7 +235,9 @@ impl Client {
             // Resolved when the commit has ended.
             Call::CommitSync => return consumer.commit(ctx, CommitCause::Sync, ticket),
             Call::CommitAsync => return consumer.commit(ctx, CommitCause::Async, ticket),
-            Call::CommitOffsets(offsets) => return consumer.commit_chosen(ctx, offsets, ticket),
+            Call::CommitOffsets { offsets, metadata } => {
+                return consumer.commit_chosen(ctx, offsets, &metadata, ticket);
+            }
             other => unreachable!("{} is no call about a group", other.method()),
         };
         match done {

@@ -253,7 +253,7 @@ impl Member {
     /// # Errors
     /// As [`Member::commit`]; when an offset is negative.
     pub async fn commit_offsets(&self, offsets: Vec<(TopicPartition, Offset)>) -> Result<(), CallFailed> {
-        self.0.done(Call::CommitOffsets(offsets)).await
+        self.0.done(Call::CommitOffsets { offsets, metadata: String::new() }).await
     }
 
     /// Wants no records of these partitions for now.

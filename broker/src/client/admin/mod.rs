@@ -127,7 +127,7 @@ impl Admin {
             | Call::SubscribePattern { .. }
             | Call::Unsubscribe
             | Call::CommitSync
-            | Call::CommitOffsets(_)
+            | Call::CommitOffsets { .. }
             | Call::CommitAsync
             | Call::Pause(_)
             | Call::Resume(_)

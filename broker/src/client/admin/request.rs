@@ -81,7 +81,7 @@ pub(super) fn request_of(call: &Call, timeout_ms: i32) -> Request {
         | Call::SubscribePattern { .. }
         | Call::Unsubscribe
         | Call::CommitSync
-        | Call::CommitOffsets(_)
+        | Call::CommitOffsets { .. }
         | Call::CommitAsync
         | Call::Pause(_)
         | Call::Resume(_)

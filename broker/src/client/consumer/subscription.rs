@@ -291,13 +291,21 @@ impl Consumer {
         self.commit_offsets(ctx, cause, self.consumed(), ticket);
     }
 
-    /// `commitSync` of offsets that the application chose; whether they fit the partitions nobody looks at.
-    pub(crate) fn commit_chosen(&mut self, ctx: &mut Context, offsets: Vec<(TopicPartition, Offset)>, ticket: Ticket) {
+    /// `commitSync` of offsets that the application chose, with what it wants remembered beside them; whether they fit the
+    /// partitions nobody looks at.
+    pub(crate) fn commit_chosen(
+        &mut self,
+        ctx: &mut Context,
+        offsets: Vec<(TopicPartition, Offset)>,
+        metadata: &str,
+        ticket: Ticket,
+    ) {
         if offsets.iter().any(|(_, offset)| *offset < 0) {
             return failed(ctx, Some(ticket), ErrorCode::InvalidRequest, "Invalid negative offset");
         }
         let offsets = offsets.into_iter().map(|(partition, offset)| (partition, offset, None)).collect();
         self.commit_offsets(ctx, CommitCause::Chosen, offsets, ticket);
+        self.with_group(ctx, |group, _, _| group.remember_with_commit(ticket, metadata));
     }
 
     fn commit_offsets(&mut self, ctx: &mut Context, cause: CommitCause, offsets: Vec<Consumed>, ticket: Ticket) {
@@ -350,10 +358,6 @@ impl Consumer {
     }
 }
 
-/// A pattern that must match a whole name.
-fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")))
-}
 /// What is wrong with a pattern that a consumer shall match itself; none if it is a regular expression.
 pub fn pattern_mistake(pattern: &str) -> Option<String> {
     // The last line of the crate's message says it; those before draw the pattern.
@@ -361,3 +365,7 @@ pub fn pattern_mistake(pattern: &str) -> Option<String> {
     Some(error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
 }
 
+/// A pattern that must match a whole name.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")))
+}

@@ -28,6 +28,8 @@ pub(super) struct Commit {
     /// Who waits for it.
     pub ticket: Option<Ticket>,
     pub offsets: Vec<Consumed>,
+    /// What is remembered beside each of them; empty unless the application says something.
+    pub metadata: String,
     /// When the offsets were taken.
     pub begun: Time,
     /// When nobody waits for it any longer; none for those that wait for a coordinator as long as it takes.
@@ -115,7 +117,18 @@ impl Commits {
         }
         let now = ctx.now.monotonic;
         let (stage, deadline) = (Stage::Waiting { not_before: now }, time.map(|time| now + time));
-        self.pending.push(Commit { cause, ticket, offsets, begun: now, deadline, told: false, attempts: 0, stage });
+        let metadata = String::new();
+        self.pending.push(Commit {
+            cause,
+            ticket,
+            offsets,
+            metadata,
+            begun: now,
+            deadline,
+            told: false,
+            attempts: 0,
+            stage,
+        });
         self.auto_commit_in_flight |= is_automatic(cause);
         true
     }
@@ -189,13 +202,13 @@ pub(super) fn request(
     group: &GroupId,
     instance: Option<&GroupInstanceId>,
     identity: &MemberIdentity,
-    offsets: &[Consumed],
+    commit: &Commit,
 ) -> OffsetCommitRequest {
     let partition = |(partition, offset, epoch): &Consumed| OffsetCommitPartition {
         partition: partition.clone(),
         offset: *offset,
         leader_epoch: epoch.unwrap_or(LeaderEpoch::NONE),
-        metadata: Some(String::new()),
+        metadata: Some(commit.metadata.clone()),
     };
     OffsetCommitRequest {
         group: group.clone(),
@@ -203,7 +216,7 @@ pub(super) fn request(
         member: identity.member.clone(),
         instance: instance.cloned(),
         retention_time_ms: -1,
-        partitions: offsets.iter().map(partition).collect(),
+        partitions: commit.offsets.iter().map(partition).collect(),
     }
 }
 

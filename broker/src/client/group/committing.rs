@@ -33,6 +33,12 @@ impl Group {
         }
     }
 
+    /// The commit of this call, which has just begun, has this remembered beside its offsets.
+    pub fn remember_with_commit(&mut self, ticket: Ticket, metadata: &str) {
+        let begun = self.shared.commits.pending.iter_mut().filter(|commit| commit.ticket == Some(ticket));
+        begun.for_each(|commit| metadata.clone_into(&mut commit.metadata));
+    }
+
     /// How long a commit waits for a coordinator that nobody waits for. That of a classic consumer hangs on one question for the
     /// coordinator (`ConsumerCoordinator.commitOffsetsAsync`), which waits for a connection for so long; the other one has
     /// no limit (`CommitRequestManager.commitAsync`).
@@ -112,7 +118,7 @@ impl Group {
         }
         let Shared { settings, coordinator, request_timeout, moved, .. } = &mut self.shared;
         let instance = settings.instance.as_ref().filter(|_| says_instance);
-        let request = commit::request(&settings.group, instance, &sent_as, &commit.offsets).into();
+        let request = commit::request(&settings.group, instance, &sent_as, commit).into();
         let (group, offsets) = (settings.group.clone(), commit::told(&commit.offsets));
         let said = MembershipEvent::CommitSent { group, cause: commit.cause, offsets, waited_us: 0 };
         let token = consumer.next_token();

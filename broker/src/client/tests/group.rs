@@ -430,9 +430,9 @@ fn a_consumer_that_may_take_no_time_to_close_waits_for_no_answer() {
 #[test]
 fn an_application_commits_offsets_of_its_own_choice_and_a_negative_one_is_none() {
     let mut script = settled(&[]);
-    script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), 2)]));
+    script.call(Call::CommitOffsets { offsets: vec![(TopicPartition::new("orders", 0), 2)], metadata: String::new() });
     script.answer("b3", commit_answer(ErrorCode::None));
-    script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), -1)]));
+    script.call(Call::CommitOffsets { offsets: vec![(TopicPartition::new("orders", 0), -1)], metadata: String::new() });
     insta::assert_snapshot!(script.story(), @r#"
     0 → b3 OffsetCommit 1 [orders-0 at 2]
     0 committed: Chosen

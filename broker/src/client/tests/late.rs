@@ -187,7 +187,7 @@ fn a_member_that_was_fenced_commits_under_its_id_without_an_epoch() {
     script.until(5_000);
     script.answer("b3", ConsumerGroupHeartbeatResponse { error: ErrorCode::FencedMemberEpoch, ..heartbeat(0, None) });
     script.hush();
-    script.call(Call::CommitOffsets(vec![(TopicPartition::new("orders", 0), 5)]));
+    script.call(Call::CommitOffsets { offsets: vec![(TopicPartition::new("orders", 0), 5)], metadata: String::new() });
     assert_eq!(script.story(), "5000 → b3 OffsetCommit -1 [orders-0 at 5]\n");
 }
 

@@ -128,7 +128,7 @@ pub(super) fn leave(member: &MemberShape) -> Step {
 
 fn commit(member: &MemberShape, asynchronous: bool) -> Step {
     let (client, asynchronous) = (spanned(member.name.clone()), asynchronous.then_some(true));
-    let commits = CommitOffsets { client, offsets: BTreeMap::new(), asynchronous };
+    let commits = CommitOffsets { client, offsets: BTreeMap::new(), metadata: None, asynchronous };
     if_possible(Step { commit_offsets: said(commits), ..Step::default() })
 }
 

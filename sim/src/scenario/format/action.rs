@@ -390,6 +390,9 @@ pub struct CommitOffsets {
     /// The next offset to read, by partition: `{ "orders-0" = 5 }`. Its positions unless said.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offsets: BTreeMap<Spanned<String>, Spanned<i64>>,
+    /// What the coordinator remembers beside each of the offsets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Spanned<String>>,
     /// Whether it does not wait and does not try again (`commitAsync`), and commits its positions.
     #[serde(default, rename = "async", skip_serializing_if = "Option::is_none")]
     pub asynchronous: Option<bool>,

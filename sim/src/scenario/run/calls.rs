@@ -55,7 +55,8 @@ pub(super) fn call_of(action: &Action) -> Option<(Option<Spanned<String>>, Call)
         Action::CommitOffsets(commit) => {
             let chosen = commit.offsets.iter();
             let offsets = chosen.map(|(name, offset)| Some((partition_named(&name.value)?, offset.value)));
-            (Some(commit.client.clone()), Call::CommitOffsets(offsets.collect::<Option<_>>()?))
+            let metadata = commit.metadata.as_ref().map_or_else(String::new, |metadata| metadata.value.clone());
+            (Some(commit.client.clone()), Call::CommitOffsets { offsets: offsets.collect::<Option<_>>()?, metadata })
         }
         Action::Close(close) => {
             let options = CloseOptions {

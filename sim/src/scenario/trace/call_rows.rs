@@ -64,7 +64,7 @@ fn told_of(call: &Call) -> Option<Told> {
     Some(match call {
         Call::Send(_) | Call::SendAll(_) => return None,
         Call::Poll { .. } => Told::AsFetch,
-        Call::CommitSync | Call::CommitOffsets(_) | Call::CommitAsync => Told::AsCommit,
+        Call::CommitSync | Call::CommitOffsets { .. } | Call::CommitAsync => Told::AsCommit,
         Call::DescribeGroup { .. } | Call::DeleteGroup { .. } | Call::DeleteOffsets { .. } => Told::AsGroupCall,
         _ => Told::Here,
     })

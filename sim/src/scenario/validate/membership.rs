@@ -166,6 +166,11 @@ impl Scope {
             let title = "a commit that is not waited for is one of the positions";
             self.mistake(Diagnostic::new(title, partition.span.clone(), label));
         }
+        if let Some(metadata) = commit.metadata.as_ref().filter(|_| commit.offsets.is_empty()) {
+            let label = "name the `offsets` too, by partition";
+            let title = "a commit of the positions says nothing beside them";
+            self.mistake(Diagnostic::new(title, metadata.span.clone(), label));
+        }
     }
 
     pub(super) fn commit_in_transaction(&mut self, commit: &CommitInTransaction) {
