@@ -64,7 +64,7 @@ fn found(campaign: &Campaign) -> String {
         let told = fastest.telling();
         format!(
             "{told}\n{} seeds; {}\nto shrink it: trial shrink {}\n",
-            failure.count,
+            failure.seeds.len(),
             fastest.again(),
             fastest.drawn_from()
         )

@@ -246,7 +246,7 @@ fn without_a_folder_the_report_says_how_to_shrink_and_a_seed_is_shrunk_by_its_nu
     assert_eq!(shrunk.status.code(), Some(1), "the code of what was found: {}", text(&shrunk.stderr));
     let small = std::fs::read_to_string(&out).expect("the result is on disk");
     assert!(small.starts_with("#:schema ") || small.starts_with("# "), "{small}");
-    assert!(small.contains("# Shrunk from seed 0x0 of the profile lite: "), "{small}");
+    assert!(small.contains("# Shrunk from 0x0 --profile lite --switch ack-before-replication: "), "{small}");
     refuses(&["shrink", "0x0", "--profile", "lite", "--seed", "3"], "the seed is said twice");
     refuses(&["shrink", "scenarios/bench/r1.toml", "--profile", "lite"], "and this is a file");
 }

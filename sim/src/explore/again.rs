@@ -15,7 +15,7 @@ pub fn command_of(profile: Profile, seed: Seed, drawing: Drawing, switches: &[St
 }
 
 /// A seed with the options that say what it is drawn from, as `trial replay` and `trial shrink` take them.
-fn drawn_from(profile: Profile, seed: Seed, drawing: Drawing, switches: &[String]) -> String {
+pub fn drawn_from(profile: Profile, seed: Seed, drawing: Drawing, switches: &[String]) -> String {
     let mut line = format!("{seed} --profile {profile}");
     switches.iter().for_each(|switch| line.push_str(&format!(" --switch {switch}")));
     let Drawing { over_budget, faithful } = drawing;

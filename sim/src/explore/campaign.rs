@@ -87,8 +87,8 @@ impl SeedResult {
 /// What is known of one signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// How many seeds failed so.
-    pub count: u64,
+    /// The seeds that failed so.
+    pub seeds: BTreeSet<(Profile, Seed)>,
     /// The one whose world took the fewest steps; the smaller seed, if two took as many.
     pub fastest: SeedResult,
 }
@@ -135,9 +135,11 @@ impl Campaign {
         }
         let Some(signature) = &result.signature else { return };
         self.failed += 1;
-        let failure =
-            self.failures.entry(signature.clone()).or_insert_with(|| Failure { count: 0, fastest: result.clone() });
-        failure.count += 1;
+        let failure = self
+            .failures
+            .entry(signature.clone())
+            .or_insert_with(|| Failure { seeds: BTreeSet::new(), fastest: result.clone() });
+        failure.seeds.insert((result.profile, result.seed));
         let order = |result: &SeedResult| (result.steps, result.profile, result.seed);
         if order(result) < order(&failure.fastest) {
             failure.fastest = result.clone();

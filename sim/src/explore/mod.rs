@@ -43,7 +43,7 @@ use crate::scenario::print::print;
 use crate::scenario::run::{RunOptions, TraceKind, Watcher, run_watched};
 use crate::scenario::{Report, Scenario, Seed, Signature};
 
-pub use again::{command_of, found_option};
+pub use again::{command_of, drawn_from, found_option};
 pub use campaign::{Campaign, Failure, SeedResult};
 pub use faithful::Faithful;
 pub use farm::{Asked, Farm, Shard, explore};

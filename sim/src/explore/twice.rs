@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Outcome, Runner, SeedResult, really};
+use crate::check::event_words;
 use crate::scenario::{Finding, Report, Scenario, Seed, Signature, Verdict, What};
 
 /// One seed in so many runs twice.
@@ -47,13 +48,17 @@ pub(crate) fn difference_by(runner: &Runner, scenario: &Scenario) -> Option<Stri
     difference(&steps_by(runner, scenario), &steps_by(runner, scenario))
 }
 
-/// The first line in which two whole traces differ, with the lines before it in both; none if they are equal.
+/// The first line in which two whole traces differ, below the lines before it, which are the same; none if they are equal.
 pub fn difference(one: &[String], other: &[String]) -> Option<String> {
     let parts = one.iter().zip(other).position(|(a, b)| a != b);
     let index = parts.or_else(|| (one.len() != other.len()).then_some(one.len().min(other.len())))?;
     let from = index.saturating_sub(CONTEXT);
-    let shown = |steps: &[String]| steps[from..steps.len().min(index + 1)].join("\n  ");
-    Some(format!("they part at world step {index}\none:\n  {}\nother:\n  {}", shown(one), shown(other)))
+    let shown = |step: Option<&String>| step.map_or("(it is over)", String::as_str).to_owned();
+    let same: String = one[from..index].iter().map(|step| format!("  {step}\n")).collect();
+    let (one, other) = (shown(one.get(index)), shown(other.get(index)));
+    Some(format!(
+        "they part at world step {index}; the same in both:\n{same}in one:\n  {one}\nin the other:\n  {other}"
+    ))
 }
 
 /// The whole trace of a run, each step on one line: its fingerprint, its time, what it was and what was said.
@@ -66,7 +71,8 @@ fn steps_by(runner: &Runner, scenario: &Scenario) -> Vec<String> {
     runner(scenario, &mut |_, step| {
         if let Some(step) = step {
             let (fingerprint, at) = (step.fingerprint, step.at.0);
-            steps.push(format!("{fingerprint:016x} {at} us {:?} {:?} {:?}", step.kind, step.events, step.facts));
+            let said: Vec<String> = step.events.iter().map(event_words).collect();
+            steps.push(format!("{fingerprint:016x} {at} us {:?} [{}] {:?}", step.kind, said.join("; "), step.facts));
         }
         ControlFlow::Continue(())
     });
@@ -88,8 +94,10 @@ mod tests {
         let trace = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(difference(&trace("a b c"), &trace("a b c")), None);
         let shown = difference(&trace("a b c d"), &trace("a b x d")).expect("they differ");
-        assert_eq!(shown, "they part at world step 2\none:\n  a\n  b\n  c\nother:\n  a\n  b\n  x");
+        let expected = "they part at world step 2; the same in both:\n  a\n  b\nin one:\n  c\nin the other:\n  x";
+        assert_eq!(shown, expected);
         let shown = difference(&trace("a b"), &trace("a")).expect("one is longer");
-        assert_eq!(shown, "they part at world step 1\none:\n  a\n  b\nother:\n  a");
+        let expected = "they part at world step 1; the same in both:\n  a\nin one:\n  b\nin the other:\n  (it is over)";
+        assert_eq!(shown, expected);
     }
 }

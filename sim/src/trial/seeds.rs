@@ -156,7 +156,9 @@ impl Play<'_> {
         let scenario = self.trial.faults.scenario("the trial", &self.trial.file, seed, within);
         match scenario {
             Ok(scenario) => Scenario { command: Some(self.line(seed, None)), ..scenario },
-            Err(invalid) => panic!("this trial makes no sense\n{invalid}"),
+            Err(invalid) => {
+                panic!("the cluster or the faults of this trial make no sense; written as a scenario, here:\n{invalid}")
+            }
         }
     }
 

@@ -88,7 +88,8 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
     let _ = print(&text);
     if comparison.is_nondeterminism() {
         complain(&first_difference(&scenario).unwrap_or_else(|| {
-            "two more runs now are equal: what was found came from another compiler or machine, or the file was changed"
+            "two more runs now are equal, so this build is not to blame: what was found came from another compiler or \
+             machine, or the file or --found was changed"
                 .to_owned()
         }));
         return Verdict::Nondeterminism.exit_code();

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use trial_sim::internal::explore::{Drawing, Profile, scenario_of};
+use trial_sim::internal::explore::{Drawing, Profile, drawn_from, scenario_of};
 use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::vocabulary::hazard_names;
 use trial_sim::internal::scenario::{Scenario, Seed};
@@ -97,10 +97,11 @@ impl Subject {
         Ok((scenario, kept))
     }
 
-    /// The file's own name, or the seed and its profile: where a file lay is nobody's business later.
+    /// The file's own name, or the seed with all that it is drawn from: where a file lay is nobody's business later.
     pub fn name(&self) -> String {
+        let drawing = Drawing { over_budget: self.over_budget, faithful: self.faithful };
         match self.seed() {
-            Some(seed) => format!("seed {seed} of the profile {}", self.profile.unwrap_or_default()),
+            Some(seed) => drawn_from(self.profile.unwrap_or_default(), seed, drawing, &self.switches),
             None => {
                 let name = Path::new(&self.what).file_name();
                 name.map_or_else(|| self.what.clone(), |name| name.to_string_lossy().into_owned())

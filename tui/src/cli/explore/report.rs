@@ -8,6 +8,9 @@ use trial_sim::internal::scenario::Signature;
 
 use super::shrunk::{Shrunk, Tried};
 
+/// How many of a signature's seeds are named.
+const MOST_SEEDS: usize = 12;
+
 /// A campaign that is over.
 pub struct Report<'a> {
     pub campaign: &'a Campaign,
@@ -107,7 +110,8 @@ impl Report<'_> {
             .map(|(signature, failure)| {
                 json!({
                     "signature": signature,
-                    "count": failure.count,
+                    "count": failure.seeds.len(),
+                    "seeds": failure.seeds.iter().map(|(_, seed)| seed).collect::<Vec<_>>(),
                     "fastest": failure.fastest,
                     "again": failure.fastest.again(),
                     "shrunk": self.shrunk.get(signature).map(|tried| &tried.said),
@@ -146,8 +150,13 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>)
     let fastest = &failure.fastest;
     let mut text = format!(
         "signature: {signature}\n  {} seeds; fastest: profile {} seed {}, {} steps, verdict {}\n",
-        failure.count, fastest.profile, fastest.seed, fastest.steps, fastest.verdict
+        failure.seeds.len(),
+        fastest.profile,
+        fastest.seed,
+        fastest.steps,
+        fastest.verdict
     );
+    text.push_str(&others(failure));
     for line in fastest.telling().lines() {
         let _ = writeln!(text, "    {line}");
     }
@@ -165,9 +174,44 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>)
     text
 }
 
+/// The other seeds that failed so: the first of them, for whoever wants to look at another.
+fn others(failure: &Failure) -> String {
+    let fastest = (failure.fastest.profile, failure.fastest.seed);
+    let others: Vec<String> =
+        failure.seeds.iter().filter(|one| **one != fastest).map(|(_, seed)| seed.to_string()).collect();
+    let more = others.len().saturating_sub(MOST_SEEDS);
+    let named = others.iter().take(MOST_SEEDS).cloned().collect::<Vec<_>>().join(", ");
+    match (others.len(), more) {
+        (0, _) => String::new(),
+        (_, 0) => format!("  the others: {named}\n"),
+        (_, more) => format!("  the others: {named} and {more} more (results.jsonl has them all)\n"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_seeds_of_a_signature_are_named_beside_the_fastest() {
+        let result = |seed: u64, steps: u64| -> trial_sim::internal::explore::SeedResult {
+            let result = json!({
+                "profile": "lite", "seed": format!("{seed:#x}"), "drawing": {}, "switches": [], "build": "b",
+                "verdict": "safety", "fingerprint": "00", "steps": steps, "virtual_us": 1, "twice": false, "marks": [],
+                "excused": [], "signature": "safety log-matching: b# differs", "failures": ["a\nlog-matching: b1 differs"],
+            });
+            serde_json::from_value(result).expect("a result")
+        };
+        let mut campaign = Campaign::default();
+        campaign.add(&result(9, 10));
+        let said = |campaign: &Campaign| campaign.failures.values().map(others).collect::<String>();
+        assert_eq!(said(&campaign), "");
+        campaign.add(&result(5, 99));
+        assert_eq!(said(&campaign), "  the others: 0x5\n");
+        (20..40).for_each(|seed| campaign.add(&result(seed, 99)));
+        let said = said(&campaign);
+        assert!(said.starts_with("  the others: 0x5, 0x14, 0x15") && said.contains(" and 9 more"), "{said}");
+    }
 
     #[test]
     fn marks_that_the_profile_must_reach_stand_on_top_and_other_zeros_are_one_line() {
