@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{News, Session};
 
-use crate::app::{Effect, Message, Model, Pointing, Whereto, update};
+use crate::app::{Effect, Message, Mode, Model, Pointing, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -46,7 +46,7 @@ impl Stage {
     /// Opens a lesson with its questions.
     pub fn questions_of(source: &str) -> Stage {
         let mut model = Model::new(Look::default(), "a lesson".to_owned(), None);
-        model.is_lesson = true;
+        model.mode = Mode::Lesson { is_poll: false, is_presented: false };
         Stage::with(source, model)
     }
 

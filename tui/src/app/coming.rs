@@ -94,7 +94,7 @@ pub(super) fn do_what_waited(model: &mut Model) -> Vec<Effect> {
 /// The first part of a recording has come: it is opened at time zero. Where one wants to begin elsewhere, is asked, or wants to
 /// see what was recorded before, the whole of it is waited for.
 pub(super) fn begun(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
-    if model.is_lesson || model.begin.is_some() || model.kept.is_some() {
+    if model.mode.is_lesson() || model.begin.is_some() || model.kept.is_some() {
         return Vec::new();
     }
     (model.runs, model.is_growing) = (vec![Run::first(&tape)], true);
@@ -151,7 +151,7 @@ fn completed(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
 fn opened(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     model.news = forks::news_of(&tape);
     model.runs = vec![Run::first(&tape)];
-    model.lesson = model.is_lesson.then(|| Lesson::of(&tape));
+    model.lesson = model.mode.is_lesson().then(|| Lesson::of(&tape));
     let violation = tape.violations.first();
     if let Some(violation) = violation {
         model.screen = Screen::Checks;

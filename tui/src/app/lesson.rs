@@ -158,7 +158,7 @@ pub(super) fn no_further_than_asked(model: &Model, place: Place) -> Place {
 
 /// Takes the answer, or nobody's, and goes on.
 pub(super) fn answered(model: &mut Model, index: usize, typed: &str) -> Vec<Effect> {
-    let is_poll = model.is_poll;
+    let is_poll = model.mode.is_poll();
     if let Some(question) = model.lesson.as_mut().and_then(|lesson| lesson.questions.get_mut(index)) {
         question.votes = Some(Lesson::votes(question, typed, is_poll));
     }
@@ -183,7 +183,7 @@ pub(super) fn vote_for(model: &mut Model, number: usize) -> String {
     };
     // Whoever points at a choice means it.
     *is_astray = false;
-    if !model.is_poll {
+    if !model.mode.is_poll() {
         return number.to_string();
     }
     let Some(question) = model.lesson.as_ref().and_then(|lesson| lesson.questions.get(*index)) else {

@@ -118,7 +118,7 @@ fn enter_goes_on_where_an_outcome_is_shown() {
         stage.happen(Message::Tick(Duration::from_secs(60)));
         assert_eq!((lesson(&stage).revealing, stage.model.is_playing), (Some(0), false));
         assert!(stage.shown(100, 30).contains("Space Enter go on"), "{}", stage.shown(100, 30));
-        stage.model.is_presented = true;
+        stage.model.mode = Mode::Lesson { is_poll: false, is_presented: true };
         assert!(stage.shown(100, 30).contains("Space Enter . go on"), "{}", stage.shown(100, 30));
         stage.press(key);
         assert!(stage.model.is_playing, "{key}: {:?}", stage.model.status);

@@ -77,6 +77,45 @@ const FEWEST_FRAMES: f64 = 60.0;
 /// The world's own pace.
 const OWN_PACE: usize = 4;
 
+/// What the window is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A run, played on a terminal.
+    #[default]
+    Play,
+    /// A lesson, with questions.
+    Lesson {
+        /// Whether answers are the counts of a class's votes.
+        is_poll: bool,
+        /// Whether it is shown to a class: less at once, and large.
+        is_presented: bool,
+    },
+    /// A run that is drawn for a page, which has a slider and buttons of its own, and no keys.
+    Picture,
+}
+
+impl Mode {
+    /// Whether it asks questions.
+    pub fn is_lesson(self) -> bool {
+        matches!(self, Mode::Lesson { .. })
+    }
+
+    /// Whether answers are the counts of a class's votes.
+    pub fn is_poll(self) -> bool {
+        matches!(self, Mode::Lesson { is_poll: true, .. })
+    }
+
+    /// Whether it is shown to a class.
+    pub fn is_presented(self) -> bool {
+        matches!(self, Mode::Lesson { is_presented: true, .. })
+    }
+
+    /// Whether it is drawn for a page.
+    pub fn is_picture(self) -> bool {
+        self == Mode::Picture
+    }
+}
+
 /// All that the window knows.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -104,14 +143,8 @@ pub struct Model {
     pub is_leaving: bool,
     /// Steps with a line that tells of a change, in order.
     pub news: Vec<u64>,
-    /// Whether this is a lesson, with questions.
-    pub is_lesson: bool,
-    /// Whether answers are the counts of a class's votes.
-    pub is_poll: bool,
-    /// Whether it is shown to a class: less at once, and large.
-    pub is_presented: bool,
-    /// Whether it is drawn for a page, which has a slider and buttons of its own, and no keys.
-    pub is_picture: bool,
+    /// What it is for.
+    pub mode: Mode,
     /// The lesson's questions, once the run is recorded.
     pub lesson: Option<Lesson>,
     /// The recording that this run repeats, if it was read from a file.
@@ -228,12 +261,12 @@ impl Model {
     }
 
     fn is_seen_to_its_end(&self) -> bool {
-        !self.is_lesson || self.tape.as_ref().is_some_and(|tape| self.place.steps >= tape.end())
+        !self.mode.is_lesson() || self.tape.as_ref().is_some_and(|tape| self.place.steps >= tape.end())
     }
 
     /// Whether a broken promise may be read that was seen at a step: in a lesson not before one has come there.
     pub fn may_tell(&self, step: u64) -> bool {
-        !self.is_lesson || step < self.place.steps
+        !self.mode.is_lesson() || step < self.place.steps
     }
 
     /// In a fork that is shown past its deed, what was done: of that nothing in the scenario's file speaks. In a fork of a fork the

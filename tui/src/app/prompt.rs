@@ -113,7 +113,7 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     }
     match typed {
         Typed::Text(text) if matches!(prompt.ask, Ask::Prediction(_)) => {
-            let is_poll = model.is_poll;
+            let is_poll = model.mode.is_poll();
             let choices = lesson::choices(model.lesson.as_ref(), prompt.ask);
             prompt.forget_offers();
             prompt.answer = text.chars().filter_map(|letter| prompt.vote(letter, choices, is_poll).err()).last();

@@ -122,7 +122,7 @@ fn a_vote_for_nothing_is_not_counted_and_says_so() {
 #[test]
 fn a_count_for_no_choice_is_not_glued_to_the_last_one() {
     let mut stage = Stage::with_questions();
-    stage.model.is_poll = true;
+    stage.model.mode = Mode::Lesson { is_poll: true, is_presented: false };
     stage.press("G12 3 1 5");
     assert!(stage.shown(120, 40).contains("there are 3 choices, and no further count"), "{}", stage.shown(120, 40));
     assert_eq!(text(&stage), "12 3 1 ");

@@ -371,7 +371,7 @@ fn a_recording_is_saved_and_opens_as_the_same_run_or_says_that_it_is_another() {
 #[test]
 fn in_a_poll_the_counts_themselves_are_typed_and_a_click_counts_one() {
     let mut stage = Stage::with_questions();
-    (stage.model.is_poll, stage.model.is_presented) = (true, true);
+    stage.model.mode = Mode::Lesson { is_poll: true, is_presented: true };
     stage.press("G12 3");
     stage.click("an error", Pointing::Click);
     assert!(stage.shown(120, 40).contains("█ 12"), "{}", stage.shown(120, 40));

@@ -11,6 +11,7 @@ use super::WRONG_USE;
 use super::output::{complain, print};
 use super::play::{Looks, closed, show};
 use super::run::read;
+use crate::app::Mode;
 use crate::theme::Look;
 use crate::window::{Opening, follow};
 
@@ -65,9 +66,7 @@ pub fn lesson(arguments: &LessonOf) -> u8 {
     }
     let opening = Opening {
         told: arguments.tell.clone(),
-        is_lesson: true,
-        is_poll: arguments.poll,
-        is_presented: arguments.present,
+        mode: Mode::Lesson { is_poll: arguments.poll, is_presented: arguments.present },
         ..arguments.looks.opening()
     };
     show(scenario, opening)

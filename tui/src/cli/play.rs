@@ -11,7 +11,7 @@ use trial_sim::internal::session::Kept;
 use super::WRONG_USE;
 use super::output::complain;
 use super::subject::Subject;
-use crate::app::Whereto;
+use crate::app::{Mode, Whereto};
 use crate::theme::{Alphabet, ColorWhen, Look, Theme, chosen};
 use crate::window::{Closed, Opening, Trouble, open};
 
@@ -151,9 +151,7 @@ impl Looks {
             begin: None,
             kept: None,
             told: None,
-            is_lesson: false,
-            is_poll: false,
-            is_presented: false,
+            mode: Mode::Play,
             has_mouse: !self.no_mouse,
             trouble: None,
         }

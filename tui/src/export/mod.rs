@@ -20,7 +20,7 @@ use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::scenario::{Scenario, Span};
 use trial_sim::internal::session::{News, Session, Tape};
 
-use crate::app::{Action, Effect, Filter, Message, Model, Screen, Whereto, update};
+use crate::app::{Action, Effect, Filter, Message, Mode, Model, Screen, Whereto, update};
 use crate::theme::Look;
 use crate::view;
 use crate::widget::seconds;
@@ -111,7 +111,7 @@ impl Looked {
         let title = scenario.caption();
         let session = Session::open(scenario);
         let mut model = Model::new(look, title, None);
-        model.is_picture = true;
+        model.mode = Mode::Picture;
         while model.tape.is_none() {
             let news = session.wait()?;
             happen(&session, &mut model, Message::News(news));

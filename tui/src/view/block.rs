@@ -107,7 +107,7 @@ fn turning((first, room, count): (usize, usize, usize)) -> String {
 fn more(model: &Model, (first, room, count): (usize, usize, usize)) -> Row {
     let left = counted((count - room) as i64, "row");
     let keys = turning((first, room, count));
-    match (model.is_picture, model.prompt.is_some() || room == 0) {
+    match (model.mode.is_picture(), model.prompt.is_some() || room == 0) {
         (true, _) => line(model.look, Role::Heading, format!("{left} more: a higher picture shows them")).into(),
         // What is typed there are votes and words.
         (false, true) => line(model.look, Role::Heading, format!("{left} more: a higher window shows them")).into(),

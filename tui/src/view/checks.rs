@@ -43,7 +43,7 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let title = match places.len() {
         all if all == count => "WHAT MUST NEVER HAPPEN".to_owned(),
         _ => {
-            let more = if model.is_picture { "" } else { ", Tab FOR MORE" };
+            let more = if model.mode.is_picture() { "" } else { ", Tab FOR MORE" };
             format!("WHAT MUST NEVER HAPPEN: {} TO {} OF {count}{more}", places.start + 1, places.end)
         }
     };
@@ -52,7 +52,7 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     let selected = Row::title(heading(model.look, "THE SELECTED ONE", width));
     let story = std::iter::once(selected).chain(story);
     let is_broken = PROPERTIES.get(model.property).is_some_and(|one| violation(model, tape, one.name).is_some());
-    match model.is_picture && is_broken {
+    match model.mode.is_picture() && is_broken {
         // On a page nobody is to look for the proof below all that held.
         true => shown.splice(0..0, story).for_each(drop),
         false => shown.extend(story),
@@ -159,7 +159,7 @@ fn story(model: &Model, tape: &Tape, width: u16, most: usize) -> Vec<Row> {
         }
         rows.extend(violation.evidence[places].iter().map(|event| proof(model, tape, event)));
         // Nobody can press a key of a picture.
-        if !model.is_picture {
+        if !model.mode.is_picture() {
             rows.push(keys(model).into());
         }
     }

@@ -24,7 +24,7 @@ pub fn title(model: &Model, width: u16) -> Line<'static> {
         _ => "flat out".to_owned(),
     };
     let right = match width {
-        _ if model.is_picture => time,
+        _ if model.mode.is_picture() => time,
         0..60 => format!("{} {pace} {time}", look.sign(glyph)),
         60.. => format!("{} {pace} {speed}  {time:>14}", look.sign(glyph)),
     };
@@ -111,7 +111,7 @@ pub fn slider(model: &Model, width: u16) -> Row {
     let length = last.0.saturating_sub(first.0).max(1) as f64;
     let part = |at: Time| at.0.saturating_sub(first.0) as f64 / length;
     // In a lesson nothing tells what lies ahead.
-    let until = if model.is_lesson { model.place.at } else { last };
+    let until = if model.mode.is_lesson() { model.place.at } else { last };
     let lines = tape.lines.iter().filter(|line| line.at >= first && line.at <= until);
     let of = |weight: Weight, glyph: Glyph, role: Role| {
         let lines = lines.clone().filter(move |line| line.weight == weight);

@@ -18,7 +18,7 @@ const HIGHEST: usize = 3;
 
 /// What to watch for; at the end what to change; in a fork, behind its deed, what was done. As many lines as it takes, at most three; in a low window one, cut short.
 pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
-    let Some(tape) = model.tape.as_ref().filter(|_| model.is_lesson) else { return Vec::new() };
+    let Some(tape) = model.tape.as_ref().filter(|_| model.mode.is_lesson()) else { return Vec::new() };
     let Some(lesson) = tape.scenario.file.lesson.as_ref() else { return Vec::new() };
     let done = model.done_by_now().map(str::to_owned).unwrap_or_default();
     let (title, text) = match (&lesson.now_change, &lesson.watch_for) {
@@ -110,7 +110,7 @@ fn paragraph(model: &Model, role: Role, text: &str, width: u16) -> Vec<Line<'sta
 
 fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     let look = model.look;
-    let votes = Lesson::votes(question, typed, model.is_poll);
+    let votes = Lesson::votes(question, typed, model.mode.is_poll());
     let most = votes.iter().copied().max().unwrap_or(0);
     let ask: Vec<Row> = paragraph(model, Role::Heading, &question.ask, width).into_iter().map(Row::from).collect();
     let choices = choices(model, question, typed, width);
@@ -119,13 +119,13 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     rows.push(Line::default().into());
     for (choice, votes) in choices.iter().zip(votes) {
         rows.push(choice.clone());
-        if model.is_presented {
+        if model.mode.is_presented() {
             rows.push(bar(model, votes, most, width).into());
             rows.push(Line::default().into());
         }
     }
     rows.push(Line::default().into());
-    let how = if model.is_poll {
+    let how = if model.mode.is_poll() {
         "The count of each choice, with a blank between them; Enter goes on."
     } else {
         "A digit is a vote, Backspace takes one back, Enter goes on."
@@ -137,7 +137,7 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
 /// The choices, each with its votes unless these are drawn as bars.
 fn choices(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<Row> {
     let look = model.look;
-    let votes = Lesson::votes(question, typed, model.is_poll);
+    let votes = Lesson::votes(question, typed, model.mode.is_poll());
     let indent = if width < NARROW { " " } else { "  " };
     let row = |(number, (choice, votes)): (usize, (&String, usize))| {
         let mut pieces = vec![
@@ -154,7 +154,7 @@ fn choices(model: &Model, question: &Question, typed: &str, width: u16) -> Vec<R
 fn ballots_beside(model: &Model, choice: &[Span], votes: usize, width: u16) -> Option<Span<'static>> {
     let ballots = ballots(model, votes);
     let needed = choice.iter().map(Span::width).sum::<usize>() + ballots.width();
-    (!model.is_presented && needed <= usize::from(width)).then_some(ballots)
+    (!model.mode.is_presented() && needed <= usize::from(width)).then_some(ballots)
 }
 
 /// A sign a vote, and their number.
@@ -191,7 +191,7 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Said {
     let outcomes = outcomes(model, question, width);
     for (index, choice) in outcomes.iter().enumerate() {
         lines.push(choice.clone());
-        if model.is_presented {
+        if model.mode.is_presented() {
             lines.push(bar(model, votes.get(index).copied().unwrap_or(0), most, width));
             lines.push(Line::default());
         }
@@ -230,6 +230,6 @@ fn why(question: &Question) -> &str {
 
 fn goes_on(model: &Model) -> Line<'static> {
     // A clicker has the dot.
-    let keys = if model.is_presented { "Space Enter ." } else { "Space Enter" };
+    let keys = if model.mode.is_presented() { "Space Enter ." } else { "Space Enter" };
     Line::from(vec![word(model.look, Role::Key, keys), word(model.look, Role::Plain, " go on")])
 }

@@ -114,12 +114,12 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
     }
     // A class needs no list of screens and keys; and whoever is asked in a low window needs the question.
     let is_tight = area.height < LOW && is_asking(model);
-    let has_keys = !model.is_presented && !model.is_picture;
+    let has_keys = !model.mode.is_presented() && !model.mode.is_picture();
     let [title, screens, body, slider, status, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(u16::from(has_keys && !is_tight)),
         Constraint::Min(0),
-        Constraint::Length(u16::from(!model.is_picture && !is_tight)),
+        Constraint::Length(u16::from(!model.mode.is_picture() && !is_tight)),
         Constraint::Length(1),
         Constraint::Length(u16::from(has_keys)),
     ])
@@ -128,7 +128,7 @@ fn blocks(model: &Model, area: Rect) -> Vec<Block> {
         Block { area: title, rows: vec![frame::title(model, title.width).into()] },
         Block { area: status, rows: vec![frame::status(model).into()] },
     ];
-    if !model.is_picture {
+    if !model.mode.is_picture() {
         blocks.push(Block { area: slider, rows: vec![frame::slider(model, slider.width)] });
     }
     if has_keys {
@@ -163,7 +163,8 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
     };
     let question = lesson::said(model, area.width);
     // For a class a question stands alone, and where it would be cut for the sake of the screen above it.
-    let is_alone = |said: &lesson::Said| model.is_presented || said.height() > usize::from(below(model, area.height));
+    let is_alone =
+        |said: &lesson::Said| model.mode.is_presented() || said.height() > usize::from(below(model, area.height));
     let question = match question {
         Some(said) if is_alone(&said) => {
             blocks.push(Block::new(model, area, said.rows(model.look, area.height)));
@@ -190,10 +191,10 @@ fn of_body(model: &Model, area: Rect) -> Vec<Block> {
 fn of_lines(model: &Model, area: Rect) -> Vec<Block> {
     let lines = |area: Rect| Block::new(model, area, events::rows(model, area.width, area.height));
     let pane = |pane: Pane, area: Rect| Block::new(model, area, pane_rows(model, pane, area.width, area.height));
-    let is_alone = area.width < ROOM_FOR_TWO || model.is_presented;
+    let is_alone = area.width < ROOM_FOR_TWO || model.mode.is_presented();
     match model.pane {
         // A class reads what was said last, and no list of it; unless something is picked out, which is told above it.
-        Pane::None if model.is_presented && model.filter.is_none() && model.way.is_none() => {
+        Pane::None if model.mode.is_presented() && model.filter.is_none() && model.way.is_none() => {
             vec![Block::new(model, area, events::last(model, area.width, area.height.min(CAPTION)))]
         }
         Pane::None => vec![lines(area)],
@@ -224,12 +225,12 @@ fn below(model: &Model, height: u16) -> u16 {
         _ if is_asking(model) => (height / 2).min(12),
         _ if model.menu.is_some() => (height / 2).min(14),
         (Pane::Explain | Pane::Metrics | Pane::Compare, _) => (height / 2).min(15),
-        (Pane::None, _) if model.is_presented => (height / 4).min(CAPTION),
+        (Pane::None, _) if model.mode.is_presented() => (height / 4).min(CAPTION),
         // One line, without a heading: the screen needs the rows.
         (Pane::None, _) if height < LOWEST => 1,
         (Pane::None, Screen::Lanes) => height / 5,
         // A picture that is high for the sake of its screen needs no more lines than others.
-        (Pane::None, _) if model.is_picture => (height / 4).clamp(2, 10),
+        (Pane::None, _) if model.mode.is_picture() => (height / 4).clamp(2, 10),
         (Pane::None, _) => (height / 4).max(2),
     }
 }

@@ -7,7 +7,7 @@ use trial_sim::internal::scenario::Scenario;
 use super::block::Block;
 use super::tests::GROUP;
 use super::{SMALLEST, blocks};
-use crate::app::{Pane, Screen};
+use crate::app::{Mode, Pane, Screen};
 use crate::stage::Stage;
 use crate::theme::Look;
 use crate::widget::row::{Kind, Row};
@@ -196,7 +196,7 @@ fn what_is_picked_out_is_told_in_every_window() {
         assert!(shown.contains("/refuse"), "{shown}");
         assert!(shown.lines().any(|row| row.contains("refuse") && row.contains(" s b1 ")), "{shown}");
     }
-    stage.model.is_presented = true;
+    stage.model.mode = Mode::Lesson { is_poll: false, is_presented: true };
     assert!(stage.shown(80, 24).contains("LINES UP TO NOW WITH refuse"), "{}", stage.shown(80, 24));
 }
 

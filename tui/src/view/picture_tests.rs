@@ -5,7 +5,7 @@ use ratatui::style::Color;
 use trial_sim::internal::check::PROPERTIES;
 
 use super::tests::{GROUP, picture, pictures, stage, without_fingerprint};
-use crate::app::Screen;
+use crate::app::{Mode, Screen};
 use crate::stage::Stage;
 use crate::theme::{Alphabet, Look, Theme};
 
@@ -43,7 +43,7 @@ fn a_question_and_what_came() {
 #[test]
 fn a_question_and_a_screen_for_a_class() {
     let mut stage = Stage::with_questions();
-    stage.model.is_presented = true;
+    stage.model.mode = Mode::Lesson { is_poll: false, is_presented: true };
     stage.press("t2.5s<Enter>");
     insta::assert_snapshot!("a_screen_for_a_class", pictures(&stage));
     stage.press("G122");
@@ -54,13 +54,14 @@ fn a_question_and_a_screen_for_a_class() {
 #[test]
 fn for_a_class_the_screen_has_more_room_than_for_a_reader() {
     let mut stage = stage(Look::default());
+    stage.model.mode = Mode::Lesson { is_poll: false, is_presented: false };
     stage.press("3");
     let rows = |stage: &Stage| {
         let shown = stage.shown(100, 30);
         shown.lines().filter(|row| row.contains("│")).count()
     };
     let read = rows(&stage);
-    stage.model.is_presented = true;
+    stage.model.mode = Mode::Lesson { is_poll: false, is_presented: true };
     let shown = stage.shown(100, 30);
     assert!(rows(&stage) >= read + 4, "{} and {read} rows:\n{shown}", rows(&stage));
     assert!(!shown.contains("LINES UP TO NOW"), "{shown}");

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::{Message, Pointing, Subject};
+use crate::app::{Message, Mode, Pointing, Subject};
 use crate::stage::{LESSON, Stage};
 use crate::theme::{Alphabet, Look, Theme};
 
@@ -145,9 +145,9 @@ fn a_picture_names_no_keys() {
         for screen in "1234567".chars() {
             stage.press(&screen.to_string());
             for height in [12, 24, 40] {
-                stage.model.is_picture = false;
+                stage.model.mode = Mode::Play;
                 named += keys_in(&stage, height).len();
-                stage.model.is_picture = true;
+                stage.model.mode = Mode::Picture;
                 assert_eq!(keys_in(&stage, height), Vec::<&str>::new(), "{}", stage.shown(100, height));
             }
         }

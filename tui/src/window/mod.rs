@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 use trial_sim::internal::scenario::Scenario;
 use trial_sim::internal::session::{Kept, Lost, News, Session};
 
-use crate::app::{Action, Effect, Message, Model, Pointing, Saved, Typed, Whereabouts, Whereto, update};
+use crate::app::{Action, Effect, Message, Mode, Model, Pointing, Saved, Typed, Whereabouts, Whereto, update};
 use crate::keys;
 use crate::theme::Look;
 use crate::view;
@@ -41,12 +41,8 @@ pub struct Opening {
     pub kept: Option<Kept>,
     /// A file that is told where the window is, for the teacher's notes on another terminal.
     pub told: Option<PathBuf>,
-    /// Whether it is a lesson, with questions.
-    pub is_lesson: bool,
-    /// Whether the counts of a class's votes are typed.
-    pub is_poll: bool,
-    /// Whether it is shown to a class: less at once, and large.
-    pub is_presented: bool,
+    /// What it is for.
+    pub mode: Mode,
     /// Whether it listens to the mouse; without, the terminal's own selection of text works.
     pub has_mouse: bool,
     /// What goes wrong after its first frame, if something shall: a test of what happens to the terminal then.
@@ -90,15 +86,14 @@ pub fn open(scenario: Scenario, opening: Opening) -> io::Result<Closed> {
     let title = scenario.file.title.clone();
     let signals = Signals::watch()?;
     // A lesson is short, and is asked from its beginning.
-    let session = if opening.is_lesson { Session::open(scenario) } else { Session::open_growing(scenario) };
+    let session = if opening.mode.is_lesson() { Session::open(scenario) } else { Session::open_growing(scenario) };
     let mut sessions = Sessions { open: vec![session], current: 0, is_forking: false };
     let mut screen = Screen::take(opening.has_mouse)?;
     let mut model = Model::new(opening.look, title, opening.begin);
-    model.is_lesson = opening.is_lesson;
+    model.mode = opening.mode;
     if let Some(kept) = opening.kept {
         update(&mut model, Message::Keep(Box::new(kept)));
     }
-    (model.is_poll, model.is_presented) = (opening.is_poll, opening.is_presented);
     let mut before = Instant::now();
     let mut telling = Telling { file: opening.told, told: None };
     // A window in which nothing happens shows what it showed: it leaves the machine to others.

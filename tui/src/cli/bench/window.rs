@@ -14,7 +14,7 @@ use trial_sim::internal::scenario::format::Spanned;
 use trial_sim::internal::scenario::{Scenario, Span};
 use trial_sim::internal::session::{News, Session};
 
-use crate::app::{Action, Effect, Message, Model, Screen, Whereto, update};
+use crate::app::{Action, Effect, Message, Mode, Model, Screen, Whereto, update};
 use crate::cli::interrupt;
 use crate::cli::output::complain;
 use crate::theme::Look;
@@ -92,11 +92,11 @@ struct Player {
 
 impl Player {
     /// Opens a run and draws its first picture.
-    fn open(scenario: Scenario, is_lesson: bool) -> Player {
+    fn open(scenario: Scenario, mode: Mode) -> Player {
         let title = scenario.file.title.clone();
         let Ok(terminal) = Terminal::new(TestBackend::new(SIZE.0, SIZE.1));
         let mut model = Model::new(Look::default(), title, None);
-        model.is_lesson = is_lesson;
+        model.mode = mode;
         let mut player = Player { session: Session::open(scenario), model, terminal };
         while player.model.tape.is_none() {
             let Some(news) = player.session.wait() else { break };
@@ -138,7 +138,7 @@ impl WindowRows {
         let mut scenario = parsed(R1_PATH, R1);
         scenario.file.until = Some(Spanned::nowhere(RECORDED));
         let before = resident_kib();
-        let mut player = Player::open(scenario, false);
+        let mut player = Player::open(scenario, Mode::Play);
         let memory_kib = resident_kib().zip(before).map(|(after, before)| after.saturating_sub(before));
         let steps = player.model.tape.as_ref().map_or(0, |tape| tape.end());
         let mut frames = Vec::new();
@@ -154,7 +154,7 @@ impl WindowRows {
                 return None;
             }
             let started = Instant::now();
-            Player::open(parsed(name, source), true);
+            Player::open(parsed(name, source), Mode::Lesson { is_poll: false, is_presented: false });
             openings.push((name, started.elapsed()));
         }
         Some(WindowRows { frames, jumps, openings, memory_kib, steps })
