@@ -57,12 +57,12 @@ fn for_a_class_the_screen_has_more_room_than_for_a_reader() {
     stage.model.mode = Mode::Lesson { is_poll: false, is_presented: false };
     stage.press("3");
     let rows = |stage: &Stage| {
-        let shown = stage.shown(100, 30);
+        let shown = stage.shown(100, 40);
         shown.lines().filter(|row| row.contains("│")).count()
     };
     let read = rows(&stage);
     stage.model.mode = Mode::Lesson { is_poll: false, is_presented: true };
-    let shown = stage.shown(100, 30);
+    let shown = stage.shown(100, 40);
     assert!(rows(&stage) >= read + 4, "{} and {read} rows:\n{shown}", rows(&stage));
     assert!(!shown.contains("LINES UP TO NOW"), "{shown}");
     let last = stage.model.told().last().expect("a line").cause.clone();
