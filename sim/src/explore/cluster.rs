@@ -129,8 +129,9 @@ const DEFAULT_LATENCY: Latency = Latency::Constant(Span::from_millis(1));
 pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec<Topic>) {
     let mut draw = Draw::new(seed, Aspect::Topology, 0);
     let (brokers, controllers) = machines(profile, &mut draw);
+    let brokers = brokers.max(beside::needed_brokers(profile, seed));
     let combined = controllers == 0;
-    let elr = !draw.percent(15);
+    let elr = !draw.percent(15) || beside::loses_power(profile, seed);
     let cleans_metadata = cleans_metadata(profile, seed);
     let duration = match profile {
         _ if cleans_metadata => Span::from_millis(draw.between(64_000, 72_000) as i64),
@@ -138,13 +139,13 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         Profile::Replication => Span::from_millis(draw.between(20_000, 28_000) as i64),
         _ => Span::from_millis(draw.between(12_000, 35_000) as i64),
     };
+    let duration = beside::lasts(profile, seed).unwrap_or(duration);
     let racks = if draw.percent(20) { vec!["r1".to_owned(), "r2".to_owned()] } else { Vec::new() };
     let latency = latency(&mut Draw::new(seed, Aspect::Network, 0));
     let mut config = Settings::default();
     let waits = broker_settings(profile, &mut config, &mut Draw::new(seed, Aspect::BrokerSettings, 0));
     log_settings(profile, &mut config, &mut Draw::new(seed, Aspect::LogSettings, 0));
     quorum_settings(profile, &mut config, &mut Draw::new(seed, Aspect::QuorumSettings, 0));
-    leave_time_for_registrations(&mut config, &latency);
     if cleans_metadata {
         set(&mut config, "metadata.log.max.record.bytes.between.snapshots", 500);
         set(&mut config, "metadata.max.retention.bytes", 500);
@@ -153,8 +154,13 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         (groups::count(profile, seed) > 0).then(|| groups::group_settings(&mut config, seed, brokers));
     let ids_of_brokers: Vec<i32> = (1..=brokers as i32).collect();
     let (shapes, topics) = topics(profile, seed, &ids_of_brokers);
+    if shapes.iter().any(|topic| topic.is_compacted) || min_isr_of_offsets.is_some() {
+        cleaner_settings(&mut config, &mut Draw::new(seed, Aspect::Compaction, 0));
+    }
+    let session_ms = beside::settle(profile, seed, &mut config).unwrap_or(waits.session_ms);
+    leave_time_for_registrations(&mut config, &latency);
     let count = |number: u64| Some(spanned(number as u32));
-    let mut cluster = Cluster {
+    let cluster = Cluster {
         brokers: if combined { None } else { count(brokers) },
         controllers: if combined { None } else { count(controllers) },
         combined: if combined { count(brokers) } else { None },
@@ -169,16 +175,13 @@ pub(super) fn draw_cluster(profile: Profile, seed: Seed) -> (Shape, Cluster, Vec
         controllers: (1..=controllers as i32).map(|index| 100 + index).collect(),
         topics: shapes,
         elr,
-        session_micros: waits.session_ms * 1000,
+        session_micros: session_ms * 1000,
         lag_micros: waits.lag_ms * 1000,
         duration,
         latency,
         cleans_metadata,
         min_isr_of_offsets,
     };
-    if shape.topics.iter().any(|topic| topic.is_compacted) || min_isr_of_offsets.is_some() {
-        cleaner_settings(&mut cluster.config, &mut Draw::new(seed, Aspect::Compaction, 0));
-    }
     (shape, cluster, topics)
 }
 
@@ -389,6 +392,8 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
     } else {
         draw.between(1, factor)
     };
+    let least = if beside::loses_power(profile, seed) { 2 } else { 1 };
+    let (factor, min_isr) = (factor.max(least), min_isr.max(least));
     let unclean = draw.percent(match profile {
         Profile::Everything | Profile::Replication => 20,
         _ => 12,
@@ -402,10 +407,11 @@ fn topic(profile: Profile, seed: Seed, index: u64, brokers: &[i32]) -> (TopicSha
         set(&mut config, "unclean.leader.election.enable", true);
     }
     let mut compacts = Draw::new(seed, Aspect::Compaction, index);
-    let is_compacted = compacts.percent(compacted_percent(profile));
-    if is_compacted {
+    let compacts_anyway = compacts.percent(compacted_percent(profile));
+    if compacts_anyway {
         compaction(&mut config, &mut compacts);
     }
+    let is_compacted = beside::is_compacted(profile, seed, index, &mut config) || compacts_anyway;
     let name = format!("t{index}");
     let topic = Topic {
         name: spanned(name.clone()),

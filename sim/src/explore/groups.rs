@@ -55,7 +55,9 @@ fn percent(profile: Profile) -> u64 {
 /// The number of groups of a seed.
 pub(super) fn count(profile: Profile, seed: Seed) -> u64 {
     let has_groups = Draw::new(seed, Aspect::Groups, 2).percent(percent(profile));
-    if has_groups { Draw::new(seed, Aspect::Groups, 0).pick(&[1, 1, 1, 2]) } else { 0 }
+    // A story of a log in which nobody else writes.
+    let most = if Beside::LogEndsInNothing.is_told(profile, seed) { 1 } else { 2 };
+    if has_groups { Draw::new(seed, Aspect::Groups, 0).pick(&[1, 1, 1, 2]).min(most) } else { 0 }
 }
 
 /// What brokers must be told where there are groups: Kafka's own settings are made for days. Gives
@@ -131,6 +133,8 @@ struct Group {
     session_ms: u64,
     heartbeat_ms: u64,
     max_poll_ms: u64,
+    /// Whether everybody is there at time zero and goes, so that nothing is heard of it any more: nobody commits on call.
+    is_deserted: bool,
 }
 
 impl Group {
@@ -159,17 +163,28 @@ impl Group {
             session_ms,
             heartbeat_ms: draw.scale(100, session_ms / 3),
             max_poll_ms: draw.scale(2_000, 15_000),
+            is_deserted: false,
         }
     }
 
     /// The same group, as far as a story that is told of it does not need another one.
     fn made_for(mut self, profile: Profile, seed: Seed, number: u64) -> Group {
-        if number == 1 && Beside::GenerationGoesBy.is_told(profile, seed) {
-            self.protocols = vec![Protocol::Classic];
-            self.strategy = Some("cooperative-sticky");
-            self.size = self.size.max(3);
-            // Nothing moves when a static member comes back.
-            self.is_static = false;
+        match Beside::of(profile, seed).filter(|_| number == 1) {
+            Some(Beside::GenerationGoesBy) => {
+                self.protocols = vec![Protocol::Classic];
+                self.strategy = Some("cooperative-sticky");
+                self.size = self.size.max(3);
+                // Nothing moves when a static member comes back.
+                self.is_static = false;
+            }
+            Some(Beside::LogEndsInNothing) => {
+                // One for each act. A static member that leaves is still there.
+                self.size = self.size.max(3);
+                self.is_static = false;
+                self.protocols.truncate(1);
+                self.is_deserted = true;
+            }
+            Some(Beside::SwapIsInterrupted) | None => {}
         }
         self
     }
@@ -183,10 +198,10 @@ impl Group {
         let member = MemberShape {
             name: format!("m{number}"),
             topics,
-            begins_inside: !draw.percent(25)
+            begins_inside: (!draw.percent(25) || self.is_deserted)
                 && self.protocol(index) == self.protocol(1)
                 && !self.is_second_instance(index),
-            auto_commits: draw.percent(70),
+            auto_commits: draw.percent(70) || self.is_deserted,
             work_ms,
             max_poll_ms: self.max_poll_ms,
             api_timeout_ms: draw.scale(1_000, 10_000),

@@ -5,6 +5,7 @@
 //! requests in flight that can overtake each other, with retries and without.
 
 use super::Profile;
+use super::beside;
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::text::{said, set, spanned};
@@ -42,7 +43,10 @@ pub(super) fn draw_workload(profile: Profile, seed: Seed, shape: &Shape) -> Work
     for index in 1..=producers {
         let name = format!("p{index}");
         workload.clients.push(producer(seed, index, &name));
-        workload.steps.extend(produces(profile, seed, index, &name, shape, MOST_RECORDS / producers));
+        let streams = produces(profile, seed, index, &name, shape, MOST_RECORDS / producers);
+        let is_left_out = |topic: &str| beside::is_reserved(profile, seed, topic);
+        let sends = |step: &Step| step.produce.as_ref().is_some_and(|produce| !is_left_out(&produce.value.topic.value));
+        workload.steps.extend(streams.into_iter().filter(|(_, step)| sends(step)));
     }
     for index in 1..=consumers {
         let mut reader = consumer(seed, producers + index, &format!("r{index}"), shape);

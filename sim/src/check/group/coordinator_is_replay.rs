@@ -88,7 +88,7 @@ impl Check {
             for (partition, written, known) in coordinator.written() {
                 let replayed =
                     self.replayed.entry((id, partition)).or_insert_with(|| Replayed::new(&node.config().behaviour));
-                replayed.read(machine.disk(), partition, written);
+                replayed.read(machine.disk(), partition, written, &node.config().behaviour);
                 let differing = known.differs_in(&replayed.shard.snapshot()).filter(|_| !replayed.is_damaged);
                 if let Some(group) = differing {
                     return Some(Finding {
@@ -119,11 +119,18 @@ impl Replayed {
     }
 
     /// Reads what lies before this offset and was not read.
-    fn read(&mut self, disk: &Disk, partition: i32, end: Offset) {
+    ///
+    /// Where the cleaner has exchanged what was read last, deletions may be gone that were not read yet, as they may for any reader
+    /// that comes later than `delete.retention.ms`: then everything is read anew, as the next coordinator will.
+    fn read(&mut self, disk: &Disk, partition: i32, end: Offset, behaviour: &Behaviour) {
         if self.next >= end {
             return;
         }
         let directory = TopicPartition::new(OFFSETS_TOPIC, partition).to_string();
+        let is_there = |number: u32| disk.files_of(&directory, ".log").any(|file| file.number == number);
+        if self.cursor.is_some_and(|(number, _)| !is_there(number)) {
+            *self = Replayed { is_damaged: self.is_damaged, ..Replayed::new(behaviour) };
+        }
         for file in disk.files_of(&directory, ".log") {
             let known = self.cursor.filter(|(number, _)| *number == file.number);
             let mut position = known.map_or(0, |(_, position)| position);

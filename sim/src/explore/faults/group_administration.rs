@@ -12,6 +12,7 @@ use super::Stage;
 use super::incident::{Incident, once};
 use super::membership::{client, join, leave, somewhen};
 use crate::explore::Profile;
+use crate::explore::beside::Beside;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::groups::GroupShape;
 use crate::explore::text::{if_possible, said, spanned};
@@ -39,7 +40,8 @@ pub(super) fn administrations(stage: &Stage) -> Vec<Incident> {
 
 fn administration(stage: &Stage, group: &GroupShape, number: u64) -> Vec<Incident> {
     let mut draw = Draw::new(stage.seed, Aspect::GroupAdministration, number);
-    if !draw.percent(percent(stage.profile)) {
+    let is_forgotten = Beside::LogEndsInNothing.is_told(stage.profile, stage.seed);
+    if !draw.percent(percent(stage.profile)) || is_forgotten {
         return Vec::new();
     }
     let turns = draw.between(1, 4);

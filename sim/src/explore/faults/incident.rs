@@ -127,6 +127,20 @@ pub(super) fn power_cut(at: i64, victim: &Victim, stage: &Stage, draw: &mut Draw
     once(at, victim, if_possible(step)).and(down, back).loses_until(down + recovery(stage))
 }
 
+/// A power cut that takes some of what was not synced, and ends soon.
+pub(super) fn power_cut_of_some(
+    at: i64,
+    down: i64,
+    victim: &Victim,
+    stage: &Stage,
+    draw: &mut Draw,
+    back: Step,
+) -> Incident {
+    let number = draw.between(0, u64::from(u32::MAX));
+    let step = Step { power_cut: said(victim::power_cut(victim, None, number)), ..Step::default() };
+    once(at, victim, if_possible(step)).and(down, back).loses_until(down + recovery(stage))
+}
+
 /// A power cut that takes most of what was not synced, and ends soon.
 pub(super) fn power_cut_for(
     at: i64,

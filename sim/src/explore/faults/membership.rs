@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::incident::{Incident, incident, once};
 use super::victim::{self, Victim};
 use super::{Kind, Stage};
-use crate::explore::beside::Beside;
+use crate::explore::beside;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::groups::{GroupShape, MemberShape};
 use crate::explore::text::{if_possible, said, spanned};
@@ -38,7 +38,7 @@ fn membership(stage: &Stage, group: &GroupShape, member: &MemberShape, number: u
     }
     let turns = draw.scale(1, 5) - 1;
     // Where a story is told of a group, its members do what the story says.
-    let turns = if Beside::GenerationGoesBy.is_told(stage.profile, stage.seed) { 0 } else { turns };
+    let turns = if beside::is_about_groups(stage.profile, stage.seed) { 0 } else { turns };
     for turn in 0..turns {
         let mut own = Draw::new(stage.seed, Aspect::Membership, number << 32 | turn);
         let at = somewhen(stage, &mut own);

@@ -28,7 +28,7 @@ mod transactions;
 mod victim;
 
 use super::Profile;
-use super::beside;
+use super::beside::{self, Room};
 use super::cluster::Shape;
 use super::draw::{Aspect, Draw};
 use super::groups::GroupShape;
@@ -178,7 +178,7 @@ pub(super) fn draw_faults(stage: &Stage, over_budget: bool) -> Vec<(i64, Step)> 
     incidents.extend(group_administration::administrations(stage));
     incidents.extend(transactions::transactions(stage));
     if !stage.spares_topics {
-        incidents.extend(together::beside(stage));
+        incidents.extend(together::told_beside(stage));
     }
     // A stable order: by time, then by the order in which they were drawn.
     incidents.sort_by_key(|incident| incident.at);
@@ -220,6 +220,11 @@ fn swarm(stage: &Stage) -> Vec<(Kind, u64)> {
         if is_on {
             weights.push((*kind, weight));
         }
+    }
+    match beside::room(stage.profile, stage.seed) {
+        Room::Everything => {}
+        Room::OneKind => weights = if weights.is_empty() { weights } else { vec![draw.pick(&weights)] },
+        Room::Nothing => weights.clear(),
     }
     let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
     weights.into_iter().map(|(kind, weight)| (kind, (total * weight).div_ceil(sum.max(1)))).collect()

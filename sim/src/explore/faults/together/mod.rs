@@ -14,9 +14,12 @@
 //!                                                └─ leadership goes round, comes back ────┘
 //!                  the same leader again    a broker hears no news, with a record that the next leader lacks
 //!                  they take turns          two replicas that only ever see each other dead
+//!                  nobody looks             readers stand still while what they have read is cut off and written over
 //!   clients        answers are lost         several batches are under way, and none of their answers arrives
 //!   power          the power goes           everything is on the disk, a large batch comes, and the power goes
+//!                  a swap is interrupted    a slow disk, a cleaner that is never idle, and the power goes
 //!   rebalances     a generation goes by     a member leaves, and returns; another does not hear how the group stood between
+//!   coordinators   a log ends in nothing    a group is deleted; what is written behind that is cut off, twice
 //! ```
 //!
 //! Faults that are drawn one by one come together like this once in many thousand seeds. These are the moments at which one
@@ -25,6 +28,7 @@
 //! is killed is missed after its session, who is slow leaves the ISR after its lag.
 
 mod clients;
+mod coordinators;
 mod membership;
 mod power;
 mod rebalances;
@@ -34,7 +38,7 @@ use super::incident::{Incident, incident, once};
 use super::victim::Victim;
 use super::{Kind, Stage};
 use crate::explore::Profile;
-use crate::explore::beside::Beside;
+use crate::explore::beside::{self, Beside, Room};
 use crate::explore::cluster::TopicShape;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::text::{if_possible, names, said, spanned};
@@ -42,7 +46,7 @@ use crate::scenario::format::action::{Heal, MessageKind, Messages, Partition};
 use crate::scenario::format::administration::ElectLeader;
 use crate::scenario::format::{Names, Spanned, Step};
 
-/// In how many seeds of a hundred faults are aimed together like this. The story of rebalances is drawn by itself (`beside`).
+/// In how many seeds of a hundred faults are aimed together like this. Some stories are drawn by themselves (`beside`).
 fn percent(profile: Profile) -> u64 {
     match profile {
         Profile::Replication => 100,
@@ -85,12 +89,14 @@ enum Story {
     AnswersAreLost = 8,
     DecisionBetween = 9,
     PowerGoes = 10,
+    NobodyLooks = 11,
 }
 
 /// All that are drawn of a seed.
 pub(super) fn together(stage: &Stage) -> Vec<Incident> {
     let mut draw = Draw::new(stage.seed, Aspect::Together, 0);
-    if !draw.percent(percent(stage.profile)) {
+    let is_crowded = beside::room(stage.profile, stage.seed) == Room::Nothing;
+    if !draw.percent(percent(stage.profile)) || is_crowded {
         return Vec::new();
     }
     let Some(partition) = replicated(stage, &mut draw) else { return Vec::new() };
@@ -109,11 +115,13 @@ pub(super) fn together(stage: &Stage) -> Vec<Incident> {
 }
 
 /// The story that is told beside everything else, where a seed tells it.
-pub(super) fn beside(stage: &Stage) -> Vec<Incident> {
-    let story = Beside::GenerationGoesBy;
-    match story.is_told(stage.profile, stage.seed) {
-        true => rebalances::a_generation_goes_by(stage, &mut story.draw(stage.seed)),
-        false => Vec::new(),
+pub(super) fn told_beside(stage: &Stage) -> Vec<Incident> {
+    let Some(story) = Beside::of(stage.profile, stage.seed) else { return Vec::new() };
+    let mut draw = story.draw(stage.seed);
+    match story {
+        Beside::GenerationGoesBy => rebalances::a_generation_goes_by(stage, &mut draw),
+        Beside::SwapIsInterrupted => power::a_swap_is_interrupted(stage, &mut draw),
+        Beside::LogEndsInNothing => coordinators::a_log_ends_in_nothing(stage, &mut draw),
     }
 }
 
@@ -124,7 +132,11 @@ fn possible(stage: &Stage, partition: &Replicated) -> Vec<Story> {
         return if loses_power { vec![Story::PowerGoes] } else { Vec::new() };
     }
     if partition.is_unclean && stage.profile != Profile::Network {
-        return vec![Story::TheyTakeTurns, Story::TheyTakeTurns, Story::SameLeaderAgain, Story::FollowerReturns];
+        let mut all = vec![Story::TheyTakeTurns, Story::TheyTakeTurns, Story::SameLeaderAgain, Story::FollowerReturns];
+        if stage.clients.iter().any(|name| name.starts_with('r')) {
+            all.extend([Story::NobodyLooks; 2]);
+        }
+        return all;
     }
     let mut all = vec![
         Story::FollowerReturns,
@@ -158,6 +170,7 @@ fn told(story: Story, stage: &Stage, partition: &Replicated, draw: &mut Draw) ->
         Story::WhatItKnewGoesToo => membership::what_it_knew_goes_too(stage, partition, draw),
         Story::DecisionBetween => membership::a_decision_between(stage, partition, draw),
         Story::AnswersAreLost => clients::answers_are_lost(stage, partition, draw),
+        Story::NobodyLooks => reigns::nobody_looks(stage, partition, draw),
         Story::PowerGoes => power::the_power_goes(stage, partition, draw),
     }
 }

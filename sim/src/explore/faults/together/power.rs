@@ -3,10 +3,54 @@
 use super::{Replicated, begin, if_possible, millis, missed, once, said, spanned, start};
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
-use crate::explore::faults::incident::{Incident, power_cut};
-use crate::explore::faults::victim::Victim;
+use crate::explore::faults::incident::{Incident, power_cut, power_cut_of_some};
+use crate::explore::faults::victim::{self, Victim};
+use crate::scenario::Span;
 use crate::scenario::format::Step;
 use crate::scenario::format::action::Produce;
+
+/// Records of a few keys come in batches, behind some of keys that stay. When all of them are on the disk of a replica that syncs slowly,
+/// its cleaner puts one new segment after the other in the place of old ones; there the power goes, now and then in the
+/// middle of such an exchange.
+pub(super) fn a_swap_is_interrupted(stage: &Stage, draw: &mut Draw) -> Vec<Incident> {
+    let topic = &stage.shape.topics[0];
+    let index = draw.between(0, topic.replicas.len() as u64 - 1) as usize;
+    let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
+    let victim = Victim::Broker(draw.pick(&topic.replicas[index]));
+    let slow = |sync| Step { slow: said(victim::slow(&victim, sync)), ..Step::default() };
+    let durable = || if_possible(Step { sync_now: said(victim.target()), ..Step::default() });
+    let (stay, change) = (draw.between(2, 4), draw.between(2, 3));
+    let mut at = begin(stage, stage.shape.duration.micros, draw);
+    let mut all = Vec::new();
+    for turn in 0..draw.between(4, 8) {
+        let keys = if turn == 0 { 0..stay } else { stay..stay + change };
+        let produce = Produce {
+            client: spanned(draw.pick(&producers).clone()),
+            topic: spanned(topic.name.clone()),
+            partition: said(index as i32),
+            count: said(if turn == 0 { stay } else { draw.between(7, 14) } as u32),
+            every: said(Span { micros: millis(draw, 10, 30) }),
+            keys: keys.map(|key| format!("k{key}")).collect(),
+            values: Vec::new(),
+            tombstones: None,
+            together: None,
+        };
+        all.push(once(at, &victim, Step { produce: said(produce), ..Step::default() }));
+        if turn > 0 {
+            let sync = Span { micros: millis(draw, 50, 150) };
+            all.push(once(at, &victim, slow(sync)).and(3_000_000, slow(Span::default())));
+        }
+        at += 620_000;
+        if turn > 0 {
+            all.push(once(at, &victim, durable()));
+            at += millis(draw, 20, 700);
+            let down = millis(draw, 100, 500);
+            all.push(power_cut_of_some(at, down, &victim, stage, draw, start(&victim)));
+            at += (down + missed(stage) + millis(draw, 500, 1_500)).max(3_000_000);
+        }
+    }
+    all
+}
 
 /// A replica's machine loses its power, once or again and again. Often everything that it has is on its disk before, and then
 /// comes a batch of many sectors that nobody has synced when the power goes: some of it is there afterwards. Where the last

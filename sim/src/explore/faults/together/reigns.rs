@@ -6,10 +6,11 @@ use super::{
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
 use crate::explore::faults::incident::Incident;
-use crate::explore::faults::victim::Victim;
+use crate::explore::faults::victim::{self, Victim};
 use crate::explore::text::{if_possible, said, spanned};
+use crate::scenario::Span;
 use crate::scenario::format::Step;
-use crate::scenario::format::action::{MessageKind, Messages};
+use crate::scenario::format::action::{MessageKind, Messages, Produce};
 
 /// A broker hears nothing of what the controllers decide, and is heard. Meanwhile leadership goes to another replica, and
 /// often back to the first, so that it hears of two changes at once or believes that there was none.
@@ -93,4 +94,48 @@ pub(super) fn they_take_turns(stage: &Stage, partition: &Replicated, draw: &mut 
     }
     all.extend(brokers.iter().map(|broker| once(at, broker, start(broker))));
     all
+}
+
+/// One replica is away while the others go on, and so lacks what they write; then they are, and it leads, unclean. When one of them
+/// is back more is written than was cut off. Readers stand still all the while: at their offsets there are other records.
+pub(super) fn nobody_looks(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
+    let order = draw.shuffled(&partition.replicas);
+    let (behind, ahead) = order.split_first().expect("a partition has replicas");
+    let behind = Victim::Broker(*behind);
+    let alone = missed(stage) + millis(draw, 500, 2_500);
+    let at = begin(stage, alone + missed(stage) + 6_000_000, draw);
+    let turn = at + alone;
+    let led = turn + missed(stage) + millis(draw, 200, 1_000);
+    let written = led + millis(draw, 500, 2_500);
+    let mut all = vec![killed(at, alone + 1_000, &behind)];
+    for broker in ahead.iter().map(|id| Victim::Broker(*id)) {
+        all.push(killed(turn, led - turn + millis(draw, 0, 500), &broker));
+    }
+    let looks = written + millis(draw, 500, 3_000);
+    for reader in stage.clients.iter().filter(|name| name.starts_with('r')) {
+        let reader = Victim::Client(reader.clone());
+        let pause = victim::pause(&reader, Span { micros: looks - turn });
+        all.push(once(turn - 1_000, &reader, if_possible(Step { pause: said(pause), ..Step::default() })));
+    }
+    all.extend(produced(stage, written, partition, draw));
+    all
+}
+
+/// Somebody writes many records at once.
+fn produced(stage: &Stage, at: i64, partition: &Replicated, draw: &mut Draw) -> Option<Incident> {
+    let (topic, index) = partition.name.rsplit_once('-')?;
+    let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
+    let client = draw.pick(&producers);
+    let produce = Produce {
+        client: spanned(client.clone()),
+        topic: spanned(topic.to_owned()),
+        partition: index.parse().ok().map(spanned),
+        count: said(draw.between(60, 200) as u32),
+        every: None,
+        keys: Vec::new(),
+        values: Vec::new(),
+        tombstones: None,
+        together: Some(true),
+    };
+    Some(once(at, &Victim::Leader(partition.name.clone()), Step { produce: said(produce), ..Step::default() }))
 }
