@@ -1,5 +1,6 @@
 //! Every seed is a valid scenario, printed and read back equal; the same for ever.
 
+use super::beside::Beside;
 use super::*;
 use crate::scenario::format::{File, Latency};
 
@@ -157,6 +158,42 @@ fn some_seeds_tell_of_a_generation_that_goes_by_and_have_what_it_needs() {
     ];
     let told = texts.iter().filter(|text| needed.iter().all(|it| text.contains(it))).count();
     assert!((15..90).contains(&told), "told by {told} of 300");
+}
+
+/// In how many of the first seeds of a profile all of this is said.
+fn told(profile: Profile, seeds: u64, needed: &[&str]) -> usize {
+    let texts = (0..seeds).map(|seed| print(&generate(profile, Seed(seed), Drawing::default())));
+    texts.filter(|text| needed.iter().all(|it| text.contains(it))).count()
+}
+
+#[test]
+fn some_seeds_cut_the_power_where_a_slow_cleaner_exchanges_segments_and_may_lose_what_is_not_synced() {
+    let needed = [r#""cleanup.policy" = "compact""#, "slow = { broker", "sync-now = { broker", "power-cut = { broker"];
+    let count = told(Profile::Disk, 200, &needed);
+    assert!((8..40).contains(&count), "told by {count} of 200");
+    for seed in (0..200).map(Seed).filter(|seed| Beside::SwapIsInterrupted.is_told(Profile::Disk, *seed)) {
+        let file = generate(Profile::Disk, seed, Drawing::default());
+        let cuts = file.steps.iter().filter_map(|step| step.power_cut.as_ref());
+        assert!(
+            cuts.into_iter().all(|cut| cut.value.lose.is_none()),
+            "{seed}: what is lost is drawn, and within the budget"
+        );
+    }
+}
+
+#[test]
+fn some_seeds_end_the_log_of_a_deleted_group_in_nothing_and_have_what_it_needs() {
+    let needed =
+        ["delete-group", r#"reassign = { partition = "__consumer_offsets-0""#, r#""offsets.topic.num.partitions" = 1"#];
+    let count = told(Profile::Groups, 200, &needed);
+    assert!((2..20).contains(&count), "told by {count} of 200");
+}
+
+#[test]
+fn some_seeds_have_readers_that_stand_still_while_their_log_is_cut() {
+    let needed = [r#""unclean.leader.election.enable" = true"#, r#"pause = { client = "r"#];
+    let count = told(Profile::Replication, 200, &needed);
+    assert!((4..30).contains(&count), "told by {count} of 200");
 }
 
 #[test]

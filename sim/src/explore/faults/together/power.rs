@@ -1,13 +1,13 @@
 //! What a machine had not made durable: power that goes at a moment at which much depends on it.
 
-use super::{Replicated, begin, if_possible, millis, missed, once, said, spanned, start};
+use super::{Replicated, begin, if_possible, kept, millis, missed, names, of_api, once, said, spanned, start};
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
 use crate::explore::faults::incident::{Incident, power_cut, power_cut_of_some};
 use crate::explore::faults::victim::{self, Victim};
 use crate::scenario::Span;
 use crate::scenario::format::Step;
-use crate::scenario::format::action::Produce;
+use crate::scenario::format::action::{MessageKind, Messages, Produce};
 
 /// Records of a few keys come in batches, behind some of keys that stay. When all of them are on the disk of a replica that syncs slowly,
 /// its cleaner puts one new segment after the other in the place of old ones; there the power goes, now and then in the
@@ -40,8 +40,10 @@ pub(super) fn a_swap_is_interrupted(stage: &Stage, draw: &mut Draw) -> Vec<Incid
             let sync = Span { micros: millis(draw, 50, 150) };
             all.push(once(at, &victim, slow(sync)).and(3_000_000, slow(Span::default())));
         }
-        at += 620_000;
+        at += 650_000;
         if turn > 0 {
+            // What comes meanwhile is not on the disk, and might leave a hole: so nothing comes.
+            all.extend(arrivals(&victim).map(|messages| kept(at - 300_000, 1_000_000, &victim, messages)));
             all.push(once(at, &victim, durable()));
             at += millis(draw, 20, 700);
             let down = millis(draw, 100, 500);
@@ -50,6 +52,12 @@ pub(super) fn a_swap_is_interrupted(stage: &Stage, draw: &mut Draw) -> Vec<Incid
         }
     }
     all
+}
+
+/// By what records come to a broker: from those who write, and from other brokers.
+fn arrivals(broker: &Victim) -> [Messages; 2] {
+    let to_it = |messages| Messages { to: said(names(&[broker.name()])), ..messages };
+    [to_it(of_api("Produce", Some(MessageKind::Request))), to_it(of_api("Fetch", Some(MessageKind::Response)))]
 }
 
 /// A replica's machine loses its power, once or again and again. Often everything that it has is on its disk before, and then
