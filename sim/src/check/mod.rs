@@ -57,6 +57,7 @@ use crate::fault::MachineId;
 use crate::step::{Fact, Step};
 use crate::world::World;
 pub use evidence::{Evidence, event_words};
+pub(crate) use log_matching::METADATA_TOPIC;
 use model::Model;
 pub(crate) use proof::Proof;
 

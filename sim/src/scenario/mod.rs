@@ -13,6 +13,7 @@
 pub mod diagnostic;
 pub mod format;
 
+mod bugs;
 mod edit;
 mod finding;
 mod mistakes;
@@ -34,6 +35,7 @@ use std::ops::Range;
 
 use trial_broker::config::Treatment;
 
+pub use bugs::{Bug, bug_named};
 pub use diagnostic::{Diagnostic, Invalid};
 pub use finding::{Excuse, Finding, Position, What};
 pub use format::{Action, Seed, Span};

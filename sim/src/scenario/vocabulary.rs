@@ -56,7 +56,7 @@ fn read_events(source: &str, events: &mut BTreeMap<String, Vec<String>>) {
 }
 
 /// `BrokerFenced` as serde writes it: `broker-fenced`.
-fn kebab(name: &str) -> String {
+pub(super) fn kebab(name: &str) -> String {
     let mut text = String::new();
     for (index, letter) in name.char_indices() {
         if letter.is_ascii_uppercase() && index > 0 {

@@ -13,6 +13,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender};
 
+use super::contents::Contents;
 use super::film::Camera;
 use super::snapshot::Snapshot;
 use super::tape::Part;
@@ -61,7 +62,8 @@ impl<'a> Growth<'a> {
         let (world, last) = camera.film.at(look.steps.min(camera.steps.len() as u64));
         let detail = last.and_then(|step| step.detail.clone());
         // Which partitions messages name is read of the whole run, when there is one.
-        let seen = Seen { snapshot: Snapshot::of(world, cast, &look.wanted), detail, named: None };
+        let contents = last.map_or_else(Contents::default, |step| Contents::of(world, cast, step));
+        let seen = Seen { snapshot: Snapshot::of(world, cast, &look.wanted), detail, contents, named: None };
         tell.send(News::Seen(Box::new(seen))).is_ok()
     }
 

@@ -9,6 +9,7 @@
 //! back resumes no future and changes nothing: the fingerprint of a recorded run is that of the run.
 
 mod aside;
+mod contents;
 mod film;
 mod growth;
 mod kept;
@@ -28,6 +29,7 @@ use std::thread;
 
 use trial_broker::time::Time;
 
+pub use contents::{Contents, Sent};
 pub use kept::Kept;
 pub use metrics::Metric;
 pub use named::Named;
@@ -80,6 +82,8 @@ pub struct Seen {
     pub snapshot: Snapshot,
     /// What went into the machine by the last step, and what came out; none where that was no machine's step.
     pub detail: Option<Arc<Detail>>,
+    /// What the messages say that the last step took and sent.
+    pub contents: Contents,
     /// Which partitions the messages of the whole run name, if that was asked for.
     pub named: Option<Arc<Named>>,
 }
@@ -224,7 +228,8 @@ impl Recorded {
         let named = look.wanted.named.then(|| self.named());
         let (world, last) = self.film.at(look.steps);
         let detail = last.and_then(|step| step.detail.clone());
-        Seen { snapshot: Snapshot::of(world, &self.cast, &look.wanted), detail, named }
+        let contents = last.map_or_else(Contents::default, |step| Contents::of(world, &self.cast, step));
+        Seen { snapshot: Snapshot::of(world, &self.cast, &look.wanted), detail, contents, named }
     }
 
     /// Which partitions the messages of the run name: read once, when somebody asks first.

@@ -8,13 +8,11 @@ use std::collections::BTreeMap;
 
 use trial_broker::api::wire::{decode_request, decode_response};
 use trial_broker::api::{Body, Message};
-use trial_broker::effects::Output;
 use trial_broker::ids::{TopicId, TopicName, TopicPartition};
 use trial_broker::message::{Api, Request, Response};
 
+use super::contents::{message_of, resolved};
 use crate::fault::MessageId;
-use crate::network::kind_of;
-use crate::scenario::run::view;
 use crate::step::{Fact, Step};
 use crate::world::World;
 
@@ -33,22 +31,8 @@ impl Named {
     /// Takes in what a world has just sent.
     pub(super) fn observe(&mut self, world: &World, step: &Step) {
         for fact in &step.facts {
-            let Fact::MessageSent { message: id, api: api @ (Api::Produce | Api::Fetch), kind, correlation_id, .. } =
-                fact
-            else {
-                continue;
-            };
-            // What an intervention has taken already is in no socket.
-            let sent = world.message(*id).or_else(|| {
-                let outputs = &step.detail.as_ref()?.outputs;
-                let mut sent = outputs.iter().filter_map(|output| match output {
-                    Output::Send { message, .. } => Some(message),
-                    _ => None,
-                });
-                let is_it =
-                    |sent: &Message| (sent.api, kind_of(sent), sent.correlation_id) == (*api, *kind, *correlation_id);
-                sent.find(|sent| is_it(sent)).cloned()
-            });
+            let Fact::MessageSent { message: id, api: Api::Produce | Api::Fetch, .. } = fact else { continue };
+            let sent = message_of(world, step, fact);
             let keys = sent.map_or_else(Vec::new, |message| keys(&message));
             let named: Vec<TopicPartition> = keys.into_iter().filter_map(|key| resolved(world, key)).collect();
             if !named.is_empty() {
@@ -82,13 +66,4 @@ fn keys(message: &Message) -> Vec<Key> {
             _ => Vec::new(),
         },
     }
-}
-
-/// The name of a topic's id is what the controllers committed; nobody names one that was never committed, or was deleted since.
-fn resolved(world: &World, (id, name, partition): Key) -> Option<TopicPartition> {
-    if !name.as_str().is_empty() {
-        return Some(TopicPartition { topic: name, partition });
-    }
-    let topic = view::metadata(world)?.topic_name(id)?.clone();
-    Some(TopicPartition { topic, partition })
 }

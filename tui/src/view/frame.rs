@@ -174,7 +174,11 @@ fn offered(prompt: &Prompt) -> String {
 fn step_words(model: &Model, tape: &Tape) -> String {
     let waits = if model.is_current() { "" } else { " ..." };
     match model.place.steps.checked_sub(1) {
-        Some(step) => format!("step {} of {}: {}{waits}", grouped(step), grouped(tape.end()), tape.sentence(step)),
+        Some(step) => {
+            let taken = model.contents().and_then(|contents| contents.taken.as_ref());
+            let says = taken.map_or_else(String::new, |words| format!(": {words}"));
+            format!("step {} of {}: {}{says}{waits}", grouped(step), grouped(tape.end()), tape.sentence(step))
+        }
         None => format!("before the first of {} steps", grouped(tape.end())),
     }
 }

@@ -26,6 +26,8 @@ mod lanes;
 mod lesson;
 mod menu;
 mod metrics;
+#[cfg(test)]
+mod museum_tests;
 mod notes;
 #[cfg(test)]
 mod page_tests;
