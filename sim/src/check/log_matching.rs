@@ -16,7 +16,7 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 /// The topic of the metadata log.
-pub(super) const METADATA_TOPIC: &str = "__cluster_metadata";
+pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// What was first seen at an offset and epoch.
 #[derive(Clone, Copy, Debug)]
@@ -87,8 +87,7 @@ fn difference((who, now): (&str, &First), (other, first): (&str, &First)) -> Str
         let (has, had) = (describe(batch), describe(&first.batch));
         format!("{at}: {who} has {has} {before}, {other} had {had} {before_first}")
     } else {
-        let same = describe(batch);
-        format!("{at}: {who} has the same batch as {other} ({same}), but {before}, where {other} had it {before_first}")
+        format!("{at}: {who} has the same batch as {other}, but {before}, where {other} had it {before_first}")
     }
 }
 

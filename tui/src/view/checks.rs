@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ratatui::text::Line;
+use trial_broker::event::{Event, LogEvent, PartitionEvent};
 use trial_sim::internal::check::{Evidence, PROPERTIES, Violation, event_words};
 use trial_sim::internal::scenario::Excuse;
 use trial_sim::internal::session::Tape;
@@ -175,6 +176,31 @@ fn keys(model: &Model) -> Line<'static> {
     Line::from(keys.into_iter().flat_map(words).collect::<Vec<_>>())
 }
 
+/// An event of a proof that has no line of its own: what logs came to hold, and whom they follow, in words, with the epoch first;
+/// any other with its fields.
+fn proof_words(tape: &Tape, event: &Event) -> String {
+    match event {
+        Event::Log(LogEvent::RecordsAppended {
+            partition, base_offset, log_end_offset, batches, as_leader, ..
+        }) => {
+            let mut epochs: Vec<String> = batches.iter().map(|batch| batch.leader_epoch.to_string()).collect();
+            epochs.dedup();
+            let (many, all) = (if epochs.len() == 1 { "" } else { "s" }, epochs.join(", "));
+            let offsets = match log_end_offset - 1 {
+                last if last == *base_offset => format!("offset {last}"),
+                last => format!("offsets {base_offset} to {last}"),
+            };
+            let how = if *as_leader { "as its leader" } else { "from its leader" };
+            format!("append {partition}: epoch{many} {all}, {offsets}, {how}")
+        }
+        Event::Partition(PartitionEvent::BecameFollower { partition, leader, leader_epoch, .. }) => {
+            let whom = if leader.is_some() { tape.cast.node_name(*leader) } else { "nobody".to_owned() };
+            format!("follow {partition}: epoch {leader_epoch}, {whom} leads")
+        }
+        other => event_words(other),
+    }
+}
+
 /// One event of the proof, in the words of the transcript where it has a line of its own. Its raw fields stand in the pane that
 /// explains.
 fn proof(model: &Model, tape: &Tape, event: &Evidence) -> Row {
@@ -183,7 +209,7 @@ fn proof(model: &Model, tape: &Tape, event: &Evidence) -> Row {
     let mut lines = tape.lines_until(event.step + 1).iter().rev().take_while(|line| line.step == event.step);
     let words = match lines.find(|line| index.is_some() && line.of_event == index) {
         Some(line) => format!("{} {}: {}", line.event, line.what, line.cause),
-        None => event_words(&event.event),
+        None => proof_words(tape, &event.event),
     };
     let is_here = event.step + 1 == model.place.steps;
     let cursor = if is_here { model.look.sign(Glyph::Cursor) } else { ' ' };
