@@ -162,7 +162,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         group: "Screens",
         shown: "Tab Shift+Tab",
-        does: "select the next, the one before",
+        does: "select the next, the one before; at a question, another screen above it",
         footer: Some("select"),
         keys: &[
             (key(KeyCode::Tab), Action::Select(1)),
@@ -316,6 +316,10 @@ pub enum Editing {
     Escape,
     /// The screen becomes empty, or not.
     Blank,
+    /// The next screen above what is asked, or the one before.
+    Screen(i8),
+    /// The line that was typed before, or after.
+    Recall(i8),
 }
 
 /// One line of the table of keys of a prompt; letters that stand in none are typed.
@@ -334,6 +338,8 @@ pub struct PromptBinding {
 const OF_A_LINE: &[PromptBinding] = &[
     PromptBinding { shown: "Enter", does: "done", keys: &[key(KeyCode::Enter)], edits: Editing::Enter },
     PromptBinding { shown: "Tab", does: "complete", keys: &[key(KeyCode::Tab)], edits: Editing::Complete },
+    PromptBinding { shown: "↑", does: "typed before", keys: &[key(KeyCode::Up)], edits: Editing::Recall(-1) },
+    PromptBinding { shown: "↓", does: "after", keys: &[key(KeyCode::Down)], edits: Editing::Recall(1) },
     PromptBinding {
         shown: "Backspace",
         does: "a letter back",
@@ -362,13 +368,15 @@ const OF_A_QUESTION: &[PromptBinding] = &[
         keys: &[key(KeyCode::Backspace), key(KeyCode::PageUp)],
         edits: Editing::Backspace,
     },
-    PromptBinding { shown: "b", does: "blank", keys: &[letter('b')], edits: Editing::Blank },
+    PromptBinding { shown: "Tab", does: "screen", keys: &[key(KeyCode::Tab)], edits: Editing::Screen(1) },
     PromptBinding {
-        shown: "Esc",
-        does: "without an answer",
-        keys: &[key(KeyCode::Esc), control('c')],
-        edits: Editing::Escape,
+        shown: "Shift+Tab",
+        does: "back",
+        keys: &[key(KeyCode::BackTab), shift(KeyCode::BackTab)],
+        edits: Editing::Screen(-1),
     },
+    PromptBinding { shown: "b", does: "blank", keys: &[letter('b')], edits: Editing::Blank },
+    PromptBinding { shown: "Esc", does: "not now", keys: &[key(KeyCode::Esc), control('c')], edits: Editing::Escape },
 ];
 
 /// The table of keys of a prompt.
@@ -422,6 +430,8 @@ impl Editing {
             Editing::Enter => Message::Type(Typed::Enter),
             Editing::Escape => Message::Type(Typed::Escape),
             Editing::Blank => Message::Do(Action::Blank),
+            Editing::Screen(direction) => Message::Do(Action::NextScreen(direction)),
+            Editing::Recall(direction) => Message::Type(Typed::Recall(direction)),
         }
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Show(screen) => show(model, screen),
+        Action::NextScreen(direction) => show(model, beside(model.screen, direction)),
         Action::Select(direction) => select(model, direction),
         Action::Open => open(model),
         Action::Explain => toggle_pane(model, Pane::Explain),
@@ -105,6 +106,7 @@ pub(super) fn needs(action: Action) -> Needs {
         Action::Macro(_) | Action::NextRun | Action::Compare => Needs::Runs,
         Action::Faster(_)
         | Action::Show(_)
+        | Action::NextScreen(_)
         | Action::Turn(_)
         | Action::Explain
         | Action::Metrics
@@ -150,6 +152,12 @@ fn toggle_pane(model: &mut Model, pane: Pane) -> Vec<Effect> {
     model.pane = if model.pane == pane && !is_hidden { Pane::None } else { pane };
     model.page = 0;
     Vec::new()
+}
+
+/// The screen that comes behind another one in the order of their digits, or before it.
+fn beside(screen: Screen, direction: i8) -> Screen {
+    let index = Screen::ALL.iter().position(|one| *one == screen).unwrap_or(0) as i64;
+    Screen::ALL[(index + i64::from(direction)).rem_euclid(Screen::ALL.len() as i64) as usize]
 }
 
 fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {

@@ -127,6 +127,7 @@ fn a_command_that_means_nothing_is_refused_with_a_hint_and_changes_nothing() {
         stage.press(typed);
         assert!(said(&stage).contains(reason), "{typed}: {}", said(&stage));
         assert_eq!((stage.model.runs.len(), stage.model.forking), (1, None));
+        stage.press("<Esc>");
     }
     stage.press("t-1s<Enter>K");
     assert!(said(&stage).contains("before time zero"), "{}", said(&stage));

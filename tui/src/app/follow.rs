@@ -78,7 +78,9 @@ fn partition(model: &Model) -> Option<TopicPartition> {
 /// Follows the record that was typed: `orders-0@12`, or its offset alone.
 pub(super) fn record(model: &mut Model, typed: &str) -> Vec<Effect> {
     let alone = typed.trim().parse::<Offset>().ok().filter(|offset| *offset >= 0);
-    match parsed(typed).or_else(|| partition(model).zip(alone)) {
+    // Who types the whole name behind the one that stands there means the one that he has typed.
+    let behind = || typed.split_once('@').and_then(|(_, behind)| parsed(behind));
+    match parsed(typed).or_else(behind).or_else(|| partition(model).zip(alone)) {
         Some((partition, offset)) => follow(model, Followed::Record(partition, offset)),
         None => {
             let reason = format!("expected a partition and an offset, such as orders-0@12; found `{typed}`");

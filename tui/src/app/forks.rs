@@ -16,7 +16,7 @@ use trial_sim::internal::machine::ProcessState;
 use trial_sim::internal::scenario::trace::{Told, Weight};
 use trial_sim::internal::scenario::{Scenario, Span, UNSAVED, words};
 use trial_sim::internal::session::{Kept, MachinePart, Tape};
-use trial_sim::internal::step::Fact;
+use trial_sim::internal::step::{Fact, Step};
 
 use super::{
     Effect, Form, Lesson, Macro, Model, Pane, Place, Saved, Screen, Status, Subject, compare, lesson, menu, place,
@@ -125,6 +125,15 @@ fn may_fork(model: &Model) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether something can be done here: all there is of the run is there, and no promise is broken before.
+pub(super) fn can_do_something(model: &Model) -> bool {
+    let is_broken = |tape: &Tape| {
+        let at = next_instant(tape, model.place);
+        tape.violations.first().is_some_and(|violation| violation.at < at)
+    };
+    model.forking.is_none() && may_fork(model).is_ok() && !model.tape.as_deref().is_some_and(is_broken)
+}
+
 /// A run in which everything starts that is stopped, all of it in one instant.
 fn start_everything(model: &mut Model) -> Vec<Effect> {
     if let Err(reason) = may_fork(model) {
@@ -160,6 +169,9 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
     if !words::names().any(|known| known == name) {
         return refuse(model, no_such(name));
     }
+    if let Some(reason) = unknown_machine(model, name, words) {
+        return refuse(model, reason);
+    }
     // What is wrong with the words is said first: that no waiting mends.
     let line = match words::line(words) {
         Ok(line) => line,
@@ -172,6 +184,24 @@ fn fork(model: &mut Model, typed: &str) -> Vec<Effect> {
         return refuse(model, "nothing is cut and nothing is clogged: there is nothing to heal, and no run is made");
     }
     fork_with(model, typed, &[line], drops_later)
+}
+
+/// What to say of a word beside a target that names nothing: that it is another target is the smaller mistake.
+fn unknown_machine(model: &Model, name: &str, words: &str) -> Option<String> {
+    let told: Vec<&str> = words.split_whitespace().skip(1).collect();
+    let is_target =
+        |word: &&str| ["leader=", "follower=", "broker=", "controller="].iter().any(|way| word.starts_with(way));
+    if !told.iter().any(is_target) {
+        return None;
+    }
+    // A bare word is read as a client, where it is neither a broker's name nor a controller's.
+    let is_name = |word: &&&str| {
+        !word.contains(['=', '|', ':'])
+            && !word.starts_with('-')
+            && words::line(&format!("{name} {word}")).is_ok_and(|line| line.contains("client = "))
+    };
+    let wrong = told.iter().filter(is_name).find(|word| model.machines().iter().all(|part| part.name != **word))?;
+    Some(format!("there is no machine `{wrong}`"))
 }
 
 /// What to say of a word that neither does nor means anything.
@@ -228,7 +258,7 @@ pub(super) fn recorded(model: &mut Model, tape: Box<Tape>) -> Vec<Effect> {
     let index = model.runs.len() - 1;
     let at = model.runs[index].parent.map_or(Time::ZERO, |(_, at)| at);
     if let Some(reason) = without_effect(&tape, at) {
-        return discard(model, reason);
+        return discard(model, reason, &whom(&tape, at));
     }
     let first = first_deed(model, index).unwrap_or(at);
     let own = model.lesson.as_ref().map(|before| Lesson::of_fork(&tape, first, before));
@@ -270,11 +300,21 @@ fn without_effect(tape: &Tape, at: Time) -> Option<&'static str> {
     reasons.all(|reason| reason.is_some()).then_some(first)
 }
 
-/// A run that is no other one is not kept.
-fn discard(model: &mut Model, reason: &str) -> Vec<Effect> {
+/// The machines to which something was done at an instant.
+fn whom(tape: &Tape, at: Time) -> String {
+    let (first, last) = (tape.steps_before(at) as usize, tape.entries_until(at) as usize);
+    let machines = tape.steps.get(first..last).unwrap_or_default().iter().filter_map(Step::machine);
+    let names: BTreeSet<&str> = machines.map(|machine| tape.cast.name(machine)).collect();
+    names.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// A run that is no other one is not kept. Of a target that was named by what it is, one reads which machine that was.
+fn discard(model: &mut Model, reason: &str, whom: &str) -> Vec<Effect> {
     let run = model.runs.pop();
     let name = run.map_or_else(String::new, |run| run.name);
-    refuse(model, format!("{name} changes nothing: {reason}; no run is made"));
+    let is_said = ["leader=", "follower=", "coordinator=", "=active", "=any"].iter().any(|way| name.contains(way));
+    let whom = if is_said && !whom.is_empty() { format!(" ({whom})") } else { String::new() };
+    refuse(model, format!("{name}{whom} changes nothing: {reason}; no run is made"));
     vec![Effect::Discard]
 }
 

@@ -35,6 +35,8 @@ pub struct Question {
     pub revealed: Place,
     /// How many votes each choice has; none before it was answered.
     pub votes: Option<Vec<usize>>,
+    /// Whether somebody went on without an answer: whoever comes to it again is asked again.
+    pub is_left: bool,
 }
 
 /// What a lesson knows beside its run.
@@ -66,6 +68,7 @@ impl Lesson {
                 asked: Place { steps: moment.steps, at: moment.at },
                 revealed: later.map_or(end, |later| Place { steps: later.steps, at: later.at }),
                 votes: None,
+                is_left: false,
             });
         }
         Lesson { questions, revealing: None }
@@ -135,6 +138,9 @@ fn revealing(tape: &Tape, index: usize) -> Option<&Moment> {
 pub(super) fn stop_between(model: &mut Model, from: Place, to: Place) -> Place {
     let Some(lesson) = &mut model.lesson else { return to };
     lesson.revealing = None;
+    for question in lesson.questions.iter_mut().filter(|question| question.is_left && to.at < question.asked.at) {
+        (question.votes, question.is_left) = (None, false);
+    }
     for (index, question) in lesson.questions.iter().enumerate() {
         if question.votes.is_none() && question.asked.at <= to.at && from.at <= question.asked.at {
             (model.prompt, model.is_playing) = (Some(Prompt::new(Ask::Prediction(index))), false);
@@ -164,6 +170,15 @@ pub(super) fn answered(model: &mut Model, index: usize, typed: &str) -> Vec<Effe
     }
     place::play_or_pause(model);
     Vec::new()
+}
+
+/// Goes on without an answer.
+pub(super) fn left(model: &mut Model, index: usize) -> Vec<Effect> {
+    let effects = answered(model, index, "");
+    if let Some(question) = model.lesson.as_mut().and_then(|lesson| lesson.questions.get_mut(index)) {
+        question.is_left = true;
+    }
+    effects
 }
 
 /// How many choices the question has that a prompt asks.

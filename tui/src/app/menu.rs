@@ -108,12 +108,18 @@ pub(super) fn called(model: &Model, machine: &MachinePart) -> String {
     use trial_sim::internal::session::Work;
     match machine.work {
         Work::Broker | Work::Combined => format!("broker={}", machine.id.0),
+        Work::Controller if !is_shared(model, machine) => machine.name.clone(),
         Work::Controller => format!("controller={}", machine.id.0),
         Work::Producer | Work::Consumer | Work::Admin => {
             let name = model.tape.as_ref().map_or("?", |tape| tape.cast.name(machine.id));
             format!("client={name}")
         }
     }
+}
+
+/// Whether somebody else has the name of this machine: a controller c1 and a consumer c1.
+fn is_shared(model: &Model, machine: &MachinePart) -> bool {
+    model.machines().iter().any(|other| other.id != machine.id && other.name == machine.name)
 }
 
 fn of_machine(model: &Model, machine: &MachinePart) -> Vec<Item> {
@@ -156,8 +162,12 @@ fn of_machine(model: &Model, machine: &MachinePart) -> Vec<Item> {
 /// A partition of the network between one and all others.
 fn isolated(model: &Model, one: MachineId, name: &str) -> String {
     let others = model.machines().iter().filter(|machine| machine.id != one);
-    let others: Vec<String> = others.map(named).collect();
-    let own = model.machines().iter().find(|machine| machine.id == one).map_or_else(|| name.to_owned(), named);
+    let others: Vec<String> = others.map(|part| named(model, part)).collect();
+    let own = model
+        .machines()
+        .iter()
+        .find(|machine| machine.id == one)
+        .map_or_else(|| name.to_owned(), |part| named(model, part));
     format!("partition {own} | {}", others.join(" "))
 }
 
@@ -165,7 +175,7 @@ fn isolated(model: &Model, one: MachineId, name: &str) -> String {
 fn of_link(model: &Model, tape: &Tape, from: MachineId, to: MachineId) -> Vec<Item> {
     let name = |machine: MachineId| {
         let part = model.machines().iter().find(|part| part.id == machine);
-        part.map_or_else(|| tape.cast.name(machine).to_owned(), named)
+        part.map_or_else(|| tape.cast.name(machine).to_owned(), |part| named(model, part))
     };
     let both = format!("partition {} | {}", name(from), name(to));
     let mut items = vec![done("cut it in both directions", both)];
@@ -183,10 +193,11 @@ fn of_link(model: &Model, tape: &Tape, from: MachineId, to: MachineId) -> Vec<It
 }
 
 /// A machine's name as lists of names have it.
-fn named(machine: &MachinePart) -> String {
+fn named(model: &Model, machine: &MachinePart) -> String {
     use trial_sim::internal::session::Work;
     match machine.work {
         Work::Broker | Work::Combined => format!("broker:{}", machine.id.0),
+        Work::Controller if !is_shared(model, machine) => machine.name.clone(),
         Work::Controller => format!("controller:{}", machine.id.0),
         Work::Producer | Work::Consumer | Work::Admin => format!("client:{}", machine.name),
     }
@@ -209,7 +220,7 @@ fn of_message(model: &Model, tape: &Tape, message: MessageId, passage: &Passage)
     let mut items = vec![item("follow it, and its answer", Deed::Follow)];
     let name = |machine: MachineId| {
         let part = model.machines().iter().find(|part| part.id == machine);
-        part.map_or_else(|| tape.cast.name(machine).to_owned(), named)
+        part.map_or_else(|| tape.cast.name(machine).to_owned(), |part| named(model, part))
     };
     let (from, to) = (name(passage.from), name(passage.to));
     let link = format!("from={from} to={to}");

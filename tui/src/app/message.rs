@@ -114,6 +114,8 @@ pub enum Action {
     ToBookmark(i8),
     /// Another screen.
     Show(Screen),
+    /// The next screen, or the one before.
+    NextScreen(i8),
     /// Selects the next machine, partition or property.
     Select(i8),
     /// Opens what is selected.
@@ -207,6 +209,8 @@ pub enum Typed {
     Enter,
     /// Never mind.
     Escape,
+    /// The line that was typed before (−1), or after (1).
+    Recall(i8),
     /// At a question a letter that asks for something else to be typed: what follows it are no votes.
     Astray(char),
 }

@@ -44,7 +44,9 @@ use trial_broker::time::Time;
 use trial_sim::internal::MachineId;
 use trial_sim::internal::fault::MessageId;
 use trial_sim::internal::scenario::trace::Told;
-use trial_sim::internal::session::{Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted};
+use trial_sim::internal::session::{
+    Contents, Kept, MachinePart, Metric, News, PartitionPart, Seen, Snapshot, Tape, Wanted,
+};
 
 use crate::theme::Look;
 pub use coming::Early;
@@ -186,6 +188,8 @@ pub struct Model {
     pub bookmarks: BTreeSet<u64>,
     /// What is being asked.
     pub prompt: Option<Prompt>,
+    /// The lines that were typed, each with what was asked, in order.
+    pub typed: Vec<(Ask, String)>,
     /// A word at the bottom.
     pub status: Option<Status>,
 }
@@ -212,6 +216,11 @@ impl Model {
     /// The world as it was seen last.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.seen.as_ref().map(|seen| &seen.snapshot)
+    }
+
+    /// What the messages of the last step say; none while that is still being looked at.
+    pub fn contents(&self) -> Option<&Contents> {
+        self.seen.as_ref().filter(|_| self.is_current()).map(|seen| &seen.contents)
     }
 
     /// Machines of the cluster and clients, as they were seen last.

@@ -2,7 +2,7 @@
 
 use trial_broker::time::Time;
 
-use super::{Action, Effect, Model, Pointing, Spot, Subject, Typed, coming, lesson, menu, place, prompt};
+use super::{Action, Ask, Effect, Model, Pointing, Spot, Subject, Typed, coming, lesson, menu, place, prompt};
 
 /// Somebody points at something.
 pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect> {
@@ -16,6 +16,8 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
             prompt::typed(model, Typed::Text(vote))
         }
         (Spot::Typed(typed), _) => prompt::typed(model, typed),
+        // At a question one may look at other screens: that is no answer.
+        (Spot::Screen(screen), _) if is_asked(model) => coming::act_in_order(model, Action::Show(screen)),
         // What is typed is ended first.
         _ if model.prompt.is_some() => Vec::new(),
         (Spot::Key(action), _) => coming::act_in_order(model, action),
@@ -27,6 +29,11 @@ pub(super) fn point(model: &mut Model, spot: Spot, how: Pointing) -> Vec<Effect>
         }
         (Spot::Subject(subject), how) => select(model, subject, how),
     }
+}
+
+/// Whether a lesson's question is open.
+fn is_asked(model: &Model) -> bool {
+    model.prompt.as_ref().is_some_and(|prompt| matches!(prompt.ask, Ask::Prediction(_)))
 }
 
 /// The first click selects; one more, or the second button, asks what can be done.

@@ -38,12 +38,23 @@ pub struct Prompt {
     pub is_astray: bool,
     /// Where in the text they begin.
     pub(super) start: usize,
+    /// Which of the lines that were typed before stands in the text, the last one first; none if it is a new one.
+    pub(super) recalled: Option<usize>,
 }
 
 impl Prompt {
     /// Nothing has been typed yet.
     pub fn new(ask: Ask) -> Prompt {
-        Prompt { ask, text: String::new(), offers: Vec::new(), turn: None, answer: None, is_astray: false, start: 0 }
+        Prompt {
+            ask,
+            text: String::new(),
+            offers: Vec::new(),
+            turn: None,
+            answer: None,
+            is_astray: false,
+            start: 0,
+            recalled: None,
+        }
     }
 
     /// What was offered was for another text.
@@ -103,7 +114,7 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     }
     if prompt.is_astray {
         match typed {
-            Typed::Text(_) | Typed::Complete | Typed::Astray(_) => {}
+            Typed::Text(_) | Typed::Complete | Typed::Astray(_) | Typed::Recall(_) => {}
             Typed::Enter | Typed::Escape | Typed::Backspace => {
                 prompt.is_astray = false;
                 prompt.answer = Some("digits are votes again".to_owned());
@@ -128,6 +139,7 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             prompt.forget_offers();
         }
         Typed::Complete => return complete(model),
+        Typed::Recall(direction) => recall(model, direction),
         Typed::Astray(letter) => {
             prompt.is_astray = true;
             let answer = format!("`{letter}` waits until the question is answered; Enter goes back to the votes");
@@ -137,15 +149,69 @@ pub(super) fn typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             let prompt = model.prompt.take();
             // Nobody answers: the lesson goes on all the same.
             if let Some(Prompt { ask: Ask::Prediction(index), .. }) = prompt {
-                return lesson::answered(model, index, "");
+                return lesson::left(model, index);
             }
         }
         Typed::Enter => {
             let Some(Prompt { ask, text, .. }) = model.prompt.take() else { return Vec::new() };
-            return done_in_order(model, ask, text);
+            model.status = None;
+            remember(model, ask, &text);
+            let effects = done_in_order(model, ask, text.clone());
+            keep_what_is_refused(model, ask, text);
+            return effects;
         }
     }
     Vec::new()
+}
+
+/// So many lines are kept that were typed.
+const REMEMBERED: usize = 100;
+
+/// Keeps a line that was typed, for whoever wants it again.
+fn remember(model: &mut Model, ask: Ask, text: &str) {
+    let is_line = !matches!(ask, Ask::Prediction(_)) && !text.trim().is_empty();
+    if is_line && model.typed.last().is_none_or(|(last, line)| (*last, line.as_str()) != (ask, text)) {
+        model.typed.push((ask, text.to_owned()));
+        let many = model.typed.len().saturating_sub(REMEMBERED);
+        model.typed.drain(..many);
+    }
+}
+
+/// A line of which nothing came stays open with the reason, to be mended.
+fn keep_what_is_refused(model: &mut Model, ask: Ask, text: String) {
+    // Whoever wanted to go beyond the end is at the end, and is told so.
+    let is_done = match ask {
+        Ask::Place => Whereto::parse(&text).is_ok(),
+        Ask::Prediction(_) => true,
+        Ask::Command | Ask::Filter | Ask::Record => false,
+    };
+    // What nobody can do at this place is not mended by other words.
+    if is_done || model.prompt.is_some() || (ask == Ask::Command && !forks::can_do_something(model)) {
+        return;
+    }
+    if let Some(Status::Refused(reason)) = model.status.take_if(|status| matches!(status, Status::Refused(_))) {
+        model.prompt = Some(Prompt { text, answer: Some(reason), ..Prompt::new(ask) });
+    }
+}
+
+/// Puts a line that was typed before into the text, of those that were asked the same; behind the last one an empty one.
+fn recall(model: &mut Model, direction: i8) {
+    let Some(prompt) = &mut model.prompt else { return };
+    let before: Vec<&String> =
+        model.typed.iter().rev().filter(|(ask, _)| *ask == prompt.ask).map(|(_, line)| line).collect();
+    // A line that was refused stands in the text already.
+    let is_there = prompt.recalled.is_none() && before.first().is_some_and(|last| **last == prompt.text);
+    let here = prompt.recalled.or(is_there.then_some(0));
+    let wanted = match (here, direction) {
+        (None, ..0) => Some(0),
+        (Some(here), ..0) => Some((here + 1).min(before.len().saturating_sub(1))),
+        (Some(here), _) => here.checked_sub(1),
+        (None, _) => None,
+    };
+    let text = wanted.and_then(|wanted| before.get(wanted));
+    prompt.text = text.map_or_else(String::new, |line| (*line).clone());
+    prompt.recalled = wanted;
+    prompt.forget_offers();
 }
 
 /// Does what was typed, when there is what that needs.

@@ -88,7 +88,85 @@ fn what_nobody_knows_is_answered_with_what_is_nearest() {
         stage.press(&format!(":{typed}<Enter>"));
         assert!(said(&stage).contains(answer), "{typed}: {}", said(&stage));
         assert_eq!(stage.model.runs.len(), 1);
+        stage.press("<Esc>");
     }
+}
+
+/// Nobody types a line a second time for the sake of one letter: it stays, with the reason behind it.
+#[test]
+fn a_line_that_is_refused_stays_to_be_mended() {
+    let mut stage = stage();
+    stage.press(":kill leadr=orders-0<Enter>");
+    assert_eq!(text(&stage), "kill leadr=orders-0");
+    assert!(stage.shown(160, 40).contains("did you mean `leader=`?"), "{}", stage.shown(160, 40));
+    stage.press("<Esc>:kill leader=orders-0 or<Enter>");
+    assert_eq!(said(&stage), "there is no machine `or`");
+    stage.press("<Backspace><Backspace><Backspace><Enter>");
+    assert_eq!((stage.model.runs.len(), stage.model.prompt.is_none()), (2, true), "{}", said(&stage));
+}
+
+#[test]
+fn arrows_bring_back_what_was_typed_before_of_the_same_kind() {
+    let mut stage = stage();
+    stage.press("t1s<Enter>t2s<Enter>:frob<Enter><Esc>t<Up>");
+    assert_eq!(text(&stage), "2s", "a command is no place");
+    stage.press("<Up>");
+    assert_eq!(text(&stage), "1s");
+    stage.press("<Up><Down>");
+    assert_eq!(text(&stage), "2s", "there is nothing before the first");
+    stage.press("<Down>");
+    assert_eq!(text(&stage), "");
+    stage.press("<Up><Enter>");
+    let tape = stage.model.tape.as_deref().expect("it is recorded");
+    assert_eq!(tape.cast.micros(stage.model.place.at), 2_000_000);
+}
+
+/// What stands there already is a help, and no trap for whoever types the whole name.
+#[test]
+fn a_whole_name_behind_the_one_that_stands_there_is_taken() {
+    let mut stage = stage();
+    stage.press("t12.6s<Enter>F");
+    assert_eq!(text(&stage), "orders-0@");
+    stage.press("orders-0@3<Enter>");
+    assert!(said(&stage).starts_with("following record 3 of orders-0"), "{}", said(&stage));
+}
+
+/// `leader=orders-0` does not say who that was when nothing came of it.
+#[test]
+fn of_a_target_that_is_named_by_what_it_is_one_reads_who_that_was() {
+    let mut stage = stage();
+    stage.press("t12.6s<Enter>:start leader=orders-0<Enter>");
+    assert!(said(&stage).contains("start leader=orders-0 at 12.6s (b1) changes nothing"), "{}", said(&stage));
+}
+
+/// A class that is asked may look at everything that is not the answer.
+#[test]
+fn at_a_question_other_screens_can_be_looked_at_and_nothing_is_answered() {
+    let mut stage = Stage::with_questions();
+    stage.press("G2");
+    stage.press("<Tab>");
+    assert_eq!((stage.model.screen, text(&stage).as_str()), (Screen::Partition, "2"));
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("PREDICT") && shown.contains("hidden until the question is answered"), "{shown}");
+    stage.click("4 Controller", Pointing::Click);
+    assert_eq!((stage.model.screen, text(&stage).as_str()), (Screen::Controller, "2"));
+    assert!(stage.shown(120, 40).contains("Tab or a click shows another screen"), "{}", stage.shown(120, 40));
+    assert_eq!(stage.model.lesson.as_ref().expect("a lesson").questions[0].votes, None);
+}
+
+/// Esc goes on without an answer; whoever goes back comes to the question again.
+#[test]
+fn a_question_that_was_left_is_asked_again_when_one_comes_back_to_it() {
+    let mut stage = Stage::with_questions();
+    stage.press("G");
+    let asked = stage.model.place;
+    stage.press("<Esc>");
+    assert!(stage.model.prompt.is_none());
+    stage.press("g");
+    assert!(stage.model.place.at < asked.at, "{:?}", stage.model.place);
+    stage.press("G");
+    assert_eq!(stage.model.place, asked);
+    assert!(stage.model.prompt.is_some(), "it is asked again");
 }
 
 /// Whoever wants to go elsewhere while a class is asked types a time: none of its digits is a vote, and Enter reveals nothing.

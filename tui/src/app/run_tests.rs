@@ -79,7 +79,7 @@ fn a_violation_is_walked_along_its_proof() {
     stage.press("<Enter>");
     assert_eq!(stage.model.place.steps, violation.step + 1);
     stage.press("x");
-    assert!(stage.shown(160, 50).contains("is switched on, a deliberate bug"), "{}", stage.shown(160, 50));
+    assert!(stage.shown(160, 50).contains("is on, a deliberate bug"), "{}", stage.shown(160, 50));
 }
 
 /// A step that decides for a whole group says several things: the proof shows the one that proves it.

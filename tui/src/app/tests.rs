@@ -18,7 +18,8 @@ pub(super) fn tape(stage: &Stage) -> &Tape {
 pub(super) fn said(stage: &Stage) -> &str {
     match &stage.model.status {
         Some(Status::Said(text) | Status::Refused(text)) => text,
-        None => "",
+        // A line that was refused stays open with the reason.
+        None => stage.model.prompt.as_ref().and_then(|prompt| prompt.answer.as_deref()).unwrap_or_default(),
     }
 }
 
@@ -112,7 +113,7 @@ fn one_goes_to_a_time_or_a_step_and_a_wrong_word_is_told_what_was_expected() {
     stage.press("tnoon<Enter>");
     assert_eq!(stage.model.place, here);
     assert!(said(&stage).contains("expected a time with its unit"), "{}", said(&stage));
-    stage.press("t99999999<Enter>");
+    stage.press("<Esc>t99999999<Enter>");
     assert_eq!(stage.model.place.steps, tape(&stage).end());
     assert!(said(&stage).contains("there is no step 99,999,999: the last one is"), "{}", said(&stage));
     for (typed, answer) in
@@ -337,7 +338,7 @@ fn a_record_is_followed_from_its_producer_to_its_consumer() {
     assert_eq!(stage.model.way, None);
     stage.press("Forders-0<Enter>");
     assert!(said(&stage).contains("expected a partition and an offset"), "{}", said(&stage));
-    stage.press("F99<Enter>");
+    stage.press("<Esc>F99<Enter>");
     assert!(said(&stage).contains("there is no record 99"), "{}", said(&stage));
 }
 

@@ -24,7 +24,6 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
         rows.extend(table(model, &observers, end).without(&model.hidden_columns()).rows(model.look, width));
     }
     let records = model.snapshot().map_or(&[][..], |snapshot| &snapshot.metadata);
-    let records = folded(records);
     // A heading, and the names of the columns.
     let room = usize::from(most).saturating_sub(rows.len() + 2).min(records.len());
     // What is hidden of partitions and brokers stands in these records too.
@@ -35,28 +34,15 @@ pub fn rows(model: &Model, width: u16, most: u16) -> Vec<Row> {
     rows
 }
 
-/// The records, those that follow each other and do nothing (`NoOp`, each half a second without another one) in one row: the
-/// first of them, and how many.
-fn folded(records: &[MetadataPart]) -> Vec<(&MetadataPart, usize)> {
-    let is_idle = |record: &MetadataPart| record.kind == "NoOp";
-    let same = |one: &MetadataPart, next: &MetadataPart| {
-        is_idle(one) && is_idle(next) && (one.epoch, one.is_committed) == (next.epoch, next.is_committed)
-    };
-    records.chunk_by(same).filter_map(|chunk| Some((chunk.first()?, chunk.len()))).collect()
-}
-
-fn written(records: &[(&MetadataPart, usize)]) -> Table {
-    let row = |(record, count): &(&MetadataPart, usize)| {
+fn written(records: &[MetadataPart]) -> Table {
+    let row = |record: &MetadataPart| {
         let committed = if record.is_committed { styled(Role::Good, "yes") } else { styled(Role::Warning, "not yet") };
         vec![
             cell(record.offset.to_string()),
             cell(record.epoch.to_string()),
             committed,
             styled(Role::Heading, record.kind),
-            match count {
-                0 | 1 => cell(record.words.clone()),
-                _ => cell(format!("{count} of these, one after the other")),
-            },
+            cell(record.words.clone()),
         ]
     };
     Table {

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use crate::app::{Ask, Lesson, Model, Question, Spot};
 use crate::theme::{Glyph, Look, Role};
 use crate::widget::row::{Row, rows};
-use crate::widget::{cut, heading, line, word, wrapped};
+use crate::widget::{counted, cut, heading, line, word, wrapped};
 
 /// From this width on a text stands beside its title.
 const NARROW: u16 = 60;
@@ -63,6 +63,8 @@ pub fn with_what_to_do(change: &str, path: &str) -> String {
 pub struct Said {
     /// All of it.
     whole: Vec<Row>,
+    /// The same without what only sets it off: heading and blank rows.
+    close: Vec<Row>,
     /// Of what must be said, the part that is cut first: what is asked, or what came and why.
     first: Vec<Row>,
     /// The part that stands below it in any case: what can be answered, or how one goes on.
@@ -75,13 +77,20 @@ impl Said {
         self.whole.len()
     }
 
-    /// All of it; where there is no room, what must be said.
+    /// All of it; where there is no room, without blanks; where there is none for that either what must be said, and that more
+    /// is missing.
     pub fn rows(self, look: Look, height: u16) -> Vec<Row> {
         let room = usize::from(height);
         if self.whole.len() <= room {
             return self.whole;
         }
-        let Said { mut first, last, .. } = self;
+        if self.close.len() <= room {
+            return self.close;
+        }
+        let Said { close, mut first, mut last, .. } = self;
+        let missing = close.len().saturating_sub(room.min(first.len() + last.len()));
+        let words = word(look, Role::Plain, format!("   {} more where it is higher", counted(missing as i64, "row")));
+        last.iter_mut().rev().take(1).for_each(|row| row.line.push_span(words.clone()));
         let left = room.saturating_sub(last.len());
         if first.len() > left {
             first.truncate(left);
@@ -130,8 +139,16 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     } else {
         "A digit is a vote, Backspace takes one back, Enter goes on."
     };
-    rows.extend(paragraph(model, Role::Plain, how, width).into_iter().map(Row::from));
-    Said { whole: rows, first: ask, last: choices }
+    let way =
+        "Tab or a click shows another screen; Esc goes on without an answer: who comes here again is asked again.";
+    let short: Vec<Row> = paragraph(model, Role::Plain, how, width).into_iter().map(Row::from).collect();
+    let long: Vec<Row> = paragraph(model, Role::Plain, way, width).into_iter().map(Row::from).collect();
+    rows.extend(short.iter().cloned());
+    let close = ask.iter().chain(&choices).chain(&short).cloned().collect();
+    if !model.is_presented {
+        rows.extend(long);
+    }
+    Said { whole: rows, close, first: ask, last: choices }
 }
 
 /// The choices, each with its votes unless these are drawn as bars.
@@ -200,10 +217,13 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Said {
     let why = paragraph(model, Role::Plain, why(question), width);
     lines.extend(why.iter().cloned());
     lines.push(goes_on(model));
+    let close = paragraph(model, Role::Heading, &question.ask, width).into_iter().chain(outcomes.iter().cloned());
+    let close = close.chain(why.iter().cloned()).chain([goes_on(model)]).collect();
     let came = outcomes.into_iter().enumerate();
     let came = came.filter(|(index, _)| question.answer.is_none_or(|answer| answer == *index));
     Said {
         whole: rows(lines),
+        close: rows(close),
         first: rows(came.map(|(_, line)| line).chain(why).collect()),
         last: vec![goes_on(model).into()],
     }

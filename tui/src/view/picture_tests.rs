@@ -91,15 +91,12 @@ fn every_screen_in_mono_has_the_same_words_and_its_own_weights() {
 
 /// A quorum at rest writes a record that does nothing twice a second: what it decided before is not pushed out of sight by these.
 #[test]
-fn records_that_do_nothing_share_a_row() {
+fn records_that_do_nothing_are_not_shown() {
     let mut stage = stage(Look::default());
     stage.press("4");
     let shown = stage.shown(120, 40);
-    let idle: Vec<&str> = shown.lines().filter(|row| row.contains("NoOp")).collect();
-    assert!(idle.iter().any(|row| row.contains(" of these, one after the other")), "{shown}");
+    assert!(!shown.contains("NoOp"), "{shown}");
     assert!(shown.lines().any(|row| row.contains("PartitionChange")), "what was decided is in sight:\n{shown}");
-    let offsets: Vec<&str> = idle.iter().map(|row| row.split(' ').next().unwrap_or_default()).collect();
-    assert!(idle.len() < 10, "{offsets:?}\n{shown}");
 }
 
 /// What is not committed is told by a sign in every theme and alphabet, and of what a stopped broker holds nobody says either.

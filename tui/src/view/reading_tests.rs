@@ -164,3 +164,24 @@ fn every_key_can_be_read_in_full_at_every_size() {
         assert_eq!(stage.model.cover, Cover::None);
     }
 }
+
+/// In the lowest window an outcome still stands below its question and beside the other choices, as long as there are rows for it;
+/// where there are none, it says that some are missing.
+#[test]
+fn in_a_low_window_an_outcome_keeps_its_question_and_its_choices() {
+    let mut stage = Stage::questions_of(include_str!("../../../scenarios/lessons/17-rebalance-eager.toml"));
+    stage.press("G2<Enter> ");
+    while stage.model.lesson.as_ref().is_some_and(|lesson| lesson.revealing.is_none()) {
+        stage.happen(crate::app::Message::Tick(std::time::Duration::from_secs(1)));
+    }
+    let lesson = stage.model.lesson.as_ref().expect("a lesson");
+    let question = lesson.questions[lesson.revealing.expect("it is shown")].clone();
+    let low = running_text(&stage, (40, 12));
+    assert!(low.contains(&question.ask), "{}", stage.shown(40, 12));
+    for choice in &question.choices {
+        assert!(low.contains(choice.as_str()), "{choice}:\n{}", stage.shown(40, 12));
+    }
+    assert!(!low.contains("where it is higher"), "{}", stage.shown(40, 12));
+    let lowest = running_text(&stage, (40, 10));
+    assert!(lowest.contains(&question.ask) || lowest.contains("more where it is higher"), "{}", stage.shown(40, 10));
+}

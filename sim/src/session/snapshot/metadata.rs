@@ -34,7 +34,7 @@ pub struct MetadataPart {
 }
 
 /// The end of the metadata log of the active controller; while there is none, of the running machine whose log is longest.
-/// Records of the quorum itself (leader changes, voters) are not among them.
+/// Records of the quorum itself (leader changes, voters) and those that do nothing (`NoOp`) are not among them.
 pub(super) fn metadata(world: &World) -> Vec<MetadataPart> {
     let nodes = world.machines().filter_map(|(id, machine)| Some((id, machine, machine.node()?)));
     let best = nodes.max_by_key(|(_, _, node)| {
@@ -61,6 +61,8 @@ fn last_records(disk: &Disk) -> VecDeque<(Offset, LeaderEpoch, MetadataRecord)> 
         for batch in record::batches(&bytes).map_while(Result::ok).filter(|batch| !batch.is_control()) {
             for (offset, record) in (batch.base_offset()..).zip(batch.records().unwrap_or_default()) {
                 let decoded = record.value.as_deref().and_then(|value| MetadataRecord::decode(value).ok());
+                // A quorum at rest writes one of these twice a second, and nobody wants to read them.
+                let decoded = decoded.filter(|record| !matches!(record, MetadataRecord::NoOp));
                 last.extend(decoded.map(|decoded| (offset, batch.leader_epoch(), decoded)));
             }
             while last.len() > MOST {
