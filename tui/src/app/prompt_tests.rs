@@ -147,7 +147,7 @@ fn at_a_question_other_screens_can_be_looked_at_and_nothing_is_answered() {
     stage.press("<Tab>");
     assert_eq!((stage.model.screen, text(&stage).as_str()), (Screen::Partition, "2"));
     let shown = stage.shown(120, 40);
-    assert!(shown.contains("PREDICT") && shown.contains("hidden until the question is answered"), "{shown}");
+    assert!(shown.contains("PREDICT") && shown.contains("hidden until the question about it is answered"), "{shown}");
     stage.click("4 Controller", Pointing::Click);
     assert_eq!((stage.model.screen, text(&stage).as_str()), (Screen::Controller, "2"));
     assert!(stage.shown(120, 40).contains("Tab or a click shows another screen"), "{}", stage.shown(120, 40));

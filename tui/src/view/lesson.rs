@@ -63,6 +63,8 @@ pub fn with_what_to_do(change: &str, path: &str) -> String {
 pub struct Said {
     /// All of it.
     whole: Vec<Row>,
+    /// What stands below all of it wherever there is room beside the screen.
+    more: Vec<Row>,
     /// The same without what only sets it off: heading and blank rows.
     close: Vec<Row>,
     /// Of what must be said, the part that is cut first: what is asked, or what came and why.
@@ -82,14 +84,15 @@ impl Said {
     pub fn rows(self, look: Look, height: u16) -> Vec<Row> {
         let room = usize::from(height);
         if self.whole.len() <= room {
-            return self.whole;
+            let has_room = self.whole.len() + self.more.len() <= room;
+            return self.whole.into_iter().chain(self.more.into_iter().filter(|_| has_room)).collect();
         }
         if self.close.len() <= room {
             return self.close;
         }
         let Said { close, mut first, mut last, .. } = self;
         let missing = close.len().saturating_sub(room.min(first.len() + last.len()));
-        let words = word(look, Role::Plain, format!("   {} more where it is higher", counted(missing as i64, "row")));
+        let words = word(look, Role::Plain, format!("   {} without room", counted(missing as i64, "row")));
         last.iter_mut().rev().take(1).for_each(|row| row.line.push_span(words.clone()));
         let left = room.saturating_sub(last.len());
         if first.len() > left {
@@ -139,16 +142,13 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     } else {
         "A digit is a vote, Backspace takes one back, Enter goes on."
     };
-    let way =
-        "Tab or a click shows another screen; Esc goes on without an answer: who comes here again is asked again.";
-    let short: Vec<Row> = paragraph(model, Role::Plain, how, width).into_iter().map(Row::from).collect();
-    let long: Vec<Row> = paragraph(model, Role::Plain, way, width).into_iter().map(Row::from).collect();
-    rows.extend(short.iter().cloned());
-    let close = ask.iter().chain(&choices).chain(&short).cloned().collect();
-    if !model.is_presented {
-        rows.extend(long);
-    }
-    Said { whole: rows, close, first: ask, last: choices }
+    let way = "Tab or a click shows another screen; Esc goes on, and asks again when one comes back.";
+    let how: Vec<Row> = paragraph(model, Role::Plain, how, width).into_iter().map(Row::from).collect();
+    rows.extend(how.iter().cloned());
+    let close = ask.iter().chain(&choices).chain(&how).cloned().collect();
+    let way = if model.is_presented { Vec::new() } else { paragraph(model, Role::Plain, way, width) };
+    let more = way.into_iter().map(Row::from).collect();
+    Said { whole: rows, more, close, first: ask, last: choices }
 }
 
 /// The choices, each with its votes unless these are drawn as bars.
@@ -223,6 +223,7 @@ fn revealed(model: &Model, question: &Question, width: u16) -> Said {
     let came = came.filter(|(index, _)| question.answer.is_none_or(|answer| answer == *index));
     Said {
         whole: rows(lines),
+        more: Vec::new(),
         close: rows(close),
         first: rows(came.map(|(_, line)| line).chain(why).collect()),
         last: vec![goes_on(model).into()],
