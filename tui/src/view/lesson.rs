@@ -146,7 +146,7 @@ fn asked(model: &Model, question: &Question, typed: &str, width: u16) -> Said {
     let how: Vec<Row> = paragraph(model, Role::Plain, how, width).into_iter().map(Row::from).collect();
     rows.extend(how.iter().cloned());
     let close = ask.iter().chain(&choices).chain(&how).cloned().collect();
-    let way = if model.is_presented { Vec::new() } else { paragraph(model, Role::Plain, way, width) };
+    let way = if model.mode.is_presented() { Vec::new() } else { paragraph(model, Role::Plain, way, width) };
     let more = way.into_iter().map(Row::from).collect();
     Said { whole: rows, more, close, first: ask, last: choices }
 }
