@@ -55,9 +55,9 @@ impl Check {
     pub(super) fn observe_coordinator(&mut self, event: &GroupEvent) {
         match event {
             GroupEvent::OffsetPending { group, partition, .. } => {
-                let known = (group.clone(), partition.clone());
-                self.acked.remove(&known);
-                self.in_transaction.insert(known);
+                // Who has not asked yet may be told of the transaction's offset too.
+                self.forget(|of, which| of == group && which == partition);
+                self.in_transaction.insert((group.clone(), partition.clone()));
             }
             GroupEvent::OffsetCommitted { group, partition, offset, .. } => {
                 let known = (group.clone(), partition.clone());

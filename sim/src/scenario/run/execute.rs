@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use trial_broker::ids::Ticket;
+use trial_broker::ids::{GroupId, ProducerId, Ticket, TopicPartition};
 use trial_broker::time::Time;
 
 use super::build::{Built, build};
@@ -80,6 +80,8 @@ pub(super) struct Run<'a> {
     pub(super) tickets: u64,
     /// How many values were numbered, by producer.
     pub(super) values: BTreeMap<String, u64>,
+    /// Where the offsets of each transaction were written, by producer and group.
+    pub(super) transactions: BTreeMap<(ProducerId, GroupId), TopicPartition>,
     /// When the controller that was active at time zero became active.
     pub(super) activation: Time,
     /// When the step before the present one ran or held.
@@ -153,6 +155,7 @@ impl<'a> Run<'a> {
             monitors: Vec::new(),
             tickets: 0,
             values: BTreeMap::new(),
+            transactions: BTreeMap::new(),
             activation: Time::ZERO,
             previous: Time::ZERO,
             ends: Vec::new(),

@@ -20,23 +20,21 @@ impl Run<'_> {
     pub(super) fn transaction(&mut self, action: &Action) -> Result<Fault, Unresolved> {
         let call = match action {
             Action::CommitInTransaction(commit) => {
-                let group = GroupId::new(&commit.group.value);
+                let (group, producer_id) = (GroupId::new(&commit.group.value), ProducerId(commit.producer.value));
+                let at = view::offsets_partition(&self.world, &group).ok_or(NO_OFFSETS_TOPIC)?;
+                self.transactions.insert((producer_id, group.clone()), at.clone());
                 let chosen = commit.offsets.iter();
                 let offsets = chosen.filter_map(|(name, offset)| Some((partition_named(&name.value)?, offset.value)));
-                Call::CommitInTransaction {
-                    at: view::offsets_partition(&self.world, &group).ok_or(NO_OFFSETS_TOPIC)?,
-                    group,
-                    producer_id: ProducerId(commit.producer.value),
-                    producer_epoch: EPOCH,
-                    offsets: offsets.collect(),
-                }
+                Call::CommitInTransaction { at, group, producer_id, producer_epoch: EPOCH, offsets: offsets.collect() }
             }
-            Action::EndTransaction(end) => Call::EndTransaction {
-                at: view::offsets_partition(&self.world, &GroupId::new(&end.group.value)).ok_or(NO_OFFSETS_TOPIC)?,
-                producer_id: ProducerId(end.producer.value),
-                producer_epoch: EPOCH,
-                committed: end.outcome == TransactionOutcome::Commit,
-            },
+            Action::EndTransaction(end) => {
+                let (group, producer_id) = (GroupId::new(&end.group.value), ProducerId(end.producer.value));
+                // A transaction coordinator knows where it has written, also while nobody lives who could be asked.
+                let written = self.transactions.get(&(producer_id, group.clone())).cloned();
+                let at = written.or_else(|| view::offsets_partition(&self.world, &group)).ok_or(NO_OFFSETS_TOPIC)?;
+                let committed = end.outcome == TransactionOutcome::Commit;
+                Call::EndTransaction { at, producer_id, producer_epoch: EPOCH, committed }
+            }
             other => unreachable!("{} is no transaction's", other.name()),
         };
         Ok(Fault::Call { machine: ADMIN, ticket: self.ticket(), call })
