@@ -54,7 +54,7 @@ pub fn banner(model: &Model, width: u16, height: u16) -> Vec<Line<'static>> {
 /// What to change, with the way to do it unless it names a lesson in which that is done.
 pub fn with_what_to_do(change: &str, path: &str) -> String {
     match change.contains("`trial ") {
-        true => change.to_owned(),
+        true => format!("{change} (q leaves this one.)"),
         false => format!("{change} (In a copy of {path}; `trial play` opens it.)"),
     }
 }

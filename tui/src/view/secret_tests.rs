@@ -8,7 +8,7 @@ use trial_sim::internal::scenario::{Action as Deed, Scenario};
 
 use super::tests::{GROUP, stage};
 use crate::app::{Action, Ask, Message, Pane, Prompt, Screen, Typed};
-use crate::stage::Stage;
+use crate::stage::{LESSON, Stage};
 use crate::theme::Look;
 
 /// What a question hides is nowhere to be read until it is answered, and stands there when nothing is asked: for every question
@@ -197,7 +197,13 @@ fn nothing_hidden_is_read(stage: &mut Stage, lesson: &str) {
 /// the log has grown may be read: that it grows is what the question rests on.
 #[test]
 fn what_a_question_hides_is_hidden_from_the_deed_on_that_it_is_about() {
-    let mut stage = Stage::with_questions();
+    let at_once = "[[step]]\npredict = ";
+    let later = LESSON.replacen(
+        at_once,
+        &format!("[[step]]\nafter = \"200ms\"\nexpect = {{ client = \"p2\", acked = 3 }}\n\n{at_once}"),
+        1,
+    );
+    let mut stage = Stage::questions_of(&later);
     let question = stage.model.lesson.as_ref().expect("a lesson").questions[0].clone();
     assert!(question.hidden_from < question.asked.at);
     let steps = stage.model.tape.as_ref().expect("it is recorded").steps_before(question.hidden_from);

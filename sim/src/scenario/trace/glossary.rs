@@ -46,7 +46,7 @@ pub const MEANINGS: &[Meaning] = &[
     meaning(
         "ack",
         "The producer holds an acknowledgement: with acks=all every in-sync replica has the batch, with acks=1 the leader alone, with acks=0 perhaps nobody.",
-        "DelayedProduce",
+        "ReplicaManager.appendRecords; for acks=all DelayedProduce",
     ),
     meaning(
         "read",
