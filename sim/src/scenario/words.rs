@@ -29,6 +29,9 @@ pub use hints::in_words;
 /// Actions that ask or expect, and so do nothing to a world.
 const NOT_DONE: &[&str] = &["predict", "pause-here", "expect", "expect-error", "expect-event", "never", "never-event"];
 
+/// Actions on one message. A file may mean the next one of anybody; whoever types so has forgotten which.
+const OF_A_MESSAGE: &[&str] = &["drop", "hold", "delay"];
+
 /// The names of all actions that can be typed.
 pub fn names() -> impl Iterator<Item = &'static str> {
     Action::NAMES.iter().copied().filter(|name| !NOT_DONE.contains(name))
@@ -102,7 +105,8 @@ fn parts_of<'a>(part: &'a Value, definitions: &'a Value) -> Vec<&'a Value> {
 /// The line of a scenario file that says what was typed.
 ///
 /// # Errors
-/// There is no such action, with the nearest one that there is; or it is told what it does not take, or one thing twice.
+/// There is no such action, with the nearest one that there is; or it is told what it does not take, or one thing twice; or it
+/// takes a message and is not told which.
 pub fn line(typed: &str) -> Result<String, String> {
     let typed = typed.trim();
     let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
@@ -110,6 +114,12 @@ pub fn line(typed: &str) -> Result<String, String> {
         return Err(unknown(name, &[]));
     }
     let rest = rest.trim();
+    // How late a message comes does not say which.
+    if OF_A_MESSAGE.contains(&name) && rest.split_whitespace().all(|word| word.starts_with("by=")) {
+        return Err(
+            "this does not say which message; name one: from=b1, to=b2 or api=Fetch, or several of these".to_owned()
+        );
+    }
     let fields = match name {
         "partition" if rest.contains('|') => format!("groups = {}", groups(rest)),
         _ => fields(name, rest)?,
@@ -288,6 +298,21 @@ mod tests {
             refused("kill b2 b3")
         );
         assert_eq!(line("crash c1").as_deref(), Ok("crash = { client = \"c1\" }"), "only clients crash");
+    }
+
+    /// The next message of anybody would be lost, and nobody would know whose.
+    #[test]
+    fn what_happens_to_a_message_happens_to_one_that_was_named() {
+        for typed in ["drop", "hold ", "delay", "delay by=1s"] {
+            let refused = line(typed).expect_err("which one?");
+            assert!(
+                refused.starts_with("this does not say which message; name one: from=b1, to=b2 or api=Fetch"),
+                "{typed}"
+            );
+        }
+        assert_eq!(line("drop api=Fetch").as_deref(), Ok("drop = { api = \"Fetch\" }"));
+        assert_eq!(line("delay by=1s from=b1").as_deref(), Ok("delay = { by = \"1s\", from = \"b1\" }"));
+        assert_eq!(line("release").as_deref(), Ok("release = {}"), "all that is held goes on");
     }
 
     #[test]

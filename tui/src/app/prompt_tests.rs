@@ -83,6 +83,7 @@ fn what_nobody_knows_is_answered_with_what_is_nearest() {
         ("quit", "the key q quits"),
         ("recor", "did you mean `record`?"),
         ("kill leadr=orders-0", "`kill` takes no `leadr=`: did you mean `leader=`?"),
+        ("drop", "this does not say which message; name one: from=b1, to=b2 or api=Fetch"),
         ("drop api=Fech", "did you mean `Fetch`?"),
     ] {
         stage.press(&format!(":{typed}<Enter>"));
