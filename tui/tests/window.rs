@@ -399,8 +399,8 @@ fn a_fork_that_was_saved_runs_headless_to_the_same_fingerprint() {
         terminal.wait_for(answer);
     };
     typed("kill broker=3", "run 2 of 2");
-    typed(&format!("save {}", scenario.display()), "saved: `trial run");
-    typed(&format!("record {}", recording.display()), "saved: `trial play");
+    typed(&format!("save {}", scenario.display()), "`trial run");
+    typed(&format!("record {}", recording.display()), "`trial play");
     terminal.press("q");
     terminal.wait_for("left with 0");
     let kept = std::fs::read_to_string(&recording).expect("it was written");

@@ -401,16 +401,18 @@ fn save(model: &mut Model, path: &str) -> Vec<Effect> {
     vec![Effect::Save { path: path.to_owned(), text, form: Form::Scenario }]
 }
 
-/// The run lies in a file now: what it came to says how that is run again. Says so, and what of the text is not its author's.
+/// The run lies in a file now: what it came to says how that is run again. Says so, which run it is, and what of the text is
+/// not its author's.
 pub(super) fn saved(model: &mut Model, file: &Saved) {
     let command = file.command();
+    let which = which_run(model);
     if let Some(run) = model.runs.get_mut(model.current) {
         run.is_saved = true;
     }
     let fingerprint = model.tape.as_ref().map_or(0, |tape| tape.report.fingerprint);
     let mut said = match file.form {
-        Form::Scenario => format!("saved: `{command}` does the same again, to fingerprint {fingerprint:016x}"),
-        Form::Recording => format!("saved: `{command}` shows it again, to fingerprint {fingerprint:016x}"),
+        Form::Scenario => format!("saved {which}: `{command}` does the same again, to fingerprint {fingerprint:016x}"),
+        Form::Recording => format!("saved {which}: `{command}` shows it again, to fingerprint {fingerprint:016x}"),
     };
     let is_scenario = file.form == Form::Scenario;
     said.push_str(not_its_authors(model).filter(|_| is_scenario).unwrap_or(""));
@@ -422,6 +424,13 @@ pub(super) fn saved(model: &mut Model, file: &Saved) {
             finding.again = finding.again.take().map(|_| command.clone());
         }
     }
+}
+
+/// The run that is shown by its number, and what makes it another one than the others.
+fn which_run(model: &Model) -> String {
+    let run = model.runs.get(model.current).filter(|run| run.parent.is_some());
+    let what = run.map_or("as the file says", |run| run.name.as_str());
+    format!("run {} ({what})", model.current + 1)
 }
 
 /// What of the text that is saved its author has not written, beside what was done here.

@@ -2,7 +2,7 @@
 
 use trial_sim::internal::scenario::{Scenario, UNSAVED};
 
-use super::tests::tape;
+use super::tests::{said, tape};
 use super::*;
 use crate::stage::Stage;
 
@@ -25,8 +25,25 @@ fn what_a_fork_came_to_is_run_again_from_its_own_file() {
     let line = r"trial run 'my forks/it'\''s.toml'";
     assert!(again(&stage).contains(&format!("again: {line}")) && !again(&stage).contains(UNSAVED), "{}", again(&stage));
     let Some(Status::Said(said)) = &stage.model.status else { panic!("{:?}", stage.model.status) };
-    assert!(said.contains(&format!("saved: `{line}`")), "{said}");
+    assert!(said.contains(&format!("saved run 2 (kill leader=orders-0 at 5s): `{line}`")), "{said}");
     assert_eq!(tape(&stage).scenario.path, "my forks/it's.toml");
+}
+
+/// Whoever has gone back to look at the first run, and then saves, has saved that one.
+#[test]
+fn what_is_saved_is_named_by_its_number_and_what_was_done() {
+    let mut stage = Stage::lesson(Look::default());
+    let mut said_of = |keys: &str, form: Form| {
+        stage.press(keys);
+        stage.happen(Message::Saved(Ok(Saved { path: "it.toml".to_owned(), form })));
+        said(&stage).to_owned()
+    };
+    assert!(
+        said_of("t2.5s<Enter>K", Form::Scenario).starts_with("saved run 2 (kill leader=orders-0 at 2.5s): `trial run")
+    );
+    let first = said_of("f", Form::Scenario);
+    assert!(first.starts_with("saved run 1 (as the file says): `trial run it.toml` does the same"), "{first}");
+    assert!(said_of("", Form::Recording).starts_with("saved run 1 (as the file says): `trial play it.toml`"));
 }
 
 #[test]
