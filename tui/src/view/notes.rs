@@ -56,7 +56,7 @@ pub fn lines(look: Look, tape: &Tape, class: Option<&Whereabouts>, width: u16) -
     lines
 }
 
-/// The next question, with its answer.
+/// The question that comes next, or that was asked and whose outcome is still to be seen, with its answer.
 fn question_behind(look: Look, tape: &Tape, here: u64, width: u16) -> Vec<Line<'static>> {
     let lesson = Lesson::of(tape);
     let Some(question) = lesson.questions.iter().find(|question| question.revealed.steps > here) else {
@@ -66,7 +66,12 @@ fn question_behind(look: Look, tape: &Tape, here: u64, width: u16) -> Vec<Line<'
         wrapped(text, width).into_iter().map(|text| line(look, role, text)).collect()
     };
     let when = seconds(tape.cast.micros(question.asked.at));
-    let mut lines = vec![heading(look, &format!("THE NEXT QUESTION, AT {when}"), width)];
+    let title = if question.asked.steps < here {
+        format!("ASKED AT {when}, TO BE REVEALED")
+    } else {
+        format!("THE NEXT QUESTION, AT {when}")
+    };
+    let mut lines = vec![heading(look, &title, width)];
     lines.extend(paragraph(Role::Heading, &question.ask));
     for (index, choice) in question.choices.iter().enumerate() {
         let (glyph, role) =
@@ -120,6 +125,20 @@ mod tests {
         assert!(fork.contains("the class is at 10.000 s of run 2 (kill leader=orders-0 at 2.5s)"), "{fork}");
         assert!(!fork.contains("THE NEXT QUESTION") && !fork.contains("WHAT COMES NEXT"), "{fork}");
         assert!(fork.contains("WHAT IT TEACHES"), "{fork}");
+    }
+
+    /// Time runs on between a question and what answers it, and the teacher still wants to have the answer before him.
+    #[test]
+    fn a_question_that_was_asked_is_no_longer_the_next_one() {
+        let mut stage = Stage::with_questions();
+        stage.press("G");
+        let noted_here = |stage: &Stage| noted(stage, &Whereabouts::of(&stage.model).expect("it is recorded"));
+        let asked = noted_here(&stage);
+        assert!(asked.contains("THE NEXT QUESTION, AT 12.753589 s"), "{asked}");
+        stage.press("2<Enter><Right>");
+        let behind = noted_here(&stage);
+        assert!(behind.contains("ASKED AT 12.753589 s, TO BE REVEALED"), "{behind}");
+        assert!(!behind.contains("THE NEXT QUESTION"), "{behind}");
     }
 
     #[test]
