@@ -334,6 +334,19 @@ pub struct PromptBinding {
     pub edits: Editing,
 }
 
+impl PromptBinding {
+    /// What they do where counts are typed instead of votes: a digit is part of one.
+    pub fn does_in_a_poll(&self) -> &'static str {
+        if self.edits == Editing::Backspace { "a digit back" } else { self.does }
+    }
+}
+
+/// The letters that are typed while a class votes, and what they are: each digit a vote.
+pub const VOTES: &[(&str, &str)] = &[("1-9", "vote")];
+
+/// The same in a poll, where each number is the count of a choice.
+pub const COUNTS: &[(&str, &str)] = &[("0-9", "a choice's count"), ("Space", "the next choice")];
+
 /// The keys while a line is typed.
 const OF_A_LINE: &[PromptBinding] = &[
     PromptBinding { shown: "Enter", does: "done", keys: &[key(KeyCode::Enter)], edits: Editing::Enter },

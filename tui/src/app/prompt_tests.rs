@@ -212,6 +212,20 @@ fn a_count_for_no_choice_is_not_glued_to_the_last_one() {
     assert_eq!(lesson.questions[0].votes, Some(vec![12, 3, 1000]));
 }
 
+/// Three digits are one count there, and no three votes.
+#[test]
+fn in_a_poll_the_keys_below_speak_of_counts() {
+    let mut stage = Stage::with_questions();
+    stage.press("G");
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("1-9 vote  ") && shown.contains("a vote back") && shown.contains("votes: "), "{shown}");
+    stage.model.mode = Mode::Lesson { is_poll: true, is_presented: false };
+    let shown = stage.shown(120, 40);
+    assert!(shown.contains("0-9 a choice's count  Space the next choice  Enter"), "{shown}");
+    assert!(shown.contains("a digit back") && shown.contains("counts: "), "{shown}");
+    assert!(!shown.contains("1-9 vote") && !shown.contains("a vote back"), "{shown}");
+}
+
 #[test]
 fn a_time_is_taken_as_the_window_writes_it_and_a_step_before_time_zero_is_told() {
     let mut stage = stage();

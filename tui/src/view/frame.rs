@@ -7,7 +7,7 @@ use trial_sim::internal::scenario::trace::Weight;
 use trial_sim::internal::session::Tape;
 
 use crate::app::{Action, Ask, Message, Model, Prompt, SPEEDS, Screen, Spot, Status};
-use crate::keys::{BINDINGS, Binding, in_ascii, of_prompt};
+use crate::keys::{BINDINGS, Binding, COUNTS, VOTES, in_ascii, of_prompt};
 use crate::theme::{Alphabet, Glyph, Role};
 use crate::widget::row::Row;
 use crate::widget::slider::{Mark, slider as slider_line};
@@ -137,6 +137,7 @@ pub fn status(model: &Model) -> Line<'static> {
             Ask::Command => "do: ",
             Ask::Filter => "show only what has these words: ",
             Ask::Record => "follow the record at: ",
+            Ask::Prediction(_) if model.mode.is_poll() => "counts: ",
             Ask::Prediction(_) => "votes: ",
         };
         return Line::from(vec![
@@ -215,19 +216,27 @@ pub fn footer(model: &Model, width: u16) -> Row {
 
 /// The keys while something is typed.
 fn prompt_footer(model: &Model, ask: Ask) -> Row {
-    let digits = matches!(ask, Ask::Prediction(_))
-        .then(|| [(word(model.look, Role::Key, "1-9"), None), (word(model.look, Role::Plain, " vote  "), None)]);
+    let is_poll = matches!(ask, Ask::Prediction(_)) && model.mode.is_poll();
+    let letters: &[(&str, &str)] = match ask {
+        Ask::Prediction(_) if is_poll => COUNTS,
+        Ask::Prediction(_) => VOTES,
+        Ask::Place | Ask::Command | Ask::Filter | Ask::Record => &[],
+    };
+    let letters = letters.iter().flat_map(|(shown, does)| {
+        [(word(model.look, Role::Key, *shown), None), (word(model.look, Role::Plain, format!(" {does}  ")), None)]
+    });
     let pieces = of_prompt(ask).iter().flat_map(|binding| {
         let spot = match binding.edits.message() {
             Message::Type(typed) => Some(Spot::Typed(typed)),
             _ => None,
         };
+        let does = if is_poll { binding.does_in_a_poll() } else { binding.does };
         [
             (word(model.look, Role::Key, binding.shown), spot.clone()),
-            (word(model.look, Role::Plain, format!(" {}  ", binding.does)), spot),
+            (word(model.look, Role::Plain, format!(" {does}  ")), spot),
         ]
     });
-    Row::of(digits.into_iter().flatten().chain(pieces).collect())
+    Row::of(letters.chain(pieces).collect())
 }
 
 /// The first of several ways to press it.
