@@ -118,7 +118,7 @@ mod tests {
         let here = Whereabouts::of(&stage.model).expect("it is recorded");
         let before = noted(&stage, &here);
         assert!(before.contains("the class is at 2.500 s") && before.contains("THE NEXT QUESTION"), "{before}");
-        assert!(before.contains("NOTES") && before.contains("Stop at the question"), "{before}");
+        assert!(before.contains("NOTES") && before.contains("The question stops"), "{before}");
         stage.press("Kt10s<Enter>");
         let here = Whereabouts::of(&stage.model).expect("it is recorded");
         let fork = noted(&stage, &here);
