@@ -124,11 +124,12 @@ mod tests {
     fn who_has_heard_enough_gets_what_was_done_without_a_gap() {
         for count in 1..=4 {
             let mut heard = 0;
-            let came = until_last(jobs(count), 0..100_000_usize, &|it| it, &|_| false, &mut |_| {
+            // They would never come to an end by themselves.
+            let came = until_last(jobs(count), 0_usize.., &|it| it, &|_| false, &mut |_| {
                 heard += 1;
                 if heard == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            assert!(came.iter().copied().eq(0..came.len()) && came.len() < 100_000, "{count} jobs: {}", came.len());
+            assert!(!came.is_empty() && came.iter().copied().eq(0..came.len()), "{count} jobs: {}", came.len());
         }
     }
 }
