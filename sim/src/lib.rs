@@ -67,6 +67,7 @@ mod session;
 mod shrink;
 mod step;
 mod stream;
+mod table;
 #[cfg(test)]
 mod toy;
 mod trial;

@@ -6,11 +6,12 @@
 //! `rand` crate does not promise that its reductions stay the same, and every recorded
 //! seed depends on them.
 
-use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+
+use crate::table::Table;
 
 /// What the world itself draws. Choices of machines have their own purposes, numbered after these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,13 +78,13 @@ impl Hash for Stream {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Streams {
     root: u64,
-    streams: BTreeMap<(StreamPurpose, u64, u64), Stream>,
+    streams: Table<(StreamPurpose, u64, u64), Stream>,
 }
 
 impl Streams {
     /// No streams yet.
     pub fn new(root: u64) -> Self {
-        Streams { root, streams: BTreeMap::new() }
+        Streams { root, streams: Table::default() }
     }
 
     /// The seed that all streams descend from.
@@ -94,7 +95,7 @@ impl Streams {
     /// The stream of this purpose and subject.
     pub fn get(&mut self, purpose: StreamPurpose, subject: (u64, u64)) -> &mut Stream {
         let root = self.root;
-        self.streams.entry((purpose, subject.0, subject.1)).or_insert_with(|| Stream::new(root, purpose, subject))
+        self.streams.get_or_insert_with((purpose, subject.0, subject.1), || Stream::new(root, purpose, subject))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::groups::{I32_MAX, MIB, ms};
-use super::{ConfigError, Properties, SettingDefinition, SettingValue, read, settings};
+use super::{ConfigError, Properties, SettingDefinition, SettingValue, parsed, read, settings};
 
 /// A member that joins for the first time must join again within this, whatever its session; in Kafka a constant
 /// (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`).

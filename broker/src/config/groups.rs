@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CleanupPolicy, ConfigError, Properties, Ratio, ReplicaSelector, SettingDefinition, read, settings};
+use super::{
+    CleanupPolicy, ConfigError, Properties, Ratio, ReplicaSelector, SettingDefinition, parsed, read, settings,
+};
 use crate::time::TimestampType;
 
 pub(super) const fn ms(millis: u64) -> Duration {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Properties, SettingDefinition, read, settings};
+use super::{ConfigError, Properties, SettingDefinition, parsed, read, settings};
 use crate::ids::{GroupId, GroupInstanceId};
 
 const I32_MAX: i64 = i32::MAX as i64;

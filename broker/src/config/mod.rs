@@ -272,7 +272,11 @@ fn read<T: SettingValue>(
     low: i64,
     high: i64,
 ) -> Result<T, ConfigError> {
-    let Some(text) = properties.get(name) else { return Ok(default) };
+    properties.get(name).map_or(Ok(default), |text| parsed(name, text, low, high))
+}
+
+/// One setting's value from its text.
+fn parsed<T: SettingValue>(name: &str, text: &str, low: i64, high: i64) -> Result<T, ConfigError> {
     let refuse = |reason: String| ConfigError::of_value(name, text, reason);
     let value = T::parse(text.trim()).ok_or_else(|| refuse(format!("expected {}", T::KIND)))?;
     if (low..=high).contains(&value.magnitude()) {
@@ -316,12 +320,16 @@ macro_rules! settings {
                 Ok($group { $($field: read(properties, $name, $default, $low, $high)?,)* })
             }
 
-            /// These settings with some of them replaced; names of other groups are ignored.
+            /// Replaces one setting; the name of another group is ignored.
             ///
             /// # Errors
-            /// A value of the wrong kind or outside its range.
-            pub fn overridden(&self, properties: &Properties) -> Result<Self, ConfigError> {
-                Ok($group { $($field: read(properties, $name, self.$field.clone(), $low, $high)?,)* })
+            /// A value of the wrong kind or outside its range: nothing is replaced then.
+            pub fn replace(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
+                match name {
+                    $($name => self.$field = parsed(name, text, $low, $high)?,)*
+                    _ => {}
+                }
+                Ok(())
             }
         }
 

@@ -175,10 +175,7 @@ impl MetadataImage {
         // The later resource wins: each of its values replaces what the earlier ones left.
         for resource in [&ConfigResource::Cluster, &ConfigResource::Broker(broker), &topic] {
             for (name, value) in self.config(resource).into_iter().flatten() {
-                let one = Properties::from([(topic_config_name(name).to_owned(), value.clone())]);
-                if let Ok(changed) = settings.overridden(&one) {
-                    settings = changed;
-                }
+                let _ = settings.replace(topic_config_name(name), value);
             }
         }
         settings

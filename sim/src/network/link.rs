@@ -1,6 +1,6 @@
 //! Links: what lies between two machines, one way, and what interventions do there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use trial_broker::api::Message;
@@ -10,6 +10,7 @@ use super::connection::kind_of;
 use super::latency::LatencyModel;
 use crate::fault::{MachineId, MessageFilter};
 use crate::stream::{StreamPurpose, Streams};
+use crate::table::Table;
 
 /// What lies between one machine and another, one way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +50,7 @@ impl PartialOrd for Route {
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Links {
     default_latency: LatencyModel,
-    links: BTreeMap<Route, Link>,
+    links: Table<Route, Link>,
     /// What entries said about links, in order: a link that is used for the first time obeys them all.
     rules: Vec<LinkRule>,
     blocked: BTreeSet<(MachineId, MachineId)>,
@@ -90,7 +91,7 @@ impl Links {
 
     fn link(&mut self, route: (MachineId, MachineId)) -> &mut Link {
         let (default, rules) = (self.default_latency, &self.rules);
-        self.links.entry(Route { from: route.0, to: route.1 }).or_insert_with(|| {
+        self.links.get_or_insert_with(Route { from: route.0, to: route.1 }, || {
             let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO };
             for rule in rules.iter().filter(|rule| is_among(route.0, &rule.from) && is_among(route.1, &rule.to)) {
                 link.set(rule.what);
@@ -101,7 +102,7 @@ impl Links {
 
     /// Links from these to those machines obey this from now on.
     pub(crate) fn set(&mut self, from: BTreeSet<MachineId>, to: BTreeSet<MachineId>, what: LinkSetting) {
-        for (route, link) in &mut self.links {
+        for (route, link) in self.links.iter_mut() {
             if is_among(route.from, &from) && is_among(route.to, &to) {
                 link.set(what);
             }

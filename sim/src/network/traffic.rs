@@ -17,6 +17,7 @@ use crate::machine::Machine;
 use crate::queue::{Queue, Subject};
 use crate::step::{Fact, Telling};
 use crate::stream::Streams;
+use crate::table::Table;
 
 /// Linux sends a SYN six times more after the first, at doubling distances from one second on.
 const SYN_RETRIES: u32 = 6;
@@ -35,7 +36,7 @@ pub(crate) struct Wire<'a> {
     pub(crate) now: Time,
     pub(crate) queue: &'a mut Queue<Subject>,
     pub(crate) streams: &'a mut Streams,
-    pub(crate) machines: &'a BTreeMap<MachineId, Machine>,
+    pub(crate) machines: &'a Table<MachineId, Machine>,
     pub(crate) facts: &'a mut Vec<Fact>,
     pub(crate) telling: Telling,
 }

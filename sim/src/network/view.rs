@@ -1,6 +1,5 @@
 //! What the network shows of itself: plain values for screens and checks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,6 +11,7 @@ use trial_broker::time::Time;
 use super::{Connection, Content, End, Network, Phase, kind_of};
 use crate::fault::{MachineId, MessageId, MessageKind};
 use crate::machine::Machine;
+use crate::table::Table;
 
 /// A message between two sockets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -89,7 +89,7 @@ pub enum ConnectionStateName {
 
 impl Network {
     /// Every message between two sockets, by connection, direction and order.
-    pub(crate) fn in_flight(&self, machines: &BTreeMap<MachineId, Machine>) -> Vec<InFlightView> {
+    pub(crate) fn in_flight(&self, machines: &Table<MachineId, Machine>) -> Vec<InFlightView> {
         let mut views = Vec::new();
         for (number, connection) in &self.connections {
             for direction in 0..2 {
@@ -104,7 +104,7 @@ impl Network {
         connection_number: u64,
         connection: &Connection,
         direction: usize,
-        machines: &BTreeMap<MachineId, Machine>,
+        machines: &Table<MachineId, Machine>,
         views: &mut Vec<InFlightView>,
     ) {
         let route = connection.route(direction);

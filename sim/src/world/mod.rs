@@ -34,6 +34,7 @@ use crate::queue::{Queue, Subject};
 use crate::record::fingerprint::Scratch;
 use crate::step::{Step, Telling};
 use crate::stream::Streams;
+use crate::table::Table;
 
 mod entries;
 mod perform;
@@ -105,7 +106,7 @@ impl Default for WorldSettings {
 pub struct World {
     settings: WorldSettings,
     now: Time,
-    machines: BTreeMap<MachineId, Machine>,
+    machines: Table<MachineId, Machine>,
     names: BTreeMap<Arc<str>, MachineId>,
     network: Network,
     queue: Queue<Subject>,
@@ -132,7 +133,7 @@ impl World {
         World {
             settings,
             now: Time::ZERO,
-            machines: BTreeMap::new(),
+            machines: Table::default(),
             names: BTreeMap::new(),
             network,
             queue: Queue::default(),
@@ -253,7 +254,7 @@ impl World {
     pub fn digest(&self) -> u64 {
         let mut scratch = Scratch::default();
         self.now.hash(&mut scratch);
-        for (id, machine) in &self.machines {
+        for (id, machine) in self.machines.iter() {
             (id, machine).hash(&mut scratch);
         }
         self.network.hash(&mut scratch);

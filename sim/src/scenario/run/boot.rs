@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use trial_broker::client::{Call, CallResult};
+use trial_broker::event::{ClientEvent, Event};
 use trial_broker::group::GroupStateName;
 use trial_broker::ids::{GroupId, NodeId, Ticket, TopicName};
 use trial_broker::message::{Api, ErrorCode};
@@ -174,11 +175,19 @@ impl Run<'_> {
                 return Err(Stop::Boot { verdict: Verdict::Liveness, reason, state: Some(self.state_in_words()) });
             }
             self.step_once()?;
-            if let Some(reason) = self.hopeless_group() {
+            if self.an_application_has_ended()
+                && let Some(reason) = self.hopeless_group()
+            {
                 return Err(Stop::Boot { verdict: Verdict::Expectation, reason, state: None });
             }
         }
         Ok(())
+    }
+
+    /// Whether that happened in the last step.
+    fn an_application_has_ended(&self) -> bool {
+        let is_end = |event: &Event| matches!(event, Event::Client(ClientEvent::ApplicationEnded { .. }));
+        self.last_step.as_ref().is_some_and(|step| step.events.iter().any(is_end))
     }
 
     /// Why a group will never be stable: all who shall be its members were refused. Where others are left, these go on.
