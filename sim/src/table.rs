@@ -1,4 +1,4 @@
-//! Few things under few keys, which every step looks up: machines, links, streams.
+//! Few things under few keys, which every step looks up: machines, links, streams, what is known of replicas.
 //!
 //! A `BTreeMap` keeps keys and values of a node beside each other, and walks from node to node. Here the keys lie together, so
 //! that a search among some dozens of them reads one or two cache lines. To add or take something away costs a move of what
@@ -9,7 +9,7 @@ use std::ops::Index;
 
 /// A map in the order of its keys. It hashes as a `BTreeMap` of the same entries does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Table<K, V> {
+pub struct Table<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
 }
@@ -28,19 +28,19 @@ impl<K: Ord, V> Table<K, V> {
 
     /// The value under a key.
     #[inline]
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+    pub fn get(&self, key: &K) -> Option<&V> {
         self.place(key).ok().map(|place| &self.values[place])
     }
 
     /// The same, to change it.
     #[inline]
-    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.place(key).ok().map(|place| &mut self.values[place])
     }
 
     /// The value under a key, made if there is none.
     #[inline]
-    pub(crate) fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+    pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
@@ -52,8 +52,21 @@ impl<K: Ord, V> Table<K, V> {
         &mut self.values[place]
     }
 
+    /// The value under a borrowed key, which is copied only where there is none.
+    #[inline]
+    pub fn get_or_default(&mut self, key: &K) -> &mut V
+    where
+        K: Clone,
+        V: Default,
+    {
+        match self.place(key) {
+            Ok(place) => &mut self.values[place],
+            Err(_) => self.get_or_insert_with(key.clone(), V::default),
+        }
+    }
+
     /// Puts a value under a key. Answers the one that was there.
-    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(place) => Some(std::mem::replace(&mut self.values[place], value)),
             Err(place) => {
@@ -64,13 +77,26 @@ impl<K: Ord, V> Table<K, V> {
         }
     }
 
+    /// Keeps the entries of which something holds.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&K, &mut V) -> bool) {
+        let kept = self.iter_mut().map(|(key, value)| is_kept(key, value)).collect::<Vec<bool>>();
+        let (mut of_keys, mut of_values) = (kept.iter(), kept.iter());
+        self.keys.retain(|_| of_keys.next() == Some(&true));
+        self.values.retain(|_| of_values.next() == Some(&true));
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// All entries, in the order of their keys.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.keys.iter().zip(&self.values)
     }
 
     /// The same, to change the values.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.keys.iter().zip(&mut self.values)
     }
 }
@@ -115,10 +141,14 @@ mod tests {
         }
         assert_eq!(*table.get_or_insert_with(5, || 0), *map.entry(5).or_insert(0));
         assert_eq!(*table.get_or_insert_with(9, || 0), *map.entry(9).or_insert(0));
+        *table.get_or_default(&4) += *map.entry(4).or_default() + 8;
+        *map.get_mut(&4).expect("an entry") += 8;
         *table.get_mut(&1).expect("an entry") += 1;
         *map.get_mut(&1).expect("an entry") += 1;
+        table.retain(|key, _| key % 3 != 0);
+        map.retain(|key, _| key % 3 != 0);
         assert!(table.iter().eq(map.iter()));
-        assert_eq!((table.get(&4), table[&7]), (None, 70));
+        assert_eq!((table.get(&2), table[&7], table.len()), (None, 70, map.len()));
         assert_eq!(digest(&table), digest(&map));
     }
 }

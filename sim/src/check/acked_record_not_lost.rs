@@ -65,7 +65,7 @@ fn lost(partition: &TopicPartition, node: NodeId, first: i64, last: i64) -> Find
 /// the next.
 pub(super) fn at_end(world: &World, model: &Model) -> Vec<PossibleLoss> {
     let mut found = Vec::new();
-    for (partition, known) in &model.partitions {
+    for (partition, known) in model.partitions.iter() {
         let Some(registration) = &known.registration else { continue };
         let Some(replica) = model.replica(partition, machine_of(registration.leader)) else { continue };
         let acked = known.committed.partition_point(|batch| batch.last_offset < known.acked_end);

@@ -22,11 +22,11 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
         }
         _ => return None,
     };
-    let known = seen.model.partition_of(partition, seen.machine).filter(|known| known.registration.is_some())?;
-    let replica = seen.model.replica(partition, seen.machine)?;
+    let known = seen.known(partition).filter(|known| known.registration.is_some())?;
+    let replica = seen.replica(partition)?;
     // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
     // of that leader shows what it has lost.
-    if seen.model.is_overtaken(partition, seen.machine) {
+    if replica.epoch < known.rebased_in {
         return None;
     }
     let machine = seen.who();

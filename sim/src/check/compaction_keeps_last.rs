@@ -42,8 +42,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
 }
 
 /// Nothing moves the start of a log that is only compacted, but what is said.
-fn judge_start(seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
-    let replica = seen.model.replica(partition, seen.machine)?;
+fn judge_start<'a>(seen: &Seen<'a>, partition: &'a TopicPartition) -> Option<Finding> {
+    let replica = seen.replica(partition)?;
     let told = replica.began_late?;
     let message = format!(
         "{partition}: the log of {} begins at {}, and was never told to begin later than at {told}",
@@ -60,7 +60,7 @@ fn judge_swap(seen: &Seen) -> Option<Finding> {
     };
     let disk = seen.world.machine(seen.machine)?.disk();
     let old = replaced(disk, partition, segments)?;
-    let committed_end = seen.model.partition_of(partition, seen.machine)?.committed_end;
+    let committed_end = seen.known(partition)?.committed_end;
     let log = Contents::of(disk, partition, &old, segments);
     let new: BTreeMap<Offset, Record> = log.new_records(*base_offset);
     let last = log.last_of_each_key(committed_end);

@@ -37,9 +37,9 @@ impl Check {
             return None;
         };
         // After an unclean election, or a loss that nobody is to blame for, the log may end earlier.
-        let committed_end = seen.model.partition_of(partition, seen.machine).map_or(0, |known| known.committed_end);
-        let epoch = seen.model.replica(partition, seen.machine)?.leads_in?;
-        let key = (seen.model.topic_of(partition, seen.machine), partition.clone(), *isolation);
+        let committed_end = seen.known(partition).map_or(0, |known| known.committed_end);
+        let epoch = seen.replica(partition)?.leads_in?;
+        let key = (seen.topic_id(partition), partition.clone(), *isolation);
         let last = self.told.get(&key).copied();
         if last.is_some_and(|(newest, _)| epoch < newest) {
             return None;

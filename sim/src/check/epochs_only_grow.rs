@@ -66,7 +66,7 @@ impl Check {
                 PartitionEvent::BecameLeader { partition, leader_epoch, .. }
                 | PartitionEvent::BecameFollower { partition, leader_epoch, .. },
             ) => {
-                let topic_id = seen.model.topic_of(partition, seen.machine);
+                let topic_id = seen.topic_id(partition);
                 let before = self.local.insert((topic_id, partition.clone(), seen.machine), *leader_epoch)?;
                 (*leader_epoch < before && seen.model.running.contains(&seen.machine)).then(|| Finding {
                     property: PROPERTY,

@@ -35,8 +35,8 @@ impl Check {
             }) if *high_watermark >= 0 => (partition, *high_watermark),
             _ => return None,
         };
-        let epoch = seen.model.replica(partition, seen.machine)?.leads_in?;
-        let led = (seen.model.topic_of(partition, seen.machine), epoch);
+        let epoch = seen.replica(partition)?.leads_in?;
+        let led = (seen.topic_id(partition), epoch);
         let key = (partition.clone(), seen.machine);
         let highest = self.highest.entry(key).or_insert((led, shown));
         if highest.0 != led {

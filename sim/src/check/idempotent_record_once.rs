@@ -63,9 +63,9 @@ impl Check {
         }
     }
 
-    fn count(&mut self, seen: &Seen, partition: &TopicPartition) -> Option<Finding> {
-        let known = seen.model.partition_of(partition, seen.machine)?;
-        let topic_id = seen.model.topic_of(partition, seen.machine);
+    fn count<'a>(&mut self, seen: &Seen<'a>, partition: &'a TopicPartition) -> Option<Finding> {
+        let known = seen.known(partition)?;
+        let topic_id = seen.topic_id(partition);
         let Check { owners, handed, counted } = self;
         let counted = counted.entry((topic_id, partition.clone())).or_default();
         // An excused loss takes committed batches away, and others may have come since: what is left is counted anew.

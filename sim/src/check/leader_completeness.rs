@@ -15,8 +15,8 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let Event::Partition(PartitionEvent::BecameLeader { partition, leader_epoch, .. }) = seen.event else {
         return None;
     };
-    let known = seen.model.partition_of(partition, seen.machine)?;
-    let replica = seen.model.replica(partition, seen.machine)?;
+    let known = seen.known(partition)?;
+    let replica = seen.replica(partition)?;
     let missing = replica.first_missing(&known.committed)?;
     // An unclean election, or a loss within the budget, has been taken account of by the model already.
     Some(Finding {

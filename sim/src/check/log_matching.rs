@@ -37,7 +37,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
         let Event::Log(LogEvent::RecordsAppended { partition, batches, .. }) = seen.event else { return None };
-        let replica = seen.model.replica(partition, seen.machine)?;
+        let replica = seen.replica(partition)?;
         let first_new = replica.batches.len() - batches.len();
         let of_topic = self.first.entry(replica.topic_id.unwrap_or(TopicId::ZERO)).or_default();
         let known = match of_topic.get_mut(partition) {

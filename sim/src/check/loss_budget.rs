@@ -139,9 +139,11 @@ impl Model {
 
     /// A replica that holds every committed record again is no longer out.
     pub(super) fn caught_up(&mut self, partition: &TopicPartition, machine: MachineId) {
-        let Some(known) = self.partitions.get(partition) else { return };
         let Some(replica) = self.replicas.get_mut(partition, machine) else { return };
-        if replica.loss != Loss::None
+        if replica.loss == Loss::None {
+            return;
+        }
+        if let Some(known) = self.partitions.get(partition)
             && replica.log_end_offset >= known.committed_end
             && replica.first_missing(&known.committed).is_none()
         {
@@ -229,7 +231,7 @@ mod tests {
         for (machine, loss) in (1..).zip(losses) {
             model.replicas.get_or_begin(&orders(), MachineId(machine)).loss = *loss;
         }
-        model.partitions.entry(orders()).or_default().registration = Some(Registration {
+        model.partitions.get_or_default(&orders()).registration = Some(Registration {
             leader: NodeId(1),
             leader_epoch: LeaderEpoch(0),
             isr: isr.iter().copied().map(NodeId).collect(),

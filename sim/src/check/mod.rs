@@ -45,12 +45,13 @@ mod retention_keeps_young;
 mod snapshot_at_log_start;
 mod topics;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{Offset, TopicPartition};
+use trial_broker::ids::{Offset, TopicId, TopicPartition};
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
@@ -58,7 +59,7 @@ use crate::step::{Fact, Step};
 use crate::world::World;
 pub use evidence::{Evidence, event_words};
 pub(crate) use log_matching::METADATA_TOPIC;
-use model::Model;
+use model::{Model, Partition, Replica};
 pub(crate) use proof::Proof;
 
 /// A property by its name, with the sentence that states it and where that is documented.
@@ -157,9 +158,52 @@ pub(crate) struct Seen<'a> {
     pub model: &'a Model,
     pub machine: MachineId,
     pub event: &'a Event,
+    /// What is known of the partition that the event is about, since a check has asked.
+    about: About<'a>,
+}
+
+/// What was looked up for one check, and will be asked for by the next: they all ask about the event's own partition.
+#[derive(Default)]
+struct About<'a> {
+    replica: Cell<Option<(&'a TopicPartition, Option<&'a Replica>)>>,
+    known: Cell<Option<(&'a TopicPartition, Option<&'a Partition>)>>,
 }
 
 impl<'a> Seen<'a> {
+    fn new(world: &'a World, model: &'a Model, machine: MachineId, event: &'a Event) -> Seen<'a> {
+        Seen { world, model, machine, event, about: About::default() }
+    }
+
+    /// The machine's replica of a partition that the event speaks of.
+    pub(super) fn replica(&self, partition: &'a TopicPartition) -> Option<&'a Replica> {
+        match self.about.replica.get() {
+            Some((asked, replica)) if std::ptr::eq(asked, partition) => replica,
+            _ => {
+                let replica = self.model.replica(partition, self.machine);
+                self.about.replica.set(Some((partition, replica)));
+                replica
+            }
+        }
+    }
+
+    /// The topic to which that replica belongs.
+    pub(super) fn topic_id(&self, partition: &'a TopicPartition) -> TopicId {
+        self.replica(partition).and_then(|replica| replica.topic_id).unwrap_or(TopicId::ZERO)
+    }
+
+    /// What is known of the partition as a whole; nothing once its topic is deleted.
+    pub(super) fn known(&self, partition: &'a TopicPartition) -> Option<&'a Partition> {
+        match self.about.known.get() {
+            Some((asked, known)) if std::ptr::eq(asked, partition) => known,
+            _ => {
+                let is_current = self.model.is_current(&partition.topic, self.topic_id(partition));
+                let known = self.model.partitions.get(partition).filter(|_| is_current);
+                self.about.known.set(Some((partition, known)));
+                known
+            }
+        }
+    }
+
     /// A machine as the transcript calls it.
     pub(super) fn name(&self, machine: MachineId) -> &'a str {
         evidence::name_of(self.world, machine)
@@ -363,7 +407,7 @@ impl Suite {
     /// whatever the others have found: some keep a state, and what one finds may be allowed.
     fn observe_event(&mut self, world: &World, step: &Step, machine: MachineId, event: &Event) -> Vec<Finding> {
         self.model.observe(world, machine, event);
-        let seen = Seen { world, model: &self.model, machine, event };
+        let seen = Seen::new(world, &self.model, machine, event);
         self.events += 1;
         let mut found = Found::default();
         let mut unless_excused = |loss: PossibleLoss| loss.unless_excused(&mut self.forgiven);

@@ -18,6 +18,7 @@ pub use super::replicas::{Replica, same};
 use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
+use crate::table::Table;
 use crate::world::World;
 
 /// Everything an observer knows.
@@ -26,7 +27,7 @@ pub struct Model {
     /// Every replica that was ever loaded or written.
     pub replicas: Replicas,
     /// Every partition that the controllers or a leader have spoken of.
-    pub partitions: BTreeMap<TopicPartition, Partition>,
+    pub partitions: Table<TopicPartition, Partition>,
     /// The broker epoch under which each broker is registered.
     pub registrations: BTreeMap<NodeId, BrokerEpoch>,
     /// Brokers that are registered and fenced.
@@ -410,25 +411,28 @@ impl Model {
     /// What is known of the partition that a machine's replica belongs to, unless its topic is deleted.
     fn known_to(&mut self, partition: &TopicPartition, machine: MachineId) -> Option<&mut Partition> {
         let is_current = self.topics.is_current(&partition.topic, self.topic_of(partition, machine));
-        is_current.then(|| self.partitions.entry(partition.clone()).or_default())
+        is_current.then(|| self.partitions.get_or_default(partition))
     }
 
     /// Whether a replica has not heard of the leader whose log an excused loss has made the truth. The old leader may be
     /// the last of its ISR, and acknowledge to itself: all of that is lost with what was lost.
     pub(super) fn is_overtaken(&self, partition: &TopicPartition, machine: MachineId) -> bool {
-        let epoch = self.replica(partition, machine).and_then(|replica| replica.epoch);
-        self.partitions.get(partition).is_some_and(|known| epoch < known.rebased_in)
+        let epoch = || self.replica(partition, machine).and_then(|replica| replica.epoch);
+        let rebased_in = self.partitions.get(partition).and_then(|known| known.rebased_in);
+        rebased_in.is_some() && epoch() < rebased_in
     }
 
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
     pub(super) fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
         let Some(replica) = self.replicas.get(partition, machine) else { return };
         // A leader that has not heard that its topic is deleted commits for nobody.
-        let is_current = self.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO));
-        if !is_current || self.is_overtaken(partition, machine) {
+        if !self.topics.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO)) {
             return;
         }
-        let known = self.partitions.entry(partition.clone()).or_default();
+        let known = self.partitions.get_or_default(partition);
+        if replica.epoch < known.rebased_in {
+            return;
+        }
         let from = replica.batches.partition_point(|batch| batch.last_offset < known.committed_end);
         let before = known.committed.len();
         for batch in replica.batches[from..].iter().take_while(|batch| batch.last_offset < high_watermark) {

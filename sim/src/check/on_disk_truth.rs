@@ -84,6 +84,8 @@ impl Content {
 struct Segment {
     content: Content,
     batches: Vec<Held>,
+    /// What its last page held. Appends change that page each time, and what stood in it before need not be read again.
+    last_page: Vec<u8>,
 }
 
 /// A batch in a segment.
@@ -232,12 +234,17 @@ impl Segment {
         if content.length != self.content.length {
             unchanged = unchanged.min(content.length).min(self.content.length);
         }
+        let last_page = last_page_of(self.content.length);
+        if unchanged >= last_page && file.read_from(last_page).starts_with(&self.last_page) {
+            unchanged = self.content.length;
+        }
         self.batches.truncate(self.batches.partition_point(|batch| batch.end <= unchanged));
         let mut end = self.batches.last().map_or(0, |last| last.end);
         for batch in batches(&file.read_from(end)).flatten() {
             end += batch.size() as u64;
             self.batches.push(Held::new(end, &batch));
         }
+        self.last_page = file.read_from(last_page_of(content.length)).to_vec();
         self.content = content;
     }
 
@@ -263,6 +270,11 @@ impl Held {
             written_by: is_data_of_a_producer.then(|| (batch.producer_id(), batch.last_sequence())),
         }
     }
+}
+
+/// Where the last page of so many bytes begins.
+fn last_page_of(length: u64) -> u64 {
+    length / PAGE_BYTES as u64 * PAGE_BYTES as u64
 }
 
 /// The offset that the name of a segment's file begins with.

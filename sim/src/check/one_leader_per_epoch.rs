@@ -25,7 +25,7 @@ impl Check {
     pub(super) fn observe(&mut self, seen: &Seen) -> Option<Finding> {
         let (topic_id, partition, epoch) = match seen.event {
             Event::Partition(PartitionEvent::BecameLeader { partition, leader_epoch, .. }) => {
-                (seen.model.topic_of(partition, seen.machine), Some(partition.clone()), *leader_epoch)
+                (seen.topic_id(partition), Some(partition.clone()), *leader_epoch)
             }
             Event::Raft(RaftEvent::StateChanged { to: QuorumStateName::Leader, epoch, .. }) => {
                 (TopicId::ZERO, None, *epoch)

@@ -26,7 +26,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
         | Event::Partition(PartitionEvent::HighWatermarkAdvanced { partition, .. }) => partition,
         _ => return None,
     };
-    let replica = seen.model.replica(partition, seen.machine)?;
+    let replica = seen.replica(partition)?;
     let (start, high, end) = (replica.log_start_offset, replica.high_watermark, replica.log_end_offset);
     // The metadata log's high watermark is the quorum's, and not an event of a partition.
     let is_metadata = partition.topic.as_str() == super::log_matching::METADATA_TOPIC;

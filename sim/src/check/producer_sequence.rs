@@ -13,7 +13,7 @@ pub(super) const PROPERTY: Property = Property {
 
 pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let Event::Log(LogEvent::RecordsAppended { partition, batches, as_leader, .. }) = seen.event else { return None };
-    let replica = seen.model.replica(partition, seen.machine)?;
+    let replica = seen.replica(partition)?;
     let first_new = replica.batches.len() - batches.len();
     let compacted_to = seen.model.compacted_to(partition, seen.machine);
     for (index, batch) in replica.batches.iter().enumerate().skip(first_new) {

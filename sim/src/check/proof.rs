@@ -24,6 +24,7 @@ use super::log_matching::METADATA_TOPIC;
 use super::model::machine_of;
 use crate::fault::MachineId;
 use crate::step::Step;
+use crate::table::Table;
 
 /// How many events of a kind are kept a partition and machine.
 const KEPT: usize = 6;
@@ -155,7 +156,7 @@ type Last = VecDeque<(u64, Evidence)>;
 /// The last events of one kind about one machine: by partition, or about no partition.
 #[derive(Clone, Debug, Default)]
 struct Kept {
-    partitions: BTreeMap<TopicPartition, Last>,
+    partitions: Table<TopicPartition, Last>,
     others: Last,
 }
 
@@ -163,7 +164,7 @@ struct Kept {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
     /// Numbers come first: every event looks here, and text is slow to compare.
-    events: BTreeMap<(Kind, MachineId), Kept>,
+    events: Table<(Kind, MachineId), Kept>,
     seen: u64,
 }
 
@@ -177,7 +178,7 @@ impl Kept {
 
     fn about_mut(&mut self, partition: Option<&TopicPartition>) -> &mut Last {
         match partition {
-            Some(partition) => self.partitions.entry(partition.clone()).or_default(),
+            Some(partition) => self.partitions.get_or_default(partition),
             None => &mut self.others,
         }
     }
@@ -188,7 +189,7 @@ impl Recent {
     pub(super) fn remember(&mut self, step: &Step, machine: MachineId, event: &Event) {
         let Some((kind, partition, about)) = subject_of(event, machine) else { return };
         self.seen += 1;
-        let kept = self.events.entry((kind, about)).or_default().about_mut(partition);
+        let kept = self.events.get_or_default(&(kind, about)).about_mut(partition);
         if kept.len() == KEPT {
             kept.pop_front();
         }
@@ -221,7 +222,8 @@ impl Recent {
             Some(machine) => (machine, machine),
             None => (MachineId(0), MachineId(u32::MAX)),
         };
-        let kept = self.events.range((proof.kind, from)..=(proof.kind, to));
+        let wanted = (proof.kind, from)..=(proof.kind, to);
+        let kept = self.events.iter().filter(|(about, _)| wanted.contains(about));
         let events = kept
             .filter_map(|(_, kept)| kept.about(subject.as_ref()))
             .flatten()

@@ -89,7 +89,7 @@ impl Model {
     fn take_over(&mut self, world: &World, partition: &TopicPartition, told: &PartitionRegistration) {
         self.named(partition, told.isr.iter().chain(&told.elr).copied());
         let excuse = self.excuse_of_unclean(world, partition, told.leader);
-        let known = self.partitions.entry(partition.clone()).or_default();
+        let known = self.partitions.get_or_default(partition);
         let is_news = known.registration.as_ref().is_none_or(|old| old.leader_epoch < told.leader_epoch);
         if is_news && told.leader_recovery_state == LeaderRecoveryState::Recovering {
             known.excuse = excuse;
@@ -148,7 +148,7 @@ impl Model {
             } => {
                 self.named(partition, isr.iter().chain(elr).copied());
                 let excuse = unclean.then(|| self.excuse_of_unclean(world, partition, *leader));
-                let known = self.partitions.entry(partition.clone()).or_default();
+                let known = self.partitions.get_or_default(partition);
                 if let Some(excuse) = excuse {
                     known.excuse = excuse;
                 }

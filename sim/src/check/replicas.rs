@@ -1,20 +1,21 @@
 //! Replicas as an observer knows them: each a list of batches with the positions and the role that were said of it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
 
 use super::loss_budget::Loss;
 use crate::fault::MachineId;
+use crate::table::Table;
 
 /// Every replica that was ever loaded or written, in the order of partitions and machines.
 ///
 /// Looked up several times an event: by a borrowed name, so that nobody has to make a key first.
 #[derive(Clone, Debug, Default)]
 pub struct Replicas {
-    by_partition: BTreeMap<TopicPartition, BTreeMap<MachineId, Replica>>,
+    by_partition: Table<TopicPartition, Table<MachineId, Replica>>,
 }
 
 impl Replicas {
@@ -30,21 +31,21 @@ impl Replicas {
 
     /// The replica of a partition on a machine; one of which nothing is known where there was none.
     pub fn get_or_begin(&mut self, partition: &TopicPartition, machine: MachineId) -> &mut Replica {
-        if !self.by_partition.contains_key(partition) {
-            self.by_partition.insert(partition.clone(), BTreeMap::new());
-        }
-        let of_partition = self.by_partition.get_mut(partition).expect("it was put there if it was missing");
-        of_partition.entry(machine).or_default()
+        self.by_partition.get_or_default(partition).get_or_default(&machine)
     }
 
     /// The replicas of a partition, by machine.
     pub fn of(&self, partition: &TopicPartition) -> impl Iterator<Item = (MachineId, &Replica)> {
-        self.by_partition.get(partition).into_iter().flatten().map(|(machine, replica)| (*machine, replica))
+        self.by_partition.get(partition).into_iter().flat_map(Table::iter).map(|(machine, replica)| (*machine, replica))
     }
 
     /// The same, to change them.
     pub fn of_mut(&mut self, partition: &TopicPartition) -> impl Iterator<Item = (MachineId, &mut Replica)> {
-        self.by_partition.get_mut(partition).into_iter().flatten().map(|(machine, replica)| (*machine, replica))
+        self.by_partition
+            .get_mut(partition)
+            .into_iter()
+            .flat_map(Table::iter_mut)
+            .map(|(machine, replica)| (*machine, replica))
     }
 
     /// The replicas on a machine, by partition.
@@ -61,7 +62,7 @@ impl Replicas {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.by_partition.values().map(BTreeMap::len).sum()
+        self.by_partition.iter().map(|(_, on)| on.len()).sum()
     }
 }
 

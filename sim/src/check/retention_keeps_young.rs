@@ -28,7 +28,7 @@ pub(super) fn observe(seen: &Seen) -> Option<Finding> {
     let machine = seen.world.machine(seen.machine)?;
     let log = machine.node()?.replicas()?.partition(partition)?.log();
     let retention = i64::try_from(log.settings().retention?.as_millis()).unwrap_or(i64::MAX);
-    let replica = seen.model.replica(partition, seen.machine)?;
+    let replica = seen.replica(partition)?;
     let now = machine.now(seen.world.now()).wall.millis();
     let directory = partition.to_string();
     let files: Vec<_> = machine.disk().files_of(&directory, ".log.deleted").map(|file| file.read_from(0)).collect();
