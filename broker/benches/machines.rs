@@ -3,7 +3,6 @@
 //! `cargo bench -p trial-broker`; a name picks some: `cargo bench -p trial-broker -- log`.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -16,6 +15,7 @@ use trial_broker::ids::{
 };
 use trial_broker::log::{AppendOrigin, LoadOptions, Log};
 use trial_broker::message::{Api, FetchPartition, FetchRequest, IsolationLevel, Request};
+use trial_broker::name::Name;
 use trial_broker::record::{BatchBuilder, BatchView, batches, validate_client_batch};
 use trial_broker::storage::MemoryStorage;
 use trial_broker::time::{Now, Time, WallTime};
@@ -145,8 +145,8 @@ fn fetch() -> Request {
 fn messages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wire");
     let (request, version) = (fetch(), versions::latest(Api::Fetch));
-    let client_id: Arc<str> = Arc::from("broker-2-fetcher-0");
-    let encode = || wire::encode_request(request.clone(), version, 7, Arc::clone(&client_id));
+    let client_id = Name::new("broker-2-fetcher-0");
+    let encode = || wire::encode_request(request.clone(), version, 7, client_id);
     group.bench_function("fetch to a message", |bencher| bencher.iter(encode));
     let message = encode();
     group.bench_function("message to a fetch", |bencher| bencher.iter(|| wire::decode_request(black_box(&message))));

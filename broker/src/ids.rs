@@ -18,6 +18,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::name::Name;
+
 /// A position in a log: the number of a record, or the number the next one will get.
 ///
 /// Offsets are never negative in a log; Kafka's protocol uses −1 for "unknown".
@@ -47,37 +49,32 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// Orders text by its characters. Most comparisons are of a key in a map with a clone of itself: then nothing is read.
-fn compare_shared(one: &Arc<str>, other: &Arc<str>) -> Ordering {
-    if Arc::ptr_eq(one, other) { Ordering::Equal } else { one.cmp(other) }
-}
-
 /// How many bytes of a topic's name are compared as one number.
 const SHORT: usize = size_of::<u64>();
 
-/// A topic's name. Cheap to clone, and cheap to compare: maps by partition are searched several times a step, mostly
-/// for names that came another way and share no memory. So the beginning stands beside the text, as a number that
-/// orders as its bytes do; the text is read only where two long names begin alike.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Arc<str>")]
+/// A topic's name. Cheap to clone, and cheap to compare: maps by partition are searched several times a step. So the
+/// beginning stands beside the text, as a number that orders as its bytes do; the text is read only where two long names
+/// begin alike.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Name")]
 pub struct TopicName {
     /// The first bytes, the first of them most significant, with zeros behind a name that is shorter.
     beginning: u64,
-    text: Arc<str>,
+    text: Name,
 }
 
-impl From<Arc<str>> for TopicName {
-    fn from(text: Arc<str>) -> Self {
+impl From<Name> for TopicName {
+    fn from(text: Name) -> Self {
         let mut beginning = [0; SHORT];
         let known = text.len().min(SHORT);
-        beginning[..known].copy_from_slice(&text.as_bytes()[..known]);
+        beginning[..known].copy_from_slice(&text.as_str().as_bytes()[..known]);
         TopicName { beginning: u64::from_be_bytes(beginning), text }
     }
 }
 
 impl Default for TopicName {
     fn default() -> Self {
-        TopicName::from(Arc::<str>::default())
+        TopicName::from(Name::default())
     }
 }
 
@@ -109,7 +106,7 @@ impl Ord for TopicName {
             // One is the other with nothing or with zero bytes behind it.
             self.text.len().cmp(&other.text.len())
         } else {
-            compare_shared(&self.text, &other.text)
+            self.text.cmp(&other.text)
         }
     }
 }
@@ -121,24 +118,15 @@ impl PartialOrd for TopicName {
     }
 }
 
-impl PartialEq for TopicName {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for TopicName {}
-
 impl TopicName {
     /// A topic name from text.
     pub fn new(name: &str) -> Self {
-        TopicName::from(Arc::<str>::from(name))
+        TopicName::from(Name::new(name))
     }
 
     /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    pub fn as_str(&self) -> &'static str {
+        self.text.as_str()
     }
 
     /// Whether Kafka keeps its own records there: clients may read the topic, but not write to it (`Topic.isInternal`).
@@ -149,7 +137,7 @@ impl TopicName {
 
 impl fmt::Display for TopicName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -318,14 +306,14 @@ impl ProducerId {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The machine's host name; in the simulated world its name, such as `b1` or `c2`.
-    pub host: Arc<str>,
+    pub host: Name,
     /// The TCP port.
     pub port: u16,
 }
 
 impl Ord for Endpoint {
     fn cmp(&self, other: &Self) -> Ordering {
-        compare_shared(&self.host, &other.host).then(self.port.cmp(&other.port))
+        self.host.cmp(&other.host).then(self.port.cmp(&other.port))
     }
 }
 
@@ -338,7 +326,7 @@ impl PartialOrd for Endpoint {
 impl Endpoint {
     /// An endpoint from its two parts.
     pub fn new(host: &str, port: u16) -> Self {
-        Endpoint { host: Arc::from(host), port }
+        Endpoint { host: Name::new(host), port }
     }
 }
 

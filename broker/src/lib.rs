@@ -63,6 +63,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod message;
 pub mod metadata;
+pub mod name;
 pub mod node;
 mod outbox;
 pub mod partition;

@@ -267,7 +267,7 @@ fn send(ctx: &mut Context, peer: &mut Peer, next_request: &mut i32, ticket: Tick
                 client_software_name: "toy".to_owned(),
                 client_software_version: correlation_id.to_string(),
             });
-            encode_request(request, 3, correlation_id, Arc::from("toy"))
+            encode_request(request, 3, correlation_id, "toy".into())
         }
     };
     peer.unanswered.insert(message.correlation_id, ticket);

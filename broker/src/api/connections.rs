@@ -34,6 +34,7 @@ use crate::event::LifecycleEvent;
 use crate::ids::{ConnectionId, CorrelationId, RequestHandle};
 use crate::input::CloseReason;
 use crate::message::{Api, ApiVersionsResponse, ErrorCode, Request, Response};
+use crate::name::Name;
 
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,7 @@ pub struct RequestInfo {
     /// The version it came at, and its response will leave at.
     pub version: i16,
     /// Who says to ask (`client.id`).
-    pub client_id: Arc<str>,
+    pub client_id: Name,
 }
 
 /// A request whose turn it is.
@@ -142,10 +143,7 @@ impl ServerConnections {
         let request = Queued {
             api: message.api,
             correlation_id: message.correlation_id,
-            info: RequestInfo {
-                version: message.version,
-                client_id: message.client_id.clone().unwrap_or_else(|| Arc::from("")),
-            },
+            info: RequestInfo { version: message.version, client_id: message.client_id.unwrap_or_default() },
             request: wire::take_request(message),
         };
         if of.processing.is_some() {

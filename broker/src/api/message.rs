@@ -5,8 +5,6 @@
 //! versions and the same bytes as Kafka's own, without the four bytes of size that a
 //! socket puts before each message.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, RequestKind, ResponseHeader, ResponseKind};
 use kafka_protocol::protocol::{Decodable, Encodable};
@@ -15,6 +13,7 @@ use super::versions::spoken;
 use super::wire::{self, WireError, plain_fetch};
 use crate::ids::CorrelationId;
 use crate::message::{Api, FetchRequest, FetchResponse};
+use crate::name::Name;
 
 /// A request or a response as it travels, handed over as a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +25,7 @@ pub struct Message {
     /// By which a response finds its request, on one connection.
     pub correlation_id: CorrelationId,
     /// Who asks (`client.id`); none in responses.
-    pub client_id: Option<Arc<str>>,
+    pub client_id: Option<Name>,
     /// What is asked or answered.
     pub body: Body,
 }
@@ -183,7 +182,7 @@ impl Message {
             api,
             version,
             correlation_id: header.correlation_id,
-            client_id: Some(Arc::from(header.client_id.as_deref().unwrap_or_default())),
+            client_id: Some(Name::new(header.client_id.as_deref().unwrap_or_default())),
             body: Body::Request(wire::carried_request(body, version)),
         })
     }

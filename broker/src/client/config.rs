@@ -1,17 +1,16 @@
 //! What a client process is started with.
 
-use std::sync::Arc;
-
 use super::{OffsetReset, Work};
 use crate::config::{Behaviour, ConfigError, ConsumerSettings, Membership, ProducerSettings, Properties};
 use crate::ids::{Endpoint, TopicName, TopicPartition};
 use crate::message::{Acks, IsolationLevel};
+use crate::name::Name;
 
 /// The configuration of one client process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientConfig {
     /// `client.id`: also the machine's name.
-    pub client_id: Arc<str>,
+    pub client_id: Name,
     /// `bootstrap.servers`.
     pub bootstrap_servers: Vec<Endpoint>,
     /// What kind of client it is.

@@ -1,12 +1,11 @@
 //! What a broker or controller process is started with: its `server.properties`.
 
-use std::sync::Arc;
-
 use crate::config::{
     Behaviour, ConfigError, ControllerSettings, GroupCoordinatorSettings, LogManagerSettings, LogSettings, Properties,
     RaftSettings, ReplicationSettings, Role, Voter,
 };
 use crate::ids::{ClusterId, DirectoryId, NodeId};
+use crate::name::Name;
 
 /// The configuration of one process. Everything in it is fixed while the process lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +15,7 @@ pub struct NodeConfig {
     /// `process.roles`.
     pub role: Role,
     /// The machine's host name: `b1`, `c2`.
-    pub host: Arc<str>,
+    pub host: Name,
     /// `broker.rack`.
     pub rack: Option<String>,
     /// The cluster that the storage was formatted for.

@@ -11,6 +11,7 @@ use super::RecordError;
 use super::varint::{Cursor, write_unsigned};
 use crate::ids::{DirectoryId, Endpoint, NodeId};
 use crate::message::ReplicaKey;
+use crate::name::Name;
 
 /// The type in a control record's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -210,7 +211,7 @@ pub fn encode_voters(voters: &[VoterRecord]) -> Vec<u8> {
         out.extend_from_slice(voter.key.directory_id.0.as_bytes());
         write_length(&mut out, voter.endpoints.len());
         for (name, endpoint) in &voter.endpoints {
-            for text in [name, &endpoint.host] {
+            for text in [&**name, &*endpoint.host] {
                 write_length(&mut out, text.len());
                 out.extend_from_slice(text.as_bytes());
             }
@@ -241,7 +242,7 @@ pub fn decode_voters(value: &[u8]) -> Result<Vec<VoterRecord>, RecordError> {
         let mut endpoints = Vec::new();
         for _ in 0..read_length(&mut cursor)? {
             let name = read_text(&mut cursor)?;
-            let host = read_text(&mut cursor)?;
+            let host = Name::new(&read_text(&mut cursor)?);
             endpoints.push((name, Endpoint { host, port: cursor.u16()? }));
             skip_tags(&mut cursor)?;
         }

@@ -93,7 +93,7 @@ impl World {
 
     fn connect(&mut self, machine: MachineId, lane: Lane, id: ConnectionId, to: &Endpoint, outcome: &mut Outcome) {
         let starts = self.machines[&machine].starts;
-        let Some(target) = self.names.get(&to.host).copied() else {
+        let Some(target) = self.names.get(&*to.host).copied() else {
             let input = Input::Closed { connection: id, reason: CloseReason::Refused };
             let waiting = Waiting { input, kind: InputKind::Closed(CloseReason::Refused), message: None };
             self.process(machine).lane(lane).inbox.push_back(waiting);

@@ -4,6 +4,7 @@ use super::*;
 use crate::api::Body;
 use crate::choice::LowestChoice;
 use crate::message::{Acks, ApiVersionsRequest, MetadataRequest, MetadataResponse, ProduceRequest, VoteResponse};
+use crate::name::Name;
 use crate::storage::MemoryStorage;
 use crate::time::Now;
 
@@ -49,7 +50,7 @@ impl Fixture {
             request.clone(),
             versions::latest(request.api()),
             correlation_id,
-            Arc::from("c"),
+            Name::from("c"),
         ));
         self.step(|connections, ctx| connections.received(ctx, CLIENT, message))
     }
@@ -134,12 +135,12 @@ fn close_reset_what_waits_is_discarded_and_the_answer_in_the_making_is_dropped()
 fn refuse_an_unknown_version_closes_the_connection_but_of_api_versions_it_is_answered() {
     let mut it = Fixture::new();
     let request = ApiVersionsRequest { client_software_name: String::new(), client_software_version: String::new() };
-    let mut message = wire::encode_request(request.into(), 4, 1, Arc::from("c"));
+    let mut message = wire::encode_request(request.into(), 4, 1, Name::from("c"));
     message.version = 99;
     let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, Arc::new(message)));
     assert_eq!(said, "answer ApiVersions v0 #1");
 
-    let mut message = wire::encode_request(metadata().into(), 13, 2, Arc::from("c"));
+    let mut message = wire::encode_request(metadata().into(), 13, 2, Name::from("c"));
     message.version = 99;
     let said = it.step(|connections, ctx| connections.received(ctx, CLIENT, Arc::new(message)));
     assert_eq!(said, "close");
@@ -150,7 +151,7 @@ fn refuse_an_unknown_version_closes_the_connection_but_of_api_versions_it_is_ans
 fn refuse_at_its_turn_a_malformed_request_does_not_hurt_those_before_it() {
     let mut it = Fixture::new();
     assert_eq!(it.receive(1, metadata()), "process Metadata #1");
-    let mut message = wire::encode_request(produce().into(), 13, 2, Arc::from("c"));
+    let mut message = wire::encode_request(produce().into(), 13, 2, Name::from("c"));
     message.body = Body::Response(match wire::encode_response(answer().into(), 13, 2).body {
         Body::Response(body) => body,
         Body::Request(_) => panic!("a response has a response's body"),

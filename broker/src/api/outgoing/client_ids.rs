@@ -1,39 +1,38 @@
 //! As whom a process speaks to others: Kafka's `client.id` of each kind of channel.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use super::ChannelPurpose;
 use crate::ids::NodeId;
+use crate::name::Name;
 
 /// The client ids of a process's channels, written once. They follow from the node's id: equal configurations have
 /// equal ones, so they are no part of the state that is compared and hashed.
 #[derive(Clone, Debug)]
 pub(super) struct ClientIds {
-    fetcher: Arc<str>,
-    raft: Arc<str>,
-    other: Arc<str>,
+    fetcher: Name,
+    raft: Name,
+    other: Name,
 }
 
 impl ClientIds {
     pub fn new(node: NodeId) -> Self {
         ClientIds {
-            fetcher: Arc::from(format!("broker-{node}-fetcher-0")),
-            raft: Arc::from(format!("raft-client-{node}")),
-            other: Arc::from(node.to_string()),
+            fetcher: Name::from(format!("broker-{node}-fetcher-0")),
+            raft: Name::from(format!("raft-client-{node}")),
+            other: Name::from(node.to_string()),
         }
     }
 
-    pub fn of(&self, purpose: ChannelPurpose) -> Arc<str> {
-        let id = match purpose {
-            ChannelPurpose::Fetcher => &self.fetcher,
-            ChannelPurpose::Raft => &self.raft,
+    pub fn of(&self, purpose: ChannelPurpose) -> Name {
+        match purpose {
+            ChannelPurpose::Fetcher => self.fetcher,
+            ChannelPurpose::Raft => self.raft,
             ChannelPurpose::Heartbeat
             | ChannelPurpose::AlterPartition
             | ChannelPurpose::Forwarding
-            | ChannelPurpose::Registration => &self.other,
-        };
-        Arc::clone(id)
+            | ChannelPurpose::Registration => self.other,
+        }
     }
 }
 

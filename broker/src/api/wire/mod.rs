@@ -14,6 +14,7 @@ use super::message::{Body, Message, RequestBody, ResponseBody};
 use super::versions::spoken;
 use crate::ids::CorrelationId;
 use crate::message::{Api, Request, Response};
+use crate::name::Name;
 
 /// Why bytes or a wire value are no message of the kind expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,7 +113,7 @@ mod tests;
 ///
 /// # Panics
 /// If the version is not one that Trial speaks: whoever sends has negotiated it.
-pub fn encode_request(request: Request, version: i16, correlation_id: CorrelationId, client_id: Arc<str>) -> Message {
+pub fn encode_request(request: Request, version: i16, correlation_id: CorrelationId, client_id: Name) -> Message {
     let api = request.api();
     assert!(spoken(api).contains(version), "{} is not spoken at version {version}", api.name());
     let body = match request {

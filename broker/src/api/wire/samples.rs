@@ -1,13 +1,12 @@
 //! Arbitrary plain values, made from a string of bytes that proptest draws and shrinks:
 //! when it runs out, everything is zero or empty.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::ids::*;
 use crate::message::*;
+use crate::name::Name;
 
 pub(super) struct Source<'a> {
     entropy: std::slice::Iter<'a, u8>,
@@ -118,7 +117,7 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn endpoint(&mut self) -> Endpoint {
-        let host: Arc<str> = Arc::from(self.text());
+        let host = Name::new(&self.text());
         Endpoint { host, port: u16::from(self.byte()) * 257 }
     }
 

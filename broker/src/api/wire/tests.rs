@@ -19,12 +19,13 @@ use super::*;
 use crate::api::Direction;
 use crate::api::versions::{latest, spoken};
 use crate::message::*;
+use crate::name::Name;
 
 fn check_request(api: Api, source: &mut Source) -> Result<(), TestCaseError> {
     let request = source.request(api);
     prop_assert_eq!(request.api(), api);
     for version in spoken(api).lowest..=latest(api) {
-        let message = encode_request(request.clone(), version, 7, Arc::from("producer-1"));
+        let message = encode_request(request.clone(), version, 7, Name::from("producer-1"));
         let bytes = message.to_bytes();
         prop_assert_eq!(message.encoded_size(), bytes.len() + 4);
         let again = Message::from_bytes(bytes, Direction::Request);
@@ -38,10 +39,10 @@ fn check_request(api: Api, source: &mut Source) -> Result<(), TestCaseError> {
             let taken = take_request(held);
             prop_assert_eq!(taken.as_ref(), Ok(&expected), "{} v{}", api.name(), version);
         }
-        let once_more = encode_request(expected, version, 7, Arc::from("producer-1"));
+        let once_more = encode_request(expected, version, 7, Name::from("producer-1"));
         prop_assert_eq!(once_more.to_bytes(), message.to_bytes(), "{} v{}", api.name(), version);
     }
-    let newest = encode_request(request.clone(), latest(api), 7, Arc::from("producer-1"));
+    let newest = encode_request(request.clone(), latest(api), 7, Name::from("producer-1"));
     prop_assert_eq!(decode_response(&newest), Err(WireError::WrongBody { api }));
     Ok(())
 }
@@ -95,7 +96,7 @@ proptest! {
     ) {
         for api in Api::ALL {
             let request = Source::new(&entropy).request(*api);
-            let mut bytes = encode_request(request.clone(), latest(*api), 7, Arc::from("c")).to_bytes().to_vec();
+            let mut bytes = encode_request(request.clone(), latest(*api), 7, Name::from("c")).to_bytes().to_vec();
             bytes.truncate(at.index(bytes.len()));
             prop_assert!(Message::from_bytes(bytes.into(), Direction::Request).is_err(), "{}", api.name());
         }
@@ -143,7 +144,7 @@ fn one_batch() -> ProduceRequest {
 #[test]
 fn produce_12_names_topics_and_13_gives_their_ids() {
     let read = |version| {
-        let message = encode_request(one_batch().into(), version, 1, Arc::from("p"));
+        let message = encode_request(one_batch().into(), version, 1, Name::from("p"));
         let Ok(Request::Produce(body)) = decode_request(&message) else { panic!("not a produce request") };
         (body.partitions[0].topic.to_string(), body.partitions[0].topic_id)
     };
@@ -184,7 +185,7 @@ fn one_fetch() -> FetchRequest {
 #[test]
 fn fetch_12_names_topics_and_13_gives_their_ids() {
     let read = |version| {
-        let message = encode_request(one_fetch().into(), version, 1, Arc::from("c"));
+        let message = encode_request(one_fetch().into(), version, 1, Name::from("c"));
         let Ok(Request::Fetch(body)) = decode_request(&message) else { panic!("not a fetch request") };
         (body.by_name, body.partitions[0].topic.to_string(), body.partitions[0].topic_id)
     };
@@ -194,7 +195,7 @@ fn fetch_12_names_topics_and_13_gives_their_ids() {
 
 #[test]
 fn a_fetch_request_of_an_old_consumer_has_kafkas_bytes() {
-    let bytes = encode_request(one_fetch().into(), 4, 258, Arc::from("c")).to_bytes();
+    let bytes = encode_request(one_fetch().into(), 4, 258, Name::from("c")).to_bytes();
     let mut expected = Vec::new();
     expected.extend([0, 1, 0, 4]); // API key 1, version 4
     expected.extend([0, 0, 1, 2]); // correlation id 258
@@ -215,7 +216,7 @@ fn a_fetch_request_of_an_old_consumer_has_kafkas_bytes() {
 
 #[test]
 fn versions_that_kafka_has_removed_are_refused() {
-    let mut message = encode_request(one_fetch().into(), 4, 1, Arc::from("c"));
+    let mut message = encode_request(one_fetch().into(), 4, 1, Name::from("c"));
     message.version = 3;
     let refusal = WireError::UnsupportedVersion { api: Api::Fetch, version: 3 };
     assert_eq!(decode_request(&message), Err(refusal));
@@ -224,7 +225,7 @@ fn versions_that_kafka_has_removed_are_refused() {
 
 #[test]
 fn a_produce_request_has_kafkas_bytes() {
-    let bytes = encode_request(one_batch().into(), 13, 258, Arc::from("p")).to_bytes();
+    let bytes = encode_request(one_batch().into(), 13, 258, Name::from("p")).to_bytes();
     let mut expected = Vec::new();
     expected.extend([0, 0, 0, 13]); // API key 0, version 13
     expected.extend([0, 0, 1, 2]); // correlation id 258
@@ -244,7 +245,7 @@ fn a_produce_request_has_kafkas_bytes() {
 
 #[test]
 fn odd_values_are_refused_by_name() {
-    let mut message = encode_request(one_batch().into(), 13, 1, Arc::from("p"));
+    let mut message = encode_request(one_batch().into(), 13, 1, Name::from("p"));
     let Body::Request(RequestBody::Wire(body)) = &mut message.body else { panic!("not a request in Kafka's types") };
     let RequestKind::Produce(body) = &mut **body else { panic!("not a produce request") };
     body.acks = 7;

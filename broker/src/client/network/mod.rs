@@ -30,6 +30,7 @@ use crate::context::Context;
 use crate::effects::Output;
 use crate::ids::{ConnectionId, CorrelationId, Endpoint, NodeId};
 use crate::message::{Api, Request, Response};
+use crate::name::Name;
 use crate::time::Time;
 
 /// `socket.connection.setup.timeout.ms`.
@@ -98,7 +99,7 @@ pub(crate) struct Completion {
 /// How the network behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct NetworkSettings {
-    pub client_id: Arc<str>,
+    pub client_id: Name,
     pub request_timeout: Duration,
     pub reconnect_backoff: Backoff,
     pub max_in_flight: usize,

@@ -21,6 +21,7 @@ use crate::event::{ClientEvent, Event, MembershipEvent};
 use crate::ids::*;
 use crate::input::{CloseReason, Input, Lane};
 use crate::message::*;
+use crate::name::Name;
 use crate::record::{BatchBuilder, BatchView};
 use crate::storage::MemoryStorage;
 use crate::time::{Now, Time, WallTime};
@@ -94,7 +95,7 @@ impl Script {
     /// A client of brokers b1, b2 and b3; b1 leads `orders-0` in epoch 0.
     fn new(kind: ClientKind) -> Script {
         let config = ClientConfig {
-            client_id: Arc::from("p1"),
+            client_id: Name::new("p1"),
             bootstrap_servers: vec![Endpoint::new("bootstrap", BROKER_PORT)],
             kind,
             behaviour: Behaviour::default(),

@@ -425,7 +425,7 @@ fn a_fetch_in_another_leader_epoch_is_refused_with_a_hint_where_the_leader_is() 
             assert_eq!(response.partitions[0].error, ErrorCode::NotLeaderOrFollower);
             let hint = Some(LeaderHint { leader: NodeId(2), epoch: LeaderEpoch(2) });
             assert_eq!(response.partitions[0].current_leader, hint);
-            assert_eq!(response.node_endpoints[0].endpoint.host.as_ref(), "b2");
+            assert_eq!(response.node_endpoints[0].endpoint.host.as_str(), "b2");
         }
         other => panic!("no answer to a produce: {other:?}"),
     }

@@ -65,7 +65,7 @@ pub(super) fn build(scenario: &Scenario, seed: u64) -> Built {
     for node in plan.nodes() {
         let machine = MachineId(node.0 as u32);
         let config = plan.node_config(scenario, node);
-        let (name, role) = (config.host.clone(), config.role);
+        let (name, role) = (Arc::from(config.host.as_str()), config.role);
         cast.add(machine, &name, Some(node), role.is_broker());
         if role.is_broker() {
             brokers.push(machine)

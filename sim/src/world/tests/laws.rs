@@ -176,7 +176,7 @@ fn digest_sees_a_byte_of_a_message_in_flight() {
     let changed = |name: &str| {
         let versions =
             ApiVersionsRequest { client_software_name: name.to_owned(), client_software_version: "1".to_owned() };
-        let message = Arc::new(encode_request(Request::ApiVersions(versions), 3, 1, Arc::from("toy")));
+        let message = Arc::new(encode_request(Request::ApiVersions(versions), 3, 1, "toy".into()));
         let output = Output::Send { connection: ConnectionId(1), message: Arc::clone(&message) };
         let weight = Scratch::default().output(&output).expect("a message has a weight");
         let mut copy = world.clone();
