@@ -149,8 +149,17 @@ fn client_bound(program: &ProgramConfig) -> Duration {
 #[derive(Clone, Debug, Default)]
 pub struct Marks(BTreeMap<TopicPartition, (LeaderEpoch, Offset)>);
 
+/// How much a survey has to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Whether every goal holds: it ends with the first that does not.
+    FirstUnmet,
+    /// All goals that do not hold, and all that are excused.
+    Everything,
+}
+
 /// Looks whether the goals of a core hold. The marks are those of the looks before.
-pub fn survey(world: &World, core: &Core, marks: &mut Marks) -> Survey {
+pub fn survey(world: &World, core: &Core, marks: &mut Marks, depth: Depth) -> Survey {
     let mut survey = Survey::default();
     let nodes: BTreeMap<MachineId, &Node> = core
         .iter()
@@ -189,8 +198,15 @@ pub fn survey(world: &World, core: &Core, marks: &mut Marks) -> Survey {
     // A broker that finds no controllers to register with gives up, as it should.
     survey.unmet.extend(gone(|config| !config.role.is_controller()));
     survey.unmet.extend(look.brokers());
+    let suffices = |survey: &Survey| depth == Depth::FirstUnmet && !survey.unmet.is_empty();
     for (name, _, registration) in look.image.partitions() {
+        if suffices(&survey) {
+            break;
+        }
         look.partition(&name, registration, &mut survey);
+    }
+    if suffices(&survey) {
+        return survey;
     }
     let stuck = look.stuck(&survey);
     let settled = |partition: &TopicPartition| {

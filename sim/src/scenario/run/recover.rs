@@ -9,7 +9,7 @@ use trial_broker::time::Time;
 use super::build::latency_model;
 use super::execute::{Run, Stop};
 use super::view;
-use crate::check::liveness::{self, Core, Marks};
+use crate::check::liveness::{self, Core, Depth, Marks};
 use crate::fault::{Entry, Fault, MachineId, MessageFilter};
 use crate::machine::{Machine, ProcessState, ProgramConfig};
 use crate::scenario::format::{Liveness, Outside};
@@ -29,11 +29,14 @@ impl Run<'_> {
         let deadline = healed + bound;
         let stop = self.options.until.map_or(Time::NEVER, |until| self.cast.zero() + until.duration());
         let mut marks = Marks::default();
-        let (mut unmet, mut excused) = self.survey(&core, &mut marks);
+        let (mut unmet, mut excused) = self.survey(&core, &mut marks, Depth::FirstUnmet);
         while !unmet.is_empty() && self.world.now() < deadline.min(stop) {
             let next = (self.world.now() + LOOK_EVERY).min(deadline).min(stop);
             self.wait(next, |_| false)?;
-            (unmet, excused) = self.survey(&core, &mut marks);
+            (unmet, excused) = self.survey(&core, &mut marks, Depth::FirstUnmet);
+        }
+        if !unmet.is_empty() {
+            (unmet, excused) = self.survey(&core, &mut marks, Depth::Everything);
         }
         self.excused = excused;
         if unmet.is_empty() {
@@ -131,8 +134,8 @@ impl Run<'_> {
     }
 
     /// What does not hold, in words, and what is excused.
-    fn survey(&self, core: &Core, marks: &mut Marks) -> (Vec<String>, Vec<Excuse>) {
-        let survey = liveness::survey(&self.world, core, marks);
+    fn survey(&self, core: &Core, marks: &mut Marks, depth: Depth) -> (Vec<String>, Vec<Excuse>) {
+        let survey = liveness::survey(&self.world, core, marks, depth);
         let mut unmet: Vec<String> = survey.unmet.iter().map(ToString::to_string).collect();
         for (name, machine) in &self.clients {
             unmet.extend(self.waits_for_answers(name, *machine));
