@@ -70,6 +70,7 @@ pub mod partition;
 pub mod raft;
 pub mod record;
 pub mod storage;
+pub mod table;
 pub mod time;
 
 #[cfg(test)]

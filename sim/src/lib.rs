@@ -67,7 +67,6 @@ mod session;
 mod shrink;
 mod step;
 mod stream;
-mod table;
 #[cfg(test)]
 mod toy;
 mod trial;

@@ -10,8 +10,7 @@ use std::hash::{Hash, Hasher};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-
-use crate::table::Table;
+use trial_broker::table::Table;
 
 /// What the world itself draws. Choices of machines have their own purposes, numbered after these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -176,20 +176,22 @@ impl Node {
     }
 }
 
-/// A node with fewer partitions than this looks at its invariants after every step.
+/// The invariants of partitions and groups are looked at after one step in so many: what is broken stays broken.
+const STEPS_PER_LOOK: u64 = 4;
+/// …and with each so many partitions more, after as many steps more.
 const HOSTED_PER_LOOK: u64 = 64;
 
 impl Node {
     /// What of [`Node::assert_invariants`] a step of this lane may have broken: a lane changes nothing that is another's.
-    /// Where many partitions are hosted they are looked at after one step in several, so that a step does not cost more
-    /// for what it leaves alone. `step` is any number that grows from step to step.
+    /// Partitions and groups are looked at after one step in several, so that a step does not cost more for what it leaves
+    /// alone. `step` is any number that grows from step to step.
     pub fn assert_invariants_in_turn(&self, lane: Lane, step: u64) {
         match lane {
             Lane::Quorum => self.assert_quorum_invariants(),
             Lane::Lifecycle => {}
             Lane::Data => {
                 let hosted = self.replicas().map_or(0, |replicas| replicas.partitions().len());
-                if step.is_multiple_of(1 + hosted as u64 / HOSTED_PER_LOOK) {
+                if step.is_multiple_of(STEPS_PER_LOOK * (1 + hosted as u64 / HOSTED_PER_LOOK)) {
                     self.assert_data_invariants();
                 }
             }

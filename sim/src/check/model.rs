@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use trial_broker::event::{BatchFact, ControllerEvent, Event, LogEvent, PartitionEvent};
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicId, TopicName, TopicPartition};
 use trial_broker::message::ErrorCode;
+use trial_broker::table::Table;
 
 use super::Forgiven;
 use super::loss_budget::Loss;
@@ -18,7 +19,6 @@ pub use super::replicas::{Replica, same};
 use super::topics::Topics;
 use crate::fault::MachineId;
 use crate::step::{Fact, Step};
-use crate::table::Table;
 use crate::world::World;
 
 /// Everything an observer knows.

@@ -17,6 +17,7 @@ use trial_broker::event::{
     RaftEvent,
 };
 use trial_broker::ids::{NodeId, Offset, TopicPartition};
+use trial_broker::table::Table;
 
 use super::Finding;
 use super::evidence::Evidence;
@@ -24,7 +25,6 @@ use super::log_matching::METADATA_TOPIC;
 use super::model::machine_of;
 use crate::fault::MachineId;
 use crate::step::Step;
-use crate::table::Table;
 
 /// How many events of a kind are kept a partition and machine.
 const KEPT: usize = 6;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use trial_broker::event::BatchFact;
 use trial_broker::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicId, TopicPartition};
+use trial_broker::table::Table;
 
 use super::loss_budget::Loss;
 use crate::fault::MachineId;
-use crate::table::Table;
 
 /// Every replica that was ever loaded or written, in the order of partitions and machines.
 ///

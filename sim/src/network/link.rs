@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use trial_broker::api::Message;
+use trial_broker::table::Table;
 use trial_broker::time::Time;
 
 use super::connection::kind_of;
 use super::latency::LatencyModel;
 use crate::fault::{MachineId, MessageFilter};
 use crate::stream::{StreamPurpose, Streams};
-use crate::table::Table;
 
 /// What lies between one machine and another, one way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

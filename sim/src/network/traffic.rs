@@ -8,6 +8,7 @@ use std::time::Duration;
 use trial_broker::api::Message;
 use trial_broker::ids::ConnectionId;
 use trial_broker::input::{CloseReason, Lane};
+use trial_broker::table::Table;
 use trial_broker::time::Time;
 
 use super::medium::{arm, obstacle};
@@ -17,7 +18,6 @@ use crate::machine::Machine;
 use crate::queue::{Queue, Subject};
 use crate::step::{Fact, Telling};
 use crate::stream::Streams;
-use crate::table::Table;
 
 /// Linux sends a SYN six times more after the first, at doubling distances from one second on.
 const SYN_RETRIES: u32 = 6;

@@ -6,12 +6,12 @@ use serde::Serialize;
 use trial_broker::api::Message;
 use trial_broker::ids::{ConnectionId, CorrelationId};
 use trial_broker::message::Api;
+use trial_broker::table::Table;
 use trial_broker::time::Time;
 
 use super::{Connection, Content, End, Network, Phase, kind_of};
 use crate::fault::{MachineId, MessageId, MessageKind};
 use crate::machine::Machine;
-use crate::table::Table;
 
 /// A message between two sockets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -24,6 +24,7 @@ use trial_broker::api::Message;
 use trial_broker::choice::Purpose;
 use trial_broker::client::Call;
 use trial_broker::ids::Ticket;
+use trial_broker::table::Table;
 use trial_broker::time::Time;
 
 use crate::disk::Disk;
@@ -34,7 +35,6 @@ use crate::queue::{Queue, Subject};
 use crate::record::fingerprint::Scratch;
 use crate::step::{Step, Telling};
 use crate::stream::Streams;
-use crate::table::Table;
 
 mod entries;
 mod perform;

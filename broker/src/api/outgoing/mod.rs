@@ -40,6 +40,7 @@ use crate::effects::Output;
 use crate::ids::{ConnectionId, CorrelationId, Endpoint, NodeId};
 use crate::message::{Api, ApiVersionsRequest, Request, Response};
 use crate::outbox::{give_room, take_filled};
+use crate::table::Table;
 use crate::time::{Time, earliest};
 
 mod client_ids;
@@ -123,7 +124,7 @@ const MAX_RAFT_BACKOFF_MS: u64 = 500;
 pub struct Channels {
     config: ChannelsConfig,
     client_ids: ClientIds,
-    channels: BTreeMap<ChannelKey, Channel>,
+    channels: Table<ChannelKey, Channel>,
     keys: BTreeMap<ConnectionId, ChannelKey>,
     next_connection: u64,
     next_correlation_id: CorrelationId,
@@ -191,7 +192,7 @@ impl Channels {
             next_connection: config.first_connection,
             client_ids: ClientIds::new(config.node),
             config,
-            channels: BTreeMap::new(),
+            channels: Table::default(),
             keys: BTreeMap::new(),
             next_correlation_id: 0,
             controller: None,
@@ -204,7 +205,7 @@ impl Channels {
     /// of it appears in [`Channels::take_outputs`] under `token`.
     pub fn send(&mut self, ctx: &mut Context, key: ChannelKey, token: u64, request: Request) {
         let deadline = ctx.now.monotonic + self.config.request_timeout_of(key.purpose);
-        let channel = self.channels.entry(key.clone()).or_insert_with(|| Channel {
+        let channel = self.channels.get_or_insert_with(key.clone(), || Channel {
             state: ChannelState::Disconnected { retry_at: Time::ZERO },
             queue: VecDeque::new(),
             failures: 0,

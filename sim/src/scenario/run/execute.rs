@@ -340,11 +340,11 @@ impl<'a> Run<'a> {
 
     /// The same, but for what somebody does besides the steps.
     fn turn_of_world(&mut self, limit: Time) -> Result<bool, Stop> {
-        let turn = match &mut self.crowd {
-            Some(crowd) => crowd.turn(&mut self.world, limit),
-            None => self.world.step_until(limit).map_or(Turn::Reached, Turn::Stepped),
+        let Some(crowd) = &mut self.crowd else {
+            let Some(step) = self.world.step_until(limit) else { return Ok(false) };
+            return self.see(step).map(|()| true);
         };
-        match turn {
+        match crowd.turn(&mut self.world, limit) {
             Turn::Stepped(step) => self.see(step).map(|()| true),
             Turn::Passed => self.after_slice().map(|()| true),
             Turn::Reached => Ok(false),

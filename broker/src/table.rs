@@ -77,6 +77,13 @@ impl<K: Ord, V> Table<K, V> {
         }
     }
 
+    /// Takes the value under a key away.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let place = self.place(key).ok()?;
+        self.keys.remove(place);
+        Some(self.values.remove(place))
+    }
+
     /// Keeps the entries of which something holds.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&K, &mut V) -> bool) {
         let kept = self.iter_mut().map(|(key, value)| is_kept(key, value)).collect::<Vec<bool>>();
@@ -88,6 +95,16 @@ impl<K: Ord, V> Table<K, V> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.keys.iter()
+    }
+
+    /// All values, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter()
     }
 
     /// All entries, in the order of their keys.
@@ -145,6 +162,7 @@ mod tests {
         *map.get_mut(&4).expect("an entry") += 8;
         *table.get_mut(&1).expect("an entry") += 1;
         *map.get_mut(&1).expect("an entry") += 1;
+        assert_eq!((table.remove(&7), table.remove(&8)), (map.remove(&7), map.remove(&8)));
         table.retain(|key, _| key % 3 != 0);
         map.retain(|key, _| key % 3 != 0);
         assert!(table.iter().eq(map.iter()));
