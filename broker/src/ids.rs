@@ -55,7 +55,7 @@ const SHORT: usize = size_of::<u64>();
 /// A topic's name. Cheap to clone, and cheap to compare: maps by partition are searched several times a step. So the
 /// beginning stands beside the text, as a number that orders as its bytes do; the text is read only where two long names
 /// begin alike.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(from = "Name")]
 pub struct TopicName {
     /// The first bytes, the first of them most significant, with zeros behind a name that is shorter.
@@ -110,6 +110,15 @@ impl Ord for TopicName {
         }
     }
 }
+
+impl PartialEq for TopicName {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TopicName {}
 
 impl PartialOrd for TopicName {
     #[inline]

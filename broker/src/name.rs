@@ -15,6 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// All names of this program. Nobody reads them in order, so what a run does cannot depend on who else runs.
 static KEPT: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
 
+/// The empty text, which stands where a name is left out.
+static EMPTY: &str = "";
+
 /// A text of which there is one.
 #[derive(Clone, Copy)]
 pub struct Name(&'static str);
@@ -22,6 +25,9 @@ pub struct Name(&'static str);
 impl Name {
     /// The name that this text is.
     pub fn new(text: &str) -> Name {
+        if text.is_empty() {
+            return Name::default();
+        }
         let known = KEPT.read().unwrap_or_else(PoisonError::into_inner).get(text).copied();
         Name(known.unwrap_or_else(|| keep(text)))
     }
@@ -66,7 +72,7 @@ impl From<&str> for Name {
 
 impl Default for Name {
     fn default() -> Self {
-        Name::new("")
+        Name(EMPTY)
     }
 }
 
@@ -133,6 +139,7 @@ mod tests {
         let elsewhere = std::thread::spawn(|| Name::from(String::from("orders"))).join().expect("a thread that ends");
         assert_eq!(here, elsewhere);
         assert!(std::ptr::eq(here.as_str(), elsewhere.as_str()));
+        assert_eq!(Name::new(""), Name::default());
     }
 
     #[test]

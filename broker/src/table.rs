@@ -7,6 +7,9 @@
 use std::hash::{Hash, Hasher};
 use std::ops::Index;
 
+/// So many keys are searched one by one.
+const FEW: usize = 16;
+
 /// A map in the order of its keys. It hashes as a `BTreeMap` of the same entries does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table<K, V> {
@@ -26,16 +29,25 @@ impl<K: Ord, V> Table<K, V> {
         self.keys.binary_search(key)
     }
 
+    /// Where a key is. Few are compared one by one: to see that two are the same takes less than to order them.
+    #[inline]
+    fn find(&self, key: &K) -> Option<usize> {
+        match self.keys.len() {
+            0..=FEW => self.keys.iter().position(|known| known == key),
+            _ => self.place(key).ok(),
+        }
+    }
+
     /// The value under a key.
     #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.place(key).ok().map(|place| &self.values[place])
+        self.find(key).map(|place| &self.values[place])
     }
 
     /// The same, to change it.
     #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.place(key).ok().map(|place| &mut self.values[place])
+        self.find(key).map(|place| &mut self.values[place])
     }
 
     /// The value under a key, made if there is none.
@@ -59,9 +71,9 @@ impl<K: Ord, V> Table<K, V> {
         K: Clone,
         V: Default,
     {
-        match self.place(key) {
-            Ok(place) => &mut self.values[place],
-            Err(_) => self.get_or_insert_with(key.clone(), V::default),
+        match self.find(key) {
+            Some(place) => &mut self.values[place],
+            None => self.get_or_insert_with(key.clone(), V::default),
         }
     }
 

@@ -62,6 +62,7 @@ mod network;
 mod people;
 mod queue;
 mod record;
+mod register;
 mod scenario;
 mod session;
 mod shrink;

@@ -10,7 +10,8 @@ use std::hash::{Hash, Hasher};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use trial_broker::table::Table;
+
+use crate::register::Register;
 
 /// What the world itself draws. Choices of machines have their own purposes, numbered after these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,13 +78,13 @@ impl Hash for Stream {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Streams {
     root: u64,
-    streams: Table<(StreamPurpose, u64, u64), Stream>,
+    streams: Register<(StreamPurpose, u64, u64), Stream>,
 }
 
 impl Streams {
     /// No streams yet.
     pub fn new(root: u64) -> Self {
-        Streams { root, streams: Table::default() }
+        Streams { root, streams: Register::default() }
     }
 
     /// The seed that all streams descend from.
@@ -93,8 +94,19 @@ impl Streams {
 
     /// The stream of this purpose and subject.
     pub fn get(&mut self, purpose: StreamPurpose, subject: (u64, u64)) -> &mut Stream {
+        let number = self.number(purpose, subject);
+        self.numbered(number)
+    }
+
+    /// The same stream's number, for whoever draws from it often.
+    pub(crate) fn number(&mut self, purpose: StreamPurpose, subject: (u64, u64)) -> usize {
         let root = self.root;
-        self.streams.get_or_insert_with((purpose, subject.0, subject.1), || Stream::new(root, purpose, subject))
+        self.streams.number((purpose, subject.0, subject.1), || Stream::new(root, purpose, subject))
+    }
+
+    /// The stream of a number.
+    pub(crate) fn numbered(&mut self, number: usize) -> &mut Stream {
+        self.streams.get_mut(number)
     }
 }
 

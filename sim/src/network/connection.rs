@@ -20,6 +20,7 @@ use trial_broker::ids::ConnectionId;
 use trial_broker::input::Lane;
 use trial_broker::time::Time;
 
+use super::Links;
 use crate::fault::{MachineId, MessageKind};
 
 /// One side of a connection.
@@ -69,6 +70,12 @@ impl Connection {
         usize::from(!(self.ends[0].machine == machine && self.ends[0].id == Some(id)))
     }
 
+    /// The number of the link that a direction uses.
+    pub(crate) fn link(&mut self, links: &mut Links, direction: usize) -> usize {
+        let route = self.route(direction);
+        *self.directions[direction].link.get_or_insert_with(|| links.number(route))
+    }
+
     /// The machines of a direction: from, to.
     pub(crate) fn route(&self, direction: usize) -> (MachineId, MachineId) {
         (self.ends[direction].machine, self.ends[1 - direction].machine)
@@ -95,6 +102,8 @@ pub(crate) struct Direction {
     pub(crate) is_closed: bool,
     /// Whether a FIN or a reset is under way or has arrived.
     pub(crate) is_finished: bool,
+    /// The number of its link, since it was first used.
+    pub(crate) link: Option<usize>,
 }
 
 impl Direction {

@@ -1,24 +1,33 @@
 //! Links: what lies between two machines, one way, and what interventions do there.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use trial_broker::api::Message;
-use trial_broker::table::Table;
 use trial_broker::time::Time;
 
 use super::connection::kind_of;
 use super::latency::LatencyModel;
 use crate::fault::{MachineId, MessageFilter};
+use crate::register::Register;
 use crate::stream::{StreamPurpose, Streams};
 
 /// What lies between one machine and another, one way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 struct Link {
     latency: LatencyModel,
     bytes_per_second: Option<u64>,
     /// When the last message sent will have left the wire, on a link with a bandwidth.
     busy_until: Time,
+    /// The number of the stream that latencies are drawn from, since one was.
+    stream: Option<usize>,
+}
+
+impl Hash for Link {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.latency, self.bytes_per_second, self.busy_until).hash(state);
+    }
 }
 
 /// From one machine to another. Ordered as the pair is, but by one comparison: every message looks links up twice.
@@ -50,7 +59,7 @@ impl PartialOrd for Route {
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Links {
     default_latency: LatencyModel,
-    links: Table<Route, Link>,
+    links: Register<Route, Link>,
     /// What entries said about links, in order: a link that is used for the first time obeys them all.
     rules: Vec<LinkRule>,
     blocked: BTreeSet<(MachineId, MachineId)>,
@@ -90,9 +99,15 @@ impl Links {
     }
 
     fn link(&mut self, route: (MachineId, MachineId)) -> &mut Link {
+        let number = self.number(route);
+        self.links.get_mut(number)
+    }
+
+    /// The number of a link, for whoever sends on it often.
+    pub(crate) fn number(&mut self, route: (MachineId, MachineId)) -> usize {
         let (default, rules) = (self.default_latency, &self.rules);
-        self.links.get_or_insert_with(Route { from: route.0, to: route.1 }, || {
-            let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO };
+        self.links.number(Route { from: route.0, to: route.1 }, || {
+            let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO, stream: None };
             for rule in rules.iter().filter(|rule| is_among(route.0, &rule.from) && is_among(route.1, &rule.to)) {
                 link.set(rule.what);
             }
@@ -102,23 +117,24 @@ impl Links {
 
     /// Links from these to those machines obey this from now on.
     pub(crate) fn set(&mut self, from: BTreeSet<MachineId>, to: BTreeSet<MachineId>, what: LinkSetting) {
-        for (route, link) in self.links.iter_mut() {
+        self.links.for_each_mut(|route, link| {
             if is_among(route.from, &from) && is_among(route.to, &to) {
                 link.set(what);
             }
-        }
+        });
         self.rules.push(LinkRule { from, to, what });
     }
 
-    /// When something of this size arrives that is sent now.
+    /// When something of this size arrives that is sent now on the link of a number.
     pub(crate) fn arrival(
         &mut self,
+        number: usize,
         route: (MachineId, MachineId),
         bytes: u32,
         now: Time,
         streams: &mut Streams,
     ) -> Time {
-        let link = self.link(route);
+        let link = self.links.get_mut(number);
         let mut sent = now;
         if let Some(bytes_per_second) = link.bytes_per_second {
             let micros = u64::from(bytes) * 1_000_000 / bytes_per_second.max(1);
@@ -129,7 +145,9 @@ impl Links {
             Some(latency) => latency,
             None => {
                 let subject = (u64::from(route.0.0), u64::from(route.1.0));
-                link.latency.draw(streams.get(StreamPurpose::Latency, subject))
+                let of_link = || streams.number(StreamPurpose::Latency, subject);
+                let stream = *link.stream.get_or_insert_with(of_link);
+                link.latency.draw(streams.numbered(stream))
             }
         };
         sent + latency
@@ -138,6 +156,11 @@ impl Links {
     /// What a segment usually takes that nobody sees: an acknowledgement, a retransmission.
     pub(crate) fn typical(&mut self, route: (MachineId, MachineId)) -> Duration {
         self.link(route).latency.typical()
+    }
+
+    /// The same, of the link of a number.
+    pub(crate) fn typical_of(&mut self, number: usize) -> Duration {
+        self.links.get_mut(number).latency.typical()
     }
 
     pub(crate) fn partition(&mut self, pairs: &[(MachineId, MachineId)]) {

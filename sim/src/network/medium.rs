@@ -15,11 +15,18 @@ pub(crate) struct Medium {
 
 impl Medium {
     /// When something arrives that is sent now; at once on one machine.
-    pub(super) fn arrival(&mut self, wire: &mut Wire, connection: &Connection, direction: usize, bytes: u32) -> Time {
+    pub(super) fn arrival(
+        &mut self,
+        wire: &mut Wire,
+        connection: &mut Connection,
+        direction: usize,
+        bytes: u32,
+    ) -> Time {
         if connection.is_local() {
             wire.now
         } else {
-            self.links.arrival(connection.route(direction), bytes, wire.now, wire.streams)
+            let link = connection.link(&mut self.links, direction);
+            self.links.arrival(link, connection.route(direction), bytes, wire.now, wire.streams)
         }
     }
 

@@ -86,13 +86,13 @@ impl Network {
         let number = self.next_connection;
         self.next_connection += 1;
         let acceptor = End { machine: to, starts: 0, id: None, lane: Lane::Data, is_alive: false };
-        let connection = Connection {
+        let mut connection = Connection {
             ends: [opener, acceptor],
             port,
             phase: Phase::Syn { attempt: 0, first: wire.now },
             directions: [Direction::default(), Direction::default()],
         };
-        let due = self.medium.arrival(wire, &connection, 0, 0);
+        let due = self.medium.arrival(wire, &mut connection, 0, 0);
         self.connections.insert(number, connection);
         wire.queue.push(due, Subject::Handshake { connection: number });
         number
@@ -122,7 +122,7 @@ impl Network {
                         }
                         None => Phase::Refused,
                     };
-                    let due = self.medium.arrival(wire, &connection, 1, 0);
+                    let due = self.medium.arrival(wire, &mut connection, 1, 0);
                     wire.queue.push(due, Subject::Handshake { connection: number });
                 }
                 Arrival::Silent
@@ -223,13 +223,18 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let is_local = connection.is_local();
         let back = connection.route(1 - direction);
-        let way = &mut connection.directions[direction];
         if is_local {
-            way.unacknowledged -= u64::from(bytes);
+            connection.directions[direction].unacknowledged -= u64::from(bytes);
             return;
         }
         let links = &mut self.medium.links;
-        let at = if links.is_blocked(back) { Time::NEVER } else { wire.now + links.typical(back) };
+        let at = if links.is_blocked(back) {
+            Time::NEVER
+        } else {
+            let link = connection.link(links, 1 - direction);
+            wire.now + links.typical_of(link)
+        };
+        let way = &mut connection.directions[direction];
         // One is kept for many: nobody can tell two acknowledgements of one instant apart.
         match way.acknowledgements.back_mut() {
             Some((last, freed)) if *last == at => *freed += bytes,
