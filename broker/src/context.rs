@@ -23,11 +23,12 @@ impl<'a> Context<'a> {
         Context { now, storage, choices, effects: Effects::default() }
     }
 
-    /// The same, with room for outputs that an earlier step has left behind.
+    /// The same, with room for outputs and events that an earlier step has left behind.
     #[must_use]
-    pub fn with_room(mut self, outputs: Vec<Output>) -> Self {
+    pub fn with_room(mut self, outputs: Vec<Output>, events: Vec<Event>) -> Self {
         assert!(outputs.is_empty(), "outputs of an earlier step: {outputs:?}");
-        self.effects.outputs = outputs;
+        assert!(events.is_empty(), "events of an earlier step: {events:?}");
+        self.effects = Effects { outputs, events };
         self
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trial_broker::choice::{Choice, Choices, Purpose};
 use trial_broker::context::Context;
 use trial_broker::effects::{Effects, Output};
+use trial_broker::event::Event;
 use trial_broker::input::{Input, Lane};
 use trial_broker::time::Time;
 
@@ -15,7 +16,7 @@ use crate::disk::DiskAccess;
 use crate::fault::MachineId;
 use crate::machine::{Paying, Process, Program, ProgramConfig, Waiting};
 use crate::queue::Subject;
-use crate::step::{Detail, Fact, InputKind, StepKind, Telling};
+use crate::step::{Detail, Fact, InputKind, Step, StepKind, Telling};
 use crate::stream::{StreamPurpose, Streams};
 
 /// Answers a step's choices: from the list, if an entry said so, else from the machine's streams.
@@ -46,6 +47,7 @@ impl Choices for StepChoices<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     outputs: Vec<Output>,
+    events: Vec<Event>,
     /// Size and hash of each message among the outputs.
     messages: Vec<(u32, u64)>,
     choices: Vec<(Choice, u64)>,
@@ -59,6 +61,13 @@ impl Clone for Room {
 }
 
 impl World {
+    /// Takes a step back that nobody looks at any more: a later one writes its events where these were.
+    pub(crate) fn reuse(&mut self, step: Step) {
+        let mut events = step.events;
+        events.clear();
+        self.room.events = events;
+    }
+
     /// Steps one lane of a machine, and publishes what it did unless it has to pay first.
     pub(super) fn step_machine(
         &mut self,
@@ -81,8 +90,9 @@ impl World {
         let mut access = DiskAccess::new(&mut host.disk, now, clocks.wall, Some(lane));
         let given = std::mem::take(&mut self.room.choices);
         let mut choices = StepChoices { machine, streams: &mut self.streams, answers: &mut self.answers, given };
-        let room = std::mem::take(&mut self.room.outputs);
-        let mut ctx = Context::new(clocks, &mut access, &mut choices).with_room(room);
+        let outputs = std::mem::take(&mut self.room.outputs);
+        let events = std::mem::take(&mut self.room.events);
+        let mut ctx = Context::new(clocks, &mut access, &mut choices).with_room(outputs, events);
         process.program.step(&mut ctx, input);
         let effects = ctx.take_effects();
         process.program.assert_invariants(lane, self.steps);

@@ -372,7 +372,9 @@ impl<'a> Run<'a> {
             crowd.after(&self.world, &step);
         }
         let watched = self.shown_to_watcher(Some(&step));
-        self.last_step = Some(step);
+        if let Some(before) = self.last_step.replace(step) {
+            self.world.reuse(before);
+        }
         match violation {
             Some(violation) => Err(self.violated(&violation)),
             None => watched,
