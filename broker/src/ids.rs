@@ -99,15 +99,11 @@ impl Hash for TopicName {
 impl Ord for TopicName {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        let by_beginning = self.beginning.cmp(&other.beginning);
-        if by_beginning.is_ne() {
-            by_beginning
-        } else if self.text.len() <= SHORT && other.text.len() <= SHORT {
-            // One is the other with nothing or with zero bytes behind it.
-            self.text.len().cmp(&other.text.len())
-        } else {
-            self.text.cmp(&other.text)
+        if self == other {
+            return Ordering::Equal;
         }
+        let by_beginning = self.beginning.cmp(&other.beginning);
+        if by_beginning.is_ne() { by_beginning } else { self.text.cmp(&other.text) }
     }
 }
 
@@ -151,12 +147,27 @@ impl fmt::Display for TopicName {
 }
 
 /// One partition of a topic, by name: `orders-0`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: TopicName,
     /// The partition's index, from 0.
     pub partition: i32,
+}
+
+/// By topic, then by index. Most comparisons are among partitions of one topic.
+impl Ord for TopicPartition {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.topic == other.topic { self.partition.cmp(&other.partition) } else { self.topic.cmp(&other.topic) }
+    }
+}
+
+impl PartialOrd for TopicPartition {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl TopicPartition {

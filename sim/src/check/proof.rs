@@ -163,8 +163,8 @@ struct Kept {
 /// The last events of each kind, machine and partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
-    /// Numbers come first: every event looks here, and text is slow to compare.
-    events: Table<(Kind, MachineId), Kept>,
+    /// By kind, as far as one was seen: every event looks here.
+    events: Vec<Table<MachineId, Kept>>,
     seen: u64,
 }
 
@@ -189,7 +189,10 @@ impl Recent {
     pub(super) fn remember(&mut self, step: &Step, machine: MachineId, event: &Event) {
         let Some((kind, partition, about)) = subject_of(event, machine) else { return };
         self.seen += 1;
-        let kept = self.events.get_or_default(&(kind, about)).about_mut(partition);
+        if self.events.len() <= kind as usize {
+            self.events.resize_with(kind as usize + 1, Table::default);
+        }
+        let kept = self.events[kind as usize].get_or_default(&about).about_mut(partition);
         if kept.len() == KEPT {
             kept.pop_front();
         }
@@ -218,12 +221,8 @@ impl Recent {
     /// The events that one part of a proof asks for; the newest is the last.
     fn newest_first(&self, finding: &Finding, proof: &Proof) -> Vec<(u64, &Evidence)> {
         let subject = proof.kind.subject(finding.partition.as_ref());
-        let (from, to) = match proof.machine {
-            Some(machine) => (machine, machine),
-            None => (MachineId(0), MachineId(u32::MAX)),
-        };
-        let wanted = (proof.kind, from)..=(proof.kind, to);
-        let kept = self.events.iter().filter(|(about, _)| wanted.contains(about));
+        let of_kind = self.events.get(proof.kind as usize).into_iter().flat_map(Table::iter);
+        let kept = of_kind.filter(|(about, _)| proof.machine.is_none_or(|machine| machine == **about));
         let events = kept
             .filter_map(|(_, kept)| kept.about(subject.as_ref()))
             .flatten()

@@ -79,7 +79,7 @@ impl Network {
 
     /// Arms every direction again whose obstacle is gone, and lets acknowledgements go on.
     pub(crate) fn free(&mut self, wire: &mut Wire) {
-        for (number, connection) in &mut self.connections {
+        for (number, connection) in self.connections.iter_mut() {
             if connection.is_local() {
                 continue;
             }

@@ -1,6 +1,5 @@
 //! Connections at work: handshakes, sending, arriving, closing, and what interventions do.
 
-use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +24,7 @@ const SYN_RETRIES: u32 = 6;
 /// All connections, and what lies between the machines.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    pub(super) connections: BTreeMap<u64, Connection>,
+    pub(super) connections: Table<u64, Connection>,
     next_connection: u64,
     pub(super) medium: Medium,
     pub(super) interventions: Vec<Intervention>,
@@ -72,7 +71,7 @@ pub(crate) enum Arrival {
 impl Network {
     pub(crate) fn new(links: Links, send_buffer_bytes: u32) -> Self {
         Network {
-            connections: BTreeMap::new(),
+            connections: Table::default(),
             next_connection: 1,
             medium: Medium { links, send_buffer_bytes: u64::from(send_buffer_bytes) },
             interventions: Vec::new(),
@@ -270,7 +269,7 @@ impl Network {
 
     /// Whether a connection is there.
     pub(crate) fn exists(&self, number: u64) -> bool {
-        self.connections.contains_key(&number)
+        self.connections.get(&number).is_some()
     }
 
     /// Whether this is the entry of a direction's present head.

@@ -91,7 +91,7 @@ impl Network {
     /// Every message between two sockets, by connection, direction and order.
     pub(crate) fn in_flight(&self, machines: &Table<MachineId, Machine>) -> Vec<InFlightView> {
         let mut views = Vec::new();
-        for (number, connection) in &self.connections {
+        for (number, connection) in self.connections.iter() {
             for direction in 0..2 {
                 self.in_flight_one_way(*number, connection, direction, machines, &mut views);
             }
