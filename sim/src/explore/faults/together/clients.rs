@@ -1,6 +1,6 @@
 //! What clients are not told: answers that are lost while more requests are under way.
 
-use super::{Replicated, begin, if_possible, millis, names, of_api, once, said, spanned};
+use super::{Replicated, begin, if_possible, millis, names, of_api, once, records, said};
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
 use crate::explore::faults::incident::Incident;
@@ -12,7 +12,6 @@ use crate::scenario::format::action::{MessageKind, Messages, Produce};
 /// A producer sends several batches without waiting for answers. All are written; the answer to one is lost, and with it
 /// their connection and all that come behind: so it sends them again. Perhaps the leader is another one by then.
 pub(super) fn answers_are_lost(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
-    let Some((topic, index)) = partition.name.rsplit_once('-') else { return Vec::new() };
     let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
     if producers.is_empty() {
         return Vec::new();
@@ -28,17 +27,9 @@ pub(super) fn answers_are_lost(stage: &Stage, partition: &Replicated, draw: &mut
             nth: said(draw.pick(&[1, 1, 1, 2, 3])),
             ..of_api("Produce", Some(MessageKind::Response))
         };
-        let produce = Produce {
-            client: spanned(client.clone()),
-            topic: spanned(topic.to_owned()),
-            partition: index.parse().ok().map(spanned),
-            count: said(draw.between(4, 12) as u32),
-            every: said(Span { micros: millis(draw, 2, 15) }),
-            keys: Vec::new(),
-            values: Vec::new(),
-            tombstones: None,
-            together: None,
-        };
+        let count = draw.between(4, 12);
+        let every = said(Span { micros: millis(draw, 2, 15) });
+        let produce = Produce { every, ..records(client, &partition.name, count) };
         let drop = if_possible(Step { drop: said(answer), ..Step::default() });
         all.push(once(at, &victim, drop).and(1_000, Step { produce: said(produce), ..Step::default() }));
         at += millis(draw, 1_000, 6_000);

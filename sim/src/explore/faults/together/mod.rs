@@ -42,7 +42,7 @@ use crate::explore::beside::{self, Beside, Room};
 use crate::explore::cluster::TopicShape;
 use crate::explore::draw::{Aspect, Draw};
 use crate::explore::text::{if_possible, names, said, spanned};
-use crate::scenario::format::action::{Heal, MessageKind, Messages, Partition};
+use crate::scenario::format::action::{Heal, MessageKind, Messages, Partition, Produce};
 use crate::scenario::format::administration::ElectLeader;
 use crate::scenario::format::{Names, Spanned, Step};
 
@@ -215,6 +215,28 @@ fn missed(stage: &Stage) -> i64 {
 /// A span of so many milliseconds, each equally likely.
 fn millis(draw: &mut Draw, low: u64, high: u64) -> i64 {
     draw.between(low * 1000, high * 1000) as i64
+}
+
+/// So many records for one partition, as fast as they can be sent.
+fn records(client: &str, partition: &str, count: u64) -> Produce {
+    let (topic, index) = partition.rsplit_once('-').expect("the name of a partition ends with its number");
+    Produce {
+        client: spanned(client.to_owned()),
+        topic: spanned(topic.to_owned()),
+        partition: index.parse().ok().map(spanned),
+        count: said(count as u32),
+        every: None,
+        keys: Vec::new(),
+        values: Vec::new(),
+        tombstones: None,
+        together: None,
+    }
+}
+
+/// Many records for one partition in one batch.
+fn a_large_batch(client: &str, partition: &Replicated, draw: &mut Draw) -> Step {
+    let produce = Produce { together: Some(true), ..records(client, &partition.name, draw.between(60, 200)) };
+    Step { produce: said(produce), ..Step::default() }
 }
 
 fn kill(victim: &Victim) -> Step {

@@ -1,6 +1,8 @@
 //! What a machine had not made durable: power that goes at a moment at which much depends on it.
 
-use super::{Replicated, begin, if_possible, kept, millis, missed, names, of_api, once, said, spanned, start};
+use super::{
+    Replicated, a_large_batch, begin, if_possible, kept, millis, missed, names, of_api, once, records, said, start,
+};
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
 use crate::explore::faults::incident::{Incident, power_cut, power_cut_of_some};
@@ -16,6 +18,7 @@ pub(super) fn a_swap_is_interrupted(stage: &Stage, draw: &mut Draw) -> Vec<Incid
     let topic = &stage.shape.topics[0];
     let index = draw.between(0, topic.replicas.len() as u64 - 1) as usize;
     let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
+    let partition = format!("{}-{index}", topic.name);
     let victim = Victim::Broker(draw.pick(&topic.replicas[index]));
     let slow = |sync| Step { slow: said(victim::slow(&victim, sync)), ..Step::default() };
     let durable = || if_possible(Step { sync_now: said(victim.target()), ..Step::default() });
@@ -24,16 +27,12 @@ pub(super) fn a_swap_is_interrupted(stage: &Stage, draw: &mut Draw) -> Vec<Incid
     let mut all = Vec::new();
     for turn in 0..draw.between(4, 8) {
         let keys = if turn == 0 { 0..stay } else { stay..stay + change };
+        let client = draw.pick(&producers);
+        let count = if turn == 0 { stay } else { draw.between(7, 14) };
         let produce = Produce {
-            client: spanned(draw.pick(&producers).clone()),
-            topic: spanned(topic.name.clone()),
-            partition: said(index as i32),
-            count: said(if turn == 0 { stay } else { draw.between(7, 14) } as u32),
             every: said(Span { micros: millis(draw, 10, 30) }),
             keys: keys.map(|key| format!("k{key}")).collect(),
-            values: Vec::new(),
-            tombstones: None,
-            together: None,
+            ..records(client, &partition, count)
         };
         all.push(once(at, &victim, Step { produce: said(produce), ..Step::default() }));
         if turn > 0 {
@@ -65,7 +64,6 @@ fn arrivals(broker: &Victim) -> [Messages; 2] {
 /// batch is cut through, and not the one before it, recovery must find that out by itself. What is said of the log beside it,
 /// snapshots of producers, indexes, checkpoints, is newer or older than the log then.
 pub(super) fn the_power_goes(stage: &Stage, partition: &Replicated, draw: &mut Draw) -> Vec<Incident> {
-    let Some((topic, index)) = partition.name.rsplit_once('-') else { return Vec::new() };
     let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
     let mut at = begin(stage, 4_000_000, draw);
     let mut all = Vec::new();
@@ -73,19 +71,9 @@ pub(super) fn the_power_goes(stage: &Stage, partition: &Replicated, draw: &mut D
         let victim = Victim::Broker(draw.pick(&partition.replicas));
         if draw.percent(60) && !producers.is_empty() {
             let client = producers[draw.between(0, producers.len() as u64 - 1) as usize];
-            let produce = Produce {
-                client: spanned(client.clone()),
-                topic: spanned(topic.to_owned()),
-                partition: index.parse().ok().map(spanned),
-                count: said(draw.between(60, 200) as u32),
-                every: None,
-                keys: Vec::new(),
-                values: Vec::new(),
-                tombstones: None,
-                together: Some(true),
-            };
+            let batch = a_large_batch(client, partition, draw);
             let durable = if_possible(Step { sync_now: said(victim.target()), ..Step::default() });
-            all.push(once(at, &victim, durable).and(1_000, Step { produce: said(produce), ..Step::default() }));
+            all.push(once(at, &victim, durable).and(1_000, batch));
         }
         at += millis(draw, 20, 600);
         all.push(power_cut(at, &victim, stage, draw, start(&victim)));

@@ -1,7 +1,8 @@
 //! Who leads: leaderships that go round while somebody hears nothing of it, or nobody else is there.
 
 use super::{
-    Replicated, begin, cut_off, fetches, hit, kept, kill, killed, millis, missed, news, once, preferred, start,
+    Replicated, a_large_batch, begin, cut_off, fetches, hit, kept, kill, killed, millis, missed, news, once, preferred,
+    start,
 };
 use crate::explore::draw::Draw;
 use crate::explore::faults::Stage;
@@ -10,7 +11,7 @@ use crate::explore::faults::victim::{self, Victim};
 use crate::explore::text::{if_possible, said, spanned};
 use crate::scenario::Span;
 use crate::scenario::format::Step;
-use crate::scenario::format::action::{MessageKind, Messages, Produce};
+use crate::scenario::format::action::{MessageKind, Messages};
 
 /// A broker hears nothing of what the controllers decide, and is heard. Meanwhile leadership goes to another replica, and
 /// often back to the first, so that it hears of two changes at once or believes that there was none.
@@ -117,25 +118,13 @@ pub(super) fn nobody_looks(stage: &Stage, partition: &Replicated, draw: &mut Dra
         let pause = victim::pause(&reader, Span { micros: looks - turn });
         all.push(once(turn - 1_000, &reader, if_possible(Step { pause: said(pause), ..Step::default() })));
     }
-    all.extend(produced(stage, written, partition, draw));
+    all.push(produced(stage, written, partition, draw));
     all
 }
 
 /// Somebody writes many records at once.
-fn produced(stage: &Stage, at: i64, partition: &Replicated, draw: &mut Draw) -> Option<Incident> {
-    let (topic, index) = partition.name.rsplit_once('-')?;
+fn produced(stage: &Stage, at: i64, partition: &Replicated, draw: &mut Draw) -> Incident {
     let producers: Vec<&String> = stage.clients.iter().filter(|name| name.starts_with('p')).collect();
     let client = draw.pick(&producers);
-    let produce = Produce {
-        client: spanned(client.clone()),
-        topic: spanned(topic.to_owned()),
-        partition: index.parse().ok().map(spanned),
-        count: said(draw.between(60, 200) as u32),
-        every: None,
-        keys: Vec::new(),
-        values: Vec::new(),
-        tombstones: None,
-        together: Some(true),
-    };
-    Some(once(at, &Victim::Leader(partition.name.clone()), Step { produce: said(produce), ..Step::default() }))
+    once(at, &Victim::Leader(partition.name.clone()), a_large_batch(client, partition, draw))
 }
