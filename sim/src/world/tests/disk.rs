@@ -82,6 +82,16 @@ fn checkpoint_a_power_cut_after_the_directory_sync_leaves_the_new_one() {
 }
 
 #[test]
+fn what_a_lane_has_paid_for_lies_on_the_medium_when_it_says_so() {
+    let mut world = two();
+    call(&mut world, Time(1000), A, 1, Call::Close);
+    let answer = std::iter::from_fn(|| world.step_until(ms(2))).find(|step| !step.resolutions.is_empty());
+    assert_eq!(answer.map(|step| step.at), Some(Time(1200)), "after two syncs, one after the other");
+    let disk = world.machine(A).expect("a").disk();
+    assert_eq!(disk.next_landing(), None, "nothing is still to land that was paid for");
+}
+
+#[test]
 fn lose_all_and_lose_none_are_exact() {
     let cut = |lose| Fault::PowerCut { machine: A, lose, draw: 0 };
     assert_eq!(crash(1150, cut(Lose::All)), (Old, Absent));
