@@ -92,7 +92,9 @@ fn assert_none(offences: &[String], rule: &str) {
 ///   client: vocabulary, record, api::wire      api, node: everything below
 /// ```
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("ids", &[]),
+    ("name", &[]),
+    ("table", &[]),
+    ("ids", &["name"]),
     ("time", &[]),
     ("choice", &[]),
     ("outbox", &[]),
@@ -102,7 +104,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tests", &[]),
     ("config", &["ids", "message", "time"]),
     ("event", &["ids", "message", "storage"]),
-    ("record", &["ids", "time", "message"]),
+    ("record", &["ids", "name", "time", "message"]),
     ("flexible", &["ids"]),
     ("metadata", &["ids", "message", "config", "flexible", "record"]),
     // The contract of a step names what travels between the parts, and nothing of their insides.
@@ -127,13 +129,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lifecycle", &["choice", "config", "context", "effects", "event", "ids", "message", "time"]),
     (
         "client",
-        &["api", "choice", "config", "context", "effects", "event", "ids", "input", "message", "record", "time"],
+        &[
+            "api", "choice", "config", "context", "effects", "event", "ids", "input", "message", "name", "record",
+            "time",
+        ],
     ),
     (
         "api",
         &[
-            "choice", "config", "context", "effects", "event", "ids", "input", "message", "metadata", "outbox",
-            "record", "time",
+            "choice", "config", "context", "effects", "event", "ids", "input", "message", "metadata", "name", "outbox",
+            "record", "table", "time",
         ],
     ),
 ];
