@@ -179,11 +179,14 @@ impl World {
             // It is published when the process goes on.
             return None;
         }
+        // Several syncs of one step land one after the other, the last of them at this very instant. Its landing may stand
+        // behind in the queue: what is said must lie on the medium first.
+        if host.disk.next_landing().is_some_and(|lands| lands <= now) {
+            self.queue.push(now, Subject::Paid { machine, lane, step });
+            return None;
+        }
         let process = host.process.as_mut()?;
         let paying = process.lane(lane).paying.take_if(|paying| paying.step == step && paying.until <= now)?;
-        // Several syncs of one step land one after the other, and the last of them at this very instant: whatever stands
-        // first in the queue, what is said now lies on the medium.
-        host.disk.land_until(now);
         // What starting a process has cost is owed by all its lanes, and is settled with the last of them.
         host.disk.settle(Some(lane));
         if process.lanes.iter().all(|lane| lane.paying.is_none()) {
