@@ -109,6 +109,11 @@ impl<K: Ord, V> Table<K, V> {
         self.keys.len()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// All keys, in order.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.keys.iter()

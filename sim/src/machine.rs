@@ -10,7 +10,7 @@
 //! A process works in *lanes*: while one pays for its disk operations, what it said and
 //! asked for is held back, and what comes for it waits; the others go on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use trial_broker::ids::ConnectionId;
 use trial_broker::input::{Input, Lane};
 use trial_broker::node::{Node, NodeConfig};
 use trial_broker::storage::{FileHandle, StorageResult};
+use trial_broker::table::Table;
 use trial_broker::time::{Now, Time};
 
 use crate::clock::Clock;
@@ -161,7 +162,7 @@ pub(crate) struct Process {
     pub(crate) program: Program,
     pub(crate) lanes: [LaneState; Lane::ALL.len()],
     /// The connections of the world that its sockets belong to.
-    pub(crate) sockets: BTreeMap<ConnectionId, u64>,
+    pub(crate) sockets: Table<ConnectionId, u64>,
     pub(crate) listening: BTreeSet<u16>,
     pub(crate) next_accepted: u64,
     /// Background flushes, one after the other.
@@ -173,7 +174,7 @@ impl Process {
         Process {
             program,
             lanes: std::array::from_fn(|_| LaneState::default()),
-            sockets: BTreeMap::new(),
+            sockets: Table::default(),
             listening: BTreeSet::new(),
             next_accepted: 1,
             flushes: VecDeque::new(),

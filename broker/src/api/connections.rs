@@ -22,7 +22,7 @@
 //! Simplified: no limit on all requests together (queued.max.requests), no idle time-out,
 //! no quotas, no limit on a request's size.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::message::Message;
@@ -35,6 +35,7 @@ use crate::ids::{ConnectionId, CorrelationId, RequestHandle};
 use crate::input::CloseReason;
 use crate::message::{Api, ApiVersionsResponse, ErrorCode, Request, Response};
 use crate::name::Name;
+use crate::table::Table;
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +82,7 @@ pub struct Incoming {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerConnections {
     listener: Listener,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: Table<ConnectionId, Connection>,
     ready: VecDeque<Incoming>,
 }
 
@@ -122,7 +123,7 @@ struct Queued {
 impl ServerConnections {
     /// No connections yet.
     pub fn new(listener: Listener) -> Self {
-        ServerConnections { listener, connections: BTreeMap::new(), ready: VecDeque::new() }
+        ServerConnections { listener, connections: Table::default(), ready: VecDeque::new() }
     }
 
     /// Somebody connected.
@@ -133,7 +134,7 @@ impl ServerConnections {
 
     /// Whether this is one of the open connections here.
     pub fn contains(&self, connection: ConnectionId) -> bool {
-        self.connections.contains_key(&connection)
+        self.connections.get(&connection).is_some()
     }
 
     /// A message arrived. Returns the request if it is its turn; `None` if it waits behind

@@ -51,6 +51,7 @@ use crate::metadata::MetadataImage;
 use crate::partition::ReplicaManager;
 use crate::raft::Raft;
 use crate::storage::StorageResult;
+use crate::table::Table;
 use crate::time::Time;
 
 /// One process. See the module's documentation for what is in it.
@@ -61,7 +62,7 @@ pub struct Node {
     /// Present exactly when the process has the broker role.
     broker: Option<BrokerLanes>,
     /// The lane of each connection that was accepted. Those that were opened here carry it in their number.
-    accepted: BTreeMap<ConnectionId, Lane>,
+    accepted: Table<ConnectionId, Lane>,
 }
 
 /// The two lanes that only a broker has.
@@ -112,7 +113,7 @@ impl Node {
             let usable = data.replicas().online_directories();
             BrokerLanes { lifecycle: LifecycleLane::new(&config, usable, previous_broker_epoch, ctx), data }
         });
-        Ok(Node { config, quorum, broker, accepted: BTreeMap::new() })
+        Ok(Node { config, quorum, broker, accepted: Table::default() })
     }
 
     /// What the process was started with.

@@ -70,6 +70,11 @@ impl Replayed {
         if offset >= self.next || self.gaps.iter().any(|gap| gap.contains(&offset)) {
             return None;
         }
+        if offset + 1 == self.next {
+            let mut newest = self.newest.clone();
+            newest.set_last_offset(offset);
+            return Some(newest);
+        }
         let known = self.images.range(..=offset).next_back();
         let (from, mut image) = known.map_or((-1, MetadataImage::default()), |(at, image)| (*at, image.clone()));
         for (_, records) in self.visible.range((Bound::Excluded(from), Bound::Included(offset))) {

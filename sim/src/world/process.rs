@@ -327,7 +327,7 @@ impl World {
         host.is_paused = false;
         host.disk.kill(now);
         drop_unpaid(machine, &process, outcome);
-        for (id, number) in &process.sockets {
+        for (id, number) in process.sockets.iter() {
             let has_unread = process
                 .lanes
                 .iter()

@@ -125,7 +125,7 @@ pub struct Channels {
     config: ChannelsConfig,
     client_ids: ClientIds,
     channels: Table<ChannelKey, Channel>,
-    keys: BTreeMap<ConnectionId, ChannelKey>,
+    keys: Table<ConnectionId, ChannelKey>,
     next_connection: u64,
     next_correlation_id: CorrelationId,
     controller: Option<Endpoint>,
@@ -193,7 +193,7 @@ impl Channels {
             client_ids: ClientIds::new(config.node),
             config,
             channels: Table::default(),
-            keys: BTreeMap::new(),
+            keys: Table::default(),
             next_correlation_id: 0,
             controller: None,
             to_controller: BTreeMap::new(),
@@ -216,7 +216,7 @@ impl Channels {
 
     /// Whether this connection is one of these channels'.
     pub fn contains(&self, connection: ConnectionId) -> bool {
-        self.keys.contains_key(&connection)
+        self.keys.get(&connection).is_some()
     }
 
     /// A connection is established.
