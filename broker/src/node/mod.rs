@@ -19,7 +19,6 @@
 //!                          └─────────────────┘
 //! ```
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod config;
