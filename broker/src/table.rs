@@ -89,6 +89,24 @@ impl<K: Ord, V> Table<K, V> {
         }
     }
 
+    /// Whether there is a value under a key.
+    #[inline]
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The entries from a key on, in order.
+    pub fn iter_from(&self, first: &K) -> impl Iterator<Item = (&K, &V)> {
+        let place = self.place(first).unwrap_or_else(|place| place);
+        self.keys[place..].iter().zip(&self.values[place..])
+    }
+
+    /// Takes everything away.
+    pub fn clear(&mut self) {
+        self.keys.clear();
+        self.values.clear();
+    }
+
     /// Takes the value under a key away.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key).ok()?;
@@ -190,5 +208,9 @@ mod tests {
         assert!(table.iter().eq(map.iter()));
         assert_eq!((table.get(&2), table[&5], table.len()), (None, 0, map.len()));
         assert_eq!(digest(&table), digest(&map));
+        assert!(table.iter_from(&4).eq(map.range(4..)) && table.iter_from(&6).eq(map.range(6..)));
+        assert!(table.contains_key(&5) && !table.contains_key(&6));
+        table.clear();
+        assert!(table.is_empty());
     }
 }

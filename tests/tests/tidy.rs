@@ -117,7 +117,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "partition",
         &[
             "choice", "config", "context", "event", "ids", "log", "message", "metadata", "outbox", "record", "storage",
-            "time",
+            "table", "time",
         ],
     ),
     ("controller", &["choice", "config", "context", "event", "ids", "message", "metadata", "time"]),

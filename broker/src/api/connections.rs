@@ -134,7 +134,7 @@ impl ServerConnections {
 
     /// Whether this is one of the open connections here.
     pub fn contains(&self, connection: ConnectionId) -> bool {
-        self.connections.get(&connection).is_some()
+        self.connections.contains_key(&connection)
     }
 
     /// A message arrived. Returns the request if it is its turn; `None` if it waits behind

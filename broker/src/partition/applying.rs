@@ -87,7 +87,7 @@ impl ReplicaManager {
 
     fn all_changes(&self, old: &MetadataImage) -> LocalChanges {
         let mut changes = LocalChanges::default();
-        for (name, hosted) in &self.partitions {
+        for (name, hosted) in self.partitions.iter() {
             let Some(partition) = hosted.online() else { continue };
             let registration = self.image.partition_by_id(partition.topic_id, name.partition);
             if registration.is_none() {
@@ -371,7 +371,7 @@ impl ReplicaManager {
             let first = TopicPartition { topic: (*topic).clone(), partition: 0 };
             let names: Vec<TopicPartition> = self
                 .partitions
-                .range(first..)
+                .iter_from(&first)
                 .map(|(name, _)| name.clone())
                 .take_while(|name| name.topic == **topic)
                 .collect();

@@ -34,6 +34,7 @@ use crate::message::{ErrorCode, LeaderHint};
 use crate::metadata::MetadataImage;
 use crate::outbox::{give_room, take_filled};
 use crate::storage::{StorageError, StorageResult};
+use crate::table::Table;
 use crate::time::Time;
 
 /// One of a broker's log directories.
@@ -102,7 +103,7 @@ pub struct ReplicaManager {
     pub(super) broker_epoch: BrokerEpoch,
     pub(super) in_controlled_shutdown: bool,
     pub(super) image: MetadataImage,
-    pub(super) partitions: BTreeMap<TopicPartition, Hosted>,
+    pub(super) partitions: Table<TopicPartition, Hosted>,
     pub(super) produces: Purgatory<DelayedProduce>,
     pub(super) fetches: Purgatory<DelayedFetch>,
     pub(super) deletes: Purgatory<DelayedDelete>,
@@ -134,7 +135,7 @@ impl ReplicaManager {
             broker_epoch: BrokerEpoch::NONE,
             in_controlled_shutdown: false,
             image: MetadataImage::default(),
-            partitions: BTreeMap::new(),
+            partitions: Table::default(),
             produces: Purgatory::default(),
             fetches: Purgatory::default(),
             deletes: Purgatory::default(),
@@ -191,7 +192,7 @@ impl ReplicaManager {
     }
 
     /// The replicas of this broker, by name.
-    pub fn partitions(&self) -> &BTreeMap<TopicPartition, Hosted> {
+    pub fn partitions(&self) -> &Table<TopicPartition, Hosted> {
         &self.partitions
     }
 
@@ -378,7 +379,7 @@ impl ReplicaManager {
     pub fn assert_invariants(&self) {
         assert!(self.outbox.is_empty(), "outputs were left behind: {:?}", self.outbox);
         assert!(self.failures.is_empty(), "failed directories were not taken offline: {:?}", self.failures);
-        for (name, hosted) in &self.partitions {
+        for (name, hosted) in self.partitions.iter() {
             let Some(partition) = hosted.online() else { continue };
             let log = &partition.log;
             let (start, high, end) = (log.log_start_offset(), log.high_watermark(), log.log_end_offset());

@@ -269,7 +269,7 @@ impl Network {
 
     /// Whether a connection is there.
     pub(crate) fn exists(&self, number: u64) -> bool {
-        self.connections.get(&number).is_some()
+        self.connections.contains_key(&number)
     }
 
     /// Whether this is the entry of a direction's present head.

@@ -17,7 +17,7 @@ impl World {
     /// Does what an entry says.
     pub(super) fn apply(&mut self, fault: &Fault, outcome: &mut Outcome) {
         if let Some(machine) = fault.machine()
-            && self.machines.get(&machine).is_none()
+            && !self.machines.contains_key(&machine)
         {
             return ignored(outcome, "there is no such machine");
         }

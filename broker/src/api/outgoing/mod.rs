@@ -216,7 +216,7 @@ impl Channels {
 
     /// Whether this connection is one of these channels'.
     pub fn contains(&self, connection: ConnectionId) -> bool {
-        self.keys.get(&connection).is_some()
+        self.keys.contains_key(&connection)
     }
 
     /// A connection is established.
