@@ -1,8 +1,8 @@
-//! Few things under few keys, which every step looks up: machines, links, streams, what is known of replicas.
+//! Few things under few keys, which every step looks up: machines, connections, hosted partitions, what is known of replicas.
 //!
 //! A `BTreeMap` keeps keys and values of a node beside each other, and walks from node to node. Here the keys lie together, so
 //! that a search among some dozens of them reads one or two cache lines. To add or take something away costs a move of what
-//! lies behind it: these tables are filled once.
+//! lies behind it: what is in these tables comes and goes far less often than it is looked up.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Index;

@@ -22,7 +22,7 @@ pub(super) fn of(config: &ClientConfig) -> (NetworkSettings, MetadataSettings) {
             let is_producer = matches!(config.kind, ClientKind::Producer { .. });
             let jitter = settings.backoff_jitter;
             let network = NetworkSettings {
-                client_id: config.client_id.clone(),
+                client_id: config.client_id,
                 request_timeout: settings.request_timeout,
                 reconnect_backoff: Backoff {
                     initial: settings.reconnect_backoff,
@@ -45,7 +45,7 @@ pub(super) fn of(config: &ClientConfig) -> (NetworkSettings, MetadataSettings) {
         ClientKind::Consumer { settings, .. } => {
             let jitter = settings.backoff_jitter;
             let network = NetworkSettings {
-                client_id: config.client_id.clone(),
+                client_id: config.client_id,
                 request_timeout: settings.request_timeout,
                 reconnect_backoff: Backoff {
                     initial: settings.reconnect_backoff,

@@ -35,7 +35,7 @@ impl ControllerRegistration {
     pub(super) fn new(config: &NodeConfig, ctx: &mut Context) -> Self {
         ControllerRegistration {
             node: config.node,
-            endpoint: Endpoint { host: config.host.clone(), port: CONTROLLER_PORT },
+            endpoint: Endpoint { host: config.host, port: CONTROLLER_PORT },
             incarnation_id: IncarnationId(ctx.choose_uuid()),
             is_in_flight: false,
             failures: 0,

@@ -41,7 +41,7 @@ impl LifecycleLane {
             LifecycleConfig {
                 node: config.node,
                 cluster_id: config.cluster_id,
-                listeners: vec![Endpoint { host: config.host.clone(), port: BROKER_PORT }],
+                listeners: vec![Endpoint { host: config.host, port: BROKER_PORT }],
                 features: supported_features(),
                 rack: config.rack.clone(),
                 log_directories,

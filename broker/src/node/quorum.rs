@@ -55,7 +55,7 @@ impl QuorumLane {
             RaftConfig {
                 settings: config.raft.clone(),
                 node: config.node,
-                endpoint: is_controller.then(|| Endpoint { host: config.host.clone(), port: CONTROLLER_PORT }),
+                endpoint: is_controller.then(|| Endpoint { host: config.host, port: CONTROLLER_PORT }),
                 directory_id: config.metadata_directory,
                 cluster_id: config.cluster_id,
                 bootstrap: config.voters.iter().map(|voter| voter.endpoint.clone()).collect(),

@@ -327,7 +327,7 @@ impl Network {
         expects_answer: bool,
     ) {
         let api = request.api();
-        let client_id = self.settings.client_id.clone();
+        let client_id = self.settings.client_id;
         let correlation_id = self.next_correlation_id;
         let connection = self.nodes.get_mut(&node).expect("a request goes to a node that is connected");
         let id = connection.state.connection().expect("a request goes to a node that is connected");
