@@ -41,6 +41,7 @@ pub use finding::{Excuse, Finding, Position, What};
 pub use format::{Action, Seed, Span};
 pub use report::{Report, Verdict, texts};
 pub use signature::Signature;
+pub(crate) use validate::FIRST_INTERVENTION;
 pub use validate::{Machine, PlannedStep, Start};
 
 /// The topic that clients have used before time zero: one partition led by each broker.

@@ -21,6 +21,7 @@ pub(super) fn take_away_steps(search: &mut Search) {
     search.accepts(without_expectations(search.best()));
     take_away(search, &List { len: |file| file.steps.len(), without: without_steps });
     take_away_pairs(search);
+    take_away(search, &List { len: |file| file.interventions.len(), without: without_interventions });
 }
 
 pub(super) fn take_away_groups(search: &mut Search) {
@@ -177,6 +178,12 @@ fn without_steps(file: &File, piece: Range<usize>) -> File {
     {
         next.value.at = starts_at;
     }
+    file
+}
+
+fn without_interventions(file: &File, piece: Range<usize>) -> File {
+    let mut file = file.clone();
+    file.interventions.drain(piece);
     file
 }
 

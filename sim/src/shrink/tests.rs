@@ -197,6 +197,27 @@ fn what_comes_in_pairs_goes_in_pairs() {
 }
 
 #[test]
+fn what_was_done_besides_the_steps_goes_if_it_does_not_matter() {
+    let interventions = r#"
+[[intervention]]
+at = "8s"
+pause = { broker = 3, length = "1s" }
+[[intervention]]
+at = "14s"
+power-cut = { broker = 2 }
+[[intervention]]
+at = "15s"
+start = { broker = 2 }
+"#;
+    let is_cut = |scenario: &Scenario| scenario.file.interventions.iter().any(|step| step.power_cut.is_some());
+    let limits = Limits { runs: 5_000, jobs: std::num::NonZeroUsize::MIN };
+    let start = parse(&format!("{LARGE}{interventions}"));
+    let shrunk = shrink(&start, limits, &|it| Some(is_cut(it)), &mut |_| ControlFlow::Continue(()));
+    let file = shrunk.scenario.file;
+    assert_eq!((file.steps.len(), file.interventions.len()), (0, 1), "{}", print(&file));
+}
+
+#[test]
 fn a_listener_ends_the_search_and_keeps_the_best_so_far() {
     let start = parse(LARGE);
     let limits = Limits { runs: 5_000, jobs: 1.try_into().expect("one job") };

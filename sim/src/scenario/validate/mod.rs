@@ -23,6 +23,7 @@ pub(crate) use machines::{machine_named, machine_of, partition_named};
 use membership::Declared;
 pub(crate) use rules::{client_properties, membership_of, producer_properties, span_of};
 pub use starts::Start;
+pub(crate) use steps::FIRST_INTERVENTION;
 pub(super) use steps::Plan;
 pub use steps::PlannedStep;
 

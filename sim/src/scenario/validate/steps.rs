@@ -42,7 +42,7 @@ pub(in crate::scenario) struct Plan {
 }
 
 /// Interventions are numbered from here on, so that what they draw is not what a step draws.
-const FIRST_INTERVENTION: usize = 500_000;
+pub(crate) const FIRST_INTERVENTION: usize = 500_000;
 
 /// Checks all steps.
 pub(super) fn plan(file: &File, scope: &mut Scope) -> Vec<PlannedStep> {
