@@ -1,9 +1,10 @@
-//! Few things under few keys, which every step looks up: machines, connections, hosted partitions, what is known of replicas.
+//! What every step looks up, and what seldom comes and goes: machines, connections, hosted partitions, what is known of replicas.
 //!
 //! A `BTreeMap` keeps keys and values of a node beside each other, and walks from node to node. Here the keys lie together, so
 //! that a search among some dozens of them reads one or two cache lines. To add or take something away costs a move of what
 //! lies behind it: what is in these tables comes and goes far less often than it is looked up.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Index;
 
@@ -11,7 +12,7 @@ use std::ops::Index;
 const FEW: usize = 16;
 
 /// A map in the order of its keys. It hashes as a `BTreeMap` of the same entries does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Table<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
@@ -56,8 +57,8 @@ impl<K: Ord, V> Table<K, V> {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
-                self.keys.insert(place, key);
                 self.values.insert(place, make());
+                self.keys.insert(place, key);
                 place
             }
         };
@@ -167,6 +168,12 @@ impl<K: Ord, V> Index<&K> for Table<K, V> {
     }
 }
 
+impl<K: Ord + fmt::Debug, V: fmt::Debug> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl<K: Ord + Hash, V: Hash> Hash for Table<K, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.keys.len());
@@ -208,6 +215,7 @@ mod tests {
         assert!(table.iter().eq(map.iter()));
         assert_eq!((table.get(&2), table[&5], table.len()), (None, 0, map.len()));
         assert_eq!(digest(&table), digest(&map));
+        assert_eq!(format!("{table:?}"), format!("{map:?}"));
         assert!(table.iter_from(&4).eq(map.range(4..)) && table.iter_from(&6).eq(map.range(6..)));
         assert!(table.contains_key(&5) && !table.contains_key(&6));
         table.clear();

@@ -115,6 +115,16 @@ impl Program {
         }
     }
 
+    /// Panics if the program's state contradicts itself anywhere.
+    pub(crate) fn assert_all_invariants(&self) {
+        match self {
+            Program::Node(node) => node.assert_invariants(),
+            Program::Client(_) => {}
+            #[cfg(test)]
+            Program::Toy(toy) => toy.assert_invariants(),
+        }
+    }
+
     /// When the earliest timer of a lane is due, by the machine's monotonic clock.
     pub(crate) fn next_deadline(&self, lane: Lane) -> Option<Time> {
         match self {

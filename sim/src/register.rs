@@ -25,8 +25,8 @@ impl<K: Ord, V> Register<K, V> {
             Ok(place) => self.order[place].1,
             Err(place) => {
                 let number = self.values.len();
-                self.order.insert(place, (key, number));
                 self.values.push(make());
+                self.order.insert(place, (key, number));
                 number
             }
         }

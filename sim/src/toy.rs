@@ -30,6 +30,8 @@ use trial_broker::time::Time;
 pub struct ToyConfig {
     /// Whether it answers requests.
     pub is_silent: bool,
+    /// How many beats it takes until its state contradicts itself; none if it never does.
+    pub breaks_after: Option<i64>,
 }
 
 pub const PORT: u16 = 9092;
@@ -92,6 +94,10 @@ impl Toy {
             drawn: Vec::new(),
             answers: Vec::new(),
         }
+    }
+
+    pub fn assert_invariants(&self) {
+        assert!(self.config.breaks_after.is_none_or(|beats| self.beats < beats), "a toy that beats no more goes on");
     }
 
     pub fn lane_of(input: &Input) -> Lane {

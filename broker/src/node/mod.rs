@@ -176,20 +176,22 @@ impl Node {
     }
 }
 
-/// The invariants of partitions and groups are looked at after one step in so many: what is broken stays broken.
+/// Each partition and each group is looked at after one step in so many. What stays broken is seen then, or at the process's
+/// end; of two positions in a wrong order that a later step has put right again three in four are not.
 const STEPS_PER_LOOK: u64 = 4;
 /// …and with each so many partitions more, after as many steps more.
 const HOSTED_PER_LOOK: u64 = 64;
 
 impl Node {
     /// What of [`Node::assert_invariants`] a step of this lane may have broken: a lane changes nothing that is another's.
-    /// Partitions and groups are looked at after one step in several, so that a step does not cost more for what it leaves
-    /// alone. `step` is any number that grows from step to step.
+    /// That nothing is left for a later step is asserted after each; each single partition and group after one in several,
+    /// so that a step does not cost more for what it leaves alone. `step` is any number that grows from step to step.
     pub fn assert_invariants_in_turn(&self, lane: Lane, step: u64) {
         match lane {
             Lane::Quorum => self.assert_quorum_invariants(),
             Lane::Lifecycle => {}
             Lane::Data => {
+                self.assert_nothing_is_left();
                 let hosted = self.replicas().map_or(0, |replicas| replicas.partitions().len());
                 if step.is_multiple_of(STEPS_PER_LOOK * (1 + hosted as u64 / HOSTED_PER_LOOK)) {
                     self.assert_data_invariants();
@@ -198,10 +200,20 @@ impl Node {
         }
     }
 
-    /// Panics if parts of the node contradict themselves or each other: called after every step in tests and exploration.
+    /// Panics if parts of the node contradict themselves or each other: called after every step in tests of the node alone,
+    /// and in a world when a run or the process ends.
     pub fn assert_invariants(&self) {
         self.assert_data_invariants();
         self.assert_quorum_invariants();
+    }
+
+    fn assert_nothing_is_left(&self) {
+        if let Some(replicas) = self.replicas() {
+            replicas.assert_nothing_is_left();
+        }
+        if let Some(groups) = self.groups() {
+            groups.assert_nothing_is_left();
+        }
     }
 
     fn assert_data_invariants(&self) {

@@ -372,13 +372,21 @@ impl ReplicaManager {
         }
     }
 
+    /// What a step has found is done before it ends: the next one would hide that it was late.
+    ///
+    /// # Panics
+    /// When something is left.
+    pub fn assert_nothing_is_left(&self) {
+        assert!(self.outbox.is_empty(), "outputs were left behind: {:?}", self.outbox);
+        assert!(self.failures.is_empty(), "failed directories were not taken offline: {:?}", self.failures);
+    }
+
     /// What must hold between steps.
     ///
     /// # Panics
     /// When it does not.
     pub fn assert_invariants(&self) {
-        assert!(self.outbox.is_empty(), "outputs were left behind: {:?}", self.outbox);
-        assert!(self.failures.is_empty(), "failed directories were not taken offline: {:?}", self.failures);
+        self.assert_nothing_is_left();
         for (name, hosted) in self.partitions.iter() {
             let Some(partition) = hosted.online() else { continue };
             let log = &partition.log;

@@ -211,7 +211,7 @@ pub fn encode_voters(voters: &[VoterRecord]) -> Vec<u8> {
         out.extend_from_slice(voter.key.directory_id.0.as_bytes());
         write_length(&mut out, voter.endpoints.len());
         for (name, endpoint) in &voter.endpoints {
-            for text in [&**name, &*endpoint.host] {
+            for text in [name.as_ref(), endpoint.host.as_str()] {
                 write_length(&mut out, text.len());
                 out.extend_from_slice(text.as_bytes());
             }

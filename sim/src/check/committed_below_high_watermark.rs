@@ -26,7 +26,7 @@ pub(super) fn observe(seen: &Seen) -> Option<PossibleLoss> {
     let replica = seen.replica(partition)?;
     // Between an excused loss and the new leader's first act nobody knows what is committed; and whoever has not heard
     // of that leader shows what it has lost.
-    if replica.epoch < known.rebased_in {
+    if known.has_overtaken(replica.epoch) {
         return None;
     }
     let machine = seen.who();

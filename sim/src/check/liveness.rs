@@ -152,7 +152,7 @@ pub struct Marks(BTreeMap<TopicPartition, (LeaderEpoch, Offset)>);
 /// How much a survey has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Whether every goal holds: it ends with the first that does not.
+    /// Whether every goal holds: of the partitions it looks at none behind the first of which one does not.
     FirstUnmet,
     /// All goals that do not hold, and all that are excused.
     Everything,

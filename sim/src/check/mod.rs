@@ -42,16 +42,16 @@ mod replayed;
 mod replicas;
 mod replication_quorum_superset;
 mod retention_keeps_young;
+mod seen;
 mod snapshot_at_log_start;
 mod topics;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 use trial_broker::event::{Event, PartitionEvent};
-use trial_broker::ids::{Offset, TopicId, TopicPartition};
+use trial_broker::ids::TopicPartition;
 use trial_broker::time::Time;
 
 use crate::fault::MachineId;
@@ -59,8 +59,9 @@ use crate::step::{Fact, Step};
 use crate::world::World;
 pub use evidence::{Evidence, event_words};
 pub(crate) use log_matching::METADATA_TOPIC;
-use model::{Model, Partition, Replica};
+use model::Model;
 pub(crate) use proof::Proof;
+pub(crate) use seen::Seen;
 
 /// A property by its name, with the sentence that states it and where that is documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -149,75 +150,6 @@ impl fmt::Display for Violation {
             writeln!(f, "  {evidence}")?;
         }
         Ok(())
-    }
-}
-
-/// What a check is shown of one event: the event itself, and the model with the event in it.
-pub(crate) struct Seen<'a> {
-    pub world: &'a World,
-    pub model: &'a Model,
-    pub machine: MachineId,
-    pub event: &'a Event,
-    /// What is known of the partition that the event is about, since a check has asked.
-    about: About<'a>,
-}
-
-/// What was looked up for one check, and will be asked for by the next: they all ask about the event's own partition.
-#[derive(Default)]
-struct About<'a> {
-    replica: Cell<Option<(&'a TopicPartition, Option<&'a Replica>)>>,
-    known: Cell<Option<(&'a TopicPartition, Option<&'a Partition>)>>,
-}
-
-impl<'a> Seen<'a> {
-    fn new(world: &'a World, model: &'a Model, machine: MachineId, event: &'a Event) -> Seen<'a> {
-        Seen { world, model, machine, event, about: About::default() }
-    }
-
-    /// The machine's replica of a partition that the event speaks of.
-    pub(super) fn replica(&self, partition: &'a TopicPartition) -> Option<&'a Replica> {
-        match self.about.replica.get() {
-            Some((asked, replica)) if std::ptr::eq(asked, partition) => replica,
-            _ => {
-                let replica = self.model.replica(partition, self.machine);
-                self.about.replica.set(Some((partition, replica)));
-                replica
-            }
-        }
-    }
-
-    /// The topic to which that replica belongs.
-    pub(super) fn topic_id(&self, partition: &'a TopicPartition) -> TopicId {
-        self.replica(partition).and_then(|replica| replica.topic_id).unwrap_or(TopicId::ZERO)
-    }
-
-    /// What is known of the partition as a whole; nothing once its topic is deleted.
-    pub(super) fn known(&self, partition: &'a TopicPartition) -> Option<&'a Partition> {
-        match self.about.known.get() {
-            Some((asked, known)) if std::ptr::eq(asked, partition) => known,
-            _ => {
-                let is_current = self.model.is_current(&partition.topic, self.topic_id(partition));
-                let known = self.model.partitions.get(partition).filter(|_| is_current);
-                self.about.known.set(Some((partition, known)));
-                known
-            }
-        }
-    }
-
-    /// A machine as the transcript calls it.
-    pub(super) fn name(&self, machine: MachineId) -> &'a str {
-        evidence::name_of(self.world, machine)
-    }
-
-    /// The machine whose event it is, as the transcript calls it.
-    pub(super) fn who(&self) -> &'a str {
-        self.name(self.machine)
-    }
-
-    /// Where the machine's log of a partition starts once the step is over: its events come one by one.
-    pub(super) fn log_start(&self, partition: &TopicPartition) -> Option<Offset> {
-        let replicas = self.world.machine(self.machine)?.node()?.replicas()?;
-        Some(replicas.partition(partition)?.log().log_start_offset())
     }
 }
 
@@ -508,7 +440,6 @@ impl Suite {
     }
 }
 
-/// Whether everything is worth a look after a fact. A message sent is none, and is told only while details are kept.
 /// Whether no check speaks of an event of a partition: more than half of all events are such, and only people read them.
 fn is_for_people(event: &PartitionEvent) -> bool {
     match event {
@@ -536,6 +467,7 @@ fn is_for_people(event: &PartitionEvent) -> bool {
     }
 }
 
+/// Whether everything is worth a look after a fact. A message sent is none, and is told only while details are kept.
 fn is_incident(fact: &Fact) -> bool {
     !matches!(fact, Fact::MessageSent { .. })
 }

@@ -69,6 +69,13 @@ pub struct Partition {
     pub rebased_in: Option<LeaderEpoch>,
 }
 
+impl Partition {
+    /// Whether who is in this epoch has not heard of the leader whose log an excused loss has made the truth.
+    pub(super) fn has_overtaken(&self, epoch: Option<LeaderEpoch>) -> bool {
+        epoch < self.rebased_in
+    }
+}
+
 /// The machine on which a broker or controller runs: both have one number.
 pub fn machine_of(node: NodeId) -> MachineId {
     MachineId(u32::try_from(node.0).unwrap_or(u32::MAX))
@@ -82,7 +89,7 @@ impl Model {
 
     /// The topic to which a machine's replica of a partition belongs: not always the one that has the name now.
     pub fn topic_of(&self, partition: &TopicPartition, machine: MachineId) -> TopicId {
-        self.replica(partition, machine).and_then(|replica| replica.topic_id).unwrap_or(TopicId::ZERO)
+        self.replica(partition, machine).map_or(TopicId::ZERO, Replica::topic)
     }
 
     /// The topic that has this name now.
@@ -102,8 +109,12 @@ impl Model {
 
     /// What is known of the partition that a machine's replica belongs to; nothing once its topic is deleted.
     pub fn partition_of(&self, partition: &TopicPartition, machine: MachineId) -> Option<&Partition> {
-        let is_current = self.topics.is_current(&partition.topic, self.topic_of(partition, machine));
-        self.partitions.get(partition).filter(|_| is_current)
+        self.partition_in(partition, self.topic_of(partition, machine))
+    }
+
+    /// What is known of a partition of this topic; nothing once the topic is deleted.
+    pub(super) fn partition_in(&self, partition: &TopicPartition, topic: TopicId) -> Option<&Partition> {
+        self.partitions.get(partition).filter(|_| self.topics.is_current(&partition.topic, topic))
     }
 
     /// Some replica of the partition that a machine's replica belongs to has been compacted up to here: below it replicas
@@ -418,19 +429,19 @@ impl Model {
     /// the last of its ISR, and acknowledge to itself: all of that is lost with what was lost.
     pub(super) fn is_overtaken(&self, partition: &TopicPartition, machine: MachineId) -> bool {
         let epoch = || self.replica(partition, machine).and_then(|replica| replica.epoch);
-        let rebased_in = self.partitions.get(partition).and_then(|known| known.rebased_in);
-        rebased_in.is_some() && epoch() < rebased_in
+        let known = self.partitions.get(partition).filter(|known| known.rebased_in.is_some());
+        known.is_some_and(|known| known.has_overtaken(epoch()))
     }
 
     /// What a leader has below its high watermark is committed, if nothing else is committed there already.
     pub(super) fn commit(&mut self, partition: &TopicPartition, machine: MachineId, high_watermark: Offset) {
         let Some(replica) = self.replicas.get(partition, machine) else { return };
         // A leader that has not heard that its topic is deleted commits for nobody.
-        if !self.topics.is_current(&partition.topic, replica.topic_id.unwrap_or(TopicId::ZERO)) {
+        if !self.topics.is_current(&partition.topic, replica.topic()) {
             return;
         }
         let known = self.partitions.get_or_default(partition);
-        if replica.epoch < known.rebased_in {
+        if known.has_overtaken(replica.epoch) {
             return;
         }
         let from = replica.batches.partition_point(|batch| batch.last_offset < known.committed_end);

@@ -45,7 +45,8 @@ pub(super) const PROPERTY: Property = Property {
 };
 
 /// What has been read of the segments. Nothing is taken on trust: pages are compared by the hashes of their bytes, and
-/// a segment is read again from the first page that differs.
+/// a segment is read again from the first page that differs; of the page that was its last, from where it ended, if all
+/// before that hashes as it did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Check {
     segments: BTreeMap<(MachineId, u32), Segment>,
@@ -84,8 +85,9 @@ impl Content {
 struct Segment {
     content: Content,
     batches: Vec<Held>,
-    /// What its last page held. Appends change that page each time, and what stood in it before need not be read again.
-    last_page: Vec<u8>,
+    /// A hash of the bytes of its last page, up to its end. Appends change that page each time, and what stood in it before
+    /// need not be read again.
+    last_page: u64,
 }
 
 /// A batch in a segment.
@@ -234,8 +236,9 @@ impl Segment {
         if content.length != self.content.length {
             unchanged = unchanged.min(content.length).min(self.content.length);
         }
-        let last_page = last_page_of(self.content.length);
-        if unchanged >= last_page && file.read_from(last_page).starts_with(&self.last_page) {
+        if unchanged >= last_page_of(self.content.length)
+            && digest_of_last_page(file, self.content.length) == self.last_page
+        {
             unchanged = self.content.length;
         }
         self.batches.truncate(self.batches.partition_point(|batch| batch.end <= unchanged));
@@ -244,7 +247,7 @@ impl Segment {
             end += batch.size() as u64;
             self.batches.push(Held::new(end, &batch));
         }
-        self.last_page = file.read_from(last_page_of(content.length)).to_vec();
+        self.last_page = digest_of_last_page(file, content.length);
         self.content = content;
     }
 
@@ -275,6 +278,13 @@ impl Held {
 /// Where the last page of so many bytes begins.
 fn last_page_of(length: u64) -> u64 {
     length / PAGE_BYTES as u64 * PAGE_BYTES as u64
+}
+
+/// A hash of what the last page of a file's first so many bytes holds of them.
+fn digest_of_last_page(file: &CachedFile, length: u64) -> u64 {
+    let begins = last_page_of(length);
+    let bytes = file.read_from(begins);
+    xxhash_rust::xxh3::xxh3_64(&bytes[..bytes.len().min((length - begins) as usize)])
 }
 
 /// The offset that the name of a segment's file begins with.

@@ -112,6 +112,11 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// The topic that it belongs to; zero where none is known.
+    pub fn topic(&self) -> TopicId {
+        self.topic_id.unwrap_or(TopicId::ZERO)
+    }
+
     /// The batch that holds this offset.
     pub fn batch_at(&self, offset: Offset) -> Option<&BatchFact> {
         let index = self.batches.partition_point(|batch| batch.last_offset < offset);

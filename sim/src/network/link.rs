@@ -16,6 +16,7 @@ use crate::stream::{StreamPurpose, Streams};
 /// What lies between one machine and another, one way.
 #[derive(Clone, Debug)]
 struct Link {
+    route: Route,
     latency: LatencyModel,
     bytes_per_second: Option<u64>,
     /// When the last message sent will have left the wire, on a link with a bandwidth.
@@ -30,29 +31,11 @@ impl Hash for Link {
     }
 }
 
-/// From one machine to another. Ordered as the pair is, but by one comparison: every message looks links up twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// From one machine to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Route {
     from: MachineId,
     to: MachineId,
-}
-
-impl Route {
-    fn number(self) -> u64 {
-        u64::from(self.from.0) << 32 | u64::from(self.to.0)
-    }
-}
-
-impl Ord for Route {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number().cmp(&other.number())
-    }
-}
-
-impl PartialOrd for Route {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 /// All links, partitions and clogs.
@@ -106,9 +89,11 @@ impl Links {
     /// The number of a link, for whoever sends on it often.
     pub(crate) fn number(&mut self, route: (MachineId, MachineId)) -> usize {
         let (default, rules) = (self.default_latency, &self.rules);
-        self.links.number(Route { from: route.0, to: route.1 }, || {
-            let mut link = Link { latency: default, bytes_per_second: None, busy_until: Time::ZERO, stream: None };
-            for rule in rules.iter().filter(|rule| is_among(route.0, &rule.from) && is_among(route.1, &rule.to)) {
+        let route = Route { from: route.0, to: route.1 };
+        self.links.number(route, || {
+            let mut link =
+                Link { route, latency: default, bytes_per_second: None, busy_until: Time::ZERO, stream: None };
+            for rule in rules.iter().filter(|rule| is_among(route.from, &rule.from) && is_among(route.to, &rule.to)) {
                 link.set(rule.what);
             }
             link
@@ -126,14 +111,7 @@ impl Links {
     }
 
     /// When something of this size arrives that is sent now on the link of a number.
-    pub(crate) fn arrival(
-        &mut self,
-        number: usize,
-        route: (MachineId, MachineId),
-        bytes: u32,
-        now: Time,
-        streams: &mut Streams,
-    ) -> Time {
+    pub(crate) fn arrival(&mut self, number: usize, bytes: u32, now: Time, streams: &mut Streams) -> Time {
         let link = self.links.get_mut(number);
         let mut sent = now;
         if let Some(bytes_per_second) = link.bytes_per_second {
@@ -144,7 +122,7 @@ impl Links {
         let latency = match link.latency.constant() {
             Some(latency) => latency,
             None => {
-                let subject = (u64::from(route.0.0), u64::from(route.1.0));
+                let subject = (u64::from(link.route.from.0), u64::from(link.route.to.0));
                 let of_link = || streams.number(StreamPurpose::Latency, subject);
                 let stream = *link.stream.get_or_insert_with(of_link);
                 link.latency.draw(streams.numbered(stream))

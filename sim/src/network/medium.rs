@@ -26,7 +26,7 @@ impl Medium {
             wire.now
         } else {
             let link = connection.link(&mut self.links, direction);
-            self.links.arrival(link, connection.route(direction), bytes, wire.now, wire.streams)
+            self.links.arrival(link, bytes, wire.now, wire.streams)
         }
     }
 

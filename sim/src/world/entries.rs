@@ -236,6 +236,9 @@ impl World {
         host.is_powered = false;
         host.is_paused = false;
         let process = host.process.take();
+        if let Some(process) = &process {
+            process.program.assert_all_invariants();
+        }
         let report = host.disk.power_cut(now, lose, draw);
         if let Some(process) = &process {
             super::process::drop_unpaid(machine, process, outcome);

@@ -263,6 +263,15 @@ impl World {
         scratch.finish()
     }
 
+    /// Looks at all that processes hold; after a step a process looks at less.
+    ///
+    /// # Panics
+    /// When one of them contradicts itself.
+    pub(crate) fn assert_invariants(&self) {
+        let processes = self.machines.values().filter_map(|machine| machine.process.as_ref());
+        processes.for_each(|process| process.program.assert_all_invariants());
+    }
+
     /// How much the next steps tell. Changes neither what happens nor the fingerprint.
     pub fn set_telling(&mut self, telling: Telling) {
         self.telling = telling;

@@ -64,8 +64,10 @@ impl World {
     /// Takes a step back that nobody looks at any more: a later one writes its events where these were.
     pub(crate) fn reuse(&mut self, step: Step) {
         let mut events = step.events;
-        events.clear();
-        self.room.events = events;
+        if events.capacity() > self.room.events.capacity() {
+            events.clear();
+            self.room.events = events;
+        }
     }
 
     /// Steps one lane of a machine, and publishes what it did unless it has to pay first.
@@ -179,14 +181,16 @@ impl World {
             // It is published when the process goes on.
             return None;
         }
+        let process = host.process.as_mut()?;
+        let paying = &mut process.lane(lane).paying;
+        paying.as_ref().filter(|paying| paying.step == step && paying.until <= now)?;
         // Several syncs of one step land one after the other, the last of them at this very instant. Its landing may stand
         // behind in the queue: what is said must lie on the medium first.
         if host.disk.next_landing().is_some_and(|lands| lands <= now) {
             self.queue.push(now, Subject::Paid { machine, lane, step });
             return None;
         }
-        let process = host.process.as_mut()?;
-        let paying = process.lane(lane).paying.take_if(|paying| paying.step == step && paying.until <= now)?;
+        let paying = paying.take()?;
         // What starting a process has cost is owed by all its lanes, and is settled with the last of them.
         host.disk.settle(Some(lane));
         if process.lanes.iter().all(|lane| lane.paying.is_none()) {
@@ -294,6 +298,8 @@ impl World {
             Err(error) => {
                 host.disk.settle(None);
                 outcome.facts.push(Fact::StartFailed { machine, error });
+                // What was synced before the mistake lands, whoever asked for it.
+                self.expect_landing(machine);
                 return;
             }
         }
@@ -324,6 +330,7 @@ impl World {
         let now = self.now;
         let host = self.machines.get_mut(&machine).expect("a machine of the world");
         let Some(process) = host.process.take() else { return };
+        process.program.assert_all_invariants();
         host.is_paused = false;
         host.disk.kill(now);
         drop_unpaid(machine, &process, outcome);

@@ -363,13 +363,16 @@ impl Active {
         ctx.emit(GroupEvent::ShardUnloaded { partition: self.partition });
     }
 
+    pub fn assert_nothing_is_left(&self) {
+        assert!(self.outbox.is_empty(), "offsets-{}: answers were left behind", self.partition);
+    }
+
     pub fn assert_invariants(&self) {
         let partition = self.partition;
         let next = self.batch.as_ref().map_or(self.last_written, |batch| batch.next_offset);
         assert!(self.last_written <= next, "offsets-{partition}: written {} ≤ next {next}", self.last_written);
         assert!(self.batch.as_ref().is_none_or(|batch| !batch.is_empty()), "offsets-{partition}: an empty batch waits");
         assert_eq!(self.waiting.len(), self.deadlines.len(), "offsets-{partition}: everybody who waits has a deadline");
-        assert!(self.outbox.is_empty(), "offsets-{partition}: answers were left behind");
         self.shard.assert_invariants();
     }
 }

@@ -362,14 +362,23 @@ impl Coordinators {
         }
     }
 
-    /// What must hold between steps.
-    pub fn assert_invariants(&self) {
+    fn active(&self) -> impl Iterator<Item = &Active> {
+        self.coordinators.values().filter_map(|coordinator| match &coordinator.state {
+            State::Active(active) => Some(active.as_ref()),
+            State::Loading(_) | State::Failed => None,
+        })
+    }
+
+    /// What a step has found is done before it ends.
+    pub fn assert_nothing_is_left(&self) {
         assert!(self.outbox.is_empty(), "answers of coordinators were left behind: {:?}", self.outbox);
         assert!(self.reads.is_empty(), "partitions to read were left behind: {:?}", self.reads);
-        for coordinator in self.coordinators.values() {
-            if let State::Active(active) = &coordinator.state {
-                active.assert_invariants();
-            }
-        }
+        self.active().for_each(Active::assert_nothing_is_left);
+    }
+
+    /// What must hold between steps.
+    pub fn assert_invariants(&self) {
+        self.assert_nothing_is_left();
+        self.active().for_each(Active::assert_invariants);
     }
 }

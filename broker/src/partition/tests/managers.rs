@@ -46,6 +46,28 @@ fn after_a_crash_a_follower_starts_with_the_high_watermark_of_the_last_checkpoin
 }
 
 #[test]
+#[should_panic(expected = "outputs were left behind")]
+fn an_output_that_a_step_leaves_behind_is_seen_before_the_next_one_hides_it() {
+    let mut c = cluster(1, "1");
+    let manager = &mut c.brokers.get_mut(&LEADER).expect("b1").manager;
+    manager.assert_nothing_is_left();
+    manager.outbox.push(PartitionOutput::LogsClosed);
+    manager.assert_nothing_is_left();
+}
+
+#[test]
+#[should_panic(expected = "orders-0: log start 0 ≤ high watermark 3 ≤ end 2")]
+fn a_high_watermark_beyond_the_end_of_the_log_is_seen() {
+    let mut c = cluster(1, "1");
+    c.produce(LEADER, 900, Acks::All, &["a", "b"]);
+    let manager = &mut c.brokers.get_mut(&LEADER).expect("b1").manager;
+    manager.assert_invariants();
+    let (partition, _) = manager.online(&orders()).expect("it is hosted");
+    partition.log.high_watermark = 3;
+    manager.assert_invariants();
+}
+
+#[test]
 fn a_deleted_topic_leaves_its_directory_renamed_for_a_minute() {
     let mut c = cluster(1, "1");
     c.produce(LEADER, 900, Acks::All, &["a"]);

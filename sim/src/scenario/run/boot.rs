@@ -168,20 +168,22 @@ impl Run<'_> {
     /// Steps the world until something holds.
     fn wait_for(&mut self, what: &str, holds: impl Fn(&Run) -> bool) -> Result<(), Stop> {
         let deadline = self.world.now() + PATIENCE;
-        while !holds(self) {
+        let mut may_be_hopeless = true;
+        loop {
+            if may_be_hopeless && let Some(reason) = self.hopeless_group() {
+                return Err(Stop::Boot { verdict: Verdict::Expectation, reason, state: None });
+            }
+            if holds(self) {
+                return Ok(());
+            }
             if self.world.next_due().is_none_or(|due| due > deadline) {
                 let waited = Span { micros: self.world.now().0 as i64 };
                 let reason = format!("time zero was not reached: waited for {what} until {waited} after power on");
                 return Err(Stop::Boot { verdict: Verdict::Liveness, reason, state: Some(self.state_in_words()) });
             }
             self.step_once()?;
-            if self.an_application_has_ended()
-                && let Some(reason) = self.hopeless_group()
-            {
-                return Err(Stop::Boot { verdict: Verdict::Expectation, reason, state: None });
-            }
+            may_be_hopeless = self.an_application_has_ended();
         }
-        Ok(())
     }
 
     /// Whether that happened in the last step.

@@ -113,6 +113,9 @@ impl Run<'_> {
 
     pub(super) fn finish(&mut self) {
         let looks_back = self.measure.checks && self.booted && self.verdict < Verdict::Safety;
+        if looks_back {
+            self.world.assert_invariants();
+        }
         if let Some(last) = self.last_step.take().filter(|_| looks_back)
             && let Some(violation) = self.checks.end(&self.world, &last)
         {

@@ -1,6 +1,7 @@
 //! Lanes: what pays waits, what does not goes on, and a crash takes back what was not paid for.
 
 use super::*;
+use crate::fault::Lose;
 use crate::step::StepKind;
 use trial_broker::event::{Event, LifecycleEvent};
 use trial_broker::input::Lane;
@@ -27,6 +28,40 @@ fn stalled_data_lane_waits_while_the_heart_goes_on_beating() {
     assert_eq!(beats(&before), 11, "one each 100 ms");
     let after = steps(&mut world, ms(2000));
     assert_eq!(resolutions(&after), [(1, ms(1150), true), (2, ms(1150), true)]);
+}
+
+/// The first machine's state contradicts itself after its third beat, and no step looks at what is broken.
+fn with_a_broken_machine() -> World {
+    let mut world = two();
+    let program = ProgramConfig::Toy(ToyConfig { breaks_after: Some(3), ..ToyConfig::default() });
+    world.add_machine(MachineId(3), MachineConfig { name: "c".into(), program });
+    at(&mut world, Time::ZERO, Fault::Start { machine: MachineId(3) });
+    world.run_until(ms(250));
+    world.assert_invariants();
+    world.run_until(ms(350));
+    world
+}
+
+#[test]
+#[should_panic(expected = "a toy that beats no more goes on")]
+fn what_is_broken_in_a_process_is_seen_when_it_is_killed() {
+    let mut world = with_a_broken_machine();
+    at(&mut world, ms(400), Fault::Kill { machine: MachineId(3) });
+    world.run_until(ms(500));
+}
+
+#[test]
+#[should_panic(expected = "a toy that beats no more goes on")]
+fn what_is_broken_in_a_process_is_seen_when_its_power_is_cut() {
+    let mut world = with_a_broken_machine();
+    at(&mut world, ms(400), Fault::PowerCut { machine: MachineId(3), lose: Lose::All, draw: 0 });
+    world.run_until(ms(500));
+}
+
+#[test]
+#[should_panic(expected = "a toy that beats no more goes on")]
+fn what_is_broken_in_a_process_is_seen_when_somebody_looks_at_the_whole_world() {
+    with_a_broken_machine().assert_invariants();
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn digest_sees_what_waits_for_a_lane_and_with_what_a_machine_would_start() {
     assert_ne!(waiting(1), waiting(2));
     let mut silent = world.clone();
     let machine = silent.machines.get_mut(&A).expect("a machine of the world");
-    machine.config.program = ProgramConfig::Toy(ToyConfig { is_silent: true });
+    machine.config.program = ProgramConfig::Toy(ToyConfig { is_silent: true, ..ToyConfig::default() });
     assert_ne!(silent.digest(), world.digest());
 }
 

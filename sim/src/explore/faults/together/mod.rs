@@ -219,11 +219,11 @@ fn millis(draw: &mut Draw, low: u64, high: u64) -> i64 {
 
 /// So many records for one partition, as fast as they can be sent.
 fn records(client: &str, partition: &str, count: u64) -> Produce {
-    let (topic, index) = partition.rsplit_once('-').expect("the name of a partition ends with its number");
+    let (topic, index) = partition.rsplit_once('-').expect("a partition is named TOPIC-NUMBER");
     Produce {
         client: spanned(client.to_owned()),
         topic: spanned(topic.to_owned()),
-        partition: index.parse().ok().map(spanned),
+        partition: Some(spanned(index.parse().expect("the name of a partition ends with its number"))),
         count: said(count as u32),
         every: None,
         keys: Vec::new(),
