@@ -10,12 +10,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use trial_sim::internal::scenario::run::{RunOptions, TraceKind, run};
 use trial_sim::internal::scenario::vocabulary::switch_names;
-use trial_sim::internal::scenario::{Scenario, Verdict};
+use trial_sim::internal::scenario::{Finding, Scenario, Span, Verdict};
 use trial_tests::stories::{assert_all, file_stem, in_folder, play, root};
 
 fn pieces() -> Vec<Scenario> {
     in_folder("scenarios/museum")
+}
+
+fn has_a_bug(piece: &Scenario) -> bool {
+    piece.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty())
 }
 
 #[test]
@@ -29,10 +34,7 @@ fn every_piece_passes_as_it_stands() {
 
 #[test]
 fn every_bug_is_found_by_the_check_that_its_piece_names() {
-    let bugs: Vec<Scenario> = pieces()
-        .into_iter()
-        .filter(|piece| piece.file.museum.as_ref().is_some_and(|museum| !museum.switches.is_empty()))
-        .collect();
+    let bugs: Vec<Scenario> = pieces().into_iter().filter(has_a_bug).collect();
     assert_all(&bugs, |piece| {
         let museum = piece.file.museum.as_ref()?;
         let wanted = museum.property.as_ref().map(|property| property.value.as_str());
@@ -46,6 +48,26 @@ fn every_bug_is_found_by_the_check_that_its_piece_names() {
             let path = &piece.path;
             format!("{path}: expected {wanted:?}, found {property:?} and the verdict {verdict}: {found}\n{again}")
         })
+    });
+}
+
+/// What a pasted line ran until, if it says so.
+fn until_of(command: &str) -> Option<Span> {
+    let (_, until) = command.split_once(" --until ")?;
+    Some(Span::parse(until).expect("a time"))
+}
+
+#[test]
+fn every_line_to_paste_shows_again_what_it_stands_under() {
+    let bugs: Vec<Scenario> = pieces().iter().filter(|piece| has_a_bug(piece)).map(Scenario::with_its_bug).collect();
+    assert_all(&bugs, |piece| {
+        let report = play(piece);
+        let is_shown = |found: &Finding, command: &String| {
+            let options = RunOptions { until: until_of(command), trace: TraceKind::None, ..RunOptions::default() };
+            run(piece, options, &mut |_| true).failures.iter().any(|again| again.what == found.what)
+        };
+        let hidden = report.failures.iter().find(|found| found.again.as_ref().is_some_and(|it| !is_shown(found, it)));
+        hidden.map(|found| format!("{}: {:?} does not show {}", piece.path, found.again, found.told()))
     });
 }
 

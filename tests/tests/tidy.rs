@@ -131,7 +131,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "client",
         &[
             "api", "choice", "config", "context", "effects", "event", "ids", "input", "message", "name", "record",
-            "time",
+            "table", "time",
         ],
     ),
     (

@@ -196,7 +196,7 @@ impl Check {
     /// The epoch cache is written, synced, before the batches of a new epoch; what a truncation took from it is
     /// written a little later (`LeaderEpochFileCache`).
     fn compare_epochs(&mut self, machine: MachineId, disk: &Disk, log: &Log) -> Option<String> {
-        let path = format!("{}/{LEADER_EPOCHS}", log.directory());
+        let path = [log.directory(), LEADER_EPOCHS].join("/");
         let Some(file) = disk.cached(&path) else { return differing_epochs(&[], log) };
         let (content, written) = self.epochs.entry((machine, file.number)).or_default();
         if !content.is_of(&file) {

@@ -41,9 +41,14 @@ impl SeedResult {
         Found { verdict: self.verdict, fingerprint: self.fingerprint.clone(), build: self.build.clone() }
     }
 
-    /// The line to paste that runs it again and says whether it came to the same.
+    /// The command that runs it again and says whether it came to the same.
+    pub fn command(&self) -> String {
+        format!("trial replay {} {}", self.drawn_from(), found_option(&self.found()))
+    }
+
+    /// The line to paste that says so.
     pub fn again(&self) -> String {
-        format!("again: trial replay {} {}", self.drawn_from(), found_option(&self.found()))
+        format!("again: {}", self.command())
     }
 }
 

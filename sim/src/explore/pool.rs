@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// Hands the items out in their order to so many workers, and tells each result as it comes. A worker ends when no item is
+/// Hands the items out in their order to so many workers, or one for each item, and tells each result as it comes. A worker ends when no item is
 /// left or its work answers nothing.
 ///
 /// # Panics
@@ -25,6 +25,7 @@ pub(crate) fn share_out<I: Send, R: Send>(
     work: &(dyn Fn(I) -> Option<R> + Sync),
     arrived: &mut dyn FnMut(R),
 ) {
+    let workers = items.size_hint().1.map_or(jobs.get(), |most| most.min(jobs.get()));
     // A counter that every worker raises would begin again at zero behind the largest seed; what is handed out ends.
     let items = Mutex::new(Some(items.fuse()));
     let broken: Mutex<Option<Box<dyn Any + Send>>> = Mutex::new(None);
@@ -48,7 +49,7 @@ pub(crate) fn share_out<I: Send, R: Send>(
     };
     std::thread::scope(|scope| {
         let (results, arriving) = mpsc::channel();
-        for _ in 0..jobs.get() {
+        for _ in 0..workers {
             let (results, worker) = (results.clone(), &worker);
             scope.spawn(move || worker(results));
         }

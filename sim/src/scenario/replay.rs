@@ -9,7 +9,8 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::report::{Report, Verdict};
 
@@ -20,9 +21,25 @@ pub struct Found {
     /// How the run ended: "safety".
     pub verdict: Verdict,
     /// The rolling hash over everything that happened, in hexadecimal.
+    #[serde(deserialize_with = "sixteen_digits")]
     pub fingerprint: String,
     /// The build that ran it: the digest of its sources, in hexadecimal.
+    #[serde(deserialize_with = "sixteen_digits")]
     pub build: String,
+}
+
+/// Whether a text is a number of 64 bits as reports write it.
+fn is_number(text: &str) -> bool {
+    text.len() == 16 && text.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
+fn sixteen_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if is_number(&text) {
+        Ok(text)
+    } else {
+        Err(D::Error::custom("expected 16 hexadecimal digits, as a report writes them"))
+    }
 }
 
 impl Found {
@@ -43,7 +60,6 @@ impl Found {
         let expected = || format!("expected VERDICT:FINGERPRINT:BUILD as a report writes it, found {text:?}");
         let [verdict, fingerprint, build] = text.split(':').collect::<Vec<_>>()[..] else { return Err(expected()) };
         let verdict = serde_json::from_value(verdict.into()).map_err(|_| expected())?;
-        let is_number = |text: &str| text.len() == 16 && text.chars().all(|digit| digit.is_ascii_hexdigit());
         if !is_number(fingerprint) || !is_number(build) {
             return Err(expected());
         }

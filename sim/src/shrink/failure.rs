@@ -152,7 +152,11 @@ impl Failing {
         let fails_with = |seed| until.fails_as(&with_seed(&shrunk.scenario, seed), &self.signature);
         let other_seeds = OtherSeeds::try_all(fails_with, until);
         let steps = (self.scenario.file.steps.len(), shrunk.scenario.file.steps.len());
-        let ended = cut.map_or(String::new(), |cut| format!(" ({cut}: more may go)"));
+        let ended = match cut {
+            Some(cut) => format!(" ({cut}: more may go)"),
+            None if shrunk.finished => String::new(),
+            None => " (ended early: more may go)".to_owned(),
+        };
         let (before, after, runs) = (steps.0, steps.1, shrunk.runs);
         let origin = format!("Shrunk from {from}: {before} steps became {after} in {runs} runs{ended}. {other_seeds}");
         let text = tell(&shrunk.scenario, None).write(&shrunk.scenario, &origin);

@@ -62,11 +62,10 @@ impl Clone for Room {
 
 impl World {
     /// Takes a step back that nobody looks at any more: a later one writes its events where these were.
-    pub(crate) fn reuse(&mut self, step: Step) {
-        let mut events = step.events;
-        if events.capacity() > self.room.events.capacity() {
-            events.clear();
-            self.room.events = events;
+    pub(crate) fn reuse(&mut self, step: &mut Step) {
+        if step.events.capacity() > self.room.events.capacity() {
+            step.events.clear();
+            self.room.events = std::mem::take(&mut step.events);
         }
     }
 

@@ -16,6 +16,7 @@ mod run;
 mod shrink;
 mod subject;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +44,7 @@ Examples:
   trial play scenarios/lessons/05-below-the-line.toml
   trial lesson 5
   trial museum rep
-  trial shrink 0x2a --profile disk
+  trial shrink 0x0 --profile replication --switch truncate-to-high-watermark
   trial explore --budget 60s
 
 Exit codes: 0 pass, 1 expectation or safety, 2 wrong use, 3 liveness, 4 crash, 5 nondeterminism, 130 Ctrl-C";
@@ -112,6 +113,20 @@ fn all_cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
+/// The most worlds that one may want to run at once.
+const MOST_JOBS: usize = 1024;
+
+/// How many worlds run at once: each has a thread of its own.
+fn number_of_jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse::<NonZeroUsize>().ok().filter(|jobs| jobs.get() <= MOST_JOBS);
+    jobs.ok_or_else(|| format!("expected a number from 1 to {MOST_JOBS}"))
+}
+
+/// Switches as they are kept: in order, each once. Campaigns with the same switches are the same however they were said.
+fn in_order(switches: &[String]) -> Vec<String> {
+    switches.iter().cloned().collect::<BTreeSet<String>>().into_iter().collect()
+}
+
 /// A number from 1 on: no world at all runs nothing.
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a number from 1 on".to_owned())
@@ -135,7 +150,10 @@ fn known_hazard(name: &str) -> Result<String, String> {
     if name == "all" || names.iter().any(|known| known == name) {
         return Ok(name.to_owned());
     }
-    Err(format!("these hazards exist, and `all`:\n  {}", names.join("\n  ")))
+    Err(match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("these hazards exist, and `all`:\n  {}", names.join("\n  ")),
+    })
 }
 
 /// What to print of a run.
@@ -184,5 +202,5 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => explore::merge(&arguments),
         Command::Schema => output::print(&trial_sim::internal::scenario::schema()).map_or(0, |()| 0),
     };
-    ExitCode::from(code)
+    ExitCode::from(output::exit_code(code))
 }

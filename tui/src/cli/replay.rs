@@ -78,7 +78,7 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
         Format::Json => format!(
             "{}\n",
             serde_json::json!({
-                "path": scenario.path, "comparison": word(&comparison), "verdict": report.verdict.to_string(),
+                "path": subject.is_file().then_some(&scenario.path), "comparison": word(&comparison), "verdict": report.verdict.to_string(),
                 "seed": report.seed.to_string(), "fingerprint": format!("{:016x}", report.fingerprint),
                 "build": BUILD, "found": found, "failures": texts(&report.failures),
                 "excused": texts(&report.excused),
@@ -88,8 +88,8 @@ pub fn replay(arguments: &ReplayOf) -> u8 {
     let _ = print(&text);
     if comparison.is_nondeterminism() {
         complain(&first_difference(&scenario).unwrap_or_else(|| {
-            "two more runs now are equal, so this build is not to blame: what was found came from another compiler or \
-             machine, or the file or --found was changed"
+            "two more runs now are equal, so this build is not to blame. What was found is of another run: another --profile, \
+             --switch or seed, a file or --found that was changed since, or another compiler or machine"
                 .to_owned()
         }));
         return Verdict::Nondeterminism.exit_code();

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use trial_sim::internal::scenario::format::File;
 use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::print::print as print_file;
 use trial_sim::internal::scenario::{Seed, Signature, Span};
@@ -16,7 +18,7 @@ use super::interrupt;
 use super::output::{complain, print, write_whole};
 use super::run::silently;
 use super::subject::Subject;
-use super::{Format, WRONG_USE, all_cores, at_least_one};
+use super::{Format, WRONG_USE, all_cores, at_least_one, number_of_jobs};
 
 /// What to shrink, and how long to try.
 #[derive(Debug, Args)]
@@ -30,7 +32,7 @@ is nothing to shrink, or nothing could be written.
 
 Examples:
   trial shrink found.toml --out scenarios/regressions/small.toml
-  trial shrink 0x2a --profile disk")]
+  trial shrink 0x0 --profile replication --switch truncate-to-high-watermark")]
 pub struct Shrink {
     #[command(flatten)]
     subject: Subject,
@@ -47,7 +49,7 @@ pub struct Shrink {
     #[arg(long, value_parser = Span::parse)]
     budget: Option<Span>,
     /// How many candidates to run at once; all cores unless said. The result does not depend on it.
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = number_of_jobs)]
     jobs: Option<NonZeroUsize>,
     /// How to say what came of it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -68,6 +70,14 @@ pub fn run_shrink(arguments: &Shrink) -> u8 {
     let out = arguments.out.clone().unwrap_or_else(|| subject.beside("shrunk.toml"));
     if subject.is_at(&out) {
         complain(&format!("error: {} is what is to be shrunk: it would be overwritten", out.display()));
+        return WRONG_USE;
+    }
+    if arguments.budget.is_some_and(|budget| budget.duration().is_zero()) {
+        complain("error: a budget of no time is over before the first candidate: say --budget 30s");
+        return WRONG_USE;
+    }
+    if out.is_dir() {
+        complain(&format!("error: {} is a folder: name a file in it with --out", out.display()));
         return WRONG_USE;
     }
     // A link that leads nowhere is something too.
@@ -103,7 +113,8 @@ fn refuse(reason: NothingToShrink, name: &str) {
     let (error, hint) = match reason {
         NothingToShrink::Passes => (
             format!("{name} passes: there is nothing to shrink"),
-            "name a seed with which it fails: --seed 0x2a for a file, another seed for exploration",
+            "name what it fails with: --switch for a deliberate bug, --seed 0x2a for a file; for exploration another seed, or \
+             --profile, --over-budget and --faithful as they were when it failed",
         ),
         NothingToShrink::OnlyExpected => (
             "an expectation of this scenario does not hold, and no promise is broken".to_owned(),
@@ -151,13 +162,15 @@ impl Task {
         keep(&print_file(&failing.scenario.file))?;
         let mut written = Ok(());
         let until = Until::new(&interrupt::asked, self.budget.map(Span::duration));
+        let told = Told::start();
         let small = failing.shrunk(&self.from, limits, &until, &mut |progress| {
             if progress.smaller {
                 written = keep(&progress.best.source);
-                told(progress);
+                told.show(progress);
             }
             if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        told.end();
         written?;
         keep(&small.text)?;
         Ok(Done { small, wall: started.elapsed() })
@@ -173,18 +186,28 @@ fn id_of(out: &Path) -> String {
     if plain.is_empty() { "shrunk".to_owned() } else { plain }
 }
 
-/// On a terminal: how small it is by now.
-fn told(progress: &Progress) {
-    if io::stderr().is_terminal() {
-        let file = &progress.best.file;
-        complain(&format!(
-            "{:<10} {:>3} steps, {} clients, {} topics after {} runs",
-            progress.pass,
-            file.steps.len(),
-            file.clients.len(),
-            file.topics.len(),
-            progress.runs
-        ));
+/// On a terminal, in one line of its width: how small it is by now.
+struct Told(Option<ProgressBar>);
+
+impl Told {
+    fn start() -> Told {
+        let style = ProgressStyle::with_template("{wide_msg}").expect("the template is one");
+        Told(io::stderr().is_terminal().then(|| ProgressBar::new_spinner().with_style(style)))
+    }
+
+    fn show(&self, progress: &Progress) {
+        let Some(bar) = &self.0 else { return };
+        let File { steps, clients, topics, .. } = &progress.best.file;
+        let (steps, clients, topics) = (steps.len(), clients.len(), topics.len());
+        let Progress { pass, runs, .. } = progress;
+        bar.set_message(format!("{steps} steps, {clients} clients, {topics} topics after {runs} runs ({pass})"));
+        bar.tick();
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 

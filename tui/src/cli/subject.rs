@@ -14,7 +14,7 @@ use trial_sim::internal::session::Kept;
 use super::explore::parse_profile;
 use super::output::complain;
 use super::run::read;
-use super::{known_hazard, known_switch};
+use super::{in_order, known_hazard, known_switch};
 
 /// A run that can be done again.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ impl Subject {
     pub fn name(&self) -> String {
         let drawing = Drawing { over_budget: self.over_budget, faithful: self.faithful };
         match self.seed() {
-            Some(seed) => drawn_from(self.profile.unwrap_or_default(), seed, drawing, &self.switches),
+            Some(seed) => drawn_from(self.profile.unwrap_or_default(), seed, drawing, &in_order(&self.switches)),
             None => {
                 let name = Path::new(&self.what).file_name();
                 name.map_or_else(|| self.what.clone(), |name| name.to_string_lossy().into_owned())
@@ -131,7 +131,7 @@ impl Subject {
             complain("error: a seed has all hazards mended, or with --faithful none: --mended is for files");
             return None;
         }
-        Some(scenario_of(self.profile.unwrap_or_default(), seed, drawing, &self.switches))
+        Some(scenario_of(self.profile.unwrap_or_default(), seed, drawing, &in_order(&self.switches)))
     }
 
     fn of_file(&self, drawing: Drawing) -> Option<Scenario> {
@@ -145,7 +145,7 @@ impl Subject {
         if !path.exists() {
             complain(&format!("error: there is no file {:?}, and it is no seed either", self.what));
             complain(
-                "hint: a seed is a number, 42 or 0x2a; a scenario is a file, such as scenarios/lessons/07-leader-loss.toml",
+                "hint: a seed is a number of 64 bits, 42 or 0x2a; a scenario is a file, such as scenarios/lessons/07-leader-loss.toml",
             );
             return None;
         }

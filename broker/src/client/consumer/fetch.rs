@@ -1,8 +1,6 @@
 //! Fetching: requests to the leaders, answers into the buffer, the buffer to the
 //! application (`AbstractFetch`, `FetchCollector`).
 
-use std::collections::BTreeSet;
-
 use super::records::FetchedRecords;
 use super::session::{SessionFetch, SessionPartition};
 use super::{Collected, CompletedFetch, Consumer, OffsetReset, PartitionState, Position, Raised};
@@ -65,12 +63,9 @@ impl Consumer {
             }
         }
         let mut wanted: Vec<(NodeId, Vec<(TopicPartition, SessionPartition)>)> = Vec::new();
-        let buffered_nodes: BTreeSet<NodeId> = self
-            .partitions
-            .iter()
-            .filter(|(partition, _)| self.is_buffered(partition))
-            .filter_map(|(_, state)| self.read_replica(cluster, state, now))
-            .collect();
+        let buffered = self.partitions.iter().filter(|(partition, _)| self.is_buffered(partition));
+        let buffered_nodes: Vec<NodeId> =
+            buffered.filter_map(|(_, state)| self.read_replica(cluster, state, now)).collect();
         for partition in &self.order {
             let state = &self.partitions[partition];
             let position = self.fetchable_position(partition).filter(|_| !self.is_buffered(partition));

@@ -51,6 +51,7 @@ use crate::context::Context;
 use crate::event::{ClientEvent, PositionReason};
 use crate::ids::{NodeId, Offset, Ticket, TopicName, TopicPartition};
 use crate::message::{ErrorCode, FetchPartitionResponse, IsolationLevel};
+use crate::table::Table;
 use crate::time::Time;
 
 /// A `poll` that waits for records.
@@ -84,7 +85,7 @@ pub(crate) struct Consumer {
     to_assign: Option<Vec<TopicPartition>>,
     /// In the order in which they are fetched: what brought data goes to the end.
     order: Vec<TopicPartition>,
-    partitions: BTreeMap<TopicPartition, PartitionState>,
+    partitions: Table<TopicPartition, PartitionState>,
     /// The metadata's version at which the positions' leaders were last compared.
     seen_version: Option<u64>,
     sessions: BTreeMap<NodeId, FetchSession>,
@@ -130,7 +131,7 @@ impl Consumer {
             behaviour: behaviour.clone(),
             to_assign: (subscribe.is_empty()).then(|| assign.clone()),
             order: Vec::new(),
-            partitions: BTreeMap::new(),
+            partitions: Table::default(),
             seen_version: None,
             sessions: BTreeMap::new(),
             fetching: BTreeMap::new(),

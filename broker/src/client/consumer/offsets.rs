@@ -23,7 +23,7 @@ impl Consumer {
     pub(super) fn reset_positions(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
         let now = ctx.now.monotonic;
         let mut by_node: BTreeMap<NodeId, Vec<(TopicPartition, OffsetReset)>> = BTreeMap::new();
-        for (partition, state) in &self.partitions {
+        for (partition, state) in self.partitions.iter() {
             let FetchState::AwaitingReset(policy) = state.state else { continue };
             if !state.may_ask(now) {
                 continue;
@@ -116,7 +116,7 @@ impl Consumer {
     pub(super) fn validate_positions(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
         let now = ctx.now.monotonic;
         let mut by_node: BTreeMap<NodeId, Vec<(TopicPartition, Position)>> = BTreeMap::new();
-        for (partition, state) in &self.partitions {
+        for (partition, state) in self.partitions.iter() {
             let FetchState::AwaitingValidation(position) = state.state else { continue };
             if !state.may_ask(now) {
                 continue;

@@ -85,7 +85,7 @@ impl Consumer {
             return;
         }
         self.seen_version = Some(version);
-        for (partition, state) in &mut self.partitions {
+        for (partition, state) in self.partitions.iter_mut() {
             state.see_leader(cluster.metadata.current_leader(partition), &self.behaviour);
         }
     }
@@ -99,7 +99,7 @@ impl Consumer {
     pub(super) fn reset_initializing_of(&mut self, asked: &BTreeSet<TopicPartition>) {
         let policy = self.offset_reset;
         let mut missing = Vec::new();
-        for (partition, state) in &mut self.partitions {
+        for (partition, state) in self.partitions.iter_mut() {
             if state.is_initializing() && asked.contains(partition) {
                 if policy == OffsetReset::None {
                     missing.push(partition.to_string());

@@ -166,7 +166,7 @@ impl Consumer {
 
     /// Neither fetches nor returns anything of these partitions any more: they are about to be revoked.
     pub(crate) fn mark_pending_revocation(&mut self, partitions: &BTreeSet<TopicPartition>) {
-        for (partition, state) in &mut self.partitions {
+        for (partition, state) in self.partitions.iter_mut() {
             state.pending_revocation |= partitions.contains(partition);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::batch::{Batch, BatchId};
 use crate::ids::{TopicName, TopicPartition};
+use crate::table::Table;
 
 /// The batches of one producer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -11,9 +12,9 @@ pub(crate) struct Batches {
     all: BTreeMap<BatchId, Batch>,
     next: BatchId,
     /// Per partition, next to be sent first. A batch in flight is in no queue.
-    queues: BTreeMap<TopicPartition, VecDeque<BatchId>>,
+    queues: Table<TopicPartition, VecDeque<BatchId>>,
     /// Per partition, in the order of sending: in flight and not given up.
-    in_flight: BTreeMap<TopicPartition, Vec<BatchId>>,
+    in_flight: Table<TopicPartition, Vec<BatchId>>,
 }
 
 impl Batches {
@@ -56,7 +57,7 @@ impl Batches {
     }
 
     pub fn queue_mut(&mut self, partition: &TopicPartition) -> &mut VecDeque<BatchId> {
-        self.queues.entry(partition.clone()).or_default()
+        self.queues.get_or_default(partition)
     }
 
     pub fn first(&self, partition: &TopicPartition) -> Option<&Batch> {
@@ -110,7 +111,7 @@ impl Batches {
         let batch = self.get_mut(id);
         batch.in_flight = true;
         let partition = batch.partition.clone();
-        self.in_flight.entry(partition).or_default().push(id);
+        self.in_flight.get_or_default(&partition).push(id);
     }
 
     pub fn remove_in_flight(&mut self, id: BatchId) {

@@ -1,8 +1,6 @@
 //! From a batch to a request: which nodes are ready, which batches leave
 //! (`Sender.sendProducerData`, `RecordAccumulator.ready` and `drain`).
 
-use std::collections::BTreeSet;
-
 use super::batch::BatchId;
 use super::{IdState, Producer};
 use crate::client::cluster::Cluster;
@@ -17,14 +15,8 @@ impl Producer {
     /// One turn of sending: at most one batch of each partition leaves. Gives whether
     /// anything left or was given up.
     pub(super) fn send_batches(&mut self, ctx: &mut Context, cluster: &mut Cluster) -> bool {
-        let mut ready: Vec<NodeId> = Vec::new();
-        if self.id != IdState::Asked {
-            for node in self.ready_nodes(ctx, cluster) {
-                if cluster.ready(ctx, node) {
-                    ready.push(node);
-                }
-            }
-        }
+        let mut ready = if self.id == IdState::Asked { Vec::new() } else { self.ready_nodes(ctx, cluster) };
+        ready.retain(|node| cluster.ready(ctx, *node));
         let drained: Vec<(NodeId, Vec<BatchId>)> =
             ready.into_iter().map(|node| (node, self.drain(ctx, cluster, node))).collect();
         for id in drained.iter().flat_map(|(_, ids)| ids) {
@@ -47,29 +39,32 @@ impl Producer {
 
     /// The leaders of partitions that have something to send. Partitions without a leader
     /// make the client ask for metadata.
-    fn ready_nodes(&mut self, ctx: &Context, cluster: &mut Cluster) -> BTreeSet<NodeId> {
+    fn ready_nodes(&mut self, ctx: &Context, cluster: &mut Cluster) -> Vec<NodeId> {
         let now = ctx.now.monotonic;
-        let mut ready = BTreeSet::new();
-        let mut leaderless: BTreeSet<TopicName> = BTreeSet::new();
+        let (mut ready, mut leaderless): (Vec<NodeId>, Vec<TopicName>) = (Vec::new(), Vec::new());
         let waiting: Vec<(TopicPartition, BatchId)> = self.batches.waiting().map(|(to, id)| (to.clone(), id)).collect();
         for (partition, id) in &waiting {
             self.batches.get_mut(*id).see_leader_epoch(cluster.metadata.leader_epoch(partition));
             match cluster.metadata.leader(partition) {
                 None => {
-                    leaderless.insert(partition.topic.clone());
+                    leaderless.push(partition.topic.clone());
                 }
                 Some(leader) => {
                     if !self.muted.contains(partition) && self.sendable_at(partition) <= now {
-                        ready.insert(leader);
+                        ready.push(leader);
                     }
                 }
             }
         }
+        // Partitions come in their order, so topics stand together.
+        leaderless.dedup();
         for topic in &leaderless {
             cluster.metadata.add_topic(topic, now);
             cluster.metadata.request_update();
         }
         self.update_loads(cluster);
+        ready.sort_unstable();
+        ready.dedup();
         ready
     }
 

@@ -52,7 +52,7 @@ impl Checkpoints {
             let owes = Lane::ALL.iter().any(|lane| machine.owes(*lane));
             for directory in replicas.directories().iter().filter(|directory| directory.online) {
                 for name in [HIGH_WATERMARKS, RECOVERY_POINTS, LOG_STARTS] {
-                    let path = format!("{}/{name}", directory.path);
+                    let path = [directory.path.as_str(), name].join("/");
                     let seen = self.files.entry((*id, path.clone())).or_default();
                     // What a lane that owes has written counts once it is published; what a process finds counts at once.
                     if owes && seen.starts == machine.starts() {

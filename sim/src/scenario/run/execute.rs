@@ -372,9 +372,10 @@ impl<'a> Run<'a> {
             crowd.after(&self.world, &step);
         }
         let watched = self.shown_to_watcher(Some(&step));
-        if let Some(before) = self.last_step.replace(step) {
+        if let Some(before) = &mut self.last_step {
             self.world.reuse(before);
         }
+        self.last_step = Some(step);
         match violation {
             Some(violation) => Err(self.violated(&violation)),
             None => watched,

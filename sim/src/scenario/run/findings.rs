@@ -84,7 +84,7 @@ impl Run<'_> {
             position: format!("safety {when}, world step {}{machine}, seed {}", violation.step, self.seed),
             evidence: violation.evidence.iter().map(named).collect(),
         };
-        self.failures.push(Finding { what, again: Some(self.command_until(at)) });
+        self.failures.push(Finding { what, again: Some(self.command_for(at)) });
         self.property.get_or_insert(violation.property.name);
         self.violations.push(violation.clone());
         self.worsen(Verdict::Safety);
@@ -93,7 +93,7 @@ impl Run<'_> {
 
     /// Keeps what was found now.
     pub(super) fn found(&mut self, what: What) {
-        let again = Some(self.command_until(self.elapsed()));
+        let again = Some(self.command_for(self.elapsed()));
         self.failures.push(Finding { what, again });
     }
 
@@ -102,8 +102,10 @@ impl Run<'_> {
         Span { micros: self.cast.micros(self.world.now()) }
     }
 
-    /// The command that shows the same again. What happens before time zero has no time that one could run until.
-    fn command_until(&self, until: Span) -> String {
+    /// The command that shows again what was found at this time. A run ends before what comes at the instant of its end, so it
+    /// is told the next one. What happens before time zero has no time that one could run until.
+    fn command_for(&self, found: Span) -> String {
+        let until = Span { micros: found.micros + 1 };
         self.scenario.command(self.seed, self.booted.then_some(until))
     }
 

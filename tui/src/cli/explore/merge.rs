@@ -24,7 +24,7 @@ to go, and which part of it was run; a campaign that was to end with its time wa
 failed, --complete makes exit code 2 of what is missing: so a pipeline does not take half a campaign for a whole one.
 
 Example:
-  trial merge shard-*/results.jsonl";
+  trial merge --complete shard-*/results.jsonl";
 
 /// How many missing parts are named.
 const MOST_PARTS: usize = 8;
@@ -33,7 +33,7 @@ const MOST_PARTS: usize = 8;
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Merge {
-    /// Files of results, as `trial explore --out DIR` leaves them.
+    /// Files of results, as `trial explore --out DIR` leaves them, or the folders in which they lie.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// How to print what came of it.
@@ -91,7 +91,8 @@ pub fn merge(arguments: &Merge) -> u8 {
         complain("hint: name the results of every part, as each `trial explore --shard I/N --out DIR` left them");
     }
     let end = if missing.is_empty() && !cut_off { End::Ended } else { End::Incomplete };
-    let report = Report { campaign: &campaign, profile: one, rate: None, shrunk: &Shrunk::new(), end };
+    let report =
+        Report { campaign: &campaign, profile: one, rate: None, shrunk: &Shrunk::new(), differing: &differing, end };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
         Format::Json => report.json(),

@@ -27,7 +27,7 @@ use trial_sim::internal::scenario::{Seed, Span};
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
-use super::{Format, WRONG_USE, all_cores, at_least_one, known_switch};
+use super::{Format, WRONG_USE, all_cores, in_order, known_switch, number_of_jobs};
 pub use merge::{Merge, merge};
 use out::Out;
 use progress::Progress;
@@ -82,7 +82,7 @@ pub struct Explore {
     #[arg(long, default_value = "default", value_parser = parse_profile)]
     profile: Profile,
     /// How many worlds at once; as many as there are cores unless said.
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = number_of_jobs)]
     jobs: Option<NonZeroUsize>,
     /// Only one of several parts of the seeds: 0/8 to 7/8.
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
@@ -119,7 +119,7 @@ pub struct Explore {
     #[arg(long)]
     excused: bool,
     /// Print the scenario of one seed, and run nothing.
-    #[arg(long, value_name = "SEED", value_parser = Seed::parse, conflicts_with_all = ["seeds", "budget", "shard", "out"])]
+    #[arg(long, value_name = "SEED", value_parser = Seed::parse, conflicts_with_all = ["seeds", "budget", "shard", "out", "jobs", "excused", "format", "no_shrink"])]
     print_scenario: Option<Seed>,
 }
 
@@ -158,8 +158,8 @@ pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
 pub fn explore(arguments: &Explore) -> u8 {
     let drawing = Drawing { over_budget: arguments.over_budget, faithful: arguments.faithful };
     if let Some(seed) = arguments.print_scenario {
-        let scenario = explore::scenario_of(arguments.profile, seed, drawing, &arguments.switches);
-        // A reader that has gone is no failure.
+        let scenario = explore::scenario_of(arguments.profile, seed, drawing, &in_order(&arguments.switches));
+        // A reader that has gone is no failure, and what is lost is told there.
         let _ = print(&scenario.source);
         return 0;
     }
@@ -192,7 +192,8 @@ pub fn explore(arguments: &Explore) -> u8 {
         profile: Some(arguments.profile),
         rate: Some(rate(campaign.seeds - known.len() as u64, wall)),
         shrunk: &shrunk,
-        end: if interrupt::asked() { End::Interrupted } else { End::Ended },
+        differing: &BTreeSet::new(),
+        end: if interrupt::asked() { End::Interrupted { goes_on: arguments.out.is_some() } } else { End::Ended },
     };
     let text = match arguments.format {
         Format::Text => report.text(arguments.excused),
@@ -288,7 +289,7 @@ fn farm_of(arguments: &Explore, drawing: Drawing) -> Option<Farm> {
     Some(Farm {
         profile: arguments.profile,
         drawing,
-        switches: arguments.switches.clone(),
+        switches: in_order(&arguments.switches),
         seeds,
         shard,
         known: BTreeSet::new(),

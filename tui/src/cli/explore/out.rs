@@ -13,7 +13,7 @@ use super::results::{Results, read};
 use crate::cli::output::write_whole;
 
 /// The name of the file of results.
-const RESULTS: &str = "results.jsonl";
+pub(super) const RESULTS: &str = "results.jsonl";
 
 /// A folder that is being filled.
 pub struct Out {
@@ -30,6 +30,9 @@ impl Out {
     /// # Errors
     /// A sentence that says what could not be made.
     pub fn create(folder: &Path, farm: &Farm) -> Result<Out, String> {
+        if folder.is_file() {
+            return Err(format!("{} is a file, and results lie in a folder", folder.display()));
+        }
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
         let path = folder.join(RESULTS);
         // What refuses results of an earlier campaign stands below, and is the better reason.

@@ -66,10 +66,22 @@ impl Progress {
 fn bar(counted: bool, farm: &Farm, budget: Option<Duration>) -> ProgressBar {
     if counted && farm.seeds.end < u64::MAX {
         let seeds = (farm.seeds.end - farm.seeds.start).div_ceil(farm.shard.count);
-        let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} seeds, {msg}");
+        let template = match has_room() {
+            true => "{elapsed_precise} {wide_bar} {pos}/{len} seeds, {msg}",
+            false => "{pos}/{len} {wide_msg}",
+        };
+        let style = ProgressStyle::with_template(template);
         return ProgressBar::new(seeds).with_style(style.expect("the template is one"));
     }
     let budget = budget.map_or(String::new(), |budget| format!(" of {} s", budget.as_secs()));
-    let template = format!("{{elapsed_precise}}{budget} {{spinner}} {{pos}} seeds, {{msg}}");
+    let template = match has_room() {
+        true => format!("{{elapsed_precise}}{budget} {{spinner}} {{pos}} seeds, {{msg}}"),
+        false => "{pos} {wide_msg}".to_owned(),
+    };
     ProgressBar::new_spinner().with_style(ProgressStyle::with_template(&template).expect("the template is one"))
+}
+
+/// Whether a line has room for a bar beside what is told; else what is told is cut to its width.
+fn has_room() -> bool {
+    crossterm::terminal::size().is_ok_and(|(columns, _)| columns >= 100)
 }

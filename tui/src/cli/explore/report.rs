@@ -1,10 +1,12 @@
 //! What a campaign came to, for people and for programs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::json;
+use trial_sim::internal::BUILD;
 use trial_sim::internal::explore::{Campaign, Failure, Mark, Profile};
-use trial_sim::internal::scenario::Signature;
+use trial_sim::internal::scenario::{Seed, Signature};
 
 use super::shrunk::{Shrunk, Tried};
 
@@ -20,6 +22,8 @@ pub struct Report<'a> {
     pub rate: Option<f64>,
     /// What became of each signature that was to be shrunk.
     pub shrunk: &'a Shrunk,
+    /// Seeds of which results differ from file to file.
+    pub differing: &'a BTreeSet<(Profile, Seed)>,
     /// How it ended.
     pub end: End,
 }
@@ -30,7 +34,10 @@ pub enum End {
     /// It came to its end: its last seed, or its time.
     Ended,
     /// Ctrl-C ended it.
-    Interrupted,
+    Interrupted {
+        /// Whether it has a folder, so that it can go on.
+        goes_on: bool,
+    },
     /// Of what was joined something is missing.
     Incomplete,
 }
@@ -41,6 +48,10 @@ impl Report<'_> {
         let mut text = String::new();
         for (signature, failure) in &self.campaign.failures {
             text.push_str(&one_failure(signature, failure, self.shrunk.get(signature)));
+        }
+        for (profile, seed) in self.differing {
+            let _ =
+                writeln!(text, "nondeterminism: profile {profile} seed {seed}: its results differ from file to file");
         }
         text.push_str(&self.marks());
         if list_excused {
@@ -59,10 +70,10 @@ impl Report<'_> {
         let run = self.campaign.seeds;
         match self.end {
             End::Ended => String::new(),
-            End::Interrupted => {
-                format!(
-                    "interrupted: {run} seeds were run, and the rest of them was not; with --out, --resume goes on\n"
-                )
+            End::Interrupted { goes_on } => {
+                let how =
+                    if goes_on { "the same command with --resume goes on" } else { "with --out one can --resume" };
+                format!("interrupted: {run} seeds have a result, and the rest has none; {how}\n")
             }
             End::Incomplete => {
                 format!("incomplete: of what was joined there are {run} seeds, and something is missing\n")
@@ -113,8 +124,8 @@ impl Report<'_> {
                     "count": failure.seeds.len(),
                     "seeds": failure.seeds.iter().map(|(_, seed)| seed).collect::<Vec<_>>(),
                     "fastest": failure.fastest,
-                    "again": failure.fastest.again(),
-                    "shrunk": self.shrunk.get(signature).map(|tried| &tried.said),
+                    "again": failure.fastest.command(),
+                    "shrunk": self.shrunk.get(signature),
                 })
             })
             .collect();
@@ -127,7 +138,14 @@ impl Report<'_> {
             .iter()
             .map(|((profile, seed), reasons)| json!({ "profile": profile, "seed": seed, "reasons": reasons }))
             .collect();
+        let required: Vec<Mark> = self.profile.map_or(Vec::new(), |profile| profile.must_reach().to_vec());
+        let missed: Vec<&str> =
+            campaign.unreached().filter(|mark| required.contains(mark)).map(|mark| mark.name()).collect();
+        let differing: Vec<_> =
+            self.differing.iter().map(|(profile, seed)| json!({ "profile": profile, "seed": seed })).collect();
         let object = json!({
+            "profile": self.profile,
+            "build": BUILD,
             "seeds": campaign.seeds,
             "failed": campaign.failed,
             "twice": campaign.twice,
@@ -136,7 +154,9 @@ impl Report<'_> {
             "signatures": failures,
             "marks": marks,
             "unreached_marks": campaign.unreached().count(),
-            "interrupted": self.end == End::Interrupted,
+            "unreached_required_marks": missed,
+            "differing": differing,
+            "interrupted": matches!(self.end, End::Interrupted { .. }),
             "incomplete": self.end != End::Ended,
             "verdict": campaign.verdict,
             "seeds_per_second": self.rate,
@@ -163,10 +183,10 @@ fn one_failure(signature: &Signature, failure: &Failure, shrunk: Option<&Tried>)
     let _ = writeln!(text, "  look: trial play {}", fastest.drawn_from());
     let _ = writeln!(text, "  its scenario: trial explore --print-scenario {}", fastest.drawn_from());
     let _ = match shrunk {
-        Some(shrunk) => writeln!(text, "  {}", shrunk.said),
+        Some(shrunk) => writeln!(text, "  {shrunk}"),
         None => writeln!(text, "  to shrink it: trial shrink {}", fastest.drawn_from()),
     };
-    if let Some(file) = shrunk.and_then(|shrunk| shrunk.file.as_ref()) {
+    if let Some(file) = shrunk.and_then(Tried::file) {
         let _ = writeln!(text, "  look at the shrunk one: trial play {file}");
         let _ = writeln!(text, "  run the shrunk one: trial run {file}");
     }
@@ -222,6 +242,7 @@ mod tests {
             profile: Some(Profile::Lite),
             rate: None,
             shrunk: &Shrunk::new(),
+            differing: &BTreeSet::new(),
             end: End::Ended,
         };
         let text = report.marks();

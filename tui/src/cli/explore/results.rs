@@ -7,6 +7,7 @@ use serde::Deserialize;
 use trial_sim::internal::explore::SeedResult;
 
 use super::head::{FORMAT, Head};
+use super::out::RESULTS;
 
 /// What a file of results holds.
 pub struct Results {
@@ -28,11 +29,13 @@ struct Numbered {
     format: Option<u64>,
 }
 
-/// Reads a file of results, a JSON object a line. A last line that was cut off is left out.
+/// Reads a file of results, a JSON object a line; of a folder the one in it. A last line that was cut off is left out.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
 pub fn read(path: &Path) -> Result<Results, String> {
+    let in_folder = path.join(RESULTS);
+    let path = if path.is_dir() { &in_folder } else { path };
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let mut read =
         Results { heads: Vec::new(), results: Vec::new(), whole_bytes: 0, is_cut_off: false, is_open: false };

@@ -1,12 +1,14 @@
 //! After the seeds: the fastest seed of each signature is made small, beside what it was found as.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use trial_sim::internal::explore::Campaign;
 use trial_sim::internal::scenario::paste::quoted;
 use trial_sim::internal::scenario::{Signature, Span};
-use trial_sim::internal::shrink::Failing;
+use trial_sim::internal::shrink::{Failing, Shrunk as Searched, Small};
 
 use crate::cli::interrupt;
 use crate::cli::output::complain;
@@ -19,11 +21,54 @@ const RUNS: usize = 5_000;
 pub type Shrunk = BTreeMap<Signature, Tried>;
 
 /// What became of one.
-pub struct Tried {
-    /// The file and its steps, or why there is none, as the report says it.
-    pub said: String,
-    /// The file, as a shell takes it.
-    pub file: Option<String>,
+#[derive(Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Tried {
+    /// It was made small.
+    Shrunk {
+        /// Where it lies.
+        file: PathBuf,
+        /// How many steps there were.
+        steps_before: usize,
+        /// How many are left.
+        steps: usize,
+        /// How many candidates were run.
+        runs: usize,
+        /// Whether nothing more could be taken away.
+        finished: bool,
+        /// The same in words.
+        #[serde(skip)]
+        said: String,
+    },
+    /// A campaign that was resumed had done that already.
+    Before {
+        /// Where it lies.
+        file: PathBuf,
+    },
+    /// No promise was broken that a smaller scenario can break.
+    Nothing,
+}
+
+impl Tried {
+    /// The small file, as a shell takes it.
+    pub fn file(&self) -> Option<String> {
+        match self {
+            Tried::Shrunk { file, .. } | Tried::Before { file } => {
+                Some(quoted(&file.display().to_string()).into_owned())
+            }
+            Tried::Nothing => None,
+        }
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tried::Shrunk { said, .. } => write!(f, "shrunk: {said}"),
+            Tried::Before { file } => write!(f, "shrunk before: {}", file.display()),
+            Tried::Nothing => f.write_str("not shrunk: no promise was broken that a smaller scenario can break"),
+        }
+    }
 }
 
 /// Shrinks the fastest seed of each signature, each for as long at most. Ctrl-C ends it; the best so far is on disk.
@@ -42,15 +87,13 @@ pub fn shrink_all(
             break;
         }
         let Ok(failing) = Failing::of_seed(&failure.fastest) else {
-            let said = "not shrunk: no promise was broken that a smaller scenario can break".to_owned();
-            shrunk.insert(signature.clone(), Tried { said, file: None });
+            shrunk.insert(signature.clone(), Tried::Nothing);
             continue;
         };
         let out = folder.join(format!("{}.shrunk.toml", signature.file_name()));
-        let file = Some(quoted(&out.display().to_string()).to_string());
         // Resumed: what is there has been worked on already.
         if out.exists() {
-            shrunk.insert(signature.clone(), Tried { said: format!("shrunk before: {}", out.display()), file });
+            shrunk.insert(signature.clone(), Tried::Before { file: out });
             continue;
         }
         let count = campaign.failures.len();
@@ -58,9 +101,12 @@ pub fn shrink_all(
             "shrinking {number} of {count}, for {each} at most (Ctrl-C keeps the best so far): {signature}"
         ));
         let task = Task { failing, from: failure.fastest.drawn_from(), out, runs: RUNS, jobs, budget: Some(each) };
-        let done = task.done()?.in_short(&task.out);
-        complain(&format!("  {done}"));
-        shrunk.insert(signature.clone(), Tried { said: format!("shrunk: {done}"), file });
+        let done = task.done()?;
+        let said = done.in_short(&task.out);
+        complain(&format!("  {said}"));
+        let Small { shrunk: Searched { runs, finished, .. }, steps: (steps_before, steps), .. } = done.small;
+        let tried = Tried::Shrunk { file: task.out, steps_before, steps, runs, finished, said };
+        shrunk.insert(signature.clone(), tried);
     }
     Ok(shrunk)
 }

@@ -13,7 +13,7 @@ use trial_sim::internal::scenario::{Report, Scenario, Verdict};
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{complain, print};
 use super::run::{read, silently};
-use super::{Format, WRONG_USE, at_least_one};
+use super::{Format, WRONG_USE, number_of_jobs};
 use hunted::{Exploration, Hunted};
 
 const HELP: &str = "\
@@ -51,7 +51,7 @@ pub struct Museum {
     #[arg(long, default_value_t = 200, requires = "seeds")]
     shrink: usize,
     /// How many worlds to run at once; all cores unless said. The result does not depend on it.
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = number_of_jobs)]
     jobs: Option<NonZeroUsize>,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = Format::Text)]
