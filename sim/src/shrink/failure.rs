@@ -44,7 +44,7 @@ pub struct Small {
     pub shrunk: Shrunk,
     /// Why the search ended early; none if it was not cut off.
     pub cut: Option<Cut>,
-    /// How many steps there were, and how many are left.
+    /// How many steps and interventions there were, and how many are left.
     pub steps: (usize, usize),
     /// What it does with other seeds.
     pub other_seeds: OtherSeeds,
@@ -151,7 +151,8 @@ impl Failing {
         let cut = searching.cut().filter(|_| !shrunk.finished);
         let fails_with = |seed| until.fails_as(&with_seed(&shrunk.scenario, seed), &self.signature);
         let other_seeds = OtherSeeds::try_all(fails_with, until);
-        let steps = (self.scenario.file.steps.len(), shrunk.scenario.file.steps.len());
+        let deeds = |file: &File| file.steps.len() + file.interventions.len();
+        let steps = (deeds(&self.scenario.file), deeds(&shrunk.scenario.file));
         let ended = match cut {
             Some(cut) => format!(" ({cut}: more may go)"),
             None if shrunk.finished => String::new(),
