@@ -364,14 +364,15 @@ fn ends_in_order(by: &str) {
     let status = child.wait().expect("it ends");
     let last = said.lines().last().expect("it says what it found");
     assert!(last.starts_with(&format!("explored: {} seeds  ", count())), "{last}: {} results", count());
-    assert!(said.contains(&format!("\ninterrupted: {} seeds were run", count())), "{said}");
+    assert!(said.contains(&format!("\ninterrupted: {} seeds have a result", count())), "{said}");
+    assert!(said.contains("; the same command with --resume goes on\n"), "it has a folder: {said}");
     assert!(matches!(status.code(), Some(130 | 1 | 3 | 4)), "{status}");
 }
 
 #[test]
 fn campaigns_in_the_book_are_commands_that_exist() {
     let page = std::fs::read_to_string(root().join("docs/src/exploring.md")).expect("the page is there");
-    let help = text(&trial(&["explore", "--help"]).stdout);
+    let help = ["explore", "merge"].map(|command| text(&trial(&[command, "--help"]).stdout)).concat();
     // The page also names cargo's own commands.
     let lines = page.lines().filter(|line| !line.contains("cargo test"));
     let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == '`'));
@@ -380,7 +381,7 @@ fn campaigns_in_the_book_are_commands_that_exist() {
     let known: Vec<&str> = options.map(|word| word.trim_end_matches([',', '.', ':', ';', ')'])).collect();
     assert!(known.len() > 5, "{known:?}");
     for option in known.iter().filter(|option| **option != "--found") {
-        assert!(help.contains(option), "{option} is no option of `trial explore`");
+        assert!(help.contains(option), "{option} is no option of `trial explore` or `trial merge`");
     }
 }
 
@@ -399,8 +400,9 @@ fn who_names_results_or_a_seed_where_a_scenario_belongs_is_told_what_takes_them(
 
 #[test]
 fn who_asks_for_no_runs_or_no_jobs_is_told_to_ask_for_one() {
-    for arguments in [&["shrink", "0x0", "--runs", "0"][..], &["explore", "--jobs", "0"], &["museum", "--jobs", "0"]] {
-        refuses(arguments, "expected a number from 1 on");
+    refuses(&["shrink", "0x0", "--runs", "0"], "expected a number from 1 on");
+    for arguments in [&["explore", "--jobs", "0"], &["museum", "--jobs", "0"], &["explore", "--jobs", "1000000"]] {
+        refuses(arguments, "expected a number from 1 to 1024");
     }
     refuses(&["explore", "--seeds", "10"], "expected a range: 0..10 are the first 10");
 }
