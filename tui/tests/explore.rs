@@ -406,3 +406,38 @@ fn who_asks_for_no_runs_or_no_jobs_is_told_to_ask_for_one() {
     }
     refuses(&["explore", "--seeds", "10"], "expected a range: 0..10 are the first 10");
 }
+
+/// Two campaigns that were said in another order are one; results that differ are a finding, which the report names.
+#[test]
+fn folders_are_joined_however_their_switches_were_said_and_seeds_that_differ_are_in_the_report() {
+    let folder = Folder::new("joined-folders");
+    let (one, other) = (folder.path("one"), folder.path("other"));
+    let (first, second) = ("--switch=vote-twice", "--switch=no-pre-vote");
+    explore(&["--seeds", "0..2", "--no-shrink", "--out", &one, first, second]);
+    explore(&["--seeds", "0..2", "--no-shrink", "--out", &other, second, first, second]);
+    let same = text(&trial(&["merge", &one, &other]).stdout);
+    assert!(same.contains("explored: 2 seeds") && !same.contains("differ"), "{same}");
+    let results = Path::new(&other).join("results.jsonl");
+    let lines = std::fs::read_to_string(&results).expect("its results");
+    std::fs::write(&results, lines.replacen("\"fingerprint\":\"", "\"fingerprint\":\"0", 1)).expect("they are changed");
+    let output = trial(&["merge", &one, &other]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert_eq!(said.matches("nondeterminism: profile lite seed ").count(), 1, "{said}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&trial(&["merge", &one, &other, "--format", "json"]).stdout).expect("it is JSON");
+    assert_eq!(report["differing"].as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(report["profile"], "lite");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    for arguments in [&["explore", "--print-scenario", "0"][..], &["explore", "--seeds", "0..1", "--profile", "lite"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a disk that is always full");
+        let output = command(arguments).stdout(full).output().expect("the command runs");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains("error: cannot write to the standard output: "), "{arguments:?}: {complaint}");
+    }
+}

@@ -53,7 +53,7 @@ pub struct Museum {
     /// How many worlds to run at once; all cores unless said. The result does not depend on it.
     #[arg(long, value_parser = number_of_jobs)]
     jobs: Option<NonZeroUsize>,
-    /// How to print the table.
+    /// How to print the table; as JSON, a line for each piece.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
